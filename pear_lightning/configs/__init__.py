@@ -1,0 +1,1 @@
+"""Lightning CLI configurations shipped with the package, one per method and data set."""

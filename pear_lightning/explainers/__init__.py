@@ -1,0 +1,23 @@
+"""Attribution methods, and the one function that runs them."""
+
+from pear_lightning.explainers.base import Explainer, GradientExplainer, Query
+from pear_lightning.explainers.expected_gradients import ExpectedGradients
+from pear_lightning.explainers.explain import explain
+from pear_lightning.explainers.gradient import Gradient
+from pear_lightning.explainers.input_x_gradient import InputXGradient
+from pear_lightning.explainers.integrated_gradients import IntegratedGradients
+from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.explainers.smooth_grad import SmoothGrad
+
+__all__ = [
+    "ExpectedGradients",
+    "Explainer",
+    "Gradient",
+    "GradientExplainer",
+    "InputXGradient",
+    "IntegratedGradients",
+    "Query",
+    "Scorer",
+    "SmoothGrad",
+    "explain",
+]

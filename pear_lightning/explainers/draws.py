@@ -1,0 +1,37 @@
+"""Random draws of explainers: fresh for every sample, or the same for all."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+def draw(
+    distribution: Literal["normal", "uniform"],
+    n_draws: int,
+    inputs: Tensor,
+    shape: tuple[int, ...],
+    seed: int | None = None,
+) -> Tensor:
+    """Draw random numbers for every sample of a batch.
+
+    Without a seed each sample gets draws of its own from torch's global generator. With a seed
+    all samples share one set of draws that depends on the seed alone, on every device, so that
+    the explanation of a sample does not depend on the batch it is in.
+
+    Args:
+        distribution: ``"normal"`` (standard) or ``"uniform"`` (on [0, 1)).
+        n_draws: Number of draws K.
+        inputs: Inputs, ``(B, *S)``; decide batch size, device and type.
+        shape: Shape of one draw.
+        seed: Seed of the shared draws, or ``None``.
+
+    Returns:
+        Draws ``(K, B, *shape)``, or ``(K, 1, *shape)`` where they are shared.
+    """
+    sample = torch.randn if distribution == "normal" else torch.rand
+    if seed is None:
+        size = (n_draws, inputs.shape[0], *shape)
+        return sample(size, device=inputs.device, dtype=inputs.dtype)
+    generator = torch.Generator().manual_seed(seed)
+    return sample((n_draws, 1, *shape), generator=generator).to(inputs)

@@ -1,0 +1,129 @@
+"""Expected gradients."""
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.explainers.base import GradientExplainer, Query
+from pear_lightning.explainers.draws import draw
+
+
+class ExpectedGradients(GradientExplainer):
+    r"""Attribute by integrated gradients averaged over baselines from the data.
+
+    .. math:: a = \mathbb{E}_{b \sim D,\; t \sim U(0, 1)}
+              \left[ (x - b) \odot \nabla f(b + t (x - b)) \right]
+
+    estimated with K draws of a background row and a position on the path.
+
+    Args:
+        n_samples: Number of draws K.
+        background: Rows ``(N, *S)`` that baselines are drawn from, or ``"train"`` for rows of the
+            training split, which modules supply at the start of training.
+        seed: With a seed, the same draws for every sample and every call. ``None`` draws afresh
+            for each sample from torch's global generator.
+
+    Raises:
+        ValueError: If ``n_samples < 1``, or the background is empty or not finite.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - attributions: ``(B, *S)``
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.explainers import explain
+        >>> model, inputs, background = torch.nn.Linear(3, 2), torch.rand(4, 3), torch.zeros(1, 3)
+        >>> _, (attributions,) = explain(model, inputs, 0, [ExpectedGradients(4, background)])
+        >>> bool(torch.allclose(attributions, inputs * model.weight[0], atol=1e-6))
+        True
+
+    References:
+        Erion, Janizek, Sturmfels, Lundberg, Lee, *Improving performance of deep learning models
+        with axiomatic attribution priors and expected gradients*, 2021, arXiv 1906.10670.
+    """
+
+    background: Tensor | None
+
+    def __init__(
+        self,
+        n_samples: int = 20,
+        background: Tensor | Literal["train"] = "train",
+        *,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        if isinstance(background, str) and background != "train":
+            raise ValueError(f"background must be rows (N, *S) or 'train', got {background!r}")
+        self.n_samples = n_samples
+        self.from_training_data = isinstance(background, str)
+        self.seed = seed
+        self.stochastic = seed is None
+        self.register_buffer("background", None)
+        if isinstance(background, Tensor):
+            if background.ndim < 2 or not len(background) or not background.isfinite().all():
+                raise ValueError(
+                    "background must be finite rows (N, *S) with N >= 1, "
+                    f"got shape {tuple(background.shape)}"
+                )
+            self.background = background.detach().clone()
+        self.register_load_state_dict_pre_hook(_make_room)
+
+    @property
+    def needs_training_data(self) -> bool:
+        """Whether the background rows are not yet known."""
+        return self.background is None
+
+    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
+        """Take training rows as the background, where that was asked for.
+
+        Args:
+            mean: Not used.
+            rows: A sample of the training inputs, ``(N, *S)``.
+        """
+        if self.from_training_data:
+            self.background = rows.detach().clone()
+
+    def query(self, inputs: Tensor) -> Query:
+        """Ask for gradients at random positions between background rows and the inputs.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+
+        Returns:
+            The query.
+
+        Raises:
+            RuntimeError: If the background rows are not known.
+            ValueError: If their shape is not that of the inputs.
+        """
+        if self.background is None:
+            raise RuntimeError(
+                "background='train' has not been filled yet: train with Trainer.fit (modules take "
+                "rows from the data once), call explainer.fit_reference(mean, rows), or pass rows"
+            )
+        if self.background.shape[1:] != inputs.shape[1:]:
+            raise ValueError(
+                f"background must hold rows of shape {tuple(inputs.shape[1:])}, "
+                f"got {tuple(self.background.shape[1:])}"
+            )
+        uniform = draw("uniform", self.n_samples, inputs, (2,), self.seed).float()
+        row = (uniform[..., 0] * len(self.background)).long().clamp_(max=len(self.background) - 1)
+        position = uniform[..., 1].to(inputs).reshape(*row.shape, *(1,) * (inputs.ndim - 1))
+        baseline = self.background.to(inputs)[row]
+        difference = inputs - baseline
+        return Query(points=baseline + position * difference, weights=difference / self.n_samples)
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"n_samples={self.n_samples}, seed={self.seed}"
+
+
+def _make_room(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Let a fresh explainer take the background rows that a checkpoint holds."""
+    saved = state_dict.get(f"{prefix}background")
+    if isinstance(module, ExpectedGradients) and isinstance(saved, Tensor):
+        module.background = torch.empty_like(saved)

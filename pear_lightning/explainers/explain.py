@@ -1,0 +1,172 @@
+"""The one function that runs explainers."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers.base import Explainer, GradientExplainer
+from pear_lightning.explainers.gradients import gradients_at
+from pear_lightning.explainers.guards import eval_mode, module_of, twice_differentiable
+from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.explainers.scorer import Forward, Scorer
+from pear_lightning.functional.validation import check_finite
+
+
+def explain(
+    forward: Forward,
+    inputs: Tensor,
+    target: Tensor | int | None,
+    explainers: Sequence[Explainer],
+    *,
+    output: OutputName | OutputFunction = "logit",
+    forward_kwargs: Mapping[str, Any] | None = None,
+    points_per_pass: int | None = None,
+) -> tuple[Tensor, list[Tensor]]:
+    r"""Explain a batch with several explainers, in one pass through the model where possible.
+
+    The query points of all gradient explainers, and the inputs themselves once, go through the
+    model together: one forward, one vector-Jacobian product. Other explainers run after it, each
+    with its own calls of the model.
+
+    What is explained is the function that the model is at inference: its modules are in eval mode
+    during the call and get their own flags back. With gradients enabled, logits and attributions
+    of differentiable explainers carry the graph to the model's weights, so a loss of them can be
+    trained; kernels without a second derivative (fused attention, cuDNN's recurrent layers) are
+    avoided then. The function works under ``no_grad``, in ``inference_mode``, under autocast and
+    inside ``torch.compile``. The caller's tensors are left as they are.
+
+    Args:
+        forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``, or ``(N,)`` for one output.
+        inputs: Inputs, ``(B, *S)``, floating point.
+        target: Index of the explained output, ``(B,)`` or one for all. ``None`` for a model with
+            one output.
+        explainers: Explainers to run.
+        output: Scalar that is explained: ``"logit"`` (the target's), ``"log_prob"`` (the
+            target's log-probability), ``"sum_log_prob"`` (over all classes), ``"margin"`` (the
+            target's logit less the largest other), or a function of logits ``(N, C)`` and target
+            ``(N,)`` that returns ``(N,)``, each row from its own logits.
+        forward_kwargs: Further keyword arguments of ``forward``, such as an attention mask.
+            Tensors must have ``B`` rows, one per sample.
+        points_per_pass: At most this many query points of each sample in one pass, to bound
+            memory. It does where no graph is kept; in training the graph of all chunks lives
+            until the backward.
+
+    Returns:
+        Logits at the inputs ``(B, C)``, and a list of attributions ``(B, *S)``, one for each
+        explainer, in float32 or better.
+
+    Raises:
+        TypeError: If the inputs are not floating point, the target is not integer, or the model
+            does not return a tensor.
+        ValueError: If a shape or a value is wrong, or the inputs hold NaN or Inf.
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.explainers import Gradient, IntegratedGradients, explain
+        >>> model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 2))
+        >>> inputs, target = torch.rand(32, 8), torch.randint(2, (32,))
+        >>> logits, (grad, integrated) = explain(
+        ...     model, inputs, target, [Gradient(), IntegratedGradients(n_steps=5)]
+        ... )
+        >>> logits.shape, grad.shape, integrated.shape
+        (torch.Size([32, 2]), torch.Size([32, 8]), torch.Size([32, 8]))
+    """
+    forward = _uncompiled(forward)
+    scorer = Scorer(
+        forward,
+        _check_target(target, inputs),
+        resolve_output(output),
+        _check_forward_kwargs(forward_kwargs or {}, inputs),
+        _check_points_per_pass(points_per_pass),
+    )
+    _check_inputs(inputs)
+    module = module_of(forward)
+    with eval_mode(module), twice_differentiable(module):
+        logits, fused = _explain_fused(
+            scorer, inputs, [e for e in explainers if isinstance(e, GradientExplainer)]
+        )
+        remaining = iter(fused)
+        attributions = [
+            next(remaining) if isinstance(e, GradientExplainer) else e(scorer, inputs)
+            for e in explainers
+        ]
+    return logits, attributions
+
+
+def _explain_fused(
+    scorer: Scorer, inputs: Tensor, explainers: Sequence[GradientExplainer]
+) -> tuple[Tensor, list[Tensor]]:
+    """Run gradient explainers in one pass; return logits at the inputs and attributions."""
+    if not explainers:
+        return scorer.evaluate(inputs[None])[1][0], []
+    queries = [explainer.query(inputs) for explainer in explainers]
+    own_points = [query.points for query in queries if query.points is not None]
+    logits, gradients = gradients_at(scorer, torch.cat([inputs[None], *own_points]))
+    at_inputs, *at_points = gradients.split([1, *(len(points) for points in own_points)])
+    remaining = iter(at_points)
+    attributions = [
+        explainer.reduce(at_inputs if query.points is None else next(remaining), query)
+        for explainer, query in zip(explainers, queries, strict=True)
+    ]
+    return logits[0], attributions
+
+
+def _uncompiled(forward: Forward) -> Forward:
+    """Return the model inside a compiled one, which torch.func would run uncompiled anyway."""
+    original = getattr(forward, "_orig_mod", None)
+    if original is None or torch.compiler.is_compiling():
+        return forward
+    warnings.warn(
+        "explain() was given a model wrapped by torch.compile; its explanations run uncompiled. "
+        "Compile the function that calls explain() instead",
+        stacklevel=3,
+    )
+    compiled: Forward = original
+    return compiled
+
+
+def _check_inputs(inputs: Tensor) -> None:
+    if inputs.ndim < 2:
+        raise ValueError(
+            f"inputs must have a batch dimension and features, (B, *S), got {tuple(inputs.shape)}"
+        )
+    if not inputs.is_floating_point():
+        raise TypeError(
+            f"inputs must be floating point to be explained, got {inputs.dtype}; "
+            "explain embeddings instead of token ids"
+        )
+    check_finite("inputs", inputs)
+
+
+def _check_target(target: Tensor | int | None, inputs: Tensor) -> Tensor | None:
+    if target is None:
+        return None
+    if isinstance(target, int):
+        return torch.full(inputs.shape[:1], target, device=inputs.device)
+    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
+        raise TypeError(f"target must hold class indices (torch.long), got {target.dtype}")
+    if target.shape != inputs.shape[:1]:
+        raise ValueError(
+            f"target must have one class index per sample, ({inputs.shape[0]},), "
+            f"got {tuple(target.shape)}"
+        )
+    return target.long()
+
+
+def _check_forward_kwargs(forward_kwargs: Mapping[str, Any], inputs: Tensor) -> Mapping[str, Any]:
+    for name, value in forward_kwargs.items():
+        if isinstance(value, Tensor) and value.shape[:1] != inputs.shape[:1]:
+            raise ValueError(
+                f"forward_kwargs[{name!r}] must have one row per sample, ({inputs.shape[0]}, ...), "
+                f"got {tuple(value.shape)}"
+            )
+    return forward_kwargs
+
+
+def _check_points_per_pass(points_per_pass: int | None) -> int | None:
+    if points_per_pass is not None and points_per_pass < 1:
+        raise ValueError(f"points_per_pass must be at least 1, got {points_per_pass}")
+    return points_per_pass

@@ -1,0 +1,85 @@
+"""Gradients of the explained scalar at query points, by one vector-Jacobian product."""
+
+import warnings
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.explainers.scorer import Scorer
+
+# What torch.func.vjp says of backbones that torch.autograd.grad can differentiate.
+_REFUSALS = (
+    "don't yet support saved tensor hooks",  # non-reentrant checkpointing, save_on_cpu
+    "mutate a captured Tensor",  # writes to a buffer in forward
+    "must override the setup_context staticmethod",  # old-style Functions, full backward hooks
+)
+_refusing: "WeakSet[nn.Module]" = WeakSet()
+
+
+def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Return logits and gradients of the explained scalar at all query points.
+
+    One forward and one vector-Jacobian product for all points (or for each chunk of
+    ``scorer.points_per_pass``). With gradients enabled, both results carry the graph to the
+    model's weights. ``torch.func.vjp`` is used because it also works inside
+    ``torch.inference_mode`` and ``torch.compile``; backbones that it refuses go through
+    ``torch.autograd.grad``.
+
+    Args:
+        scorer: The explained scalar.
+        points: Query points, ``(K, B, *S)``.
+
+    Returns:
+        Logits ``(K, B, C)`` and gradients ``(K, B, *S)``, the gradients in float32 or better.
+    """
+    passes = [_gradients_of_pass(scorer, chunk) for chunk in scorer.chunks(points)]
+    if len(passes) == 1:
+        return passes[0]
+    return torch.cat([logits for logits, _ in passes]), torch.cat([grads for _, grads in passes])
+
+
+def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
+    if torch.compiler.is_compiling():
+        return _by_vjp(scorer, points)
+    module = scorer.forward if isinstance(scorer.forward, nn.Module) else None
+    if module is None or module not in _refusing:
+        try:
+            return _by_vjp(scorer, points)
+        except RuntimeError as error:
+            if not any(refusal in str(error) for refusal in _REFUSALS):
+                raise
+            if module is not None:
+                _refusing.add(module)
+                warnings.warn(
+                    f"torch.func.vjp cannot differentiate {type(module).__name__} ({error}); "
+                    "its explanations are computed with torch.autograd.grad instead, which "
+                    "gives the same values but cannot be compiled",
+                    stacklevel=2,
+                )
+    return _by_autograd(scorer, points)
+
+
+def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
+    scores, pullback, logits = torch.func.vjp(scorer.evaluate, points, has_aux=True)
+    (gradients,) = pullback(torch.ones_like(scores))
+    return logits, _at_least_float32(gradients)
+
+
+def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
+    create_graph = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+    with torch.inference_mode(False), torch.enable_grad():
+        # An inference tensor enters autograd only as a copy.
+        points = points.clone() if points.is_inference() else points
+        if not points.requires_grad:
+            points = points.detach().requires_grad_()
+        # Per-sample tensors made in inference mode cannot be saved for backward either.
+        scores, logits = scorer.outside_inference_mode().evaluate(points)
+        (gradients,) = torch.autograd.grad(scores.sum(), points, create_graph=create_graph)
+    if not create_graph:
+        logits = logits.detach()
+    return logits, _at_least_float32(gradients)
+
+
+def _at_least_float32(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()

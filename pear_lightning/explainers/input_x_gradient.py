@@ -1,0 +1,67 @@
+"""Input times gradient."""
+
+from torch import Tensor
+
+from pear_lightning.explainers.base import GradientExplainer, Query
+from pear_lightning.explainers.baseline import Baseline, BaselineSpec
+
+
+class InputXGradient(GradientExplainer):
+    r"""Attribute by the gradient times the distance from a baseline.
+
+    .. math:: a = (x - b) \odot \nabla_x f(x)
+
+    With ``b = 0`` this is the usual input times gradient. With another baseline it is the
+    first-order contribution of each feature measured from that baseline, comparable with
+    integrated gradients and Shapley values of the same baseline.
+
+    Args:
+        baseline: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor ``(*S)``.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - attributions: ``(B, *S)``
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.explainers import explain
+        >>> model, inputs = torch.nn.Linear(3, 2), torch.rand(4, 3)
+        >>> _, (attributions,) = explain(model, inputs, 0, [InputXGradient()])
+        >>> bool(torch.allclose(attributions, inputs * model.weight[0]))
+        True
+
+    References:
+        Shrikumar, Greenside, Shcherbina, Kundaje, *Not Just a Black Box*, 2016, arXiv 1605.01713.
+
+    Deviations from the paper:
+        The baseline is ours; the paper's is zero.
+    """
+
+    def __init__(self, baseline: BaselineSpec = "zeros") -> None:
+        super().__init__()
+        self.baseline = Baseline(baseline)
+
+    @property
+    def needs_training_data(self) -> bool:
+        """Whether the baseline is the training mean and not yet known."""
+        return not self.baseline.is_fitted
+
+    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
+        """Take the training mean as the baseline, where that was asked for.
+
+        Args:
+            mean: Mean of the training inputs, ``(*S)``.
+            rows: Not used.
+        """
+        self.baseline.fit(mean)
+
+    def query(self, inputs: Tensor) -> Query:
+        """Ask for the gradient at the inputs, to be multiplied by ``x - b``.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+
+        Returns:
+            The query.
+        """
+        return Query(points=None, weights=(inputs - self.baseline(inputs))[None])

@@ -1,0 +1,106 @@
+"""Integrated gradients."""
+
+from torch import Tensor
+
+from pear_lightning.explainers.base import GradientExplainer, Query
+from pear_lightning.explainers.baseline import Baseline, BaselineSpec
+from pear_lightning.explainers.quadrature import QuadratureName, quadrature
+
+
+class IntegratedGradients(GradientExplainer):
+    r"""Attribute by the average gradient on the straight path from a baseline to the input.
+
+    .. math:: a = (x - b) \odot \int_0^1 \nabla f(b + t (x - b)) \, dt
+              \approx (x - b) \odot \sum_k w_k \nabla f(b + t_k (x - b))
+
+    The attributions sum to ``f(x) - f(b)`` up to the error of the quadrature. With
+    ``multiply_by_inputs=False`` the factor ``x - b`` is left out: the average gradient, which
+    PEAR compares with the plain gradient.
+
+    Args:
+        n_steps: Number of query points K. Gauss-Legendre needs few: with 5, attributions of the
+            paper's network on Bank Marketing are within 2.4 % of the integral, with 20 within 0.6 %.
+        baseline: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor ``(*S)``.
+        multiply_by_inputs: Whether to multiply by ``x - b``.
+        quadrature: ``"gauss_legendre"``, ``"riemann_midpoint"``, ``"riemann_left"`` or
+            ``"riemann_right"``.
+
+    Raises:
+        ValueError: If ``n_steps < 1`` or a name is not known.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - attributions: ``(B, *S)``
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.explainers import explain
+        >>> model = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Softplus(), torch.nn.Linear(8, 2))
+        >>> inputs = torch.rand(4, 3)
+        >>> logits, (attributions,) = explain(model, inputs, 1, [IntegratedGradients(n_steps=20)])
+        >>> difference = logits[:, 1] - model(torch.zeros(1, 3))[:, 1]
+        >>> bool(torch.allclose(attributions.sum(1), difference, atol=1e-4))
+        True
+
+    References:
+        Sundararajan, Taly, Yan, *Axiomatic Attribution for Deep Networks*, ICML 2017,
+        arXiv 1703.01365, equation 1.
+    """
+
+    def __init__(
+        self,
+        n_steps: int = 20,
+        baseline: BaselineSpec = "zeros",
+        *,
+        multiply_by_inputs: bool = True,
+        quadrature: QuadratureName = "gauss_legendre",
+    ) -> None:
+        super().__init__()
+        self.n_steps = n_steps
+        self.baseline = Baseline(baseline)
+        self.multiply_by_inputs = multiply_by_inputs
+        self.quadrature = quadrature
+        self._nodes_and_weights()  # refuses bad arguments here, not in the first step
+
+    @property
+    def needs_training_data(self) -> bool:
+        """Whether the baseline is the training mean and not yet known."""
+        return not self.baseline.is_fitted
+
+    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
+        """Take the training mean as the baseline, where that was asked for.
+
+        Args:
+            mean: Mean of the training inputs, ``(*S)``.
+            rows: Not used.
+        """
+        self.baseline.fit(mean)
+
+    def query(self, inputs: Tensor) -> Query:
+        """Ask for gradients along the path, with the weights of the quadrature.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+
+        Returns:
+            The query.
+        """
+        baseline = self.baseline(inputs)
+        difference = inputs - baseline
+        nodes, weights = (
+            values.to(inputs).reshape(-1, *(1,) * inputs.ndim)
+            for values in self._nodes_and_weights()
+        )
+        if self.multiply_by_inputs:
+            weights = weights * difference
+        return Query(points=baseline + nodes * difference, weights=weights)
+
+    def _nodes_and_weights(self) -> tuple[Tensor, Tensor]:
+        return quadrature(self.n_steps, self.quadrature)
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return (
+            f"n_steps={self.n_steps}, multiply_by_inputs={self.multiply_by_inputs}, "
+            f"quadrature={self.quadrature!r}"
+        )

@@ -1,0 +1,102 @@
+"""Which scalar of the model's output an explanation is about."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+
+OutputName = Literal["logit", "log_prob", "sum_log_prob", "margin"]
+OutputFunction = Callable[[Tensor, Tensor], Tensor]
+"""Maps logits ``(N, C)`` and target ``(N,)`` to one scalar per row, ``(N,)``."""
+
+
+def logit(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the target's logit ``z_y``, the scalar that PEAR explains.
+
+    Args:
+        logits: Model outputs, ``(N, C)``.
+        target: Class indices, ``(N,)``.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+    """
+    return logits.gather(1, target[:, None]).squeeze(1)
+
+
+def log_prob(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the target's log-probability ``log softmax(z)_y``.
+
+    Args:
+        logits: Model outputs, ``(N, C)``.
+        target: Class indices, ``(N,)``.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+    """
+    return logit(F.log_softmax(logits, dim=1), target)
+
+
+def sum_log_prob(logits: Tensor, target: Tensor) -> Tensor:
+    """Return ``Σ_c log softmax(z)_c``, the scalar of Right for the Right Reasons.
+
+    Args:
+        logits: Model outputs, ``(N, C)``.
+        target: Not used; the sum is over all classes.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+    """
+    return F.log_softmax(logits, dim=1).sum(dim=1)
+
+
+def margin(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the target's logit less the largest other logit.
+
+    Adding the same function to all logits leaves it unchanged, as it leaves the
+    cross-entropy unchanged.
+
+    Args:
+        logits: Model outputs, ``(N, C)`` with ``C >= 2``.
+        target: Class indices, ``(N,)``.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+
+    Raises:
+        ValueError: If there is only one class.
+    """
+    if logits.shape[1] < 2:
+        raise ValueError(
+            "output='margin' compares the target with the other classes and needs logits "
+            f"(N, C) with C >= 2, got {tuple(logits.shape)}; use output='logit'"
+        )
+    others = logits.scatter(1, target[:, None], float("-inf"))
+    return logit(logits, target) - others.amax(dim=1)
+
+
+_OUTPUTS: dict[str, OutputFunction] = {
+    "logit": logit,
+    "log_prob": log_prob,
+    "sum_log_prob": sum_log_prob,
+    "margin": margin,
+}
+
+
+def resolve_output(output: OutputName | OutputFunction) -> OutputFunction:
+    """Return the function that a name stands for, or the function itself.
+
+    Args:
+        output: A name, or a function of logits ``(N, C)`` and target ``(N,)``.
+
+    Returns:
+        The function.
+
+    Raises:
+        ValueError: If the name is not known.
+    """
+    if callable(output):
+        return output
+    if output not in _OUTPUTS:
+        raise ValueError(f"output must be one of {sorted(_OUTPUTS)} or a function, got {output!r}")
+    return _OUTPUTS[output]

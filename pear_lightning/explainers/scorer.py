@@ -1,0 +1,148 @@
+"""The explained scalar, evaluated at many query points of every sample."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers.outputs import OutputFunction
+
+Forward = Callable[..., Tensor]
+"""The model: inputs ``(N, *S)`` (and keyword tensors) to logits ``(N, C)``."""
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Evaluate the explained scalar of a batch of samples at K query points each.
+
+    Every explainer sees the model through this object: it repeats the target and the
+    per-sample keyword tensors for each point, unwraps single outputs and checks shapes, and
+    bounds how many rows go through the model at once.
+
+    Args:
+        forward: Model, inputs ``(N, *S)`` to logits ``(N, C)``.
+        target: Explained class of each sample, ``(B,)``; ``None`` for a model with one output.
+        output: Maps logits ``(N, C)`` and target ``(N,)`` to scalars ``(N,)``.
+        forward_kwargs: Keyword arguments of ``forward``; tensors have ``B`` rows, one per sample.
+        points_per_pass: At most this many query points of each sample in one forward pass;
+            ``None`` for all at once.
+
+    Shapes:
+        - points: ``(K, B, *S)``
+        - scores: ``(K, B)``
+        - logits: ``(K, B, C)``
+    """
+
+    forward: Forward
+    target: Tensor | None
+    output: OutputFunction
+    forward_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    points_per_pass: int | None = None
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Return the scores of all points, in chunks where the memory bound asks for it.
+
+        Args:
+            points: Query points, ``(K, B, *S)``.
+
+        Returns:
+            Scores ``(K, B)``.
+        """
+        return torch.cat([self.evaluate(chunk)[0] for chunk in self.chunks(points)])
+
+    def chunks(self, points: Tensor) -> Iterator[Tensor]:
+        """Split query points ``(K, B, *S)`` along ``K`` by ``points_per_pass``."""
+        if self.points_per_pass is None or points.shape[0] <= self.points_per_pass:
+            return iter((points,))
+        return iter(points.split(self.points_per_pass))
+
+    def evaluate(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the model once on all the given points.
+
+        Args:
+            points: Query points, ``(K, B, *S)``.
+
+        Returns:
+            Scores ``(K, B)`` and logits ``(K, B, C)``.
+
+        Raises:
+            ValueError: If the model does not return logits ``(N, C)``, or has no class with the
+                index of a target.
+        """
+        n_points, batch_size = points.shape[:2]
+        logits = self.forward(points.flatten(0, 1), **self.repeat_kwargs(n_points))
+        logits = as_logits(logits, n_points * batch_size)
+        target = self._target_of(batch_size, logits).repeat(n_points)
+        scores = self.output(logits, target)
+        return (
+            scores.unflatten(0, (n_points, batch_size)),
+            logits.unflatten(0, (n_points, batch_size)),
+        )
+
+    def outside_inference_mode(self) -> "Scorer":
+        """Return this scorer with copies of tensors that autograd could not save."""
+
+        def usable(value: Any) -> Any:
+            return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
+
+        kwargs = {name: usable(value) for name, value in self.forward_kwargs.items()}
+        return replace(self, target=usable(self.target), forward_kwargs=kwargs)
+
+    def _target_of(self, batch_size: int, logits: Tensor) -> Tensor:
+        """Return the target ``(B,)``, checked against the classes of logits ``(N, C)``."""
+        n_classes = logits.shape[1]
+        if self.target is None:
+            if n_classes != 1:
+                raise ValueError(
+                    f"target says which of the {n_classes} outputs is explained and may be left "
+                    "out for a model with one output only"
+                )
+            return torch.zeros(batch_size, dtype=torch.long, device=logits.device)
+        if not torch.compiler.is_compiling() and self.target.numel():
+            low, high = (int(bound) for bound in self.target.aminmax())
+            if low < 0 or high >= n_classes:
+                raise ValueError(
+                    f"target must lie in 0..{n_classes - 1}, the model's classes, "
+                    f"got values from {low} to {high}"
+                )
+        return self.target
+
+    def repeat_kwargs(self, n_points: int) -> dict[str, Any]:
+        """Return the keyword arguments with each tensor's rows repeated ``n_points`` times."""
+        return {
+            name: value.repeat(n_points, *(1,) * (value.ndim - 1))
+            if isinstance(value, Tensor)
+            else value
+            for name, value in self.forward_kwargs.items()
+        }
+
+
+def as_logits(outputs: Any, n_rows: int) -> Tensor:
+    """Check a model's output and give it the shape ``(N, C)``.
+
+    Args:
+        outputs: What the model returned: ``(N, C)``, or ``(N,)`` for a single output.
+        n_rows: Expected ``N``.
+
+    Returns:
+        Logits ``(N, C)``.
+
+    Raises:
+        TypeError: If the output is not a tensor.
+        ValueError: If its shape is wrong.
+    """
+    if not isinstance(outputs, Tensor):
+        raise TypeError(
+            f"forward must return a tensor of logits (N, C), got {type(outputs).__name__}; wrap "
+            "the model so that it returns the logits alone (for transformers models: "
+            "pear_lightning.nn.TransformersClassifier)"
+        )
+    if outputs.ndim == 1:
+        outputs = outputs[:, None]
+    if outputs.ndim != 2 or outputs.shape[0] != n_rows:
+        raise ValueError(
+            f"forward must return logits (N, C) with N = {n_rows}, got {tuple(outputs.shape)}"
+        )
+    return outputs
