@@ -1,0 +1,50 @@
+"""Fixtures and options that every test shares."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--accelerator", default="cpu", help="accelerator of the Trainer in the tests")
+    parser.addoption("--devices", default=1, type=int, help="devices of the Trainer in the tests")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # One thread: tensors here are too small to share out, and sums come out in one order.
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """The same random numbers in a test whether it runs alone or after others."""
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def accelerator(request: pytest.FixtureRequest) -> str:
+    return str(request.config.getoption("--accelerator"))
+
+
+@pytest.fixture(scope="session")
+def devices(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("--devices"))
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of the real data sets; tests that ask for it skip where there is none."""
+    folder = os.environ.get("PEAR_LIGHTNING_DATA")
+    if not folder:
+        pytest.skip("set PEAR_LIGHTNING_DATA to the folder of the data sets")
+    return Path(folder)
