@@ -1,0 +1,101 @@
+"""The tables of the PEAR paper: their files, or the hub."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pear_lightning.datamodules.table_source import read_file, read_hub
+from pear_lightning.datamodules.tabular import TabularDataModule
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+HUB_ID = "inria-soda/tabular-benchmark"
+
+
+class PaperTable(TabularDataModule):
+    """A table of the PEAR paper, from the paper's files or from the hub; use a subclass.
+
+    A subclass says what the files are called. With ``data_dir`` the split is the paper's; from the
+    hub it is drawn with ``seed``, stratified, 75 to 25 unless said otherwise.
+
+    Shapes:
+        - ``inputs``: ``(B, n)`` float32
+        - ``target``: ``(B,)`` long
+
+    Args:
+        data_dir: Folder with ``<name>-train.csv`` and ``<name>-test.csv`` (or ``.csv.gz``), or the
+            folder above it. None reads from the hub.
+        revision: Branch, tag or commit on the hub.
+        target: Name of the target column.
+        class_names: Names of the two classes. None uses the names given above.
+        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+
+    Raises:
+        FileNotFoundError: If the files are not in ``data_dir``.
+
+    Example:
+        >>> PaperTable("no/such/folder")
+        Traceback (most recent call last):
+        TypeError: PaperTable has no table: use BankMarketing, CaliforniaHousing or Electricity
+    """
+
+    # name of the files, folder they may lie in, where they are on the hub, names of classes 0 and 1
+    file_name: ClassVar[str] = ""
+    folder: ClassVar[str] = ""
+    hub_config_name: ClassVar[str] = ""
+    hub_target: ClassVar[str] = "class"
+    classes: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self,
+        data_dir: str | None = None,
+        revision: str | None = None,
+        target: str = "class",
+        class_names: list[str] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not self.file_name:
+            raise TypeError(
+                f"{type(self).__name__} has no table: "
+                "use BankMarketing, CaliforniaHousing or Electricity"
+            )
+        data_dir = None if data_dir is None else str(data_dir)
+        super().__init__(
+            revision=revision,
+            target=target,
+            class_names=class_names or list(self.classes) or None,
+            **kwargs,
+        )
+        self._refuse_source()
+        self.data_dir = data_dir
+
+    @override
+    def load_tables(self) -> "tuple[DataFrame, DataFrame | None]":
+        if self.data_dir is not None:
+            return read_file(self._file("train")), read_file(self._file("test"))
+        try:
+            train, test = read_hub(
+                HUB_ID, self.hub_config_name, revision=self.revision, cache_dir=self.cache_dir
+            )
+        except Exception as error:
+            error.add_note(f"{type(self).__name__} also reads the paper's files: give data_dir")
+            raise
+        return train.rename(columns={self.hub_target: self.target}), test
+
+    @override
+    def prepare_data(self) -> None:
+        if self.data_dir is None:
+            self.load_tables()
+
+    def _file(self, part: str) -> Path:
+        assert self.data_dir is not None
+        root = Path(self.data_dir).expanduser()
+        names = [f"{self.file_name}-{part}.csv", f"{self.file_name}-{part}.csv.gz"]
+        for path in (folder / name for folder in (root, root / self.folder) for name in names):
+            if path.is_file():
+                return path
+        raise FileNotFoundError(
+            f"data_dir {self.data_dir!r} has neither {' nor '.join(names)}, "
+            f"and neither has its folder {self.folder!r}"
+        )

@@ -1,0 +1,68 @@
+"""Rows of a table held in memory, fetched a whole batch at a time."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+Batch = tuple[Tensor, Tensor]
+
+
+class TableDataset(Dataset[Batch]):
+    """Rows of a table held in memory, fetched a whole batch at a time.
+
+    ``DataLoader`` calls ``__getitems__`` with the indices of a batch where a data set has it. One
+    tensor is indexed then, instead of one per row, and the loader keeps its ordinary sampler, which
+    Lightning replaces by a ``DistributedSampler`` under DDP. Use :func:`as_batch` as the loader's
+    ``collate_fn``: what ``__getitems__`` returns is a batch already.
+
+    Shapes:
+        - ``inputs``: ``(N, n)`` float
+        - ``target``: ``(N,)`` long or float
+
+    Args:
+        inputs: The features of all rows.
+        target: The class or the value of all rows.
+
+    Raises:
+        ValueError: If there are not as many targets as rows.
+
+    Example:
+        >>> from torch.utils.data import DataLoader
+        >>> data = TableDataset(torch.eye(3), torch.tensor([0, 1, 0]))
+        >>> inputs, target = next(iter(DataLoader(data, batch_size=2, collate_fn=as_batch)))
+        >>> inputs.shape, target
+        (torch.Size([2, 3]), tensor([0, 1]))
+    """
+
+    def __init__(self, inputs: Tensor, target: Tensor) -> None:
+        if len(inputs) != len(target):
+            raise ValueError(
+                f"inputs has {len(inputs)} rows and target has {len(target)}: as many are expected"
+            )
+        self.inputs = inputs
+        self.target = target
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.target)
+
+    def __getitem__(self, index: int) -> Batch:
+        """One row: ``(n,)`` and a scalar."""
+        return self.inputs[index], self.target[index]
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """A batch of rows: ``(B, n)`` and ``(B,)``."""
+        rows = torch.tensor(indices)
+        return self.inputs[rows], self.target[rows]
+
+
+def as_batch(batch: Any) -> Any:
+    """Hand on what :meth:`TableDataset.__getitems__` has collated already.
+
+    Example:
+        >>> as_batch((torch.ones(2, 3), torch.ones(2)))[0].shape
+        torch.Size([2, 3])
+    """
+    return batch

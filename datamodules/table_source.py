@@ -1,0 +1,163 @@
+"""Where a table comes from: a file, a data frame, arrays or the Hugging Face hub."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+# pandas unpacks these by itself
+_COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+
+
+def read_file(path: str | os.PathLike[str], separator: str | None = None) -> "DataFrame":
+    r"""Read a CSV, TSV (also compressed) or Parquet file.
+
+    Args:
+        path: A file that ends in ``.csv``, ``.tsv`` (or either with ``.gz``, ``.bz2``, ``.xz``,
+            ``.zst``, ``.zip``) or ``.parquet``.
+        separator: What stands between two values of a text file. None reads it off the suffix.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the suffix is not one of those above.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "rows.csv")
+        ...     _ = path.write_text("a;b\n1;2\n")
+        ...     read_file(path, separator=";").shape
+        (1, 2)
+    """
+    import pandas as pd
+
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no file at {str(path)!r} (working directory: {str(Path.cwd())!r})"
+        )
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSIONS:
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix == ".parquet":
+        return pd.read_parquet(path)
+    if suffix not in _SEPARATORS:
+        raise ValueError(
+            f"cannot tell the format of {path.name!r}: its name should end in .csv, .tsv "
+            f"(or either with {', '.join(_COMPRESSIONS)}) or .parquet"
+        )
+    return pd.read_csv(path, sep=separator or _SEPARATORS[suffix])
+
+
+def read_hub(
+    hub_id: str,
+    config: str | None = None,
+    *,
+    data_files: Any = None,
+    revision: str | None = None,
+    cache_dir: str | None = None,
+) -> "tuple[DataFrame, DataFrame | None]":
+    r"""Read a data set with ``datasets.load_dataset``: from the hub, or from a local folder.
+
+    Args:
+        hub_id: Name on the hub, path of a folder with CSV or Parquet files, or the name of a
+            format such as ``"csv"`` together with ``data_files``.
+        config: Name of the configuration.
+        data_files: Files to read: a path, a list of paths, or a mapping from split to paths.
+        revision: Branch, tag or commit on the hub. Name a commit to get the same rows for ever.
+        cache_dir: Where downloads are kept. None is the default folder of ``datasets``.
+
+    Returns:
+        The ``train`` split and the ``test`` split, or None where there is no ``test`` split. A
+        split called ``validation`` is left alone.
+
+    Raises:
+        ValueError: If there is neither a split called ``train`` nor only one split.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "rows.csv")
+        ...     _ = path.write_text("a,b\n1,2\n")
+        ...     cache = str(Path(folder, "cache"))
+        ...     train, test = read_hub("csv", data_files=str(path), cache_dir=cache)
+        >>> train.shape, test
+        ((1, 2), None)
+    """
+    from datasets import load_dataset
+
+    splits = load_dataset(
+        hub_id, name=config, data_files=data_files, revision=revision, cache_dir=cache_dir
+    )
+    if "train" in splits:
+        train = splits["train"].to_pandas()
+        return train, splits["test"].to_pandas() if "test" in splits else None
+    if len(splits) == 1:
+        return next(iter(splits.values())).to_pandas(), None
+    raise ValueError(
+        f"hub_id {hub_id!r} has the splits {list(splits)}; one called 'train' is expected"
+    )
+
+
+def as_frame(data: Any, target: str, separator: str | None = None) -> "DataFrame":
+    """Make a data frame of a path, a data frame or a pair of arrays ``(X, y)``.
+
+    Args:
+        data: A path for :func:`read_file`; a ``pandas.DataFrame`` that holds the target too; or a
+            tuple of features ``(N, n)`` and targets ``(N,)`` (arrays, tensors, lists, pandas).
+        target: Name of the target column; a pair's target gets it.
+        separator: Handed to :func:`read_file`.
+
+    Raises:
+        TypeError: If ``data`` is none of these.
+        ValueError: If the shapes of a pair do not fit together.
+
+    Example:
+        >>> list(as_frame(([[1.0, 2.0], [3.0, 4.0]], [0, 1]), "target").columns)
+        ['x0', 'x1', 'target']
+    """
+    import pandas as pd
+
+    if isinstance(data, str | os.PathLike):
+        return read_file(data, separator)
+    if isinstance(data, pd.DataFrame):
+        return data
+    if isinstance(data, tuple) and len(data) == 2:
+        return _join(data[0], data[1], target)
+    raise TypeError(
+        f"data is a {type(data).__name__}: a path, a pandas DataFrame or a tuple (X, y) is expected"
+    )
+
+
+def _to_array(values: Any) -> Any:
+    import numpy as np
+    from torch import Tensor
+
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
+def _join(features: Any, values: Any, target: str) -> "DataFrame":
+    import pandas as pd
+
+    if isinstance(features, pd.DataFrame):
+        frame = features.reset_index(drop=True)
+    else:
+        array = _to_array(features)
+        if array.ndim != 2:
+            raise ValueError(f"X has shape {array.shape}: (rows, features) is expected")
+        names = [f"x{i}" for i in range(array.shape[1])]
+        frame = pd.DataFrame(array, columns=names).infer_objects()
+    values = _to_array(values)
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim != 1:
+        raise ValueError(f"y has shape {values.shape}: (rows,) is expected")
+    if len(values) != len(frame):
+        raise ValueError(f"X has {len(frame)} rows and y has {len(values)}: as many are expected")
+    if target in frame.columns:
+        raise ValueError(f"X has a column called {target!r} already: name the target otherwise")
+    return frame.assign(**{target: values})
