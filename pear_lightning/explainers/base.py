@@ -43,8 +43,8 @@ class Explainer(nn.Module, ABC):
         """
 
     @property
-    def needs_training_data(self) -> bool:
-        """Whether :meth:`fit_reference` has still to be called before the first explanation."""
+    def uses_training_data(self) -> bool:
+        """Whether :meth:`fit_reference` must be called before the first explanation."""
         return False
 
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:

@@ -54,11 +54,6 @@ class Baseline(nn.Module):
         self.register_buffer("value", value)
         self.register_load_state_dict_pre_hook(_make_room)
 
-    @property
-    def is_fitted(self) -> bool:
-        """Whether the reference input is known."""
-        return self.value is not None
-
     def fit(self, mean: Tensor) -> None:
         """Take the mean of the training data, where that is what was asked for.
 

@@ -73,9 +73,9 @@ class ExpectedGradients(GradientExplainer):
         self.register_load_state_dict_pre_hook(_make_room)
 
     @property
-    def needs_training_data(self) -> bool:
-        """Whether the background rows are not yet known."""
-        return self.background is None
+    def uses_training_data(self) -> bool:
+        """Whether the background is rows of the training data."""
+        return self.from_training_data
 
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
         """Take training rows as the background, where that was asked for.

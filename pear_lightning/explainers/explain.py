@@ -66,7 +66,8 @@ def explain(
     Example:
         >>> import torch
         >>> from pear_lightning.explainers import Gradient, IntegratedGradients, explain
-        >>> model = torch.nn.Sequential(torch.nn.Linear(8, 16), torch.nn.ReLU(), torch.nn.Linear(16, 2))
+        >>> from pear_lightning.nn import MLP
+        >>> model = MLP(8, hidden_features=(16,))
         >>> inputs, target = torch.rand(32, 8), torch.randint(2, (32,))
         >>> logits, (grad, integrated) = explain(
         ...     model, inputs, target, [Gradient(), IntegratedGradients(n_steps=5)]

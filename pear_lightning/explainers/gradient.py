@@ -18,7 +18,7 @@ class Gradient(GradientExplainer):
         >>> import torch
         >>> from pear_lightning.explainers import explain
         >>> model = torch.nn.Linear(3, 2)
-        >>> _, (attributions,) = explain(model, torch.rand(4, 3), torch.ones(4).long(), [Gradient()])
+        >>> _, (attributions,) = explain(model, torch.rand(4, 3), 1, [Gradient()])
         >>> bool(torch.allclose(attributions[0], model.weight[1]))
         True
 

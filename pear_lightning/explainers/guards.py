@@ -1,7 +1,7 @@
 """The conditions under which a model is explained."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -54,9 +54,11 @@ def twice_differentiable(module: nn.Module | None) -> Iterator[None]:
     Args:
         module: The model, searched for recurrent layers.
     """
-    with ExitStack() as stack:
-        if torch.is_grad_enabled():
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
-            if module is not None and any(isinstance(m, nn.RNNBase) for m in module.modules()):
-                stack.enter_context(torch.backends.cudnn.flags(enabled=False))
+    if not torch.is_grad_enabled():
         yield
+    elif module is not None and any(isinstance(m, nn.RNNBase) for m in module.modules()):
+        with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
+            yield
+    else:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield

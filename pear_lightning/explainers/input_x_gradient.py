@@ -42,9 +42,9 @@ class InputXGradient(GradientExplainer):
         self.baseline = Baseline(baseline)
 
     @property
-    def needs_training_data(self) -> bool:
-        """Whether the baseline is the training mean and not yet known."""
-        return not self.baseline.is_fitted
+    def uses_training_data(self) -> bool:
+        """Whether the baseline is the mean of the training data."""
+        return self.baseline.from_training_data
 
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
         """Take the training mean as the baseline, where that was asked for.

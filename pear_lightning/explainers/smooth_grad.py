@@ -67,9 +67,9 @@ class SmoothGrad(GradientExplainer):
         self.stochastic = seed is None
 
     @property
-    def needs_training_data(self) -> bool:
-        """Whether the baseline is used, is the training mean, and is not yet known."""
-        return self.multiply_by_inputs and not self.baseline.is_fitted
+    def uses_training_data(self) -> bool:
+        """Whether the baseline is used and is the mean of the training data."""
+        return self.multiply_by_inputs and self.baseline.from_training_data
 
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
         """Take the training mean as the baseline, where that was asked for.

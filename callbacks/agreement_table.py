@@ -1,0 +1,98 @@
+"""The table at the end of a run."""
+
+from collections.abc import Iterable, Mapping
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from typing_extensions import override
+
+from pear_lightning.metrics import AgreementMatrix
+
+
+class AgreementTable(Callback):
+    """Print accuracy and explainer agreement side by side at the end of fit, validate and test.
+
+    It reads what the module logged and its :class:`~pear_lightning.metrics.AgreementMatrix`
+    (``val_agreement``, ``test_agreement``), as :class:`~pear_lightning.modules.PEAR` has them. A
+    test also prints the matrix of one metric, with self-agreement on its diagonal.
+
+    Args:
+        matrix_metric: Metric whose matrix a test prints; ``None`` for none.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=[AgreementTable()])
+    """
+
+    def __init__(self, matrix_metric: str | None = "pairwise_rank_agreement") -> None:
+        self.matrix_metric = matrix_metric
+        self.console = Console()
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the last validation's table."""
+        self._print_summary("val", "Validation", trainer, pl_module)
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the table of ``trainer.validate``; a validation within fit prints none."""
+        if trainer.state.fn == "validate":
+            self._print_summary("val", "Validation", trainer, pl_module)
+
+    @override
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Print the test's table and the matrix."""
+        self._print_summary("test", "Test", trainer, pl_module)
+        matrix = getattr(pl_module, "test_agreement", None)
+        if isinstance(matrix, AgreementMatrix) and self.matrix_metric is not None:
+            self._print_matrix(matrix, self.matrix_metric)
+
+    @rank_zero_only
+    def _print_summary(
+        self, stage: str, title: str, trainer: Trainer, pl_module: LightningModule
+    ) -> None:
+        logged = {
+            name.removeprefix(f"{stage}_"): value
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith(f"{stage}_")
+        }
+        matrix = getattr(pl_module, f"{stage}_agreement", None)
+        if not logged or not isinstance(matrix, AgreementMatrix):
+            return
+        task = Table(title=f"{title}: {pl_module.__class__.__name__}", title_justify="left")
+        names = [name for name in logged if not name.endswith(tuple(matrix.metric_names))]
+        for name in names:
+            task.add_column(name.replace("_", " "), justify="right")
+        task.add_row(*(f"{logged[name]:.4f}" for name in names))
+        self.console.print(task)
+        self.console.print(_agreements(logged, matrix))
+
+    @rank_zero_only
+    def _print_matrix(self, matrix: AgreementMatrix, metric: str) -> None:
+        values = matrix.compute()[metric]
+        table = Table(title=metric.replace("_", " ") + " (diagonal: with itself)")
+        table.add_column("")
+        for name in matrix.names:
+            table.add_column(name.replace("_", " "), justify="right")
+        for name, row in zip(matrix.names, values, strict=True):
+            table.add_row(name.replace("_", " "), *(f"{value:.3f}" for value in row))
+        self.console.print(table)
+
+
+def _agreements(logged: Mapping[str, Tensor], matrix: AgreementMatrix) -> Table:
+    """Return the table of the six agreements, one column for each group of pairs."""
+    groups: Iterable[str] = ("", "trained_", "untrained_")
+    groups = [g for g in groups if f"{g}{matrix.metric_names[0]}" in logged]
+    table = Table(title="agreement of explainers")
+    table.add_column("metric")
+    for group in groups:
+        table.add_column(f"{group.removesuffix('_')} pairs".strip(), justify="right")
+    table.add_column("chance", justify="right")
+    chance = matrix.chance()
+    for metric in matrix.metric_names:
+        values = (f"{logged[group + metric]:.3f}" for group in groups)
+        table.add_row(metric.replace("_", " "), *values, f"{chance[metric]:.3f}")
+    return table

@@ -1,0 +1,174 @@
+"""The consensus loss of PEAR."""
+
+from itertools import combinations
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.functional.correlation import standardize
+from pear_lightning.functional.soft_rank import SoftRankBackend
+from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency
+from pear_lightning.functional.validation import check_attributions
+
+Reduction = Literal["mean", "none"]
+
+
+class ConsensusTerms(NamedTuple):
+    """The parts of the consensus loss, for each sample.
+
+    Attributes:
+        loss: ``C``, ``(B,)``, in [0, 1]; 0 is perfect agreement.
+        pearson: Mean Pearson correlation over the pairs, ``(B,)``.
+        spearman: Mean soft Spearman correlation over the pairs, ``(B,)``.
+    """
+
+    loss: Tensor
+    pearson: Tensor
+    spearman: Tensor
+
+
+class ConsensusLoss(nn.Module):
+    r"""Disagreement of two or more explanations of the same samples.
+
+    .. math:: C = \mu \, \frac{1 - \rho_S}{2} + (1 - \mu) \, \frac{1 - \rho_P}{2}
+
+    :math:`\rho_P` is the Pearson correlation over the features of the signed attributions,
+    :math:`\rho_S` the Pearson correlation of the soft ranks of their absolute values; each is
+    averaged over all pairs of explanations. With :math:`\mu = 1` a flipped explanation costs
+    nothing, because ranks of absolute values do not see signs: keep some Pearson weight.
+
+    An explanation that is constant over the features (all zero, say) has correlation 0 with
+    every other one and no gradient, so its loss is 1/2.
+
+    Args:
+        spearman_weight: μ in [0, 1], the share of the Spearman term.
+        normalize: ``"max"`` divides each row of absolute attributions by its maximum (a constant
+            for the gradient), so that the strength has the same meaning for all samples and
+            models. ``"none"`` ranks attributions as they are, as the paper does: then rows with
+            large attributions get no gradient from this term (about half of them on the
+            paper's Bank Marketing network) and rows with small ones are not ranked at all.
+        strength: Regularisation strength of the soft rank, in the units of what is ranked.
+            ``None`` is 0.4/n for normalised rows and the paper's 0.2 otherwise. Smaller is
+            closer to hard ranks and gives fewer entries a gradient.
+        backend: ``"torch"``, or ``"torchsort"`` for the compiled extension of that name.
+        reduction: ``"mean"`` over the batch, or ``"none"``.
+
+    Raises:
+        ValueError: If a weight, a strength or a name is out of range.
+
+    Shapes:
+        - attributions: two or more tensors ``(B, *S)``, flattened to ``(B, n)``
+        - output: a scalar, or ``(B,)`` with ``reduction="none"``; float32 or better
+
+    Example:
+        >>> import torch
+        >>> loss = ConsensusLoss(spearman_weight=0.5)
+        >>> a = torch.tensor([[0.5, -0.4, 0.3, 0.2]])
+        >>> round(loss(a, 2 * a).item(), 6), round(loss(a, -a).item(), 6)
+        (0.0, 0.5)
+
+    References:
+        Schwarzschild, Cembalest, Rao, Hines, Dickerson, *Reckoning with the Disagreement Problem:
+        Explanation Consensus as a Training Objective*, AIES 2023, arXiv 2303.13299, section 3.
+
+    Deviations from the paper:
+        Rows are normalised before ranking (``normalize="none"`` is the paper's), a constant row
+        has correlation 0 instead of NaN, and any number of explanations is allowed, averaging
+        over pairs.
+    """
+
+    def __init__(
+        self,
+        spearman_weight: float = 0.5,
+        *,
+        normalize: Normalization = "max",
+        strength: float | None = None,
+        backend: SoftRankBackend = "torch",
+        reduction: Reduction = "mean",
+    ) -> None:
+        super().__init__()
+        if not 0 <= spearman_weight <= 1:
+            raise ValueError(f"spearman_weight must lie in [0, 1], got {spearman_weight}")
+        if normalize not in ("max", "none"):
+            raise ValueError(f"normalize must be 'max' or 'none', got {normalize!r}")
+        if strength is not None and not strength > 0:
+            raise ValueError(f"strength must be positive, got {strength}")
+        if reduction not in ("mean", "none"):
+            raise ValueError(f"reduction must be 'mean' or 'none', got {reduction!r}")
+        self.spearman_weight = spearman_weight
+        self.normalize: Normalization = normalize
+        self.strength = strength
+        self.backend: SoftRankBackend = backend
+        self.reduction = reduction
+
+    def forward(self, *attributions: Tensor) -> Tensor:
+        """Return the loss.
+
+        Args:
+            *attributions: Two or more explanations of the same samples, ``(B, *S)`` each.
+
+        Returns:
+            Scalar, or ``(B,)`` with ``reduction="none"``.
+
+        Raises:
+            ValueError: If there are fewer than two explanations, their shapes differ, or one
+                holds NaN or Inf.
+        """
+        loss = self.terms(*attributions).loss
+        return loss.mean() if self.reduction == "mean" else loss
+
+    def terms(self, *attributions: Tensor) -> ConsensusTerms:
+        """Return the loss and both correlations for each sample.
+
+        Args:
+            *attributions: Two or more explanations of the same samples, ``(B, *S)`` each.
+
+        Returns:
+            The terms, ``(B,)`` each.
+
+        Raises:
+            ValueError: As :meth:`forward`.
+        """
+        stacked = self._stack(attributions)
+        with torch.autocast(stacked.device.type, enabled=False):
+            pearson = _mean_over_pairs(standardize(stacked))
+            ranks = soft_rank_saliency(
+                stacked, normalize=self.normalize, strength=self.strength, backend=self.backend
+            )
+            spearman = _mean_over_pairs(standardize(ranks))
+        mu = self.spearman_weight
+        loss = (1 - mu * spearman - (1 - mu) * pearson) / 2
+        return ConsensusTerms(loss, pearson, spearman)
+
+    def _stack(self, attributions: tuple[Tensor, ...]) -> Tensor:
+        """Return the explanations as one checked tensor ``(E, B, n)``."""
+        if len(attributions) < 2:
+            raise ValueError(
+                f"attributions must be two or more explanations to agree, got {len(attributions)}"
+            )
+        first = attributions[0]
+        for position, each in enumerate(attributions):
+            if each.shape != first.shape:
+                raise ValueError(
+                    "attributions must all have one shape (B, *S), got "
+                    f"{tuple(first.shape)} and, at position {position}, {tuple(each.shape)}"
+                )
+        stacked = torch.stack(attributions)
+        stacked = stacked if stacked.dtype == torch.float64 else stacked.float()
+        check_attributions("attributions", stacked[0])
+        return stacked.flatten(2)
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return (
+            f"spearman_weight={self.spearman_weight}, normalize={self.normalize!r}, "
+            f"strength={self.strength}, backend={self.backend!r}"
+        )
+
+
+def _mean_over_pairs(standardized: Tensor) -> Tensor:
+    """Average the correlations of all pairs of standardized rows ``(E, B, n)`` to ``(B,)``."""
+    pairs = list(combinations(range(len(standardized)), 2))
+    left, right = (standardized[list(side)] for side in zip(*pairs, strict=True))
+    return (left * right).sum(dim=-1).mean(dim=0)

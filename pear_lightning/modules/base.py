@@ -1,0 +1,212 @@
+"""What all methods share as Lightning modules."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar, Literal
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
+
+Task = Literal["classification", "regression"]
+Batch = tuple[Tensor, Tensor]
+
+
+def adamw(params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return AdamW with the PEAR paper's settings: learning rate 5e-4, weight decay 2e-4.
+
+    Args:
+        params: Parameters to optimise.
+
+    Returns:
+        The optimiser.
+    """
+    return torch.optim.AdamW(params, lr=5e-4, weight_decay=2e-4)
+
+
+class ExplainedModule(LightningModule, ABC):
+    """A model trained with an objective that involves its explanations.
+
+    Subclasses implement :meth:`training_loss`, which reads like the paper's equation. Task loss,
+    metrics, optimisers and hyperparameters are here.
+
+    Args:
+        backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``; for regression to ``(B, 1)``
+            or ``(B,)``.
+        task: ``"classification"`` (cross-entropy, target ``(B,)`` long) or ``"regression"``
+            (squared error, target ``(B,)`` float).
+        num_classes: Number of classes C; not used for regression.
+        optimizer: Callable from parameters to an optimiser.
+        lr_scheduler: Callable from the optimiser to a scheduler, stepped once an epoch.
+
+    Raises:
+        ValueError: If a value is out of range.
+    """
+
+    not_hyperparameters: ClassVar[tuple[str, ...]] = ("backbone", "optimizer", "lr_scheduler")
+    """Arguments that hold objects, which a checkpoint cannot hold safely."""
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        *,
+        task: Task = "classification",
+        num_classes: int = 2,
+        optimizer: OptimizerCallable = adamw,
+        lr_scheduler: LRSchedulerCallable | None = None,
+    ) -> None:
+        super().__init__()
+        if task not in ("classification", "regression"):
+            raise ValueError(f"task must be 'classification' or 'regression', got {task!r}")
+        if task == "classification" and num_classes < 2:
+            raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+        # A checkpoint holds what loads under weights_only=True. Built by the command line, the
+        # arguments are known as plain configuration, objects included: all of it is kept then,
+        # so that the checkpoint can rebuild the module by itself.
+        self.save_hyperparameters(ignore=self.not_hyperparameters)
+        if "_instantiator" in self.hparams:
+            self.save_hyperparameters()
+        self.backbone = backbone
+        self.task: Task = task
+        self.num_classes = num_classes
+        self._optimizer = optimizer
+        self._lr_scheduler = lr_scheduler
+        metrics = self.task_metrics()
+        self.val_metrics = metrics.clone(prefix="val_")
+        self.test_metrics = metrics.clone(prefix="test_")
+
+    @abstractmethod
+    def training_loss(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return the loss of a batch and its parts.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            target: Target, ``(B,)``.
+
+        Returns:
+            Scalars to log, among them ``"loss"``, which is minimised.
+        """
+
+    def task_metrics(self) -> MetricCollection:
+        """Return the metrics of the task.
+
+        Accuracy (higher is better) for classification; mean squared and mean absolute error
+        (lower is better) for regression.
+
+        Returns:
+            The metrics.
+        """
+        if self.task == "classification":
+            accuracy = MulticlassAccuracy(self.num_classes, average="micro")
+            return MetricCollection({"accuracy": accuracy}, compute_groups=False)
+        errors = {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
+        return MetricCollection(errors, compute_groups=False)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Run the backbone.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+
+        Returns:
+            Logits, ``(B, C)``.
+        """
+        logits: Tensor = self.backbone(inputs)
+        return logits
+
+    def task_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return cross-entropy, or squared error for regression, averaged over the batch.
+
+        Args:
+            logits: Outputs of the backbone, ``(B, C)``.
+            target: Target, ``(B,)``.
+
+        Returns:
+            Scalar.
+        """
+        if self.task == "classification":
+            return F.cross_entropy(logits, target)
+        return F.mse_loss(self._single_output(logits), target.to(logits.dtype).flatten())
+
+    def explained_target(self, target: Tensor) -> Tensor | None:
+        """Return which output of the model is explained: the true class, or the only output.
+
+        Args:
+            target: Target, ``(B,)``.
+
+        Returns:
+            Class indices ``(B,)``, or ``None`` for regression.
+        """
+        return target if self.task == "classification" else None
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Compute and log the loss of a training batch.
+
+        Args:
+            batch: Inputs ``(B, *S)`` and target ``(B,)``.
+            batch_idx: Index of the batch in the epoch.
+
+        Returns:
+            The loss.
+        """
+        inputs, target = batch
+        parts = self.training_loss(inputs, target)
+        loss = parts["loss"]
+        for name, value in parts.items():
+            self.log(
+                f"train_{name}",
+                value.detach(),
+                prog_bar=name != "task_loss",
+                batch_size=len(inputs),
+            )
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Build the optimiser and, where asked for, its scheduler.
+
+        Returns:
+            What Lightning expects.
+        """
+        optimizer = self._optimizer(self.parameters())
+        if self._lr_scheduler is None:
+            return optimizer
+        scheduler: Any = self._lr_scheduler(optimizer)
+        config = {"scheduler": scheduler, "monitor": "val_loss"}
+        return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
+
+    def log_task(
+        self, stage: Literal["val", "test"], inputs: Tensor, logits: Tensor, target: Tensor
+    ) -> None:
+        """Log the task loss and the task metrics of an evaluation batch.
+
+        Args:
+            stage: ``"val"`` or ``"test"``.
+            inputs: Inputs, ``(B, *S)``.
+            logits: Outputs of the backbone, ``(B, C)``.
+            target: Target, ``(B,)``.
+        """
+        metrics = self.val_metrics if stage == "val" else self.test_metrics
+        outputs = logits if self.task == "classification" else self._single_output(logits)
+        metrics.update(outputs, target)
+        self.log(
+            f"{stage}_loss",
+            self.task_loss(logits, target),
+            prog_bar=stage == "val",
+            batch_size=len(inputs),
+            sync_dist=True,
+        )
+        self.log_dict(metrics, prog_bar=stage == "val", batch_size=len(inputs))
+
+    def _single_output(self, outputs: Tensor) -> Tensor:
+        if outputs.ndim == 2 and outputs.shape[1] != 1:
+            raise ValueError(
+                "task='regression' needs a backbone with one output, (B, 1) or (B,), got "
+                f"{tuple(outputs.shape)}"
+            )
+        return outputs.flatten()
