@@ -1,0 +1,443 @@
+"""How far two explanations of one sample agree: six measures, per sample.
+
+Krishna, Han, Gu, Wu, Jabbari, Lakkaraju, *The Disagreement Problem in Explainable Machine
+Learning*, arXiv 2202.01602. Rank 1 is the largest absolute value; signs are negative, zero or
+positive.
+
+Where features tie, published implementations differ. The rules here: ranks are average ranks; a tie
+at the boundary of the top k goes to the lower feature index, in both explanations; zero agrees with
+zero only; a tied pair agrees with a tied pair only. ``ties`` and ``strict`` offer the rules of
+others. Without ties all of them coincide.
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.correlation import pearson
+from pear_lightning.functional.ranking import TIES, Ties, hard_ranks
+from pear_lightning.functional.validation import (
+    at_least_float32,
+    check_choice,
+    check_finite,
+    check_rows,
+    check_same_shape,
+)
+
+AgreementName = Literal[
+    "feature_agreement",
+    "rank_agreement",
+    "sign_agreement",
+    "signed_rank_agreement",
+    "rank_correlation",
+    "pairwise_rank_agreement",
+]
+AGREEMENT_NAMES: tuple[AgreementName, ...] = (
+    "feature_agreement",
+    "rank_agreement",
+    "sign_agreement",
+    "signed_rank_agreement",
+    "rank_correlation",
+    "pairwise_rank_agreement",
+)
+TOP_K_NAMES = AGREEMENT_NAMES[:4]
+PAIRS_AT_ONCE = 2**22  # comparisons that pairwise_rank_agreement holds in memory
+
+
+def resolve_k(k: int | float, n: int) -> int:
+    """Return how many of n features the top k are: an int as it is, a fraction rounded up.
+
+    Args:
+        k: number of features, an int in [1, n], or a fraction of them, a float in (0, 1].
+        n: number of features.
+
+    Raises:
+        TypeError: if ``k`` is neither an int nor a float.
+        ValueError: if ``k`` is out of range.
+
+    Example:
+        >>> resolve_k(5, 8), resolve_k(0.25, 7)
+        (5, 2)
+    """
+    if isinstance(k, bool) or not isinstance(k, int | float):
+        raise TypeError(f"k is {k!r}; expected a number of features (int) or a fraction (float)")
+    if isinstance(k, float):
+        if not 0 < k <= 1:
+            raise ValueError(f"k is {k}; expected a fraction in (0, 1], or an int")
+        # a product like 0.1 * 30 lands just above the whole number
+        return max(1, math.ceil(round(k * n, 9)))
+    if not 1 <= k <= n:
+        raise ValueError(f"k is {k}; expected between 1 and the number of features, {n}")
+    return k
+
+
+class RankedSaliency(NamedTuple):
+    """What the six measures read of one explanation, so that it is ranked once for all pairs.
+
+    Attributes:
+        ranks: ``(..., n)``, of the absolute values, 1 = largest.
+        signs: ``(..., n)``, -1, 0 or 1.
+        top: ``(..., n)`` bool, the top k, or None where no k was given.
+        k: size of the top k, or 0.
+    """
+
+    ranks: Tensor
+    signs: Tensor
+    top: Tensor | None
+    k: int
+
+
+@torch.no_grad()
+def rank_saliency(
+    saliency: Tensor, k: int | float | None, *, ties: Ties = "average", name: str = "saliency"
+) -> RankedSaliency:
+    """Rank one explanation ``(..., n)``; see :class:`RankedSaliency` for the result.
+
+    Args:
+        saliency: ``(..., n)`` floating, signed, n >= 1.
+        k: see :func:`resolve_k`; None if only rank correlation or pairwise agreement is wanted.
+        ties: see :func:`~pear_lightning.functional.ranking.hard_ranks`.
+        name: what the caller calls the tensor, for messages.
+
+    Raises:
+        TypeError: if ``saliency`` is not floating.
+        ValueError: for NaN or infinite values, or ``k`` out of range.
+
+    Example:
+        >>> rank_saliency(torch.tensor([0.5, -0.9, 0.1]), k=2).top
+        tensor([ True,  True, False])
+    """
+    check_choice("ties", ties, TIES)
+    check_rows(name, saliency)
+    check_finite(name, saliency)
+    size = at_least_float32(saliency).abs()
+    ranks = hard_ranks(size, ties=ties, descending=True)
+    if k is None:
+        return RankedSaliency(ranks, saliency.sign(), None, 0)
+    k = resolve_k(k, saliency.shape[-1])
+    positions = hard_ranks(size, ties="ordinal", descending=True)
+    return RankedSaliency(ranks, saliency.sign(), positions <= k, k)
+
+
+def agreement_of_ranked(
+    name: AgreementName, a: RankedSaliency, b: RankedSaliency, *, strict: bool = False
+) -> Tensor:
+    """One of the six measures from explanations that :func:`rank_saliency` has ranked; ``(...)``.
+
+    Args:
+        name: the measure.
+        a: one explanation.
+        b: the other, of the same shape and k.
+        strict: for ``"pairwise_rank_agreement"``, see :func:`pairwise_rank_agreement`.
+
+    Raises:
+        ValueError: for an unknown name, or a missing ``k``.
+
+    Example:
+        >>> a = rank_saliency(torch.tensor([0.5, -0.4, 0.3]), k=2)
+        >>> agreement_of_ranked("feature_agreement", a, a)
+        tensor(1.)
+    """
+    check_choice("name", name, AGREEMENT_NAMES)
+    if name == "rank_correlation":
+        return pearson(a.ranks, b.ranks, validate=False)
+    if name == "pairwise_rank_agreement":
+        return _pairwise_agreement(a.ranks, b.ranks, strict)
+    if a.top is None or b.top is None or a.k != b.k:
+        raise ValueError(f"{name} needs explanations ranked with the same k; got {a.k} and {b.k}")
+    shared = a.top & b.top
+    if name in ("rank_agreement", "signed_rank_agreement"):
+        shared = shared & (a.ranks == b.ranks)
+    if name in ("sign_agreement", "signed_rank_agreement"):
+        shared = shared & (a.signs == b.signs)
+    return shared.sum(dim=-1).to(a.ranks.dtype) / a.k
+
+
+def feature_agreement(a: Tensor, b: Tensor, k: int | float) -> Tensor:
+    r"""Share of the top k features that two explanations have in common.
+
+    .. math::
+        \mathrm{FA} = |\mathrm{top}_k(a) ∩ \mathrm{top}_k(b)| / k
+
+    Args:
+        a: ``(..., n)`` saliency, signed, floating.
+        b: the same shape.
+        k: number of features (int), or a fraction of them, rounded up (float).
+
+    Returns:
+        ``(...)`` in [0, 1]; unrelated explanations score k/n on average.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for different shapes, NaN or infinite values, or ``k`` out of range.
+
+    Example:
+        >>> a = torch.tensor([[0.5, -0.4, 0.3, 0.2, -0.1]])
+        >>> b = torch.tensor([[0.4, 0.5, 0.3, -0.1, -0.2]])
+        >>> feature_agreement(a, b, k=4)
+        tensor([0.7500])
+
+    References:
+        Krishna et al., *The Disagreement Problem in Explainable Machine Learning*,
+        arXiv 2202.01602.
+    """
+    return _agreement("feature_agreement", a, b, k, "average")
+
+
+def rank_agreement(a: Tensor, b: Tensor, k: int | float, *, ties: Ties = "average") -> Tensor:
+    r"""Share of the top k features that both explanations have, at the same rank.
+
+    .. math::
+        \mathrm{RA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :
+        \mathrm{rank}_a(s) = \mathrm{rank}_b(s)\}| / k
+
+    Args:
+        a: ``(..., n)`` saliency, signed, floating.
+        b: the same shape.
+        k: number of features (int), or a fraction of them, rounded up (float).
+        ties: ranks of equal absolute values: ``"average"``, ``"dense"`` (Krishna et al., OpenXAI)
+            or ``"ordinal"`` (Schwarzschild et al.).
+
+    Returns:
+        ``(...)`` in [0, 1]; unrelated explanations score 1/n on average.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for different shapes, NaN or infinite values, or ``k`` out of range.
+
+    Example:
+        >>> a = torch.tensor([[0.5, -0.4, 0.3, 0.2, -0.1]])
+        >>> b = torch.tensor([[0.4, 0.5, 0.3, -0.1, -0.2]])
+        >>> rank_agreement(a, b, k=4)
+        tensor([0.2500])
+
+    References:
+        Krishna et al., *The Disagreement Problem in Explainable Machine Learning*,
+        arXiv 2202.01602.
+    """
+    return _agreement("rank_agreement", a, b, k, ties)
+
+
+def sign_agreement(a: Tensor, b: Tensor, k: int | float) -> Tensor:
+    r"""Share of the top k features that both explanations have, with the same sign.
+
+    .. math::
+        \mathrm{SA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :
+        \mathrm{sign}_a(s) = \mathrm{sign}_b(s)\}| / k
+
+    Args:
+        a: ``(..., n)`` saliency, signed, floating.
+        b: the same shape.
+        k: number of features (int), or a fraction of them, rounded up (float).
+
+    Returns:
+        ``(...)`` in [0, 1]; unrelated explanations score k/(2n) on average.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for different shapes, NaN or infinite values, or ``k`` out of range.
+
+    Example:
+        >>> a = torch.tensor([[0.5, -0.4, 0.3, 0.2, -0.1]])
+        >>> b = torch.tensor([[0.4, 0.5, 0.3, -0.1, -0.2]])
+        >>> sign_agreement(a, b, k=4)
+        tensor([0.5000])
+
+    References:
+        Krishna et al., *The Disagreement Problem in Explainable Machine Learning*,
+        arXiv 2202.01602.
+    """
+    return _agreement("sign_agreement", a, b, k, "average")
+
+
+def signed_rank_agreement(
+    a: Tensor, b: Tensor, k: int | float, *, ties: Ties = "average"
+) -> Tensor:
+    r"""Share of the top k features that both explanations have, with equal rank and sign.
+
+    .. math::
+        \mathrm{SRA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :
+        \mathrm{rank}_a(s) = \mathrm{rank}_b(s), \mathrm{sign}_a(s) = \mathrm{sign}_b(s)\}| / k
+
+    Args:
+        a: ``(..., n)`` saliency, signed, floating.
+        b: the same shape.
+        k: number of features (int), or a fraction of them, rounded up (float).
+        ties: see :func:`rank_agreement`.
+
+    Returns:
+        ``(...)`` in [0, 1]; unrelated explanations score 1/(2n) on average.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for different shapes, NaN or infinite values, or ``k`` out of range.
+
+    Example:
+        >>> a = torch.tensor([[0.5, -0.4, 0.3, 0.2, -0.1]])
+        >>> b = torch.tensor([[0.4, 0.5, 0.3, -0.1, -0.2]])
+        >>> signed_rank_agreement(a, b, k=3)
+        tensor([0.3333])
+
+    References:
+        Krishna et al., *The Disagreement Problem in Explainable Machine Learning*,
+        arXiv 2202.01602.
+    """
+    return _agreement("signed_rank_agreement", a, b, k, ties)
+
+
+def rank_correlation(a: Tensor, b: Tensor, *, ties: Ties = "average") -> Tensor:
+    """Spearman correlation of the absolute values of all features.
+
+    A row whose absolute values are all equal has no ranking; its correlation is 0.
+
+    Args:
+        a: ``(..., n)`` saliency, signed, floating.
+        b: the same shape.
+        ties: see :func:`rank_agreement`.
+
+    Returns:
+        ``(...)`` in [-1, 1]; unrelated explanations score 0 on average.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for different shapes, or NaN or infinite values.
+
+    Example:
+        >>> a = torch.tensor([[0.5, -0.4, 0.3, 0.2, -0.1]])
+        >>> b = torch.tensor([[0.4, 0.5, 0.3, -0.1, -0.2]])
+        >>> rank_correlation(a, b)
+        tensor([0.8000])
+
+    References:
+        Krishna et al., *The Disagreement Problem in Explainable Machine Learning*,
+        arXiv 2202.01602.
+    """
+    return _agreement("rank_correlation", a, b, None, ties)
+
+
+def pairwise_rank_agreement(a: Tensor, b: Tensor, *, strict: bool = False) -> Tensor:
+    r"""Share of the pairs of features that two explanations put in the same order.
+
+    .. math::
+        \mathrm{PRA} = \binom n2^{-1} \sum_{i<j}
+        [\mathrm{sign}(r_i − r_j) = \mathrm{sign}(r'_i − r'_j)]
+
+    with r, r' the ranks of the absolute values. It does not depend on the order of the features.
+
+    Args:
+        a: ``(..., n)`` saliency, signed, floating, n >= 2.
+        b: the same shape.
+        strict: compare [r_i < r_j] for i < j, as Krishna et al., OpenXAI and Schwarzschild et al.
+            do: a tie then counts as the order "i after j", and the order of the features matters.
+
+    Returns:
+        ``(...)`` in [0, 1]; unrelated explanations score 1/2 on average.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for different shapes, NaN or infinite values, or a single feature.
+
+    Example:
+        >>> a = torch.tensor([[0.5, -0.4, 0.3, 0.2, -0.1]])
+        >>> b = torch.tensor([[0.4, 0.5, 0.3, -0.1, -0.2]])
+        >>> pairwise_rank_agreement(a, b)
+        tensor([0.8000])
+
+    References:
+        Krishna et al., *The Disagreement Problem in Explainable Machine Learning*,
+        arXiv 2202.01602.
+    """
+    return _agreement("pairwise_rank_agreement", a, b, None, "average", strict)
+
+
+def chance_level(name: AgreementName, n: int, k: int | float | None = None) -> float:
+    """Expected agreement of explanations without ties that have nothing to do with each other.
+
+    k/n for feature, 1/n for rank, k/(2n) for sign and 1/(2n) for signed rank agreement, 0 for rank
+    correlation, 1/2 for pairwise rank agreement.
+
+    Args:
+        name: the measure.
+        n: number of features.
+        k: see :func:`resolve_k`; needed for the four measures of the top k, ignored by the others.
+
+    Raises:
+        ValueError: for an unknown name, or a missing ``k``.
+
+    Example:
+        >>> chance_level("feature_agreement", n=8, k=5)
+        0.625
+    """
+    check_choice("name", name, AGREEMENT_NAMES)
+    if name == "rank_correlation":
+        return 0.0
+    if name == "pairwise_rank_agreement":
+        return 0.5
+    if k is None:
+        raise ValueError(f"k is None; {name} needs the number of top features")
+    k = resolve_k(k, n)
+    levels = {
+        "feature_agreement": k / n,
+        "rank_agreement": 1 / n,
+        "sign_agreement": k / (2 * n),
+        "signed_rank_agreement": 1 / (2 * n),
+    }
+    return levels[name]
+
+
+def chance_corrected(agreement: Tensor, chance: float) -> Tensor:
+    r"""Rescale so that chance is 0 and full agreement 1: :math:`(m − c)/(1 − c)`.
+
+    Args:
+        agreement: any shape.
+        chance: from :func:`chance_level`, below 1.
+
+    Raises:
+        ValueError: if chance is 1, as for feature agreement with k = n.
+
+    Example:
+        >>> chance_corrected(torch.tensor([0.5, 0.75, 1.0]), 0.5)
+        tensor([0.0000, 0.5000, 1.0000])
+    """
+    if not chance < 1:
+        raise ValueError(
+            f"chance is {chance}; expected less than 1 (with k = n feature agreement is "
+            "always 1: choose a smaller k)"
+        )
+    return (agreement - chance) / (1 - chance)
+
+
+def _agreement(
+    name: AgreementName,
+    a: Tensor,
+    b: Tensor,
+    k: int | float | None,
+    ties: Ties,
+    strict: bool = False,
+) -> Tensor:
+    check_same_shape("a", a, "b", b)
+    ranked_a = rank_saliency(a, k, ties=ties, name="a")
+    ranked_b = rank_saliency(b, k, ties=ties, name="b")
+    return agreement_of_ranked(name, ranked_a, ranked_b, strict=strict)
+
+
+def _pairwise_agreement(a: Tensor, b: Tensor, strict: bool) -> Tensor:
+    """Compare the order of all pairs, some features at a time so that memory stays bounded."""
+    n = a.shape[-1]
+    if n < 2:
+        raise ValueError(f"there is {n} feature; pairwise rank agreement expects at least 2")
+    step = max(1, PAIRS_AT_ONCE // max(1, a.numel()))
+    feature = torch.arange(n, device=a.device)
+    agreeing = torch.zeros(a.shape[:-1], dtype=torch.long, device=a.device)
+    for start in range(0, n, step):
+        part = slice(start, min(start + step, n))
+        first_a, first_b = a[..., part, None], b[..., part, None]
+        second_a, second_b = a[..., None, :], b[..., None, :]
+        equal = (first_a < second_a) == (first_b < second_b)
+        if not strict:
+            equal &= (first_a > second_a) == (first_b > second_b)
+        equal &= feature[part, None] < feature  # each pair once
+        agreeing += equal.sum(dim=(-2, -1))
+    return agreeing.to(a.dtype) / (n * (n - 1) / 2)

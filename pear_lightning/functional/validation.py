@@ -1,0 +1,144 @@
+"""Checks of arguments that several functions share; messages say what was given and expected."""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def is_traced() -> bool:
+    """Whether the code runs inside ``torch.compile`` or a ``torch.func`` transform.
+
+    There a value cannot be looked at, so checks of values are skipped and branches on them avoided.
+
+    Example:
+        >>> is_traced()
+        False
+    """
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+
+
+def check_finite(name: str, tensor: Tensor) -> None:
+    """Raise a ``ValueError`` that names the tensor if it holds NaN or infinite values.
+
+    Skipped where values cannot be looked at (see :func:`is_traced`). On an accelerator it waits for
+    the device once.
+
+    Args:
+        name: what the caller calls the tensor.
+        tensor: any shape and dtype.
+
+    Raises:
+        ValueError: if a value is NaN or infinite.
+
+    Example:
+        >>> check_finite("saliency", torch.tensor([1.0, float("nan")]))
+        Traceback (most recent call last):
+        ...
+        ValueError: saliency holds 1 NaN and 0 infinite values of 2; expected finite values only
+    """
+    if is_traced():
+        return
+    tensor = tensor.detach()
+    # a sum is one cheap pass and finite in all ordinary cases; it can also overflow, hence the
+    # count
+    if not tensor.is_floating_point() or math.isfinite(tensor.sum().item()):
+        return
+    nan, inf = int(tensor.isnan().sum()), int(tensor.isinf().sum())
+    if nan or inf:
+        raise ValueError(
+            f"{name} holds {nan} NaN and {inf} infinite values of {tensor.numel()}; "
+            "expected finite values only"
+        )
+
+
+def check_floating(name: str, tensor: Tensor) -> None:
+    """Raise a ``TypeError`` unless the tensor has a real floating dtype.
+
+    Example:
+        >>> check_floating("x", torch.tensor([1, 2]))
+        Traceback (most recent call last):
+        ...
+        TypeError: x has dtype torch.int64; expected a floating-point tensor
+    """
+    if not tensor.is_floating_point():
+        raise TypeError(f"{name} has dtype {tensor.dtype}; expected a floating-point tensor")
+
+
+def check_rows(name: str, tensor: Tensor) -> None:
+    """Raise unless the tensor is floating and has a last dimension with at least one entry.
+
+    Example:
+        >>> check_rows("x", torch.zeros(2, 0))
+        Traceback (most recent call last):
+        ...
+        ValueError: x has shape (2, 0); expected (..., n) with n >= 1
+    """
+    check_floating(name, tensor)
+    if tensor.ndim < 1 or tensor.shape[-1] < 1:
+        raise ValueError(f"{name} has shape {tuple(tensor.shape)}; expected (..., n) with n >= 1")
+
+
+def check_attributions(name: str, tensor: Tensor) -> None:
+    """Raise unless the tensor is a floating, finite batch ``(B, n)`` or ``(B, *S)``.
+
+    Args:
+        name: what the caller calls the tensor.
+        tensor: the tensor to check; B may be 0, every other dimension is at least 1.
+
+    Raises:
+        TypeError: if the dtype is not floating.
+        ValueError: if there are fewer than two dimensions, no features, or NaN or infinite values.
+
+    Example:
+        >>> check_attributions("saliency", torch.zeros(5))
+        Traceback (most recent call last):
+        ...
+        ValueError: saliency has shape (5,); expected (B, n) or (B, *S) with at least one feature
+    """
+    check_floating(name, tensor)
+    if tensor.ndim < 2 or 0 in tensor.shape[1:]:
+        raise ValueError(
+            f"{name} has shape {tuple(tensor.shape)}; "
+            "expected (B, n) or (B, *S) with at least one feature"
+        )
+    check_finite(name, tensor)
+
+
+def check_same_shape(name_a: str, a: Tensor, name_b: str, b: Tensor) -> None:
+    """Raise a ``ValueError`` unless both tensors have the same shape.
+
+    Example:
+        >>> check_same_shape("a", torch.zeros(2, 3), "b", torch.zeros(2, 4))
+        Traceback (most recent call last):
+        ...
+        ValueError: a has shape (2, 3) and b has shape (2, 4); expected equal shapes
+    """
+    if a.shape != b.shape:
+        raise ValueError(
+            f"{name_a} has shape {tuple(a.shape)} and {name_b} has shape {tuple(b.shape)}; "
+            "expected equal shapes"
+        )
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise a ``ValueError`` unless the value is one of the choices.
+
+    Example:
+        >>> check_choice("ties", "max", ("average", "dense"))
+        Traceback (most recent call last):
+        ...
+        ValueError: ties is 'max'; expected one of 'average', 'dense'
+    """
+    if value not in choices:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """Return float64 tensors as they are and every other floating tensor as float32.
+
+    Example:
+        >>> at_least_float32(torch.ones(1, dtype=torch.bfloat16)).dtype
+        torch.float32
+    """
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
