@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer, GradientExplainer
 from pear_lightning.explainers.gradients import gradients_at
-from pear_lightning.explainers.guards import eval_mode, module_of, twice_differentiable
+from pear_lightning.explainers.guards import differentiable_kernels, eval_mode, module_of
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.explainers.scorer import Forward, Scorer
 from pear_lightning.functional.validation import check_finite
@@ -85,7 +85,7 @@ def explain(
     )
     _check_inputs(inputs)
     module = module_of(forward)
-    with eval_mode(module), twice_differentiable(module):
+    with eval_mode(module), differentiable_kernels(module):
         logits, fused = _explain_fused(
             scorer, inputs, [e for e in explainers if isinstance(e, GradientExplainer)]
         )

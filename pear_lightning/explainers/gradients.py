@@ -6,6 +6,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
+from pear_lightning.explainers.guards import has_recurrent_layers, module_of
 from pear_lightning.explainers.scorer import Scorer
 
 # What torch.func.vjp says of backbones that torch.autograd.grad can differentiate.
@@ -42,21 +43,23 @@ def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
 def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     if torch.compiler.is_compiling():
         return _by_vjp(scorer, points)
-    module = scorer.forward if isinstance(scorer.forward, nn.Module) else None
-    if module is None or module not in _refusing:
-        try:
-            return _by_vjp(scorer, points)
-        except RuntimeError as error:
-            if not any(refusal in str(error) for refusal in _REFUSALS):
-                raise
-            if module is not None:
-                _refusing.add(module)
-                warnings.warn(
-                    f"torch.func.vjp cannot differentiate {type(module).__name__} ({error}); "
-                    "its explanations are computed with torch.autograd.grad instead, which "
-                    "gives the same values but cannot be compiled",
-                    stacklevel=2,
-                )
+    module = module_of(scorer.forward)
+    if module in _refusing or (not torch.is_grad_enabled() and has_recurrent_layers(module)):
+        # oneDNN's recurrent layers keep nothing for a derivative while gradients are disabled
+        return _by_autograd(scorer, points)
+    try:
+        return _by_vjp(scorer, points)
+    except RuntimeError as error:
+        if not any(refusal in str(error) for refusal in _REFUSALS):
+            raise
+        if module is not None:
+            _refusing.add(module)
+        warnings.warn(
+            f"torch.func.vjp cannot differentiate {type(module or scorer.forward).__name__} "
+            f"({error}); its explanations are computed with torch.autograd.grad instead, which "
+            "gives the same values but cannot be compiled",
+            stacklevel=2,
+        )
     return _by_autograd(scorer, points)
 
 

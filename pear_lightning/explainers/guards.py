@@ -44,21 +44,40 @@ def eval_mode(module: nn.Module | None) -> Iterator[None]:
             each.training = True
 
 
-@contextmanager
-def twice_differentiable(module: nn.Module | None) -> Iterator[None]:
-    """Choose kernels that have a second derivative, where the caller will ask for one.
+def has_recurrent_layers(module: nn.Module | None) -> bool:
+    """Return whether a module contains RNN, GRU or LSTM layers.
 
-    Fused attention and cuDNN's recurrent networks have none. With gradients disabled nothing is
-    changed, so evaluation keeps the fast kernels.
+    Args:
+        module: The module, or ``None``.
+
+    Returns:
+        Whether it does; ``False`` for ``None``.
+    """
+    return module is not None and any(isinstance(m, nn.RNNBase) for m in module.modules())
+
+
+@contextmanager
+def differentiable_kernels(module: nn.Module | None) -> Iterator[None]:
+    """Choose kernels that have the derivatives an explanation needs.
+
+    cuDNN's recurrent layers have no derivative in eval mode and no second one. Fused attention
+    has no second derivative; it is avoided while gradients are enabled, and kept in evaluation.
 
     Args:
         module: The model, searched for recurrent layers.
     """
-    if not torch.is_grad_enabled():
-        yield
-    elif module is not None and any(isinstance(m, nn.RNNBase) for m in module.modules()):
-        with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
+    if has_recurrent_layers(module):
+        with torch.backends.cudnn.flags(enabled=False), _twice_differentiable_attention():
             yield
     else:
+        with _twice_differentiable_attention():
+            yield
+
+
+@contextmanager
+def _twice_differentiable_attention() -> Iterator[None]:
+    if torch.is_grad_enabled():
         with sdpa_kernel(SDPBackend.MATH):
             yield
+    else:
+        yield

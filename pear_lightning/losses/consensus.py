@@ -6,10 +6,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.functional.correlation import standardize
+from pear_lightning.functional.correlation import (
+    Normalization,
+    soft_rank_saliency,
+    standardize,
+)
 from pear_lightning.functional.soft_rank import SoftRankBackend
-from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency
-from pear_lightning.functional.validation import check_attributions
+from pear_lightning.functional.validation import at_least_float32, check_attributions
 
 Reduction = Literal["mean", "none"]
 
@@ -131,12 +134,11 @@ class ConsensusLoss(nn.Module):
             ValueError: As :meth:`forward`.
         """
         stacked = self._stack(attributions)
-        with torch.autocast(stacked.device.type, enabled=False):
-            pearson = _mean_over_pairs(standardize(stacked))
-            ranks = soft_rank_saliency(
-                stacked, normalize=self.normalize, strength=self.strength, backend=self.backend
-            )
-            spearman = _mean_over_pairs(standardize(ranks))
+        ranks = soft_rank_saliency(
+            stacked, self.normalize, self.strength, self.backend, validate=False
+        )
+        pearson = _mean_over_pairs(standardize(stacked, validate=False))
+        spearman = _mean_over_pairs(standardize(ranks, validate=False))
         mu = self.spearman_weight
         loss = (1 - mu * spearman - (1 - mu) * pearson) / 2
         return ConsensusTerms(loss, pearson, spearman)
@@ -148,16 +150,16 @@ class ConsensusLoss(nn.Module):
                 f"attributions must be two or more explanations to agree, got {len(attributions)}"
             )
         first = attributions[0]
+        if first.ndim < 2:
+            raise ValueError(f"attributions must have the shape (B, *S), got {tuple(first.shape)}")
         for position, each in enumerate(attributions):
             if each.shape != first.shape:
                 raise ValueError(
                     "attributions must all have one shape (B, *S), got "
                     f"{tuple(first.shape)} and, at position {position}, {tuple(each.shape)}"
                 )
-        stacked = torch.stack(attributions)
-        stacked = stacked if stacked.dtype == torch.float64 else stacked.float()
-        check_attributions("attributions", stacked[0])
-        return stacked.flatten(2)
+        check_attributions("attributions", stacked := torch.stack(attributions).flatten(2))
+        return at_least_float32(stacked)
 
     def extra_repr(self) -> str:
         """Name the settings."""

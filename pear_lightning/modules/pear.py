@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer, RandomAttributions, explain
 from pear_lightning.explainers.outputs import OutputName
+from pear_lightning.functional.correlation import Normalization
 from pear_lightning.functional.soft_rank import SoftRankBackend
-from pear_lightning.functional.soft_spearman import Normalization
 from pear_lightning.losses import ConsensusLoss
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules.base import Batch, ExplainedModule, Task, adamw
@@ -222,8 +222,8 @@ class PEAR(ExplainedModule):
 
     def _explain_and_compare(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         if self._objective is None:
-            self._objective = torch.compile(self._objective_of) if self._compile else (
-                self._objective_of
+            self._objective = (
+                torch.compile(self._objective_of) if self._compile else (self._objective_of)
             )
         logits, consensus = self._objective(inputs, target)
         return logits, consensus

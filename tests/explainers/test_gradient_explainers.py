@@ -1,0 +1,141 @@
+import pytest
+import torch
+from torch import nn
+
+from pear_lightning.explainers import (
+    ExpectedGradients,
+    InputXGradient,
+    IntegratedGradients,
+    SmoothGrad,
+    explain,
+)
+from pear_lightning.explainers.baseline import Baseline
+from pear_lightning.explainers.quadrature import quadrature
+from tests.explainers.models import Quadratic, mlp
+
+
+@pytest.mark.parametrize("n_nodes", [1, 2, 5, 20])
+def test_gauss_legendre_is_exact_for_polynomials(n_nodes):
+    nodes, weights = (torch.tensor(v).double() for v in quadrature(n_nodes, "gauss_legendre"))
+    for degree in range(2 * n_nodes):
+        exact = torch.tensor(1 / (degree + 1)).double()
+        torch.testing.assert_close((weights * nodes**degree).sum(), exact)
+
+
+@pytest.mark.parametrize(
+    ("method", "first", "last"),
+    [("riemann_left", 0.0, 0.75), ("riemann_midpoint", 0.125, 0.875), ("riemann_right", 0.25, 1.0)],
+)
+def test_riemann_nodes(method, first, last):
+    nodes, weights = quadrature(4, method)
+    assert (nodes[0], nodes[-1]) == (first, last)
+    assert weights == (0.25,) * 4
+
+
+def test_integrated_gradients_are_complete():
+    model, inputs = mlp(), torch.rand(5, 6)
+    logits, (attributions,) = explain(model, inputs, 1, [IntegratedGradients(20, baseline=0.5)])
+    difference = logits[:, 1] - model(torch.full((1, 6), 0.5))[:, 1]
+    torch.testing.assert_close(attributions.sum(1), difference, rtol=1e-4, atol=1e-5)
+
+
+def test_smooth_grad_of_a_quadratic_is_its_gradient_on_average():
+    model, inputs = Quadratic(), torch.rand(3, 4)
+    _, (attributions,) = explain(model, inputs, 0, [SmoothGrad(4000, 0.5)])
+    torch.testing.assert_close(attributions, model.gradient(inputs, 0), rtol=0.1, atol=0.1)
+
+
+def test_smooth_grad_as_contributions():
+    model, inputs = nn.Linear(4, 2), torch.rand(3, 4)
+    explainer = SmoothGrad(5, multiply_by_inputs=True, baseline=0.25)
+    _, (attributions,) = explain(model, inputs, 1, [explainer])
+    torch.testing.assert_close(attributions, (inputs - 0.25) * model.weight[1])
+
+
+def test_expected_gradients_sum_to_the_difference_from_the_mean_output():
+    model, inputs, background = Quadratic(), torch.rand(3, 4), torch.rand(50, 4)
+    logits, (attributions,) = explain(model, inputs, 0, [ExpectedGradients(20_000, background)])
+    difference = logits[:, 0] - model(background)[:, 0].mean()
+    torch.testing.assert_close(attributions.sum(1), difference, rtol=0.05, atol=0.05)
+
+
+@pytest.mark.parametrize("build", [SmoothGrad, lambda **k: ExpectedGradients(4, torch.rand(3, 6), **k)])
+def test_seed_fixes_the_draws(build):
+    model, inputs = mlp(), torch.rand(3, 6)
+    seeded, free = build(seed=1), build()
+    assert free.stochastic
+    assert not seeded.stochastic
+    once, again = (explain(model, inputs, 0, [seeded])[1][0] for _ in range(2))
+    torch.testing.assert_close(once, again, rtol=0, atol=0)
+    once, again = (explain(model, inputs, 0, [free])[1][0] for _ in range(2))
+    assert not torch.equal(once, again)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: InputXGradient("mean"),
+        lambda: IntegratedGradients(3, "mean"),
+        lambda: SmoothGrad(multiply_by_inputs=True, baseline="mean", seed=0),
+        lambda: ExpectedGradients(3, seed=0),
+    ],
+)
+def test_reference_data_is_asked_for_taken_and_reloaded(build):
+    model, inputs = mlp(), torch.rand(3, 6)
+    explainer = build()
+    assert explainer.uses_training_data
+    with pytest.raises(RuntimeError, match="fit_reference"):
+        explain(model, inputs, 0, [explainer])
+    explainer.fit_reference(inputs.mean(0), inputs)
+    wanted = explain(model, inputs, 0, [explainer])[1][0]
+    fresh = build()
+    fresh.load_state_dict(explainer.state_dict())
+    torch.testing.assert_close(explain(model, inputs, 0, [fresh])[1][0], wanted)
+
+
+@pytest.mark.parametrize("spec", ["zeros", 0.5, torch.ones(6)])
+def test_given_baselines_need_no_data(spec):
+    explainer = InputXGradient(spec)
+    assert not explainer.uses_training_data
+    explainer.fit_reference(torch.full((6,), 9.0), torch.rand(3, 6))
+    value = Baseline(spec)(torch.rand(2, 6))
+    assert value.shape == (1, 6)
+    torch.testing.assert_close(explainer.baseline(torch.rand(2, 6)), value)
+
+
+def test_baseline_follows_the_module_type():
+    explainer = InputXGradient(torch.ones(6)).double()
+    assert explainer.baseline(torch.rand(2, 6).double()).dtype == torch.float64
+    assert explainer.baseline(torch.rand(2, 6)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: IntegratedGradients(0), "n_nodes must be at least 1"),
+        (lambda: IntegratedGradients(quadrature="simpson"), "quadrature must be one of"),
+        (lambda: IntegratedGradients(baseline="median"), "baseline must be 'zeros', 'mean'"),
+        (lambda: InputXGradient(torch.tensor([float("nan")])), "baseline must be finite"),
+        (lambda: SmoothGrad(0), "n_samples must be at least 1"),
+        (lambda: SmoothGrad(noise_std=-1), "noise_std must not be negative"),
+        (lambda: SmoothGrad(noise_std=float("nan")), "noise_std must not be negative"),
+        (lambda: ExpectedGradients(0), "n_samples must be at least 1"),
+        (lambda: ExpectedGradients(background="test"), "background must be rows"),
+        (lambda: ExpectedGradients(background=torch.zeros(0, 3)), "background must be finite rows"),
+    ],
+)
+def test_bad_settings_are_named(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("explainer", "message"),
+    [
+        (InputXGradient(torch.ones(5)), "baseline must have the shape of one input"),
+        (ExpectedGradients(3, torch.ones(2, 5)), "background must hold rows of shape"),
+    ],
+)
+def test_reference_data_of_another_shape(explainer, message):
+    with pytest.raises(ValueError, match=message):
+        explain(mlp(), torch.rand(2, 6), 0, [explainer])
