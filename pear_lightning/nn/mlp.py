@@ -1,0 +1,104 @@
+"""A multilayer perceptron for table rows."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Literal
+
+from torch import Tensor, nn
+
+Activation = Literal["relu", "gelu", "silu", "softplus", "tanh", "elu"]
+
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "softplus": nn.Softplus,
+    "tanh": nn.Tanh,
+    "elu": nn.ELU,
+}
+_NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm1d,
+    "layer": nn.LayerNorm,
+}
+
+
+class MLP(nn.Sequential):
+    """A multilayer perceptron for table rows; by default the network of the PEAR paper.
+
+    Each hidden layer is linear, normalization, activation, dropout; the last layer is linear.
+    Gradients of a ReLU network are piecewise constant, so a loss of its gradients only learns where
+    the pieces meet; ``"softplus"`` or ``"gelu"`` give it second derivatives everywhere.
+
+    Shapes:
+        - ``inputs``: ``(B, in_features)``
+        - ``logits``: ``(B, out_features)``
+
+    Args:
+        in_features: Number of features of a row.
+        out_features: Number of classes, or of values to predict.
+        hidden_features: Width of each hidden layer; none makes it linear.
+        activation: ``"relu"``, ``"gelu"``, ``"silu"``, ``"softplus"``, ``"tanh"`` or ``"elu"``.
+        dropout: Share of the hidden units that training drops, 0 to below 1.
+        normalization: ``"batch"``, ``"layer"`` or None.
+
+    Raises:
+        ValueError: If an argument is out of range, or the inputs have another number of features.
+
+    Example:
+        >>> import torch
+        >>> model = MLP(8)
+        >>> model(torch.rand(32, 8)).shape
+        torch.Size([32, 2])
+        >>> sum(p.numel() for p in model.parameters())  # the paper's 21.302 thousand
+        21302
+
+    References:
+        A. Schwarzschild, M. Cembalest, K. Rao, K. Hines, J. Dickerson. *Reckoning with the
+        disagreement problem: explanation consensus as a training objective.* AIES 2023,
+        arXiv 2303.13299, appendix A.2.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int = 2,
+        hidden_features: Sequence[int] = (100, 100, 100),
+        activation: Activation = "relu",
+        dropout: float = 0.0,
+        normalization: Literal["batch", "layer"] | None = None,
+    ) -> None:
+        widths = [in_features, *hidden_features, out_features]
+        if any(width < 1 for width in widths):
+            raise ValueError(f"layers have {widths} units: each needs at least 1")
+        if activation not in _ACTIVATIONS:
+            raise ValueError(
+                f"activation is {activation!r}: one of {list(_ACTIVATIONS)} is expected"
+            )
+        if normalization is not None and normalization not in _NORMALIZATIONS:
+            raise ValueError(
+                f"normalization is {normalization!r}: None or one of {list(_NORMALIZATIONS)} is "
+                "expected"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}: a share from 0 to below 1 is expected")
+        layers: list[nn.Module] = []
+        for width, next_width in pairwise(widths[:-1]):
+            layers.append(nn.Linear(width, next_width))
+            if normalization is not None:
+                layers.append(_NORMALIZATIONS[normalization](next_width))
+            layers.append(_ACTIVATIONS[activation]())
+            if dropout > 0:
+                layers.append(nn.Dropout(dropout))
+        super().__init__(*layers, nn.Linear(widths[-2], out_features))
+        self.in_features = in_features
+        self.out_features = out_features
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits ``(B, out_features)`` of rows ``(B, in_features)``."""
+        if inputs.shape[-1] != self.in_features:
+            raise ValueError(
+                f"inputs have shape {tuple(inputs.shape)}: (B, {self.in_features}) is expected"
+            )
+        for layer in self:
+            inputs = layer(inputs)
+        return inputs
