@@ -350,20 +350,21 @@ class TabularDataModule(LightningDataModule):
         return self._split("train").inputs.double().mean(dim=0).float()
 
     def training_rows(self, n: int, seed: int = 0) -> Tensor:
-        """Draw ``(n, n_features)`` different scaled training rows, as background data.
+        """Draw up to ``n`` different scaled training rows, as background data.
 
         Args:
-            n: Number of rows.
+            n: Number of rows; where there are fewer, all of them are drawn.
             seed: Seed of the draw.
 
+        Returns:
+            Rows ``(min(n, N), n_features)``.
+
         Raises:
-            ValueError: If there are fewer training rows.
+            ValueError: If ``n`` is below 1.
         """
+        if n < 1:
+            raise ValueError(f"n is {n}: at least 1 row is expected")
         rows = self._split("train").inputs
-        if not 0 < n <= len(rows):
-            raise ValueError(
-                f"n is {n}: 1 to {len(rows)}, the number of training rows, is expected"
-            )
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
         return rows[order[:n]]
 
