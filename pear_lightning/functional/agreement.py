@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.correlation import pearson
+from pear_lightning.functional.correlation import constant_rows, pearson
 from pear_lightning.functional.ranking import TIES, Ties, hard_ranks
 from pear_lightning.functional.validation import (
     at_least_float32,
@@ -79,12 +79,14 @@ class RankedSaliency(NamedTuple):
     Attributes:
         ranks: ``(..., n)``, of the absolute values, 1 = largest.
         signs: ``(..., n)``, -1, 0 or 1.
+        constant: ``(...)`` bool, whether all absolute values are equal, so that nothing is ranked.
         top: ``(..., n)`` bool, the top k, or None where no k was given.
         k: size of the top k, or 0.
     """
 
     ranks: Tensor
     signs: Tensor
+    constant: Tensor
     top: Tensor | None
     k: int
 
@@ -114,11 +116,12 @@ def rank_saliency(
     check_finite(name, saliency)
     size = at_least_float32(saliency).abs()
     ranks = hard_ranks(size, ties=ties, descending=True)
+    constant = constant_rows(size)
     if k is None:
-        return RankedSaliency(ranks, saliency.sign(), None, 0)
+        return RankedSaliency(ranks, saliency.sign(), constant, None, 0)
     k = resolve_k(k, saliency.shape[-1])
     positions = hard_ranks(size, ties="ordinal", descending=True)
-    return RankedSaliency(ranks, saliency.sign(), positions <= k, k)
+    return RankedSaliency(ranks, saliency.sign(), constant, positions <= k, k)
 
 
 def agreement_of_ranked(
@@ -142,7 +145,9 @@ def agreement_of_ranked(
     """
     check_choice("name", name, AGREEMENT_NAMES)
     if name == "rank_correlation":
-        return pearson(a.ranks, b.ranks, validate=False)
+        # ordinal ranks of a constant row look like a ranking
+        correlation = pearson(a.ranks, b.ranks, validate=False)
+        return correlation.masked_fill(a.constant | b.constant, 0)
     if name == "pairwise_rank_agreement":
         return _pairwise_agreement(a.ranks, b.ranks, strict)
     if a.top is None or b.top is None or a.k != b.k:

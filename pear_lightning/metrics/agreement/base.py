@@ -1,0 +1,124 @@
+"""What the six agreement metrics share."""
+
+from abc import ABC
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from pear_lightning.functional.agreement import (
+    AgreementName,
+    RankedSaliency,
+    agreement_of_ranked,
+    chance_corrected,
+    chance_level,
+    rank_saliency,
+)
+from pear_lightning.functional.ranking import TIES, Ties
+from pear_lightning.functional.validation import (
+    check_attributions,
+    check_choice,
+    check_same_shape,
+)
+from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
+
+
+class AgreementMetric(Metric, ABC):
+    """Mean over samples of one measure of agreement; see its subclasses.
+
+    States are sums over samples, so several processes give the result of one.
+
+    Args:
+        k: top k, for the measures that have one: a number of features (int) or a fraction of them,
+            rounded up (float).
+        ties: ranks of equal absolute values; see
+            :func:`~pear_lightning.functional.agreement.rank_agreement`.
+        strict: see :func:`~pear_lightning.functional.agreement.pairwise_rank_agreement`.
+        chance_corrected: rescale so that chance is 0 and full agreement 1.
+        **kwargs: options of :class:`torchmetrics.Metric`.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    measure: ClassVar[AgreementName]
+
+    def __init__(
+        self,
+        k: int | float | None = None,
+        ties: Ties = "average",
+        strict: bool = False,
+        chance_corrected: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_choice("ties", ties, TIES)
+        self.k = k
+        self.ties: Ties = ties
+        self.strict = strict
+        self.chance_corrected = chance_corrected
+        # named after the measure: torchmetrics merges metrics of a collection whose states look
+        # alike
+        for state in ("sum", "square_sum", "count"):
+            self.add_state(
+                f"{self.measure}_{state}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
+            )
+
+    def update(self, attributions_a: Tensor, attributions_b: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            attributions_a: ``(B, *S)`` floating, signed; flattened to ``(B, n)``.
+            attributions_b: the same shape, another explanation of the same samples.
+
+        Raises:
+            TypeError: if an argument is not floating.
+            ValueError: for different shapes, NaN or infinite values, or ``k`` above n.
+        """
+        check_attributions("attributions_a", attributions_a)
+        check_attributions("attributions_b", attributions_b)
+        check_same_shape("attributions_a", attributions_a, "attributions_b", attributions_b)
+        a, b = (
+            rank_saliency(each.detach().flatten(1), self.k, ties=self.ties)
+            for each in (attributions_a, attributions_b)
+        )
+        values = agreement_of_ranked(self.measure, a, b, strict=self.strict)
+        if self.chance_corrected:
+            chance = chance_level(self.measure, a.ranks.shape[-1], self.k)
+            values = chance_corrected(values, chance)
+        self._add("sum", to_fixed_point(values).sum())
+        self._add("square_sum", to_fixed_point(values.square()).sum())
+        self._add("count", torch.tensor(len(values)))
+        self._count_rows(a, b)
+
+    def compute(self) -> Tensor:
+        """Return the mean over all samples, a float32 scalar; NaN if there were none."""
+        return (from_fixed_point(self._state("sum")) / self._state("count")).float()
+
+    def sem(self) -> Tensor:
+        """Return the standard error of the mean, a float32 scalar; NaN for fewer than two samples.
+
+        In a distributed run it counts the samples of all processes, and all of them must call it.
+        """
+        with self.sync_context(
+            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
+        ):
+            count = self._state("count")
+            mean = from_fixed_point(self._state("sum")) / count
+            mean_square = from_fixed_point(self._state("square_sum")) / count
+        # rounding can take the variance of equal values below zero
+        variance = (mean_square - mean.square()).clamp(min=0) * count / (count - 1)
+        error = (variance / count).sqrt().float()
+        return error if count > 1 else torch.full_like(error, torch.nan)
+
+    def _count_rows(self, a: RankedSaliency, b: RankedSaliency) -> None:
+        """Count rows of a special kind; here none."""
+
+    def _state(self, name: str) -> Tensor:
+        state: Tensor = getattr(self, f"{self.measure}_{name}")
+        return state
+
+    def _add(self, name: str, value: Tensor) -> None:
+        state = self._state(name)
+        setattr(self, f"{self.measure}_{name}", state + value.to(state.device))

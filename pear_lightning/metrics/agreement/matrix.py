@@ -1,0 +1,337 @@
+"""All six agreement metrics for all pairs of explainers."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from pear_lightning.functional.agreement import (
+    AGREEMENT_NAMES,
+    TOP_K_NAMES,
+    AgreementName,
+    RankedSaliency,
+    agreement_of_ranked,
+    chance_level,
+    rank_saliency,
+)
+from pear_lightning.functional.ranking import TIES, Ties
+from pear_lightning.functional.validation import (
+    check_attributions,
+    check_choice,
+    check_same_shape,
+)
+from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Pair = tuple[str, str]
+
+
+class AgreementMatrix(Metric):
+    """Agreement of every pair of explainers in the six agreement metrics, mean over samples.
+
+    Each explanation is ranked once, however many others it is compared with. The diagonal is the
+    agreement of an explainer with itself: measured from ``repeats``, second draws of stochastic
+    explainers, and 1 for the others. No pair can be expected to agree better than that, so show the
+    two together.
+
+    Shapes:
+        - update: ``attributions``, one tensor ``(B, *S)`` for each name, flattened to ``(B, n)``;
+          ``repeats``, the same for some of the names
+        - compute: one ``(E, E)`` float32 tensor for each metric, rows and columns in the order of
+          ``names``
+
+    Args:
+        names: the explainers, two or more.
+        k: top k of the four metrics that have one: a number of features (int), or a fraction of
+            them, rounded up (float).
+        ties: see :func:`~pear_lightning.functional.agreement.rank_agreement`.
+        strict: see :func:`~pear_lightning.functional.agreement.pairwise_rank_agreement`.
+        **kwargs: options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        ValueError: if there are fewer than two names, or one occurs twice.
+
+    Example:
+        >>> import torch
+        >>> matrix = AgreementMatrix(["gradient", "lime"], k=3)
+        >>> a = torch.tensor([[0.5, -0.4, 0.3, 0.2, -0.1]])
+        >>> b = torch.tensor([[0.4, 0.5, 0.3, -0.1, -0.2]])
+        >>> matrix.update({"gradient": a, "lime": b}, repeats={"lime": a})
+        >>> matrix.compute()["pairwise_rank_agreement"]
+        tensor([[1.0000, 0.8000],
+                [0.8000, 0.8000]])
+        >>> print(matrix.to_table("rank_correlation"))
+        rank_correlation  gradient   lime
+        gradient             1.000  0.800
+        lime                 0.800  0.800
+
+    References:
+        Krishna et al., *The Disagreement Problem in Explainable Machine Learning*,
+        arXiv 2202.01602.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    metric_names: tuple[AgreementName, ...] = AGREEMENT_NAMES
+    agreement_matrix_sum: Tensor
+    agreement_matrix_count: Tensor
+    agreement_matrix_repeat_sum: Tensor
+    agreement_matrix_repeat_count: Tensor
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        k: int | float,
+        *,
+        ties: Ties = "average",
+        strict: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_choice("ties", ties, TIES)
+        if len(names) < 2 or len(set(names)) < len(names):
+            raise ValueError(f"names is {list(names)}; expected two or more different names")
+        self.names = tuple(names)
+        self.k = k
+        self.ties: Ties = ties
+        self.strict = strict
+        self._feature_counts: set[int] = set()
+        self._pairs = torch.combinations(torch.arange(len(names)), 2).t().tolist()
+        sizes = {
+            "sum": (len(self.metric_names), len(self._pairs[0])),
+            "count": (),
+            "repeat_sum": (len(self.metric_names), len(names)),
+            "repeat_count": (len(names),),
+        }
+        for state, size in sizes.items():
+            self.add_state(
+                f"agreement_matrix_{state}",
+                torch.zeros(size, dtype=torch.long),
+                dist_reduce_fx="sum",
+            )
+
+    def update(
+        self, attributions: Mapping[str, Tensor], repeats: Mapping[str, Tensor] | None = None
+    ) -> None:
+        """Add a batch that every explainer has explained.
+
+        Args:
+            attributions: ``(B, *S)`` floating, signed, for each name.
+            repeats: independent second draws of stochastic explainers on the same samples.
+
+        Raises:
+            TypeError: if a tensor is not floating.
+            ValueError: for missing or unknown names, different shapes, NaN or infinite values,
+                ``k`` above n, or a single feature.
+        """
+        if set(attributions) != set(self.names):
+            raise ValueError(
+                f"attributions has {sorted(attributions)}; expected {sorted(self.names)}"
+            )
+        repeats = repeats or {}
+        if unknown := set(repeats) - set(self.names):
+            raise ValueError(f"repeats has {sorted(unknown)}; expected names of {self.names}")
+        first = self._rank("attributions", attributions, self.names)
+        left, right = (_of_explainers(first, side) for side in self._pairs)
+        self.agreement_matrix_sum = self.agreement_matrix_sum + self._sums(left, right)
+        self.agreement_matrix_count = self.agreement_matrix_count + first.ranks.shape[1]
+        self._feature_counts.add(first.ranks.shape[-1])
+        if repeats:
+            repeated = [index for index, name in enumerate(self.names) if name in repeats]
+            reference = attributions[self.names[0]]
+            check_same_shape("attributions", reference, "repeats", next(iter(repeats.values())))
+            second = self._rank("repeats", repeats, [self.names[index] for index in repeated])
+            sums = self._sums(_of_explainers(first, repeated), second)
+            # not in place: Lightning may have reset the state inside inference mode
+            position = torch.tensor(repeated, device=sums.device)
+            self.agreement_matrix_repeat_sum = self.agreement_matrix_repeat_sum.index_add(
+                1, position, sums
+            )
+            samples = torch.full_like(position, first.ranks.shape[1])
+            self.agreement_matrix_repeat_count = self.agreement_matrix_repeat_count.index_add(
+                0, position, samples
+            )
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return a symmetric ``(E, E)`` float32 matrix for each metric; NaN without samples."""
+        means = from_fixed_point(self.agreement_matrix_sum) / self.agreement_matrix_count
+        repeated = self.agreement_matrix_repeat_count > 0
+        diagonal = from_fixed_point(self.agreement_matrix_repeat_sum)
+        diagonal = diagonal / self.agreement_matrix_repeat_count.clamp(min=1)
+        diagonal = diagonal.masked_fill(~repeated, 1)
+        matrices = torch.diag_embed(diagonal)
+        left, right = self._pairs
+        matrices[:, left, right] = means
+        matrices[:, right, left] = means
+        return dict(zip(self.metric_names, matrices.float(), strict=True))
+
+    def mean_over_pairs(
+        self,
+        metric: AgreementName,
+        include: Iterable[Pair] | None = None,
+        exclude: Iterable[Pair] = (),
+    ) -> Tensor:
+        """Return the mean of one metric over pairs of different explainers, a float32 scalar.
+
+        Args:
+            metric: name of the metric.
+            include: pairs of names, in either order; None for all.
+            exclude: pairs to leave out.
+
+        Raises:
+            ValueError: for an unknown metric or name, or if no pair is left.
+
+        Example:
+            >>> import torch
+            >>> matrix = AgreementMatrix(["gradient", "lime", "random"], k=1)
+            >>> matrix.update({name: torch.eye(3) for name in matrix.names})
+            >>> matrix.mean_over_pairs("feature_agreement", exclude=[("lime", "random")])
+            tensor(1.)
+        """
+        check_choice("metric", metric, self.metric_names)
+        pairs = combinations(self.names, 2) if include is None else include
+        left_out = {frozenset(pair) for pair in exclude}
+        chosen = [pair for pair in pairs if frozenset(pair) not in left_out]
+        for name in {name for pair in [*chosen, *left_out] for name in pair}:
+            check_choice("name", name, self.names)
+        if not chosen:
+            raise ValueError("no pair is left; expected at least one that is not excluded")
+        sides = zip(*chosen, strict=True)
+        rows, columns = ([self.names.index(name) for name in side] for side in sides)
+        return self.compute()[metric][rows, columns].mean()
+
+    def chance(self) -> dict[str, float]:
+        """Return the agreement of unrelated explanations, for each metric.
+
+        It needs the number of features, which is known from the first ``update`` on.
+
+        Raises:
+            ValueError: before the first ``update``, or if batches differed in their features.
+
+        Example:
+            >>> import torch
+            >>> matrix = AgreementMatrix(["gradient", "lime"], k=5)
+            >>> matrix.update({name: torch.randn(2, 8) for name in matrix.names})
+            >>> matrix.chance()["feature_agreement"]
+            0.625
+        """
+        if len(self._feature_counts) != 1:
+            raise ValueError(
+                f"the numbers of features seen are {sorted(self._feature_counts)}; "
+                "chance levels need exactly one"
+            )
+        (n,) = self._feature_counts
+        return {name: chance_level(name, n, self.k) for name in self.metric_names}
+
+    def to_table(self, metric: AgreementName = "pairwise_rank_agreement") -> str:
+        """Return the matrix of one metric as aligned text; the class has an example.
+
+        Args:
+            metric: name of the metric.
+
+        Raises:
+            ValueError: for an unknown metric.
+        """
+        check_choice("metric", metric, self.metric_names)
+        rows = [[metric, *self.names]]
+        for name, values in zip(self.names, self.compute()[metric].tolist(), strict=True):
+            rows.append([name, *(f"{value:.3f}" for value in values)])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        )
+
+    def plot(
+        self, metric: AgreementName = "pairwise_rank_agreement", ax: "Axes | None" = None
+    ) -> tuple["Figure", "Axes"]:
+        """Draw the matrix of one metric as a heat map with its values and chance level.
+
+        Args:
+            metric: name of the metric.
+            ax: axes to draw on; None for a new figure.
+
+        Returns:
+            Figure and axes, as torchmetrics does.
+
+        Raises:
+            ImportError: if matplotlib is missing.
+            ValueError: for an unknown metric, or before the first ``update``.
+        """
+        check_choice("metric", metric, self.metric_names)
+        chance = self.chance()[metric]
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError(
+                "plot() needs matplotlib: pip install 'pear-lightning[plot]'"
+            ) from error
+        size = len(self.names)
+        if ax is None:
+            _, ax = plt.subplots(figsize=(2.5 + 0.75 * size, 2 + 0.7 * size), layout="constrained")
+        values = self.compute()[metric].cpu()
+        lowest = -1.0 if metric == "rank_correlation" else 0.0
+        image = ax.imshow(values.numpy(), cmap="viridis", vmin=lowest, vmax=1)
+        for row in range(size):
+            for column in range(size):
+                value = float(values[row, column])
+                dark = (value - lowest) / (1 - lowest) < 0.6
+                ax.text(
+                    column,
+                    row,
+                    f"{value:.2f}",
+                    ha="center",
+                    va="center",
+                    color="white" if dark else "black",
+                    weight="bold" if row == column else "normal",
+                )
+        ax.set_xticks(range(size), self.names, rotation=45, ha="right", rotation_mode="anchor")
+        ax.set_yticks(range(size), self.names)
+        of_top = f", k = {self.k}" if metric in TOP_K_NAMES else ""
+        ax.set_title(
+            f"{metric.replace('_', ' ')}{of_top} (chance {chance:.2f})\n"
+            "diagonal: agreement with itself",
+            fontsize="medium",
+        )
+        figure = ax.get_figure(root=True)
+        assert figure is not None  # axes that are drawn on belong to a figure
+        figure.colorbar(image, ax=ax, shrink=0.8)
+        return figure, ax
+
+    def _rank(
+        self, argument: str, attributions: Mapping[str, Tensor], names: Sequence[str]
+    ) -> RankedSaliency:
+        """Rank the named explanations together, ``(E, B, n)``."""
+        for name in names:
+            check_attributions(f"{argument}[{name!r}]", attributions[name])
+            check_same_shape(
+                f"{argument}[{names[0]!r}]",
+                attributions[names[0]],
+                f"{argument}[{name!r}]",
+                attributions[name],
+            )
+        stacked = torch.stack([attributions[name].detach().flatten(1) for name in names])
+        return rank_saliency(stacked, self.k, ties=self.ties)
+
+    def _sums(self, left: RankedSaliency, right: RankedSaliency) -> Tensor:
+        """Sum each metric over the samples: ``(6, pairs)`` from explanations ``(pairs, B, n)``."""
+        values = [
+            agreement_of_ranked(metric, left, right, strict=self.strict)
+            for metric in self.metric_names
+        ]
+        return to_fixed_point(torch.stack(values)).sum(dim=-1).to(self.agreement_matrix_sum.device)
+
+
+def _of_explainers(ranked: RankedSaliency, index: list[int]) -> RankedSaliency:
+    """Choose explanations by their position in the first dimension."""
+    top = None if ranked.top is None else ranked.top[index]
+    return RankedSaliency(
+        ranked.ranks[index], ranked.signs[index], ranked.constant[index], top, ranked.k
+    )
