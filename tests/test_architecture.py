@@ -122,7 +122,7 @@ def test_only_heavy_packages_are_imported_for_type_checkers(path: Path, tree: as
     # The command line reads annotations at run time, and a cycle hidden by a guard is a cycle.
     for guard in filter(_is_guard, ast.walk(tree)):
         imported = {name.partition(".")[0] for name in _imports(guard)}
-        assert imported <= HEAVY | {"numpy"}, f"line {guard.lineno}: import it plainly"
+        assert imported <= HEAVY | {"numpy"}, f"{ast.unparse(guard)}: import it plainly"
 
 
 @every_source
