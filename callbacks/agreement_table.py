@@ -33,8 +33,12 @@ class AgreementTable(Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the last validation's table."""
-        self._print_summary("val", "Validation", trainer, pl_module)
+        """Print the last validation's table, or the last training losses where there was none."""
+        validated = any(name.startswith("val_") for name in trainer.callback_metrics)
+        if validated:
+            self._print_summary("val", "Validation", trainer, pl_module)
+        else:
+            self._print_summary("train", "Training", trainer, pl_module)
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,26 +63,34 @@ class AgreementTable(Callback):
             for name, value in trainer.callback_metrics.items()
             if name.startswith(f"{stage}_")
         }
-        matrix = getattr(pl_module, f"{stage}_agreement", None)
-        if not logged or not isinstance(matrix, AgreementMatrix):
+        agreements = {
+            name: logged.pop(name)
+            for name in list(logged)
+            if name.endswith(AgreementMatrix.metric_names)
+        }
+        if not logged:
             return
-        task = Table(title=f"{title}: {pl_module.__class__.__name__}", title_justify="left")
-        names = [name for name in logged if not name.endswith(tuple(matrix.metric_names))]
-        for name in names:
-            task.add_column(name.replace("_", " "), justify="right")
-        task.add_row(*(f"{logged[name]:.4f}" for name in names))
-        self.console.print(task)
-        self.console.print(_agreements(logged, matrix))
+        if trainer.progress_bar_callback is not None:
+            # a bar that is still live would be drawn again below the table
+            trainer.progress_bar_callback.teardown(trainer, pl_module, stage=stage)
+        results = Table(title=f"{title}: {type(pl_module).__name__}")
+        for name in logged:
+            results.add_column(name.replace("_", " "), justify="right")
+        results.add_row(*(f"{value:.4f}" for value in logged.values()))
+        self.console.print(results)
+        matrix = getattr(pl_module, f"{stage}_agreement", None)
+        if agreements and isinstance(matrix, AgreementMatrix):
+            self.console.print(_agreements(agreements, matrix))
 
     @rank_zero_only
     def _print_matrix(self, matrix: AgreementMatrix, metric: str) -> None:
         values = matrix.compute()[metric]
         table = Table(title=metric.replace("_", " ") + " (diagonal: with itself)")
-        table.add_column("")
-        for name in matrix.names:
-            table.add_column(name.replace("_", " "), justify="right")
-        for name, row in zip(matrix.names, values, strict=True):
-            table.add_row(name.replace("_", " "), *(f"{value:.3f}" for value in row))
+        table.add_column("explainer")
+        for number in range(1, len(matrix.names) + 1):
+            table.add_column(str(number), justify="right")
+        for number, (name, row) in enumerate(zip(matrix.names, values, strict=True), start=1):
+            table.add_row(f"{number} {name.replace('_', ' ')}", *(f"{value:.3f}" for value in row))
         self.console.print(table)
 
 

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -10,11 +10,6 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
 
 # Imported so that configurations may name classes without their full path.
-import pear_lightning.callbacks
-import pear_lightning.datamodules
-import pear_lightning.explainers
-import pear_lightning.modules
-import pear_lightning.nn
 from pear_lightning import __version__
 
 
@@ -30,20 +25,21 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
     Returns:
         The command line interface after the run, with its trainer, model and data module.
     """
-    # https://github.com/Lightning-AI/pytorch-lightning/pull/21408: lightning 2.6 calls functions
-    # that jsonargparse 4.49 deprecated
-    warnings.filterwarnings("ignore", module="lightning.pytorch.cli", message="(?s).*deprecat")
-    return LightningCLI(
-        LightningModule,
-        LightningDataModule,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        auto_configure_optimizers=False,  # modules take their optimiser as an argument
-        seed_everything_default=0,
-        save_config_kwargs={"overwrite": True},
-        parser_kwargs={"version": __version__},
-        args=list(_with_shipped_configs(sys.argv[1:] if args is None else args)),
-    )
+    if args is None:
+        sys.argv[1:] = _with_shipped_configs(sys.argv[1:])
+    with warnings.catch_warnings():
+        _ignore_upstream_deprecations()
+        return LightningCLI(
+            LightningModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,  # modules take their optimiser as an argument
+            seed_everything_default=0,
+            save_config_kwargs={"overwrite": True},
+            parser_kwargs={"version": __version__},
+            args=None if args is None else _with_shipped_configs(args),
+        )
 
 
 def run() -> None:
@@ -51,12 +47,23 @@ def run() -> None:
     main()
 
 
-def _with_shipped_configs(args: Sequence[str]) -> Iterator[str]:
+def _with_shipped_configs(args: Sequence[str]) -> list[str]:
     """Replace names of shipped configurations by their paths, where there is no such file."""
+    resolved = []
     for previous, arg in zip(["", *args], args, strict=False):
         option, _, value = arg.rpartition("=")
         if option == "--config" or previous in ("--config", "-c"):
             shipped = Path(str(files("pear_lightning.configs") / value))
             if not Path(value).exists() and shipped.is_file():
                 arg = arg.replace(value, str(shipped))
-        yield arg
+        resolved.append(arg)
+    return resolved
+
+
+def _ignore_upstream_deprecations() -> None:
+    """Keep what only the authors of lightning can mend off the screen."""
+    # lightning 2.6 calls functions that jsonargparse 4.49 deprecated:
+    # https://github.com/Lightning-AI/pytorch-lightning/pull/21408
+    warnings.filterwarnings("ignore", module="lightning.pytorch.cli", message="(?s).*deprecat")
+    # lightning 2.6 asks torch's pytree for a class that torch 2.13 deprecated
+    warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")

@@ -6,12 +6,9 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.functional.correlation import (
-    Normalization,
-    soft_rank_saliency,
-    standardize,
-)
+from pear_lightning.functional.correlation import standardize
 from pear_lightning.functional.soft_rank import SoftRankBackend
+from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency
 from pear_lightning.functional.validation import at_least_float32, check_attributions
 
 Reduction = Literal["mean", "none"]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer, RandomAttributions, explain
 from pear_lightning.explainers.outputs import OutputName
-from pear_lightning.functional.correlation import Normalization
 from pear_lightning.functional.soft_rank import SoftRankBackend
+from pear_lightning.functional.soft_spearman import Normalization
 from pear_lightning.losses import ConsensusLoss
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules.base import Batch, ExplainedModule, Task, adamw
@@ -338,5 +338,6 @@ class PEAR(ExplainedModule):
                 continue
             for metric in matrix.metric_names:
                 mean = matrix.mean_over_pairs(metric, pairs)
-                headline = stage == "val" and metric == "pairwise_rank_agreement"
-                self.log(f"{stage}_{group}{metric}", mean, prog_bar=headline)
+                self.log(f"{stage}_{group}{metric}", mean)
+                if stage == "val" and metric == "pairwise_rank_agreement":
+                    self.log("agreement", mean, prog_bar=True, logger=False)  # a name that fits
