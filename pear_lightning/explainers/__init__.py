@@ -1,22 +1,30 @@
 """Attribution methods, and the one function that runs them."""
 
 from pear_lightning.explainers.base import Explainer, GradientExplainer, Query
+from pear_lightning.explainers.captum_explainer import CaptumExplainer
 from pear_lightning.explainers.expected_gradients import ExpectedGradients
 from pear_lightning.explainers.explain import explain
 from pear_lightning.explainers.gradient import Gradient
 from pear_lightning.explainers.input_x_gradient import InputXGradient
 from pear_lightning.explainers.integrated_gradients import IntegratedGradients
+from pear_lightning.explainers.kernel_shap import KernelShap
+from pear_lightning.explainers.lime import Lime
+from pear_lightning.explainers.random_attributions import RandomAttributions
 from pear_lightning.explainers.scorer import Scorer
 from pear_lightning.explainers.smooth_grad import SmoothGrad
 
 __all__ = [
+    "CaptumExplainer",
     "ExpectedGradients",
     "Explainer",
     "Gradient",
     "GradientExplainer",
     "InputXGradient",
     "IntegratedGradients",
+    "KernelShap",
+    "Lime",
     "Query",
+    "RandomAttributions",
     "Scorer",
     "SmoothGrad",
     "explain",

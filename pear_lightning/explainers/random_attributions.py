@@ -1,0 +1,55 @@
+"""Random attributions."""
+
+from torch import Tensor
+
+from pear_lightning.explainers.base import Explainer
+from pear_lightning.explainers.draws import draw
+from pear_lightning.explainers.scorer import Scorer
+
+
+class RandomAttributions(Explainer):
+    r"""Attribute at random: the chance level of any measure of agreement or faithfulness.
+
+    .. math:: a_i \sim N(0, 1), \text{ independent}
+
+    The model is not called.
+
+    Args:
+        seed: With a seed, one draw for every sample and every call: the same constant
+            explanation, so that no sample's depends on its batch. Chance level needs ``None``,
+            which draws for each sample from torch's global generator.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - attributions: ``(B, *S)``, float32 or better
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.explainers import explain
+        >>> model, inputs = torch.nn.Linear(3, 2), torch.rand(4, 3)
+        >>> _, (attributions,) = explain(model, inputs, 0, [RandomAttributions(seed=0)])
+        >>> attributions.shape, bool((attributions[0] == attributions[1]).all())
+        (torch.Size([4, 3]), True)
+    """
+
+    def __init__(self, *, seed: int | None = None) -> None:
+        super().__init__()
+        self.seed = seed
+        self.stochastic = seed is None
+
+    def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
+        """Return random numbers in the shape of the inputs.
+
+        Args:
+            scorer: Not used.
+            inputs: Inputs, ``(B, *S)``.
+
+        Returns:
+            Attributions, ``(B, *S)``.
+        """
+        like = inputs.float() if inputs.element_size() < 4 else inputs
+        return draw("normal", 1, like, inputs.shape[1:], self.seed)[0].expand(inputs.shape).clone()
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"seed={self.seed}"
