@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from pear_lightning.datamodules.scaling import Scaling
 from pear_lightning.datamodules.tabular import TabularDataModule
-from typing_extensions import override
 
 if TYPE_CHECKING:
     from pandas import DataFrame

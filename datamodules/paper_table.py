@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from pear_lightning.datamodules.table_source import read_file, read_hub
 from pear_lightning.datamodules.tabular import TabularDataModule
-from typing_extensions import override
 
 if TYPE_CHECKING:
     from pandas import DataFrame

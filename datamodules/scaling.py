@@ -25,6 +25,10 @@ def make_scaler(
         >>> make_scaler("minmax", rows=2).fit_transform([[1.0], [3.0]]).ravel().tolist()
         [0.0, 1.0]
     """
+    if quantile_output not in ("normal", "uniform"):
+        raise ValueError(
+            f"quantile_output is {quantile_output!r}: 'normal' or 'uniform' is expected"
+        )
     from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 
     match scaling:

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+from typing_extensions import override
+
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
 from pear_lightning.datamodules.table_checks import (
     class_indices,
@@ -15,9 +19,6 @@ from pear_lightning.datamodules.table_checks import (
 )
 from pear_lightning.datamodules.table_dataset import Batch, TableDataset, as_batch
 from pear_lightning.datamodules.table_source import as_frame, read_hub
-from torch import Tensor
-from torch.utils.data import DataLoader
-from typing_extensions import override
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

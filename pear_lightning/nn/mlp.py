@@ -22,7 +22,7 @@ _NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
 }
 
 
-class MLP(nn.Sequential):
+class MLP(nn.Module):
     """A multilayer perceptron for table rows; by default the network of the PEAR paper.
 
     Each hidden layer is linear, normalization, activation, dropout; the last layer is linear.
@@ -67,6 +67,7 @@ class MLP(nn.Sequential):
         dropout: float = 0.0,
         normalization: Literal["batch", "layer"] | None = None,
     ) -> None:
+        super().__init__()
         widths = [in_features, *hidden_features, out_features]
         if any(width < 1 for width in widths):
             raise ValueError(f"layers have {widths} units: each needs at least 1")
@@ -89,7 +90,7 @@ class MLP(nn.Sequential):
             layers.append(_ACTIVATIONS[activation]())
             if dropout > 0:
                 layers.append(nn.Dropout(dropout))
-        super().__init__(*layers, nn.Linear(widths[-2], out_features))
+        self.layers = nn.Sequential(*layers, nn.Linear(widths[-2], out_features))
         self.in_features = in_features
         self.out_features = out_features
 
@@ -99,6 +100,5 @@ class MLP(nn.Sequential):
             raise ValueError(
                 f"inputs have shape {tuple(inputs.shape)}: (B, {self.in_features}) is expected"
             )
-        for layer in self:
-            inputs = layer(inputs)
-        return inputs
+        logits: Tensor = self.layers(inputs)
+        return logits

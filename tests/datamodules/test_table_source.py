@@ -1,0 +1,191 @@
+"""Files, data frames, arrays and what `datasets` reads, all end as the same rows."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pear_lightning.datamodules import TabularDataModule
+from pear_lightning.datamodules.table_source import as_frame, read_file, read_hub
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(40, 3)).round(6), columns=["a", "b", "c"])
+    return frame.assign(y=(frame["a"] > 0).astype(int))
+
+
+def rows_of(data: TabularDataModule) -> torch.Tensor:
+    data.setup()
+    return torch.cat([inputs for inputs, _ in data.test_dataloader()])
+
+
+WRITERS = {
+    "rows.csv": lambda frame, path: frame.to_csv(path, index=False),
+    "rows.csv.gz": lambda frame, path: frame.to_csv(path, index=False),
+    "rows.CSV": lambda frame, path: frame.to_csv(path, index=False),
+    "rows.v2.tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
+    "rows.tsv.xz": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
+    "rows.parquet": lambda frame, path: frame.to_parquet(path),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_files_read_like_the_data_frame(table, tmp_path, name, kind):
+    WRITERS[name](table, tmp_path / name)
+    from_file = rows_of(TabularDataModule(kind(tmp_path / name), target="y"))
+    assert torch.equal(from_file, rows_of(TabularDataModule(table, target="y")))
+
+
+def test_separator(table, tmp_path):
+    table.to_csv(tmp_path / "rows.csv", index=False, sep=";")
+    assert len(rows_of(TabularDataModule(tmp_path / "rows.csv", target="y", separator=";"))) == 10
+
+
+def test_train_and_test_files(table, tmp_path):
+    table[:30].to_csv(tmp_path / "train.csv", index=False)
+    table[30:].to_parquet(tmp_path / "test.parquet")
+    data = TabularDataModule(
+        tmp_path / "train.csv", tmp_path / "test.parquet", target="y", scaling="none"
+    )
+    assert torch.equal(rows_of(data), torch.tensor(table[30:].to_numpy()[:, :3]).float())
+    assert data.splits == {"train": 30, "test": 10}
+
+
+@pytest.mark.parametrize("kind", [np.asarray, torch.tensor, np.ndarray.tolist])
+def test_arrays_read_like_the_data_frame(table, kind):
+    pair = (kind(table[["a", "b", "c"]].to_numpy()), kind(table["y"].to_numpy()))
+    data = TabularDataModule(pair)
+    assert torch.equal(rows_of(data), rows_of(TabularDataModule(table, target="y")))
+    assert data.feature_names == ["x0", "x1", "x2"]
+
+
+def test_pandas_pair_keeps_names(table):
+    data = TabularDataModule((table[["a", "b", "c"]], table["y"]))
+    assert torch.equal(rows_of(data), rows_of(TabularDataModule(table, target="y")))
+    assert data.feature_names == ["a", "b", "c"]
+
+
+def test_numbered_columns():
+    frame = pd.DataFrame(np.arange(16.0).reshape(8, 2)).assign(y=[0, 1] * 4)
+    data = TabularDataModule(frame, target="y", features=["1"])
+    data.setup()
+    assert data.feature_names == ["1"]
+
+
+def test_the_data_frame_stays_as_it_is(table):
+    before = table.copy()
+    rows_of(TabularDataModule(table, target="y", junk_features="double"))
+    pd.testing.assert_frame_equal(table, before)
+
+
+def test_column_vector_as_target():
+    assert as_frame((np.ones((3, 2)), np.ones((3, 1))), "y")["y"].tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("pair", "message"),
+    [
+        ((np.ones((3, 2)), np.ones(4)), "X has 3 rows and y has 4"),
+        ((np.ones(3), np.ones(3)), r"X has shape \(3,\)"),
+        ((np.ones((3, 2)), np.ones((3, 2))), r"y has shape \(3, 2\)"),
+        ((pd.DataFrame({"y": [1.0]}), [1]), "a column called 'y' already"),
+    ],
+)
+def test_pairs_that_do_not_fit(pair, message):
+    with pytest.raises(ValueError, match=message):
+        as_frame(pair, "y")
+
+
+@pytest.mark.parametrize("data", [7, ["train.csv", "test.csv"], {"a": [1]}])
+def test_other_sources_are_refused(data):
+    with pytest.raises(TypeError, match=f"data is a {type(data).__name__}: a path"):
+        as_frame(data, "y")
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no file at .*rows\.csv"):
+        read_file(tmp_path / "rows.csv")
+
+
+@pytest.mark.parametrize("name", ["rows.json", "rows", "rows.gz", "rows.xlsx"])
+def test_unknown_suffix(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ValueError, match=rf"format of '{name}': its name should end in \.csv"):
+        read_file(tmp_path / name)
+
+
+class TestHub:
+    """`datasets.load_dataset` takes a local folder where it takes a name on the hub."""
+
+    def test_folder_of_files(self, table, tmp_path):
+        table.to_csv(tmp_path / "rows.csv", index=False)
+        data = TabularDataModule(
+            hub_id=str(tmp_path), cache_dir=str(tmp_path / "cache"), target="y"
+        )
+        data.prepare_data()
+        assert torch.equal(rows_of(data), rows_of(TabularDataModule(table, target="y")))
+
+    def test_train_and_test_splits(self, table, tmp_path):
+        folder = tmp_path / "hub"
+        folder.mkdir()
+        table[:30].to_parquet(folder / "train-00000.parquet")
+        table[30:].to_parquet(folder / "test-00000.parquet")
+        data = TabularDataModule(
+            hub_id=str(folder), cache_dir=str(tmp_path / "cache"), target="y", scaling="none"
+        )
+        assert torch.equal(rows_of(data), torch.tensor(table[30:].to_numpy()[:, :3]).float())
+        assert data.splits == {"train": 30, "test": 10}
+
+    def test_configuration(self, table, tmp_path):
+        folder = tmp_path / "hub"
+        (folder / "num").mkdir(parents=True)
+        table.to_csv(folder / "num" / "rows.csv", index=False)
+        table[:4].to_csv(folder / "num" / "few.csv", index=False)
+        (folder / "README.md").write_text(
+            "---\nconfigs:\n"
+            "- config_name: num_rows\n  data_files: num/rows.csv\n"
+            "- config_name: num_few\n  data_files: num/few.csv\n---\n"
+        )
+        train, test = read_hub(str(folder), "num_few", cache_dir=str(tmp_path / "cache"))
+        assert len(train) == 4
+        assert test is None
+
+    def test_data_files(self, table, tmp_path):
+        table.to_csv(tmp_path / "rows.csv", index=False)
+        data = TabularDataModule(
+            hub_id="csv",
+            data_files={"test": str(tmp_path / "rows.csv")},  # the only split is the table
+            cache_dir=str(tmp_path / "cache"),
+            target="y",
+        )
+        assert torch.equal(rows_of(data), rows_of(TabularDataModule(table, target="y")))
+
+    def test_splits_without_train(self, table, tmp_path):
+        path = str(tmp_path / "rows.csv")
+        table.to_csv(path, index=False)
+        with pytest.raises(ValueError, match=r"\['test', 'other'\]; one called 'train'"):
+            read_hub("csv", data_files={"test": path, "other": path}, cache_dir=str(tmp_path / "c"))
+
+    def test_arguments_reach_datasets(self, table, monkeypatch):
+        import datasets
+
+        seen = {}
+
+        def load_dataset(path, **kwargs):
+            seen.update(kwargs, path=path)
+            return datasets.DatasetDict(train=datasets.Dataset.from_pandas(table))
+
+        monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+        read_hub("owner/name", "config", data_files="f.csv", revision="abc", cache_dir="there")
+        assert seen == {
+            "path": "owner/name",
+            "name": "config",
+            "data_files": "f.csv",
+            "revision": "abc",
+            "cache_dir": "there",
+        }

@@ -1,0 +1,176 @@
+import sys
+
+import pytest
+import torch
+
+from pear_lightning.explainers import InputXGradient, IntegratedGradients, explain
+from pear_lightning.nn import TransformersClassifier
+
+pytest.importorskip("transformers")
+
+SIZES = {"vocab_size": 20, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
+BERT = {"model_type": "bert", "intermediate_size": 16, "hidden_dropout_prob": 0.1, **SIZES}
+ROBERTA = {"model_type": "roberta", "intermediate_size": 16, **SIZES}
+# weights far from zero, so that wrong positions show in the logits
+LLAMA = {"model_type": "llama", "intermediate_size": 16, "initializer_range": 0.5, **SIZES}
+GPT2 = {"model_type": "gpt2", "vocab_size": 20, "n_embd": 8, "n_layer": 2, "n_head": 2}
+GPT2 |= {"initializer_range": 0.5, "bos_token_id": 1, "eos_token_id": 1}
+CTRL = {"model_type": "ctrl", "vocab_size": 20, "n_embd": 8, "dff": 16, "n_layer": 1, "n_head": 2}
+CTRL |= {"pad_token_id": 0}
+MODELS = [BERT, ROBERTA, LLAMA, GPT2]
+
+IDS = torch.tensor([[2, 7, 9, 3, 4], [2, 5, 3, 0, 0]])
+MASK = (IDS != 0).long()
+
+
+def name_of(config: dict) -> str:
+    return config["model_type"]
+
+
+@pytest.mark.parametrize("config", MODELS, ids=name_of)
+class TestModels:
+    def test_embeddings_give_the_logits_of_ids(self, config):
+        model = TransformersClassifier(config, num_classes=3).eval()
+        model.model.config.pad_token_id = 0  # transformers finds the last token by it
+        expected = model.model(IDS, attention_mask=MASK).logits
+        torch.testing.assert_close(model(model.embed(IDS), attention_mask=MASK), expected)
+        torch.testing.assert_close(model(IDS, attention_mask=MASK), expected)
+        assert expected.shape == (2, model.num_classes) == (2, 3)
+
+    def test_padding_does_not_change_logits(self, config):
+        model = TransformersClassifier(config).eval()
+        padded = model(model.embed(IDS), attention_mask=MASK)
+        alone = torch.cat([model(model.embed(IDS[:1])), model(model.embed(IDS[1:, :3]))])
+        torch.testing.assert_close(padded, alone)
+
+    def test_training_on_explanations_reaches_the_weights(self, config):
+        model = TransformersClassifier(config)
+        embeddings = model.embed(IDS).detach()
+        _, attributions = explain(
+            model,
+            embeddings,
+            torch.tensor([0, 1]),
+            [InputXGradient(), IntegratedGradients(n_steps=3, baseline="zeros")],
+            forward_kwargs={"attention_mask": MASK},
+        )
+        for attribution in attributions:
+            assert attribution.shape == embeddings.shape
+            assert attribution[1, :3].abs().sum() > 0
+            assert attribution[1, 3:].abs().max() == 0  # padding has no say
+        sum(attribution.square().sum() for attribution in attributions).backward()
+        inner = [p for p in model.model.base_model.parameters() if p.grad is not None]
+        assert sum(p.grad.abs().sum() for p in inner) > 0
+        assert model.training
+
+
+def test_attention_has_a_second_derivative():
+    assert TransformersClassifier(BERT).model.config._attn_implementation == "eager"
+
+
+def test_left_padding_of_a_decoder():
+    model = TransformersClassifier(LLAMA).eval()
+    ids = torch.tensor([[0, 0, 2, 5, 3]])
+    padded = model(model.embed(ids), attention_mask=(ids != 0).long())
+    # Llama's positions are relative
+    torch.testing.assert_close(padded, model(model.embed(ids[:, 2:])), rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_that_reads_padding_refuses_it():
+    model = TransformersClassifier(CTRL).eval()
+    assert model(model.embed(IDS)).shape == (2, 2)
+    with pytest.raises(ValueError, match="CTRLForSequenceClassification depend on padding"):
+        model(model.embed(IDS), attention_mask=MASK)
+
+
+class TestSources:
+    def test_config_object_stays_as_it_is(self):
+        from transformers import BertConfig
+
+        config = BertConfig(**{k: v for k, v in BERT.items() if k != "model_type"})
+        assert TransformersClassifier(config, num_classes=4).num_classes == 4
+        assert config.num_labels == 2
+        assert TransformersClassifier(config).num_classes == 2
+
+    def test_pretrained_folder(self, tmp_path):
+        saved = TransformersClassifier(BERT, num_classes=3)
+        saved.model.half().save_pretrained(tmp_path)
+        model = TransformersClassifier(str(tmp_path), local_files_only=True)
+        assert model.num_classes == 3
+        assert model.model.config._attn_implementation == "eager"
+        for loaded, written in zip(model.parameters(), saved.parameters(), strict=True):
+            assert loaded.dtype == torch.float32
+            assert torch.equal(loaded, written.float())
+
+    def test_finished_model(self):
+        from transformers import AutoConfig, AutoModelForSequenceClassification
+
+        config = AutoConfig.for_model(**BERT)
+        finished = AutoModelForSequenceClassification.from_config(config).half()
+        model = TransformersClassifier(finished)
+        assert model.model is finished
+        assert {p.dtype for p in model.parameters()} == {torch.float32}
+        assert finished.config._attn_implementation == "eager"
+        with pytest.raises(ValueError, match="num_classes is 5, but the model has 2 classes"):
+            TransformersClassifier(finished, num_classes=5)
+
+    def test_building_leaves_the_random_state_alone_but_for_weights(self):
+        """The look at padding draws no random number, and modes are given back."""
+        torch.manual_seed(0)
+        first = TransformersClassifier(BERT)
+        torch.manual_seed(0)
+        again = TransformersClassifier(BERT)
+        for a, b in zip(first.parameters(), again.parameters(), strict=True):
+            assert torch.equal(a, b)
+            assert a.grad is None
+
+    def test_encoder_decoder(self):
+        sizes = {"encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 8}
+        sizes |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "decoder_ffn_dim": 8}
+        with pytest.raises(ValueError, match="is an encoder-decoder and takes no embeddings"):
+            TransformersClassifier(
+                {"model_type": "bart", "vocab_size": 20, "d_model": 8, **sizes}, num_classes=2
+            )
+
+    @pytest.mark.parametrize(
+        ("model", "arguments", "error", "message"),
+        [
+            (torch.nn.Linear(2, 2), {}, TypeError, "model is a Linear: a name, a configuration"),
+            ({"hidden_size": 8}, {}, ValueError, r"has no model_type; it has \['hidden_size'\]"),
+            (BERT, {"revision": "main"}, TypeError, r"\['revision'\] are only for pretrained"),
+        ],
+    )
+    def test_errors(self, model, arguments, error, message):
+        with pytest.raises(error, match=message):
+            TransformersClassifier(model, **arguments)
+
+    def test_without_transformers(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "transformers", None)
+        with pytest.raises(ImportError, match=r"pip install 'pear-lightning\[text\]'"):
+            TransformersClassifier(BERT)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "mask", "message"),
+    [
+        (torch.ones(2, 8), None, r"inputs have shape \(2, 8\): embeddings"),
+        (torch.ones(2, 5, 8), torch.ones(2, 4), r"attention_mask has shape \(2, 4\): \(2, 5\)"),
+    ],
+)
+def test_shapes(inputs, mask, message):
+    with pytest.raises(ValueError, match=message):
+        TransformersClassifier(BERT)(inputs, attention_mask=mask)
+
+
+@pytest.mark.filterwarnings("ignore::jsonargparse._deprecated.JsonargparseDeprecationWarning")
+def test_yaml(tmp_path):
+    from lightning.pytorch.cli import LightningArgumentParser
+
+    sizes = "".join(f"    {name}: {value}\n" for name, value in BERT.items())
+    (tmp_path / "model.yaml").write_text(
+        "class_path: pear_lightning.nn.TransformersClassifier\n"
+        f"init_args:\n  num_classes: 3\n  model:\n{sizes}"
+    )
+    parser = LightningArgumentParser()
+    parser.add_subclass_arguments(torch.nn.Module, "backbone")
+    config = parser.parse_args([f"--backbone={tmp_path / 'model.yaml'}"])
+    assert parser.instantiate_classes(config).backbone(IDS).shape == (2, 3)
