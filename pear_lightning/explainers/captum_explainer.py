@@ -202,7 +202,7 @@ class CaptumExplainer(Explainer):
 
     def _attribute_kwargs(self, inputs: Tensor) -> dict[str, Any]:
         kwargs = {
-            name: value.to(inputs.device) if isinstance(value, Tensor) else value
+            name: value.to(inputs.device).contiguous() if isinstance(value, Tensor) else value
             for name, value in self.attribute_kwargs.items()
         }
         if self.baseline is not None:
