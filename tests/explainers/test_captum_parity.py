@@ -111,8 +111,8 @@ def test_smooth_grad_on_the_same_noise(problem, multiply_by_inputs, monkeypatch)
 
     monkeypatch.setattr(torch, "normal", recorded)
     expected = captums(
-        attr.NoiseTunnel(attr.Saliency(model)), inputs, nt_type="smoothgrad", nt_samples=9, stdevs=0.3,
-        abs=False,
+        attr.NoiseTunnel(attr.Saliency(model)), inputs, nt_type="smoothgrad", nt_samples=9,
+        stdevs=0.3, abs=False,
     )  # fmt: skip
     if multiply_by_inputs:  # by x; Captum's noisy InputXGradient multiplies by the noisy input
         expected = expected * inputs
