@@ -84,9 +84,9 @@ def blocks_by_pooling(values: Tensor) -> Tensor:
     """Blocks of decreasing isotonic regression by pooling; O(N n) memory, data-dependent rounds.
 
     Each round drops, in all rows at once, every point that lies on or below the line through its
-    two
-    neighbours: such a point is no vertex. It ends when nothing was dropped. A few rounds are usual,
-    n rounds the worst case. For eager mode only; on an accelerator each round waits for the device.
+    two neighbours: such a point is no vertex. It ends when nothing was dropped. A few rounds are
+    usual, n rounds the worst case. For eager mode only; on an accelerator each round waits for the
+    device.
 
     Example:
         >>> blocks_by_pooling(torch.tensor([[4.5, 0.75, 0.5]], dtype=torch.float64))
@@ -94,19 +94,28 @@ def blocks_by_pooling(values: Tensor) -> Tensor:
     """
     rows, n = values.shape
     device = values.device
-    sums = (values - torch.arange(n, 0, -1, device=device)).cumsum(dim=-1)
+    y = values - torch.arange(n, 0, -1, device=device)
+    sums = y.cumsum(dim=-1)
+    # The first round also looks at the lines from the first point and to the last one. A run of
+    # equal values at the end (attributions that are zero) would else take in its neighbours one
+    # round after another.
+    index = torch.arange(1, n, device=device)
+    inner, total = sums[:, :-1], sums[:, -1:]
+    left = torch.minimum(y[:, :-1], inner / index)
+    right = torch.maximum(y[:, 1:], (total - inner) / (n - index))
+    ends = torch.ones(rows, 1, dtype=torch.bool, device=device)
+    keep = torch.cat([ends, left > right, ends], dim=-1)
     # all rows in one line; the first and last point of a row are always kept and part the rows
-    height = torch.cat([torch.zeros_like(sums[:, :1]), sums], dim=-1).flatten()
+    height = torch.cat([torch.zeros_like(total), sums], dim=-1).flatten()
     point = torch.arange(rows * (n + 1), device=device)
-    border = (point % (n + 1) == 0) | (point % (n + 1) == n)
-    while rows:
+    border = torch.cat([ends, torch.zeros_like(keep[:, 2:]), ends], dim=-1).flatten()
+    keep = keep.flatten()
+    while not keep.all():
+        kept = keep.nonzero().squeeze(-1)
+        height, point, border = (each.index_select(0, kept) for each in (height, point, border))
         slope = height.diff() / point.diff()
         keep = border.clone()
         keep[1:-1] |= slope[:-1] > slope[1:]
-        kept = keep.nonzero().squeeze(-1)
-        if len(kept) == len(point):
-            break
-        height, point, border = height[kept], point[kept], border[kept]
     vertex = torch.zeros(rows * (n + 1), dtype=torch.bool, device=device)
     vertex[point] = True
     return vertex.view(rows, n + 1)[:, :n].cumsum(dim=-1)

@@ -138,26 +138,28 @@ class AgreementMatrix(Metric):
         repeats = repeats or {}
         if unknown := set(repeats) - set(self.names):
             raise ValueError(f"repeats has {sorted(unknown)}; expected names of {self.names}")
+        repeated = [index for index, name in enumerate(self.names) if name in repeats]
         first = self._rank("attributions", attributions, self.names)
+        samples, n = first.ranks.shape[1:]
         left, right = (_of_explainers(first, side) for side in self._pairs)
-        self.agreement_matrix_sum = self.agreement_matrix_sum + self._sums(left, right)
-        self.agreement_matrix_count = self.agreement_matrix_count + first.ranks.shape[1]
-        self._feature_counts.add(first.ranks.shape[-1])
-        if repeats:
-            repeated = [index for index, name in enumerate(self.names) if name in repeats]
+        sums = self._sums(left, right)
+        # States are replaced, not changed in place: Lightning may have reset them inside inference
+        # mode. What can raise stands before, so that a refused batch leaves no trace.
+        if repeated:
             reference = attributions[self.names[0]]
             check_same_shape("attributions", reference, "repeats", next(iter(repeats.values())))
             second = self._rank("repeats", repeats, [self.names[index] for index in repeated])
-            sums = self._sums(_of_explainers(first, repeated), second)
-            # not in place: Lightning may have reset the state inside inference mode
+            repeat_sums = self._sums(_of_explainers(first, repeated), second)
             position = torch.tensor(repeated, device=sums.device)
             self.agreement_matrix_repeat_sum = self.agreement_matrix_repeat_sum.index_add(
-                1, position, sums
+                1, position, repeat_sums
             )
-            samples = torch.full_like(position, first.ranks.shape[1])
             self.agreement_matrix_repeat_count = self.agreement_matrix_repeat_count.index_add(
-                0, position, samples
+                0, position, torch.full_like(position, samples)
             )
+        self.agreement_matrix_sum = self.agreement_matrix_sum + sums
+        self.agreement_matrix_count = self.agreement_matrix_count + samples
+        self._feature_counts.add(n)
 
     def compute(self) -> dict[str, Tensor]:
         """Return a symmetric ``(E, E)`` float32 matrix for each metric; NaN without samples."""

@@ -1,0 +1,42 @@
+import pytest
+import torch
+
+from pear_lightning.functional.validation import check_attributions, check_finite, is_traced
+
+
+def test_sums_that_overflow_are_finite_values() -> None:
+    check_finite("x", torch.full((4,), 3e38))
+    check_finite("x", torch.full((40,), 6e4, dtype=torch.float16))
+    check_finite("x", torch.tensor([1, 2]))
+    check_finite("x", torch.empty(0, 3))
+
+
+def test_infinities_that_cancel_are_found() -> None:
+    with pytest.raises(ValueError, match="x holds 0 NaN and 2 infinite values of 3"):
+        check_finite("x", torch.tensor([torch.inf, -torch.inf, 0.0]))
+
+
+def test_skipped_where_values_cannot_be_looked_at() -> None:
+    def checked(x: torch.Tensor) -> torch.Tensor:
+        check_finite("x", x)
+        assert is_traced()
+        return x * 2
+
+    x = torch.tensor([1.0, torch.nan])
+    torch.func.vmap(checked)(x)
+    torch.func.grad(lambda t: checked(t).sum())(x)
+    torch.compile(checked, fullgraph=True, backend="eager")(x)
+    assert not is_traced()
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (3, 0), (3, 2, 0)])
+def test_refuses_attributions_without_features(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"saliency has shape .*; expected \(B, n\)"):
+        check_attributions("saliency", torch.zeros(shape))
+
+
+def test_takes_attributions() -> None:
+    check_attributions("saliency", torch.zeros(0, 3))
+    check_attributions("saliency", torch.zeros(2, 3, 4, 4).bfloat16())
+    with pytest.raises(TypeError, match=r"saliency has dtype torch\.int64"):
+        check_attributions("saliency", torch.zeros(2, 3).long())

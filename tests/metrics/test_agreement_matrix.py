@@ -1,0 +1,143 @@
+import pickle
+
+import matplotlib as mpl
+import pytest
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.agreement import AGREEMENT_NAMES, chance_level
+from pear_lightning.metrics import AgreementMatrix
+from tests.functional.test_agreement import measure
+
+NAMES = ["gradient", "lime", "shap", "random"]
+
+
+def explanations(seed: int, size: int = 6, n: int = 8) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return {name: torch.randn(size, n, generator=generator).round(decimals=1) for name in NAMES}
+
+
+@pytest.fixture
+def matrix() -> AgreementMatrix:
+    matrix = AgreementMatrix(NAMES, k=3)
+    for seed in range(3):
+        second = {name: explanations(seed + 10)[name] for name in ("lime", "random")}
+        matrix.update(explanations(seed), repeats=second)
+    return matrix
+
+
+def test_every_pair_equals_the_metric_alone(matrix: AgreementMatrix) -> None:
+    result = matrix.compute()
+    assert tuple(result) == AGREEMENT_NAMES == matrix.metric_names
+    for metric, values in result.items():
+        assert values.dtype == torch.float32
+        assert torch.equal(values, values.t())
+        for i, a in enumerate(NAMES):
+            for j, b in enumerate(NAMES):
+                if i == j and a in ("gradient", "shap"):
+                    expected = torch.tensor(1.0)
+                else:
+                    shift = 10 if i == j else 0
+                    expected = torch.cat(
+                        [
+                            measure(metric, explanations(s)[a], explanations(s + shift)[b])
+                            for s in range(3)
+                        ]
+                    ).mean()
+                torch.testing.assert_close(values[i, j], expected)
+
+
+def test_repeats_may_come_with_some_batches_only() -> None:
+    matrix = AgreementMatrix(NAMES, k=3)
+    matrix.update(explanations(0), repeats={"lime": explanations(1)["lime"]})
+    matrix.update(explanations(2), repeats={})
+    matrix.update(explanations(3))
+    expected = measure(
+        "pairwise_rank_agreement", explanations(0)["lime"], explanations(1)["lime"]
+    ).mean()
+    torch.testing.assert_close(matrix.compute()["pairwise_rank_agreement"][1, 1], expected)
+
+
+def test_mean_over_pairs(matrix: AgreementMatrix) -> None:
+    values = matrix.compute()["feature_agreement"]
+    mean = matrix.mean_over_pairs
+    upper = values[tuple(torch.triu_indices(4, 4, 1))]
+    torch.testing.assert_close(mean("feature_agreement"), upper.mean())
+    pairs = [("lime", "gradient"), ("gradient", "shap")]
+    expected = (values[0, 1] + values[0, 2]) / 2
+    torch.testing.assert_close(mean("feature_agreement", pairs), expected)
+    torch.testing.assert_close(
+        mean("feature_agreement", pairs, exclude=[("shap", "gradient")]), values[0, 1]
+    )
+    with pytest.raises(ValueError, match="no pair is left"):
+        mean("feature_agreement", pairs, exclude=pairs)
+    with pytest.raises(ValueError, match="name is 'saliency'"):
+        mean("feature_agreement", [("lime", "saliency")])
+    with pytest.raises(ValueError, match="metric is 'kendall'"):
+        mean("kendall")  # type: ignore[arg-type]
+
+
+def test_chance_survives_a_reset(matrix: AgreementMatrix) -> None:
+    matrix.reset()
+    expected = {name: chance_level(name, 8, 3) for name in AGREEMENT_NAMES}
+    assert matrix.chance() == expected
+
+
+def test_chance_needs_one_number_of_features(matrix: AgreementMatrix) -> None:
+    with pytest.raises(ValueError, match="numbers of features seen are"):
+        AgreementMatrix(NAMES, k=3).chance()
+    matrix.update(explanations(0, n=9))
+    with pytest.raises(ValueError, match=r"\[8, 9\]"):
+        matrix.chance()
+
+
+def test_pickle_clone_and_inference_mode(matrix: AgreementMatrix) -> None:
+    expected = matrix.compute()["rank_agreement"]
+    for copy in (pickle.loads(pickle.dumps(matrix)), matrix.clone()):
+        assert torch.equal(copy.compute()["rank_agreement"], expected)
+    with torch.inference_mode():
+        matrix.reset()
+        matrix.update(explanations(0), repeats=explanations(1))
+    matrix.update(explanations(0), repeats=explanations(1))
+    assert matrix.agreement_matrix_count == 12
+
+
+def test_table(matrix: AgreementMatrix) -> None:
+    lines = matrix.to_table("rank_agreement").splitlines()
+    assert lines[0].split() == ["rank_agreement", *NAMES]
+    values = matrix.compute()["rank_agreement"]
+    assert lines[2].split() == ["lime", *(f"{value:.3f}" for value in values[1])]
+    assert len({len(line) for line in lines}) == 1
+
+
+def test_plot_shows_values_and_chance(matrix: AgreementMatrix) -> None:
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = matrix.plot("feature_agreement")
+    texts = [text.get_text() for text in axes.texts]
+    values = matrix.compute()["feature_agreement"].flatten()
+    assert texts == [f"{value:.2f}" for value in values]
+    assert "chance 0.38" in axes.get_title()
+    assert "k = 3" in axes.get_title()
+    again, _ = matrix.plot("rank_correlation", ax=figure.add_subplot())
+    assert again is figure
+    plt.close(figure)
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match="two or more different names"):
+        AgreementMatrix(["lime", "lime"], k=3)
+    matrix = AgreementMatrix(NAMES, k=3)
+    data = explanations(0)
+    with pytest.raises(ValueError, match=r"attributions has \['lime'\]; expected"):
+        matrix.update({"lime": data["lime"]})
+    with pytest.raises(ValueError, match=r"repeats has \['other'\]"):
+        matrix.update(data, repeats={"other": data["lime"]})
+    with pytest.raises(ValueError, match=r"attributions\['shap'\] holds 48 NaN"):
+        matrix.update({**data, "shap": data["shap"] * torch.nan})
+    with pytest.raises(ValueError, match=r"attributions\['shap'\] has shape \(6, 7\)"):
+        matrix.update({**data, "shap": data["shap"][:, :7]})
+    with pytest.raises(ValueError, match=r"repeats has shape \(5, 8\)"):
+        matrix.update(data, repeats={"lime": data["lime"][:5]})
+    assert matrix.agreement_matrix_count == 0
