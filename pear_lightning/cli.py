@@ -28,7 +28,7 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
     if args is None:
         sys.argv[1:] = _with_shipped_configs(sys.argv[1:])
     with warnings.catch_warnings():
-        _ignore_upstream_deprecations()
+        _ignore_upstream_warnings()
         return LightningCLI(
             LightningModule,
             LightningDataModule,
@@ -37,7 +37,7 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
             auto_configure_optimizers=False,  # modules take their optimiser as an argument
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
-            parser_kwargs={"version": __version__},
+            parser_kwargs={"prog": "pear-lightning", "version": __version__},
             args=None if args is None else _with_shipped_configs(args),
         )
 
@@ -60,8 +60,10 @@ def _with_shipped_configs(args: Sequence[str]) -> list[str]:
     return resolved
 
 
-def _ignore_upstream_deprecations() -> None:
-    """Keep what only the authors of lightning can mend off the screen."""
+def _ignore_upstream_warnings() -> None:
+    """Keep what the user cannot mend off the screen."""
+    # main() may be called from a program that has arguments of its own
+    warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     # lightning 2.6 calls functions that jsonargparse 4.49 deprecated:
     # https://github.com/Lightning-AI/pytorch-lightning/pull/21408
     warnings.filterwarnings("ignore", module="lightning.pytorch.cli", message="(?s).*deprecat")

@@ -44,8 +44,13 @@ class Explainer(nn.Module, ABC):
 
     @property
     def uses_training_data(self) -> bool:
-        """Whether :meth:`fit_reference` must be called before the first explanation."""
+        """Whether the reference data are to come from the training split."""
         return False
+
+    @property
+    def awaits_training_data(self) -> bool:
+        """Whether :meth:`fit_reference` must be called before the first explanation."""
+        return self.uses_training_data and not self.state_dict()  # its only state
 
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
         """Take reference data from the training split; an explainer that needs none ignores it.

@@ -52,7 +52,7 @@ class Baseline(nn.Module):
             if not value.isfinite().all():
                 raise ValueError("baseline must be finite, got NaN or Inf")
         self.register_buffer("value", value)
-        self.register_load_state_dict_pre_hook(_make_room)
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
 
     def fit(self, mean: Tensor) -> None:
         """Take the mean of the training data, where that is what was asked for.

@@ -70,7 +70,7 @@ class ExpectedGradients(GradientExplainer):
                     f"got shape {tuple(background.shape)}"
                 )
             self.background = background.detach().clone()
-        self.register_load_state_dict_pre_hook(_make_room)
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
 
     @property
     def uses_training_data(self) -> bool:

@@ -9,9 +9,7 @@ QuadratureName = Literal["gauss_legendre", "riemann_midpoint", "riemann_left", "
 _RIEMANN_OFFSET = {"riemann_left": 0.0, "riemann_midpoint": 0.5, "riemann_right": 1.0}
 
 
-def quadrature(
-    n_nodes: int, method: QuadratureName
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def quadrature(n_nodes: int, method: QuadratureName) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return nodes and weights with ``∫_0^1 h(t) dt ≈ Σ_k w_k h(t_k)``.
 
     Args:

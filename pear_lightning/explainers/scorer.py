@@ -145,4 +145,5 @@ def as_logits(outputs: Any, n_rows: int) -> Tensor:
         raise ValueError(
             f"forward must return logits (N, C) with N = {n_rows}, got {tuple(outputs.shape)}"
         )
-    return outputs
+    logits: Tensor = outputs
+    return logits

@@ -105,8 +105,9 @@ class ExplainedModule(LightningModule, ABC):
         if self.task == "classification":
             accuracy = MulticlassAccuracy(self.num_classes, average="micro")
             return MetricCollection({"accuracy": accuracy}, compute_groups=False)
-        errors = {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}
-        return MetricCollection(errors, compute_groups=False)
+        return MetricCollection(
+            {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}, compute_groups=False
+        )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Run the backbone.

@@ -17,7 +17,7 @@ from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules.base import Batch, ExplainedModule, Task, adamw
 from pear_lightning.modules.explainer_sets import comparison_set, explainer_set, paper_pair
 from pear_lightning.modules.mode_independence import same_in_both_modes
-from pear_lightning.modules.reference_data import training_reference
+from pear_lightning.modules.reference_data import fit_references
 
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 
@@ -179,12 +179,19 @@ class PEAR(ExplainedModule):
                 "their correlations. Use one of "
                 f"{', '.join(_PRECISIONS)}"
             )
-        explainers = [m for m in self.modules() if isinstance(m, Explainer)]
-        wanting = [explainer for explainer in explainers if explainer.uses_training_data]
-        if wanting and self.trainer.ckpt_path is None:  # a checkpoint brings them along
-            mean, rows = training_reference(self)
-            for explainer in wanting:
-                explainer.fit_reference(mean, rows)
+        fit_references(self, afresh=self.trainer.ckpt_path is None)
+
+    def on_validation_start(self) -> None:
+        """Fit baselines that are not known yet, where the data module has them."""
+        fit_references(self)
+
+    def on_test_start(self) -> None:
+        """Fit baselines that are not known yet, where the data module has them."""
+        fit_references(self)
+
+    def on_predict_start(self) -> None:
+        """Fit baselines that are not known yet, where the data module has them."""
+        fit_references(self)
 
     # --- training ---------------------------------------------------------------------------
 
@@ -268,7 +275,9 @@ class PEAR(ExplainedModule):
             return
         self._rows_explained += len(inputs)
         _, attributions = self._explain(inputs, target, self.test_explainers)
-        stochastic = {n: e for n, e in self.test_explainers.items() if e.stochastic}
+        stochastic: dict[str, Any] = {
+            name: each for name, each in self.test_explainers.items() if each.stochastic
+        }
         repeats = self._explain(inputs, target, stochastic)[1]
         self.test_agreement.update(attributions, repeats=repeats)
 
@@ -317,17 +326,18 @@ class PEAR(ExplainedModule):
         return {"logits": logits, "prediction": prediction, "attributions": attributions}
 
     def _explain(
-        self, inputs: Tensor, target: Tensor, explainers: Mapping[str, Any]
+        self, inputs: Tensor, target: Tensor, explainers: Mapping[str, Explainer] | nn.ModuleDict
     ) -> tuple[Tensor, dict[str, Tensor]]:
+        by_name: dict[str, Any] = dict(explainers.items())
         logits, attributions = explain(
             self.backbone,
             inputs,
             self.explained_target(target),
-            list(explainers.values()),
+            list(by_name.values()),
             output=self.output,
             points_per_pass=self.points_per_pass,
         )
-        return logits, dict(zip(explainers, attributions, strict=True))
+        return logits, dict(zip(by_name, attributions, strict=True))
 
     def _log_agreement(self, stage: Literal["val", "test"], matrix: AgreementMatrix) -> None:
         groups = {"": list(combinations(self.validation_explainers, 2))}

@@ -6,30 +6,44 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
+from pear_lightning.explainers import Explainer
+
 _BACKGROUND_ROWS = 1024
 
 
-def training_reference(module: LightningModule) -> tuple[Tensor, Tensor]:
-    """Return the mean of the training inputs and a sample of them.
+def fit_references(module: LightningModule, *, afresh: bool = False) -> None:
+    """Give all explainers of a module the reference data that they take from the training split.
 
     A datamodule that knows them (``training_mean`` and ``training_rows(n)``, as
-    :class:`~pear_lightning.datamodules.TabularDataModule` does) is asked; else the training
-    dataloader is read once, without moving the random state. Every rank returns the same.
+    :class:`~pear_lightning.datamodules.TabularDataModule` does) is asked; else, when fitting, the
+    training dataloader is read once, without moving the random state. Every rank gets the same.
 
     Args:
-        module: A module attached to a trainer that is fitting.
-
-    Returns:
-        Mean ``(*S)`` and rows ``(N, *S)``, ``N <= 1024``, in the type of the inputs.
+        module: A module attached to a trainer that has set up its data.
+        afresh: Whether to replace what is known already, as a fit does that does not resume.
     """
-    datamodule: Any = module.trainer.datamodule  # type: ignore[attr-defined]
+    trainer = module.trainer
+    wanting = [
+        explainer
+        for explainer in module.modules()
+        if isinstance(explainer, Explainer)
+        and (explainer.uses_training_data if afresh else explainer.awaits_training_data)
+    ]
+    if not wanting:
+        return
+    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
     if hasattr(datamodule, "training_mean") and hasattr(datamodule, "training_rows"):
-        return datamodule.training_mean, datamodule.training_rows(_BACKGROUND_ROWS)
-    with torch.random.fork_rng():
-        return _read_once(module, module.trainer)
+        mean, rows = datamodule.training_mean, datamodule.training_rows(_BACKGROUND_ROWS)
+    elif trainer.state.fn == "fit":
+        with torch.random.fork_rng():
+            mean, rows = _read_once(trainer)
+    else:
+        return  # explain() says what is missing, if it is used
+    for explainer in wanting:
+        explainer.fit_reference(mean.to(module.device), rows.to(module.device))
 
 
-def _read_once(module: LightningModule, trainer: Trainer) -> tuple[Tensor, Tensor]:
+def _read_once(trainer: Trainer) -> tuple[Tensor, Tensor]:
     trainer.fit_loop.setup_data()
     total: Tensor | None = None
     count = 0

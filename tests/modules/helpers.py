@@ -1,0 +1,42 @@
+"""Small data and trainers for the module tests."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def table(rows: int = 96, features: int = 6, classes: int = 2, seed: int = 0) -> TensorDataset:
+    """Rows whose class depends on the first features, not linearly."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(rows, features, generator=generator)
+    score = 2 * x[:, 0] + torch.sin(6 * x[:, 1]) * x[:, 2]
+    bounds = score.quantile(torch.linspace(0, 1, classes + 1)[1:-1])
+    return TensorDataset(x, torch.bucketize(score, bounds))
+
+
+def loader(rows: int = 96, batch_size: int = 16, **kwargs: Any) -> DataLoader[Any]:
+    return DataLoader(table(rows, **kwargs), batch_size=batch_size)
+
+
+def quiet_trainer(**kwargs: Any) -> Trainer:
+    defaults = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "max_epochs": 2,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    return Trainer(**defaults | kwargs)
+
+
+def sgd(params: Any) -> torch.optim.Optimizer:
+    return torch.optim.SGD(params, lr=0.1)
+
+
+def weights(module: torch.nn.Module) -> list[Tensor]:
+    return [p.detach().clone() for p in module.parameters()]

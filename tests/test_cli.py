@@ -1,0 +1,142 @@
+import re
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule
+
+from pear_lightning.cli import main
+from pear_lightning.modules import PEAR
+
+CONFIGS = sorted(
+    path.name for path in Path(str(files("pear_lightning.configs"))).glob("pear_*.yaml")
+)
+QUICK = [
+    "--trainer.logger=false",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.accelerator=cpu",
+]
+
+
+def data_of(config: str, request: pytest.FixtureRequest) -> list[str]:
+    """Where a configuration finds its data set without the hub."""
+    if config == "pear_breast_cancer.yaml":
+        return []
+    return [f"--data.data_dir={request.getfixturevalue('data_dir')}"]
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_there_is_a_configuration_for_every_data_set():
+    assert CONFIGS == [
+        "pear_bank_marketing.yaml",
+        "pear_breast_cancer.yaml",
+        "pear_california_housing.yaml",
+        "pear_electricity.yaml",
+    ]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_shipped_configuration_fits_validates_tests_and_predicts(config, request, capsys):
+    common = ["--config", config, *data_of(config, request), *QUICK]
+    short = ["--trainer.limit_train_batches=3", "--trainer.limit_val_batches=2"]
+    cli = main(["fit", *common, *short, "--trainer.max_epochs=1",
+                "--trainer.check_val_every_n_epoch=1"])  # fmt: skip
+    assert cli.trainer.global_step == 3
+    printed = capsys.readouterr().out
+    assert "pairwise rank agreement" in printed
+    assert "accuracy" in printed
+    (checkpoint,) = Path("checkpoints").glob("*.ckpt")
+    capsys.readouterr()
+    main(["validate", *common, *short, f"--ckpt_path={checkpoint}"])
+    assert "pairwise rank agreement" in capsys.readouterr().out
+    main(["test", *common, "--trainer.limit_test_batches=1", f"--ckpt_path={checkpoint}"])
+    printed = capsys.readouterr().out
+    assert "untrained pairs" in printed
+    assert re.search(r"random +│.*0\.\d{3}", printed)
+    writer = "--trainer.callbacks+=pear_lightning.callbacks.PredictionWriter"
+    main(["predict", *common, writer, "--trainer.callbacks.output_dir=out",
+          "--trainer.limit_predict_batches=2", f"--ckpt_path={checkpoint}"])  # fmt: skip
+    saved = torch.load("out/predictions-rank0.pt")
+    assert saved["attributions"]["gradient"].shape[0] == len(saved["prediction"]) > 0
+
+
+@pytest.mark.parametrize("config", [c for c in CONFIGS if c != "pear_breast_cancer.yaml"])
+def test_the_papers_protocol_lies_over_a_configuration(config, request):
+    configs = ["--config", config, "--config", "paper_protocol.yaml"]
+    short = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=2"]
+    cli = main(["fit", *configs, *QUICK, *short, *data_of(config, request),
+                "--trainer.enable_checkpointing=false"])  # fmt: skip
+    model = cli.model
+    assert isinstance(model, PEAR)
+    assert model.explainers["integrated_gradients"].n_steps == 20
+    assert (model.consensus.normalize, model.consensus.strength) == ("none", 0.2)
+    assert model.consensus.spearman_weight == 0.75
+    assert cli.datamodule.val_dataloader() == []
+
+
+def test_checkpoint_of_the_command_line_rebuilds_the_model_by_itself():
+    main(["fit", "--config", "pear_breast_cancer.yaml", *QUICK, "--trainer.max_epochs=1",
+          "--model.consensus_weight=0.25",
+          "--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=0.05"])  # fmt: skip
+    (path,) = Path("checkpoints").glob("*.ckpt")
+    checkpoint = torch.load(path, weights_only=True)
+    model = PEAR.load_from_checkpoint(path)
+    assert model.consensus_weight == 0.25
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, checkpoint["state_dict"][name])
+    optimizer = model.configure_optimizers()
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert optimizer.param_groups[0]["lr"] == 0.05
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # it has: the other run's folder
+def test_command_line_resumes_to_the_weights_of_the_uninterrupted_run():
+    common = ["--config", "pear_breast_cancer.yaml", *QUICK]
+    whole = main(["fit", *common, "--trainer.max_epochs=4"]).model
+    main(["fit", *common, "--trainer.max_epochs=2", "--trainer.default_root_dir=half"])
+    (half,) = Path("half/checkpoints").glob("*.ckpt")
+    resumed = main(["fit", *common, "--trainer.max_epochs=4", f"--ckpt_path={half}"]).model
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_any_lightning_module_can_be_named():
+    cli = main(["fit", "--model=lightning.pytorch.demos.boring_classes.BoringModel",
+                "--data=lightning.pytorch.demos.boring_classes.BoringDataModule",
+                "--trainer.fast_dev_run=true", *QUICK])  # fmt: skip
+    assert isinstance(cli.model, LightningModule)
+
+
+def test_a_file_of_that_name_comes_before_the_shipped_one():
+    shipped = Path(str(files("pear_lightning.configs") / "pear_breast_cancer.yaml"))
+    text = shipped.read_text().replace("max_epochs: 30", "max_epochs: 1")
+    Path("pear_breast_cancer.yaml").write_text(text)
+    cli = main(["fit", "--config=pear_breast_cancer.yaml", *QUICK,
+                "--trainer.enable_checkpointing=false"])  # fmt: skip
+    assert cli.trainer.max_epochs == 1
+
+
+def test_a_value_out_of_range_is_named():
+    with pytest.raises(ValueError, match=r"consensus_weight must lie in \[0, 1\], got 2"):
+        main(["fit", "--config", "pear_breast_cancer.yaml", "--model.consensus_weight=2", *QUICK])
+
+
+def test_an_unknown_argument_is_named(capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "--config", "pear_breast_cancer.yaml", "--model.lambda=2", *QUICK])
+    assert "lambda" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["fit", "--help"]])
+def test_as_a_program(arguments):
+    command = [sys.executable, "-m", "pear_lightning", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr
+    assert "pear-lightning" in result.stdout
