@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
+from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
 from pear_lightning.datamodules.table_checks import (
     class_indices,
@@ -402,7 +403,7 @@ class TabularDataModule(LightningDataModule):
         return DataLoader(
             rows,
             batch_size=batch_size,
-            shuffle=shuffle,
+            sampler=EpochShuffle(rows) if shuffle else None,
             drop_last=drop_last,
             collate_fn=as_batch,
             num_workers=self.num_workers,

@@ -37,8 +37,8 @@ class AgreementMatrix(Metric):
 
     Each explanation is ranked once, however many others it is compared with. The diagonal is the
     agreement of an explainer with itself: measured from ``repeats``, second draws of stochastic
-    explainers, and 1 for the others. No pair can be expected to agree better than that, so show the
-    two together.
+    explainers, and 1 for the others. Two stochastic explainers can hardly agree better with each
+    other than each does with itself, so show the two together.
 
     Shapes:
         - update: ``attributions``, one tensor ``(B, *S)`` for each name, flattened to ``(B, n)``;
