@@ -13,7 +13,8 @@ class EpochShuffle(RandomSampler):
 
     A run that resumes in epoch 3 then sees the rows in the order of the uninterrupted run's
     epoch 3, whatever random numbers were drawn before. Lightning calls :meth:`set_epoch`, and
-    replaces the sampler by a shuffling ``DistributedSampler`` under DDP.
+    replaces the sampler by a shuffling ``DistributedSampler`` under DDP. Where nobody calls it, each
+    pass over the data is the next epoch.
 
     Args:
         rows: The data set.
@@ -21,9 +22,7 @@ class EpochShuffle(RandomSampler):
     Example:
         >>> _ = torch.manual_seed(0)
         >>> sampler = EpochShuffle(range(5))
-        >>> first = list(sampler)
-        >>> sampler.set_epoch(1)
-        >>> second = list(sampler)
+        >>> first, second = list(sampler), list(sampler)
         >>> sampler.set_epoch(0)
         >>> sorted(second), list(sampler) == first, second == first
         ([0, 1, 2, 3, 4], True, False)
@@ -46,4 +45,5 @@ class EpochShuffle(RandomSampler):
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed((1_000_003 * self.seed + self.epoch) % 2**63)
         order: list[int] = torch.randperm(len(self.data_source), generator=generator).tolist()
+        self.epoch += 1
         return iter(order)

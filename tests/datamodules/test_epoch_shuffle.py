@@ -23,16 +23,21 @@ def test_order_depends_on_seed_and_epoch_alone():
     assert all(sorted(order) == list(range(50)) for order in once)
 
 
-def test_lightning_tells_the_epoch():
+def test_every_pass_is_another_epoch():
+    torch.manual_seed(0)
+    sampler = EpochShuffle(range(50))
+    assert [list(sampler) for _ in range(3)] == orders(0, 3)
+
+
+def test_lightning_tells_the_epoch(monkeypatch):
     from lightning.pytorch.demos.boring_classes import BoringModel
 
-    seen = []
+    told = []
+    monkeypatch.setattr(EpochShuffle, "set_epoch", lambda _, epoch: told.append(epoch))
 
     class Model(BoringModel):
         def training_step(self, batch, batch_idx):
-            if batch_idx == 0:
-                seen.append(self.trainer.train_dataloader.sampler.epoch)
+            return self.layer.weight.sum()
 
-    data = BreastCancer()
-    quiet_trainer(max_epochs=3, limit_train_batches=2).fit(Model(), data)
-    assert seen == [0, 1, 2]
+    quiet_trainer(max_epochs=3, limit_train_batches=2).fit(Model(), BreastCancer())
+    assert sorted(set(told)) == [0, 1, 2]

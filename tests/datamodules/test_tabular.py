@@ -298,11 +298,10 @@ class TestLoaders:
             ready(make_table(), batch_size=151, drop_last=True).train_dataloader()
 
     def test_training_rows_are_shuffled_by_the_global_seed(self):
-        loader = ready(make_table()).train_dataloader()
         epochs = []
         for seed in (1, 1, 2):
             torch.manual_seed(seed)
-            epochs.append(read(loader)[0])
+            epochs.append(read(ready(make_table()).train_dataloader())[0])
         assert torch.equal(epochs[0], epochs[1])
         assert not torch.equal(epochs[0], epochs[2])
 
