@@ -13,8 +13,8 @@ class EpochShuffle(RandomSampler):
 
     A run that resumes in epoch 3 then sees the rows in the order of the uninterrupted run's
     epoch 3, whatever random numbers were drawn before. Lightning calls :meth:`set_epoch`, and
-    replaces the sampler by a shuffling ``DistributedSampler`` under DDP. Where nobody calls it, each
-    pass over the data is the next epoch.
+    replaces the sampler by a shuffling ``DistributedSampler`` under DDP. Where nobody calls it,
+    each pass over the data is the next epoch.
 
     Args:
         rows: The data set.
