@@ -10,7 +10,9 @@ from pear_lightning.functional.isotonic import (
     blocks_by_slopes,
     blocks_by_table,
 )
+from pear_lightning.functional.permutahedron import ProjectionOnCPU
 from pear_lightning.functional.validation import (
+    at_least_float32,
     check_choice,
     check_finite,
     check_rows,
@@ -47,9 +49,10 @@ def soft_rank(
     :func:`~pear_lightning.functional.soft_spearman.soft_rank_saliency`.
 
     The block search, prefix sums and block means run in float64 (float32 on devices without it)
-    with autocast off. Up to 24 entries per row blocks come from one matrix product, beyond from
-    pooling with O(B n) memory. Inside ``torch.compile`` and ``torch.func`` transforms, where
-    pooling cannot be traced, they come from all slopes with O(B n²) memory.
+    with autocast off. On the CPU sequential routines of SciPy and NumPy do the work. On an
+    accelerator up to 24 entries per row blocks come from one matrix product, beyond from pooling
+    with O(B n) memory. Inside ``torch.compile`` and ``torch.func`` transforms, where neither can be
+    traced, they come from all slopes with O(B n²) memory.
 
     Args:
         x: ``(..., n)`` floating, n >= 1, any leading dimensions, an empty batch too.
@@ -88,6 +91,14 @@ def soft_rank(
 
 def _soft_rank(x: Tensor, strength: float | Tensor, backend: str, validate: bool) -> Tensor:
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    if x.is_cpu and x.numel() and backend == "torch" and not is_traced():
+        if isinstance(strength, Tensor):
+            x, strength = x.double() / strength, 1.0
+        if validate:
+            check_finite("x", x.detach().double() / strength)
+        x = at_least_float32(x)
+        ranks: Tensor = ProjectionOnCPU.apply(x, strength)  # type: ignore[no-untyped-call]
+        return ranks.to(dtype)
     scaled = (x.float() if x.device.type == "mps" else x.double()) / strength
     if validate:
         check_finite("x", scaled)

@@ -134,11 +134,12 @@ class ConsensusLoss(nn.Module):
         ranks = soft_rank_saliency(
             stacked, self.normalize, self.strength, self.backend, validate=False
         )
-        pearson = _mean_over_pairs(standardize(stacked, validate=False))
-        spearman = _mean_over_pairs(standardize(ranks, validate=False))
-        mu = self.spearman_weight
-        loss = (1 - mu * spearman - (1 - mu) * pearson) / 2
-        return ConsensusTerms(loss, pearson, spearman)
+        both = standardize(torch.stack([stacked, ranks], dim=1), validate=False)  # (E, 2, B, n)
+        pairs = [(left * right).sum(dim=-1) for left, right in combinations(both.unbind(), 2)]
+        mean = pairs[0] if len(pairs) == 1 else torch.stack(pairs).mean(dim=0)
+        pearson, spearman = mean.unbind()
+        agreement = pearson.lerp(spearman, self.spearman_weight)
+        return ConsensusTerms((1 - agreement) / 2, pearson, spearman)
 
     def _stack(self, attributions: tuple[Tensor, ...]) -> Tensor:
         """Return the explanations as one checked tensor ``(E, B, n)``."""
@@ -164,10 +165,3 @@ class ConsensusLoss(nn.Module):
             f"spearman_weight={self.spearman_weight}, normalize={self.normalize!r}, "
             f"strength={self.strength}, backend={self.backend!r}"
         )
-
-
-def _mean_over_pairs(standardized: Tensor) -> Tensor:
-    """Average the correlations of all pairs of standardized rows ``(E, B, n)`` to ``(B,)``."""
-    pairs = list(combinations(range(len(standardized)), 2))
-    left, right = (standardized[list(side)] for side in zip(*pairs, strict=True))
-    return (left * right).sum(dim=-1).mean(dim=0)
