@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer, RandomAttributions, explain
 from pear_lightning.explainers.outputs import OutputName
+from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization
 from pear_lightning.losses import ConsensusLoss
@@ -60,7 +61,8 @@ class PEAR(ExplainedModule):
         test_rows: A test explains only the first so many rows of each rank; ``None`` for all.
             Task metrics always use all rows.
         points_per_pass: Bound on the query points of each sample in one pass.
-        compile: Whether to compile the explanation pass and the loss with ``torch.compile``.
+        compile: Whether to compile the explanation pass and the loss with ``torch.compile``;
+            needs torch 2.13. The first step takes as long as the compiler does.
         task: ``"classification"`` or ``"regression"``.
         num_classes: Number of classes C.
         optimizer: Callable from parameters to an optimiser; the paper's AdamW by default.
@@ -82,7 +84,7 @@ class PEAR(ExplainedModule):
         >>> trainer = Trainer(max_epochs=2, accelerator="cpu", logger=False,
         ...                   enable_checkpointing=False, enable_progress_bar=False,
         ...                   enable_model_summary=False)
-        >>> trainer.fit(model, BreastCancer())
+        >>> trainer.fit(model, BreastCancer(val_fraction=0.25))
         >>> sorted(name for name in trainer.callback_metrics if name.endswith("rank_agreement"))
         ['val_pairwise_rank_agreement', 'val_rank_agreement', 'val_signed_rank_agreement']
 
@@ -138,6 +140,11 @@ class PEAR(ExplainedModule):
             raise ValueError(f"warmup_epochs must not be negative, got {warmup_epochs}")
         if test_rows is not None and test_rows < 1:
             raise ValueError(f"test_rows must be at least 1, got {test_rows}")
+        if compile and torch.__version__ < "2.13":  # a TorchVersion, compared as versions are
+            raise ValueError(
+                f"compile=True needs torch 2.13 or newer, got {torch.__version__}: earlier "
+                "compilers could get second derivatives wrong without a word (pytorch issue 181581)"
+            )
         if validation_explainers is None:
             validation_explainers = paper_pair(n_steps=20) if explainers is None else explainers
         self.explainers = explainer_set("explainers", explainers or paper_pair(n_steps=5))
@@ -254,6 +261,9 @@ class PEAR(ExplainedModule):
         self.val_agreement.update(attributions)
         consensus = self.consensus(*attributions.values())
         self.log("val_consensus", consensus, batch_size=len(inputs), sync_dist=True)
+        # they count as correlation 0 with everything: dead units, or nothing to explain
+        constant = sum(constant_rows(a.flatten(1)).sum() for a in attributions.values())
+        self.log("val_constant_rows", constant, reduce_fx="sum", sync_dist=True, prog_bar=False)
 
     def on_validation_epoch_end(self) -> None:
         """Log the agreements, averaged over the pairs of validation explainers."""
