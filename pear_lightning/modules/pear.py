@@ -262,8 +262,8 @@ class PEAR(ExplainedModule):
         consensus = self.consensus(*attributions.values())
         self.log("val_consensus", consensus, batch_size=len(inputs), sync_dist=True)
         # they count as correlation 0 with everything: dead units, or nothing to explain
-        constant = sum(constant_rows(a.flatten(1)).sum() for a in attributions.values())
-        self.log("val_constant_rows", constant, reduce_fx="sum", sync_dist=True, prog_bar=False)
+        constant = constant_rows(torch.stack([*attributions.values()]).flatten(2)).sum().float()
+        self.log("val_constant_rows", constant, reduce_fx="sum", sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Log the agreements, averaged over the pairs of validation explainers."""
