@@ -94,7 +94,7 @@ def _residuals(y: Floats, rows_in_line: int) -> tuple[Floats, Positions, Positio
     SciPy's routine knows one sequence: rows are laid end to end, each lifted so far that no block
     crosses. With 128 rows in a line the lift costs 8 of 53 bits.
     """
-    from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]
+    from scipy.optimize import isotonic_regression
 
     rows, n = y.shape
     low = y[:, :1]

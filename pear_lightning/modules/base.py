@@ -147,7 +147,7 @@ class ExplainedModule(LightningModule, ABC):
         return target if self.task == "classification" else None
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Compute and log the loss of a training batch.
+        """Compute the loss of a training batch, and log its parts every ``log_every_n_steps``.
 
         Args:
             batch: Inputs ``(B, *S)`` and target ``(B,)``.
@@ -158,15 +158,23 @@ class ExplainedModule(LightningModule, ABC):
         """
         inputs, target = batch
         parts = self.training_loss(inputs, target)
-        loss = parts["loss"]
-        for name, value in parts.items():
-            self.log(
-                f"train_{name}",
-                value.detach(),
-                prog_bar=name != "task_loss",
-                batch_size=len(inputs),
-            )
-        return loss
+        if self._logs_now():
+            for name, value in parts.items():
+                self.log(
+                    f"train_{name}",
+                    value.detach(),
+                    prog_bar=name != "task_loss",
+                    batch_size=len(inputs),
+                )
+        return parts["loss"]
+
+    def _logs_now(self) -> bool:
+        """Whether a logger takes this step's values, or nobody will take any later this epoch.
+
+        ``self.log`` does its bookkeeping at every call: for small models, a quarter of the step.
+        """
+        every = self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
+        return self.trainer.is_last_batch or (self.trainer.global_step + 1) % every == 0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser and, where asked for, its scheduler.
