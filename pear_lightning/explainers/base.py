@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from pear_lightning.explainers.baseline import Baseline
 from pear_lightning.explainers.gradients import gradients_at
 from pear_lightning.explainers.scorer import Scorer
 
@@ -44,8 +45,8 @@ class Explainer(nn.Module, ABC):
 
     @property
     def uses_training_data(self) -> bool:
-        """Whether the reference data are to come from the training split."""
-        return False
+        """Whether reference data are to come from the training split, such as a baseline's mean."""
+        return any(baseline.from_training_data for baseline in self._baselines())
 
     @property
     def awaits_training_data(self) -> bool:
@@ -56,9 +57,14 @@ class Explainer(nn.Module, ABC):
         """Take reference data from the training split; an explainer that needs none ignores it.
 
         Args:
-            mean: Mean of the training inputs, ``(*S)``.
+            mean: Mean of the training inputs, ``(*S)``; baselines that asked for it keep it.
             rows: A sample of the training inputs, ``(N, *S)``.
         """
+        for baseline in self._baselines():
+            baseline.fit(mean)
+
+    def _baselines(self) -> list[Baseline]:
+        return [module for module in self.modules() if isinstance(module, Baseline)]
 
 
 class Query(NamedTuple):

@@ -146,21 +146,6 @@ class CaptumExplainer(Explainer):
             baseline = "zeros"
         self.baseline = None if baseline is None else Baseline(baseline)
 
-    @property
-    def uses_training_data(self) -> bool:
-        """Whether the baseline is the mean of the training data."""
-        return self.baseline is not None and self.baseline.from_training_data
-
-    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
-        """Take the training mean as the baseline, where that was asked for.
-
-        Args:
-            mean: Mean of the training inputs, ``(*S)``.
-            rows: Not used.
-        """
-        if self.baseline is not None:
-            self.baseline.fit(mean)
-
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
         """Return the attributions of Captum's method.
 

@@ -41,20 +41,6 @@ class InputXGradient(GradientExplainer):
         super().__init__()
         self.baseline = Baseline(baseline)
 
-    @property
-    def uses_training_data(self) -> bool:
-        """Whether the baseline is the mean of the training data."""
-        return self.baseline.from_training_data
-
-    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
-        """Take the training mean as the baseline, where that was asked for.
-
-        Args:
-            mean: Mean of the training inputs, ``(*S)``.
-            rows: Not used.
-        """
-        self.baseline.fit(mean)
-
     def query(self, inputs: Tensor) -> Query:
         """Ask for the gradient at the inputs, to be multiplied by ``x - b``.
 

@@ -66,20 +66,6 @@ class IntegratedGradients(GradientExplainer):
         self.quadrature = quadrature
         self._nodes, self._weights = _quadrature(n_steps, quadrature)
 
-    @property
-    def uses_training_data(self) -> bool:
-        """Whether the baseline is the mean of the training data."""
-        return self.baseline.from_training_data
-
-    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
-        """Take the training mean as the baseline, where that was asked for.
-
-        Args:
-            mean: Mean of the training inputs, ``(*S)``.
-            rows: Not used.
-        """
-        self.baseline.fit(mean)
-
     def query(self, inputs: Tensor) -> Query:
         """Ask for gradients along the path, with the weights of the quadrature.
 

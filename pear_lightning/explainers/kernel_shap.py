@@ -97,20 +97,6 @@ class KernelShap(Explainer):
         self.seed = seed
         self.stochastic = seed is None
 
-    @property
-    def uses_training_data(self) -> bool:
-        """Whether the baseline is the mean of the training data."""
-        return self.baseline.from_training_data
-
-    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
-        """Take the training mean as the baseline, where that was asked for.
-
-        Args:
-            mean: Mean of the training inputs, ``(*S)``.
-            rows: Not used.
-        """
-        self.baseline.fit(mean)
-
     @torch.no_grad()
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
         """Return the Shapley values of the elements of the inputs.

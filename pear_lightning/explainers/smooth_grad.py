@@ -66,20 +66,6 @@ class SmoothGrad(GradientExplainer):
         self.seed = seed
         self.stochastic = seed is None
 
-    @property
-    def uses_training_data(self) -> bool:
-        """Whether the baseline is used and is the mean of the training data."""
-        return self.multiply_by_inputs and self.baseline.from_training_data
-
-    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
-        """Take the training mean as the baseline, where that was asked for.
-
-        Args:
-            mean: Mean of the training inputs, ``(*S)``.
-            rows: Not used.
-        """
-        self.baseline.fit(mean)
-
     def query(self, inputs: Tensor) -> Query:
         """Ask for gradients at noisy copies of the inputs.
 
