@@ -1,0 +1,263 @@
+"""How long a training step of PEAR takes, and how much memory.
+
+    python benchmarks/pear_speed.py [--device cuda] [--quick]
+
+Compares, on random data: plain cross-entropy, the authors' way (``authors_way.py``), and ours with
+the paper's settings, with the library's, and compiled. Then: which share soft ranking has in the
+shipped configurations, soft ranks against torchsort where that is installed, and what the Trainer
+adds to a step.
+
+Variants are timed in turns, in one process, with one thread (``--threads``). Times on the CPU are
+processor time, which other load on the machine disturbs less than time on the wall; medians, and
+the fastest tenth. ``--quick`` does little of everything, to see that it runs.
+"""
+
+import argparse
+import os
+import platform
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import speed_report
+import torch
+from speed_steps import SHAPES, VARIANTS, Problem, Shape, clock, multiplications, training_step
+from speed_trainer import ranking_shares, trainer_overhead
+from torch import Tensor
+
+from pear_lightning.functional import soft_rank
+from pear_lightning.functional.soft_rank import SoftRankBackend
+
+OUTPUT = Path(__file__).parent / "results" / "pear_speed"
+
+
+def interleaved(
+    functions: Mapping[str, Callable[[], Any]], repetitions: int, device: str, seconds: float = 60
+) -> dict[str, list[float]]:
+    """Time functions in turns.
+
+    Args:
+        functions: Functions by name; each has run before, so that nothing is left to compile.
+        repetitions: How often each runs, at most.
+        device: Whose clock counts.
+        seconds: Stop after so long, with three repetitions at least.
+
+    Returns:
+        Seconds of each run, by name.
+    """
+    now = clock(device)
+    times: dict[str, list[float]] = {name: [] for name in functions}
+    begin = time.monotonic()
+    for repetition in range(repetitions):
+        for name, function in functions.items():
+            start = now()
+            function()
+            times[name].append(now() - start)
+        if repetition >= 2 and time.monotonic() - begin > seconds:
+            break
+    return times
+
+
+def compare_steps(
+    shape: Shape, variants: Sequence[str], device: str, repetitions: int, seconds: float
+) -> list[dict[str, Any]]:
+    """Time the training steps of one network and batch.
+
+    Args:
+        shape: Network and batch.
+        variants: Keys of :data:`speed_steps.VARIANTS`.
+        device: ``"cpu"`` or ``"cuda"``.
+        repetitions: Steps of each variant, at most.
+        seconds: Time for all of them.
+
+    Returns:
+        A record for each variant.
+    """
+    problem = Problem(shape, device)
+    steps, first = {}, {}
+    for variant in variants:
+        step = training_step(variant, problem)
+        start = time.perf_counter()
+        step()
+        first[variant] = time.perf_counter() - start
+        for _ in range(3):
+            step()
+        steps[variant] = step
+    times = interleaved(steps, repetitions, device, seconds)
+    plain = multiplications(shape, "plain")
+    return [
+        {
+            "shape": shape.name,
+            "variant": variant,
+            "median": statistics.median(times[variant]),
+            "fast": _fastest_tenth(times[variant]),
+            "first": first[variant],
+            "bound": multiplications(shape, variant) / plain,
+            "memory": peak_memory(variant, problem),
+            "steps": len(times[variant]),
+        }
+        for variant in variants
+    ]
+
+
+def peak_memory(variant: str, problem: Problem) -> float | None:
+    """Return the largest amount of memory that steps take beyond what was there before, in MB.
+
+    On the CPU the peak of the resident memory of a forked process that does nothing else; compiled
+    variants are left out, because the compiler's memory would be counted.
+
+    Args:
+        variant: Key of :data:`speed_steps.VARIANTS`.
+        problem: Data and network.
+
+    Returns:
+        Megabytes, or ``None`` where they cannot be had.
+    """
+    if problem.device != "cpu":
+        step = training_step(variant, problem)
+        step()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        step()
+        return (torch.cuda.max_memory_allocated() - before) / 1e6
+    if variant.endswith("_compiled") or not hasattr(os, "fork"):
+        return None
+    read, write = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside idle threads
+        child = os.fork()
+    if child == 0:
+        try:
+            before = _resident("VmRSS")
+            Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+            step = training_step(variant, problem)
+            for _ in range(3):
+                step()
+            os.write(write, str((_resident("VmHWM") - before) / 1e6).encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        answer = pipe.read()
+    os.waitpid(child, 0)
+    return float(answer) if answer else None
+
+
+def _resident(field: str) -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"/proc/self/status has no {field}")
+
+
+def compare_soft_ranks(
+    sizes: Sequence[int], batches: Sequence[int], device: str, repetitions: int
+) -> list[dict[str, Any]]:
+    """Time soft ranks, forward and backward, against torchsort's.
+
+    Rows are absolute values of normal numbers divided by the row's largest, float32, strength
+    0.4/n.
+
+    Args:
+        sizes: Entries of a row.
+        batches: Rows.
+        device: ``"cpu"`` or ``"cuda"``.
+        repetitions: How often.
+
+    Returns:
+        A record for each size and batch; ``torchsort`` is ``None`` where it is not installed.
+    """
+    installed = find_spec("torchsort") is not None
+    records = []
+    for rows in batches:
+        for n in sizes:
+            generator = torch.Generator().manual_seed(n)
+            x = torch.randn(rows, n, generator=generator).abs()
+            x = (x / x.amax(1, keepdim=True)).to(device).requires_grad_()
+            upstream = torch.randn(rows, n, generator=generator).to(device)
+
+            backends: tuple[SoftRankBackend, ...] = ("torch", "torchsort")
+            functions: dict[str, Callable[[], Tensor]] = {
+                backend: partial(_rank_and_back, x, upstream, backend)
+                for backend in backends[: 2 if installed else 1]
+            }
+            results = [function() for function in functions.values()]
+            if installed:
+                scale = upstream.abs().max() * n / 0.4
+                torch.testing.assert_close(results[0], results[1], rtol=0, atol=1e-4 * scale.item())
+            times = interleaved(functions, repetitions, device, seconds=20)
+            medians = {name: statistics.median(values) for name, values in times.items()}
+            records.append({"rows": rows, "n": n, "torchsort": None} | medians)
+    return records
+
+
+def _rank_and_back(x: Tensor, upstream: Tensor, backend: SoftRankBackend) -> Tensor:
+    if backend == "torchsort":
+        import torchsort  # as itself: soft_rank(backend="torchsort") adds float64 and checks
+
+        ranks: Tensor = torchsort.soft_rank(x, regularization_strength=0.4 / x.shape[-1])
+    else:
+        ranks = soft_rank(x, 0.4 / x.shape[-1], validate=False)
+    return torch.autograd.grad(ranks, x, upstream)[0]
+
+
+def _fastest_tenth(times: Sequence[float]) -> float:
+    return sorted(times)[len(times) // 10]
+
+
+def main(argv: Sequence[str] | None = None) -> Path:
+    """Measure, print and save.
+
+    Args:
+        argv: Command line; ``None`` for that of the process.
+
+    Returns:
+        Folder of the results.
+    """
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--seconds", type=float, default=60, help="per network, for all variants")
+    parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
+    parser.add_argument("--quick", action="store_true", help="smallest network, few repetitions")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(arguments.threads)
+    device, quick = arguments.device, arguments.quick
+    variants = [v for v in VARIANTS if not (arguments.no_compile and v.endswith("_compiled"))]
+    repetitions = 3 if quick else 300
+    results: dict[str, Any] = {
+        "machine": {
+            "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+            "threads": arguments.threads,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+            "load": os.getloadavg()[0],
+        },
+        "steps": [
+            record
+            for shape in SHAPES[: 1 if quick else None]
+            for record in compare_steps(shape, variants, device, repetitions, arguments.seconds)
+        ],
+        "shares": ranking_shares(device, repetitions),
+        "soft_ranks": compare_soft_ranks(
+            (8, 30) if quick else (8, 16, 30, 64, 196, 500, 1000),
+            (64,) if quick else (64, 128),
+            device,
+            repetitions,
+        ),
+        "trainer": trainer_overhead(device, n_steps=20 if quick else 600),
+    }
+    report = speed_report.write(results, arguments.output)
+    sys.stdout.write(report)
+    return Path(arguments.output)
+
+
+if __name__ == "__main__":
+    main()
