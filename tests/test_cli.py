@@ -64,7 +64,7 @@ def test_shipped_configuration_fits_validates_tests_and_predicts(config, request
     main(["predict", *common, writer, "--trainer.callbacks.output_dir=out",
           "--trainer.limit_predict_batches=2", f"--ckpt_path={checkpoint}"])  # fmt: skip
     saved = torch.load("out/predictions-rank0.pt")
-    assert saved["attributions"]["gradient"].shape[0] == len(saved["prediction"]) > 0
+    assert saved["attributions"]["integrated_gradients"].shape[0] == len(saved["prediction"]) > 0
 
 
 @pytest.mark.parametrize("config", [c for c in CONFIGS if c != "pear_breast_cancer.yaml"])
@@ -75,7 +75,16 @@ def test_the_papers_protocol_lies_over_a_configuration(config, request):
                 "--trainer.enable_checkpointing=false"])  # fmt: skip
     model = cli.model
     assert isinstance(model, PEAR)
+    assert list(model.explainers) == ["gradient", "integrated_gradients"]
     assert model.explainers["integrated_gradients"].n_steps == 20
+    assert not model.explainers["integrated_gradients"].multiply_by_inputs
+    assert list(model.test_explainers)[2:4] == ["smooth_grad", "input_x_gradient"]
+    assert isinstance(model.configure_optimizers(), torch.optim.AdamW)  # and no scheduler
+    assert model.configure_optimizers().param_groups[0]["lr"] == 5e-4
+    assert (cli.datamodule.hparams["scaling"], cli.datamodule.hparams["batch_size"]) == (
+        "minmax",
+        64,
+    )
     assert (model.consensus.normalize, model.consensus.strength) == ("none", 0.2)
     assert model.consensus.spearman_weight == 0.75
     assert cli.datamodule.val_dataloader() == []
