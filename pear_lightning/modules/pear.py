@@ -94,7 +94,7 @@ class PEAR(ExplainedModule):
 
     Deviations from the paper:
         5 query points in training instead of 20; rows are normalised before ranking; the weight
-        may warm up. ``configs/pear_*_paper.yaml`` have the paper's settings.
+        may warm up. The configuration ``paper_protocol.yaml`` has the paper's settings.
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = (
