@@ -64,7 +64,9 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
-    scores, pullback, logits = torch.func.vjp(scorer.evaluate, points, has_aux=True)
+    scores, pullback, logits = torch.func.vjp(  # type: ignore[misc]  # typed without has_aux
+        scorer.evaluate, points, has_aux=True
+    )
     (gradients,) = pullback(torch.ones_like(scores))
     return logits, _at_least_float32(gradients)
 
