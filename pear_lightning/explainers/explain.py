@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
@@ -15,6 +15,20 @@ from pear_lightning.explainers.scorer import Forward, Scorer
 from pear_lightning.functional.validation import check_finite
 
 
+@overload
+def explain(
+    forward: Forward,
+    inputs: Tensor,
+    target: Tensor | int | None,
+    explainers: Mapping[str, Explainer],
+    *,
+    output: OutputName | OutputFunction = "logit",
+    forward_kwargs: Mapping[str, Any] | None = None,
+    points_per_pass: int | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]: ...
+
+
+@overload
 def explain(
     forward: Forward,
     inputs: Tensor,
@@ -24,7 +38,19 @@ def explain(
     output: OutputName | OutputFunction = "logit",
     forward_kwargs: Mapping[str, Any] | None = None,
     points_per_pass: int | None = None,
-) -> tuple[Tensor, list[Tensor]]:
+) -> tuple[Tensor, list[Tensor]]: ...
+
+
+def explain(
+    forward: Forward,
+    inputs: Tensor,
+    target: Tensor | int | None,
+    explainers: Mapping[str, Explainer] | Sequence[Explainer],
+    *,
+    output: OutputName | OutputFunction = "logit",
+    forward_kwargs: Mapping[str, Any] | None = None,
+    points_per_pass: int | None = None,
+) -> tuple[Tensor, dict[str, Tensor] | list[Tensor]]:
     r"""Explain a batch with several explainers, in one pass through the model where possible.
 
     The query points of all gradient explainers, and the inputs themselves once, go through the
@@ -43,7 +69,7 @@ def explain(
         inputs: Inputs, ``(B, *S)``, floating point.
         target: Index of the explained output, ``(B,)`` or one for all. ``None`` for a model with
             one output.
-        explainers: Explainers to run.
+        explainers: Explainers to run: a sequence, or a mapping of names.
         output: Scalar that is explained: ``"logit"`` (the target's), ``"log_prob"`` (the
             target's log-probability), ``"sum_log_prob"`` (over all classes), ``"margin"`` (the
             target's logit less the largest other), or a function of logits ``(N, C)`` and target
@@ -55,12 +81,12 @@ def explain(
             until the backward.
 
     Returns:
-        Logits at the inputs ``(B, C)``, and a list of attributions ``(B, *S)``, one for each
-        explainer, in float32 or better.
+        Logits at the inputs ``(B, C)``, and attributions ``(B, *S)`` of each explainer, in float32
+        or better: a list in the same order, or a dictionary with the same names.
 
     Raises:
-        TypeError: If the inputs are not floating point, the target is not integer, or the model
-            does not return a tensor.
+        TypeError: If the inputs are not floating point, the target is not integer, something is
+            not an explainer, or the model does not return a tensor.
         ValueError: If a shape or a value is wrong, or the inputs hold NaN or Inf.
 
     Example:
@@ -75,6 +101,18 @@ def explain(
         >>> logits.shape, grad.shape, integrated.shape
         (torch.Size([32, 2]), torch.Size([32, 8]), torch.Size([32, 8]))
     """
+    if isinstance(explainers, Mapping):
+        logits, attributions = explain(
+            forward,
+            inputs,
+            target,
+            list(explainers.values()),
+            output=output,
+            forward_kwargs=forward_kwargs,
+            points_per_pass=points_per_pass,
+        )
+        return logits, dict(zip(explainers, attributions, strict=True))
+    _check_explainers(explainers)
     forward = _uncompiled(forward)
     scorer = Scorer(
         forward,
@@ -127,6 +165,15 @@ def _uncompiled(forward: Forward) -> Forward:
     )
     compiled: Forward = original
     return compiled
+
+
+def _check_explainers(explainers: Sequence[Explainer]) -> None:
+    single = isinstance(explainers, Explainer)
+    if single or not all(isinstance(explainer, Explainer) for explainer in explainers):
+        raise TypeError(
+            "explainers must be a sequence or a mapping of Explainer instances, such as "
+            f"[Gradient()], got {explainers!r}"
+        )
 
 
 def _check_inputs(inputs: Tensor) -> None:

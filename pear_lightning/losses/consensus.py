@@ -106,7 +106,8 @@ class ConsensusLoss(nn.Module):
         """Return the loss.
 
         Args:
-            *attributions: Two or more explanations of the same samples, ``(B, *S)`` each.
+            *attributions: Two or more explanations of the same samples, ``(B, *S)`` each, as
+                :func:`~pear_lightning.explainers.explain` returns them.
 
         Returns:
             Scalar, or ``(B,)`` with ``reduction="none"``.

@@ -338,16 +338,14 @@ class PEAR(ExplainedModule):
     def _explain(
         self, inputs: Tensor, target: Tensor, explainers: Mapping[str, Explainer] | nn.ModuleDict
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        by_name: dict[str, Any] = dict(explainers.items())
-        logits, attributions = explain(
+        return explain(
             self.backbone,
             inputs,
             self.explained_target(target),
-            list(by_name.values()),
+            dict(explainers.items()),  # type: ignore[arg-type]  # a ModuleDict holds explainers
             output=self.output,
             points_per_pass=self.points_per_pass,
         )
-        return logits, dict(zip(by_name, attributions, strict=True))
 
     def _log_agreement(self, stage: Literal["val", "test"], matrix: AgreementMatrix) -> None:
         groups = {"": list(combinations(self.validation_explainers, 2))}

@@ -199,6 +199,15 @@ def test_chunks_change_nothing(points_per_pass):
     torch.testing.assert_close(parts, whole)
 
 
+def test_names_come_back_as_they_were_given():
+    model, inputs = mlp(), torch.rand(4, 6)
+    named = {"a": Gradient(), "b": InputXGradient()}
+    logits, attributions = explain(model, inputs, 0, named)
+    assert list(attributions) == ["a", "b"]
+    wanted = explain(model, inputs, 0, list(named.values()))
+    torch.testing.assert_close((logits, list(attributions.values())), wanted)
+
+
 def test_one_forward_for_all_explainers():
     calls = []
     model = mlp()
@@ -341,6 +350,8 @@ def test_inputs_that_are_not_finite(bad):
         ({"output": "probability"}, ValueError, "output must be one of"),
         ({"points_per_pass": 0}, ValueError, "points_per_pass must be at least 1"),
         ({"forward_kwargs": {"mask": torch.ones(3)}}, ValueError, "forward_kwargs['mask'] must"),
+        ({"explainers": Gradient()}, TypeError, "explainers must be a sequence or a mapping"),
+        ({"explainers": [Gradient]}, TypeError, "explainers must be a sequence or a mapping"),
         ({"forward": lambda x: (x, x)}, TypeError, "forward must return a tensor"),
         ({"forward": lambda x: x[:2]}, ValueError, "forward must return logits (N, C) with N ="),
     ],

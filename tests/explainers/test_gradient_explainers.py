@@ -59,7 +59,9 @@ def test_expected_gradients_sum_to_the_difference_from_the_mean_output():
     torch.testing.assert_close(attributions.sum(1), difference, rtol=0.05, atol=0.05)
 
 
-@pytest.mark.parametrize("build", [SmoothGrad, lambda **k: ExpectedGradients(4, torch.rand(3, 6), **k)])
+@pytest.mark.parametrize(
+    "build", [SmoothGrad, lambda **k: ExpectedGradients(4, torch.rand(3, 6), **k)]
+)
 def test_seed_fixes_the_draws(build):
     model, inputs = mlp(), torch.rand(3, 6)
     seeded, free = build(seed=1), build()
