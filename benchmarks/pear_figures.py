@@ -19,6 +19,18 @@ from pear_records import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+HIGHLIGHTS = {
+    "minmax, slope + Grad*Input, λ=0.25": "s",
+    "quantile, λ=0": "D",
+    "quantile, contributions, λ=0.35": "*",
+    "quantile, slopes, λ=0.5": "^",
+    "quantile, slopes + Grad*Input, λ=0.5": "P",
+}
+"""Settings beyond the paper that the first figure shows, with their markers."""
+
+_OFFSETS = {0.0: (5, -12), 0.25: (5, 6), 0.5: (5, 7), 0.75: (-16, -12), 0.95: (-8, -14)}
+"""Where the weights are written, in points from their marker."""
+
 BLUE, RED, GREEN, GREY = "#2a6fb0", "#c2452d", "#3b8f4f", "#777777"
 
 
@@ -91,6 +103,8 @@ def _trade_off(runs: Runs) -> Any:
 
 
 def _one_trade_off(ax: "Axes", runs: Runs, data_set: str, protocol: tuple[str, ...]) -> None:
+    from matplotlib.patheffects import withStroke
+
     def point(chosen: Runs) -> tuple[float, float, float, float]:
         pairs = [
             agreement(
@@ -117,36 +131,28 @@ def _one_trade_off(ax: "Axes", runs: Runs, data_set: str, protocol: tuple[str, .
             x, y, dx, dy = point(chosen)
             points.append((x, y))
             ax.errorbar(x, y, dy, dx, fmt="o", color=BLUE, ms=4, lw=1, capsize=2)
-            weight = f"{chosen[0]['options']['weight']:g}".lstrip("0") or "0"
+            weight = chosen[0]["options"]["weight"]
             ax.annotate(
-                f"λ = {weight}" if weight == "0" else weight,
+                f"λ = {weight:g}" if weight == 0 else f"{weight:g}".lstrip("0"),
                 (x, y),
-                (4, 5),
+                _OFFSETS[weight],
                 textcoords="offset points",
                 color=BLUE,
                 fontsize=8,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+                zorder=5,
             )
     if points:
         ax.plot(*zip(*points, strict=True), color=BLUE, lw=1.2, label="the paper's settings, by λ")
-    markers = iter("*DsP^vX<>hdp" * 2)
-    for name, marker in zip(beyond, markers, strict=False):
+    for name, marker in HIGHLIGHTS.items():
         chosen = group(runs, data_set, name)
         if chosen:
             x, y, dx, dy = point(chosen)
             plain = chosen[0]["options"]["weight"] == 0
-            ax.errorbar(
-                x,
-                y,
-                dy,
-                dx,
-                fmt=marker,
-                color=RED,
-                mfc="white" if plain else RED,
-                ms=9 if marker == "*" else 6,
-                lw=1,
-                capsize=2,
-                label=name,
-            )
+            size = 10 if marker == "*" else 6
+            ax.errorbar(x, y, dy, dx, fmt="none", color=RED, lw=1, capsize=2)
+            fill = "white" if plain else RED
+            ax.plot(x, y, marker, color=RED, mfc=fill, ms=size, label=name)
     for name, style, label in (
         ("xgboost", "-.", "XGBoost"),
         ("logistic regression", ":", "logistic regression"),
@@ -156,9 +162,8 @@ def _one_trade_off(ax: "Axes", runs: Runs, data_set: str, protocol: tuple[str, .
     linear = group(runs, data_set, "linear")
     if linear:
         x, y, dx, dy = point(linear)
-        ax.errorbar(
-            x, y, dy, dx, fmt="x", color=GREEN, ms=7, mew=2, lw=1, capsize=2, label="linear model"
-        )
+        ax.errorbar(x, y, dy, dx, fmt="none", color=GREEN, lw=1, capsize=2)
+        ax.plot(x, y, "x", color=GREEN, ms=7, mew=2, label="linear model")
     ceiling = _self_agreement(runs, data_set, protocol)
     if ceiling:
         ax.axvline(

@@ -24,7 +24,7 @@ from pear_protocols import (
     training_explainers,
 )
 from pear_settings import DATA_SETS, Setting
-from torch import nn
+from torch import Tensor, nn
 
 from pear_lightning.modules import PEAR
 from pear_lightning.nn import MLP, LinearModel
@@ -115,7 +115,7 @@ def _module(setting: Setting, data: Any, epochs: int) -> PEAR:
     if setting.model == "linear":
         backbone = LinearModel(data.n_features)
     elif setting.model == "encoded_mlp":
-        backbone = EncodedMLP(_all_rows(data.train_dataloader())[0], setting.hidden)
+        backbone = EncodedMLP(data.train_dataloader().dataset.inputs, setting.hidden)
     else:
         backbone = MLP(
             data.n_features, hidden_features=setting.hidden, activation=setting.activation
@@ -185,8 +185,8 @@ def _fit_classifier(model: str, data: Any, legacy: Any) -> dict[str, Any]:
         from sklearn.linear_model import LogisticRegression
 
         classifier = LogisticRegression(C=1e4, max_iter=10_000)
-    inputs, target = (column.numpy() for column in _all_rows(data.train_dataloader()))
-    classifier.fit(inputs, target)
+    train = data.train_dataloader().dataset  # in file order: XGBoost's trees depend on it
+    classifier.fit(train.inputs.numpy(), train.target.numpy())
     accuracies = {}
     for scaling, rows in {"train": data, "own": legacy}.items():
         inputs, target = (column.numpy() for column in _test_rows(rows))
@@ -194,9 +194,6 @@ def _fit_classifier(model: str, data: Any, legacy: Any) -> dict[str, Any]:
     return accuracies
 
 
-def _test_rows(data: Any) -> Any:
-    return _all_rows(data.test_dataloader())
-
-
-def _all_rows(loader: Any) -> Any:
-    return tuple(torch.cat(column) for column in zip(*loader, strict=True))
+def _test_rows(data: Any) -> tuple[Tensor, Tensor]:
+    test = data.test_dataloader().dataset
+    return test.inputs, test.target

@@ -131,9 +131,24 @@ def _beyond() -> dict[str, Setting]:
         "minmax, contributions, λ=0.35": replace(fast, explainers=contributions, weight=0.35),
         "quantile, λ=0": replace(quantile, weight=0.0),
         "quantile, contributions, λ=0.35": replace(quantile, explainers=contributions, weight=0.35),
+        "quantile, contributions, λ=0.6": replace(quantile, explainers=contributions, weight=0.6),
         "quantile, slopes, λ=0.5": replace(quantile, weight=0.5, spearman=1.0),
+        "quantile, slopes, λ=0.75": replace(quantile, weight=0.75),
+        "quantile, contributions, λ=0.25": replace(quantile, explainers=contributions, weight=0.25),
+        "quantile, slopes + Grad*Input, λ=0.15": replace(
+            quantile, explainers=three, weight=0.15, spearman=1.0
+        ),
+        "quantile, slopes + Grad*Input, λ=0.3": replace(
+            quantile, explainers=three, weight=0.3, spearman=1.0
+        ),
+        "quantile, slopes + Grad*Input, λ=0.5": replace(
+            quantile, explainers=three, weight=0.5, spearman=1.0
+        ),
         "quantile, two baselines, λ=0.4": replace(
             quantile, explainers=four, weight=0.4, spearman=1.0
+        ),
+        "quantile, two baselines, λ=0.6": replace(
+            quantile, explainers=four, weight=0.6, spearman=1.0
         ),
         "encoded, λ=0": replace(encoded, weight=0.0),
         "encoded, contributions, λ=0.25": replace(encoded, weight=0.25),

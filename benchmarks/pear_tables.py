@@ -246,6 +246,7 @@ def ablation_table(runs: Runs) -> str:
 def beyond_table(runs: Runs, data_set: str) -> str:
     """Write the settings beyond the paper beside the same network with weight 0."""
     rows = []
+    without_smoothgrad = pairs_of(tuple(each for each in ALIGNED if "Smooth" not in each))
     for name in settings_of(runs, "beyond"):
         chosen = group(runs, data_set, name)
         if not chosen:
@@ -268,6 +269,7 @@ def beyond_table(runs: Runs, data_set: str) -> str:
                 _column(chosen, lambda r: agreement(r, UNTRAINED)),
                 _column(chosen, lambda r: agreement(r, own_pairs_left_out(r, ALIGNED))),
                 _column(chosen, lambda r: agreement(r, pairs_of(ALIGNED))),
+                _column(chosen, lambda r: agreement(r, without_smoothgrad)),
                 _column(chosen, lambda r: r["fvu"]),
             ]
         )
@@ -280,6 +282,7 @@ def beyond_table(runs: Runs, data_set: str) -> str:
         "A: 14 pairs but Grad-IntGrad",
         "B: pairs it did not train",
         "B: all 10 pairs",
+        "B: 6 without SmoothGrad",
         "FVU",
     ]
     return markdown(header, rows)
