@@ -16,9 +16,9 @@ import argparse
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
@@ -99,61 +99,62 @@ def compare_steps(
             "fast": _fastest_tenth(times[variant]),
             "first": first[variant],
             "bound": multiplications(shape, variant) / plain,
-            "memory": peak_memory(variant, problem),
+            "memory": peak_memory(variant, shape, device, runs=1 if repetitions <= 3 else 3),
             "steps": len(times[variant]),
         }
         for variant in variants
     ]
 
 
-def peak_memory(variant: str, problem: Problem) -> float | None:
+def peak_memory(variant: str, shape: Shape, device: str, runs: int = 1) -> float | None:
     """Return the largest amount of memory that steps take beyond what was there before, in MB.
 
-    On the CPU the peak of the resident memory of a forked process that does nothing else; compiled
-    variants are left out, because the compiler's memory would be counted.
+    On the CPU each variant has a fresh process: one that has timed others keeps memory they have
+    freed, and would not seem to grow. Compiled variants are left out there, because the compiler's
+    memory would be counted.
 
     Args:
         variant: Key of :data:`speed_steps.VARIANTS`.
-        problem: Data and network.
+        shape: Network and batch.
+        device: ``"cpu"`` or ``"cuda"``.
+        runs: Processes, of which the median is taken.
 
     Returns:
         Megabytes, or ``None`` where they cannot be had.
     """
-    if problem.device != "cpu":
-        step = training_step(variant, problem)
+    if device != "cpu":
+        step = training_step(variant, Problem(shape, device))
         step()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         step()
         return (torch.cuda.max_memory_allocated() - before) / 1e6
-    if variant.endswith("_compiled") or not hasattr(os, "fork"):
+    if variant.endswith("_compiled") or not Path("/proc/self/status").exists():
         return None
-    read, write = os.pipe()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # forking beside idle threads
-        child = os.fork()
-    if child == 0:
-        try:
-            before = _resident("VmRSS")
-            Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-            step = training_step(variant, problem)
-            for _ in range(3):
-                step()
-            os.write(write, str((_resident("VmHWM") - before) / 1e6).encode())
-        finally:
-            os._exit(0)
-    os.close(write)
-    with os.fdopen(read) as pipe:
-        answer = pipe.read()
-    os.waitpid(child, 0)
-    return float(answer) if answer else None
+    command = [sys.executable, __file__, "--memory-of", variant, str(SHAPES.index(shape))]
+    answers = [
+        subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        for _ in range(runs)
+    ]
+    return statistics.median(float(answer.splitlines()[-1]) for answer in answers)
 
 
-def _resident(field: str) -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(field):
-            return int(line.split()[1]) * 1024
-    raise OSError(f"/proc/self/status has no {field}")
+def growth(variant: str, shape: Shape) -> float:
+    """Return by how much steps raise the peak of this process's resident memory, in MB."""
+    warm_up = training_step(variant, Problem(Shape("", 8, (4,), 2), "cpu", n_rows=64))
+    step = training_step(variant, Problem(shape, "cpu"))
+    warm_up()  # loads libraries
+    warm_up()
+    before = _peak()
+    for _ in range(3):
+        step()
+    return _peak() - before
+
+
+def _peak() -> float:
+    # not getrusage: there a process starts with the peak of the one that started it
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1.024e-3
 
 
 def compare_soft_ranks(
@@ -227,8 +228,13 @@ def main(argv: Sequence[str] | None = None) -> Path:
     parser.add_argument("--seconds", type=float, default=60, help="per network, for all variants")
     parser.add_argument("--no-compile", action="store_true", help="leave out torch.compile")
     parser.add_argument("--quick", action="store_true", help="smallest network, few repetitions")
+    parser.add_argument("--memory-of", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
+    if arguments.memory_of:
+        variant, shape = arguments.memory_of
+        sys.stdout.write(f"{growth(variant, SHAPES[int(shape)])}\n")
+        return Path(arguments.output)
     device, quick = arguments.device, arguments.quick
     variants = [v for v in VARIANTS if not (arguments.no_compile and v.endswith("_compiled"))]
     repetitions = 3 if quick else 300

@@ -10,6 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # scripts, no
 
 import authors_way
 import pear_speed
+import speed_steps
 from speed_steps import SHAPES, Problem, Shape, fitted_module, multiplications
 
 TINY = Shape("tiny", 8, (20, 20), 16)
@@ -39,6 +40,18 @@ def test_multiplications_of_a_plain_step_and_of_a_query_point() -> None:
     assert multiplications(shape, "default") == 2 * 6 * (25 + 25 + (50 - 10) + (50 - 15))
     per_plain_step = multiplications(SHAPES[2], "paper") / multiplications(SHAPES[2], "plain")
     assert per_plain_step == pytest.approx(2 * 21, rel=0.03)
+
+
+@pytest.mark.slow
+def test_memory_does_not_depend_on_what_ran_before_and_grows_with_the_points() -> None:
+    plain, before = (pear_speed.peak_memory(v, SHAPES[2], "cpu") for v in ("plain", "default"))
+    step = speed_steps.training_step("paper", Problem(SHAPES[2], "cpu"))
+    step()  # leaves this process with freed memory
+    after = pear_speed.peak_memory("default", SHAPES[2], "cpu")
+    assert plain is not None
+    assert before is not None
+    assert after == pytest.approx(before, rel=0.4)  # measured: 128 to 164 MB
+    assert min(before, after) > 1.3 * plain
 
 
 @pytest.mark.slow
