@@ -39,7 +39,8 @@ def _report(results: dict[str, Any], figure: str) -> str:
         "The bound counts multiply-adds: a plain step takes 3 passes through the network, less the "
         "first layer of one; a query point that is trained through takes 6 (forward, gradient, 2 "
         "back through the gradient, 2 back through the forward pass). Memory on the CPU is the "
-        "growth of a fresh process in its first three steps, the median of three. The first step of a compiled variant "
+        "growth of a fresh process in its first three steps, the median of three. The first step "
+        "of a compiled variant "
         "contains the compilation; what an earlier run left in the compiler's cache shortens "
         "it.\n\n",
         *_steps(results["steps"]),
