@@ -254,6 +254,8 @@ def _linearity(runs: Runs) -> Any:
                 x = np.mean([r["fvu"] for r in chosen])
                 y = np.mean([agreement(r, UNTRAINED) for r in chosen])
                 points.append((x, y))
+                if colour == RED and name == "paper λ=0":
+                    continue  # where both lines begin
                 option = chosen[0]["options"]["weight" if colour == BLUE else "weight_decay"]
                 ax.annotate(
                     f"{option:g}",
