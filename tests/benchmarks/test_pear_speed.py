@@ -43,15 +43,13 @@ def test_multiplications_of_a_plain_step_and_of_a_query_point() -> None:
 
 
 @pytest.mark.slow
-def test_memory_does_not_depend_on_what_ran_before_and_grows_with_the_points() -> None:
-    plain, before = (pear_speed.peak_memory(v, SHAPES[2], "cpu") for v in ("plain", "default"))
-    step = speed_steps.training_step("paper", Problem(SHAPES[2], "cpu"))
-    step()  # leaves this process with freed memory
-    after = pear_speed.peak_memory("default", SHAPES[2], "cpu")
+def test_memory_is_measured_apart_from_this_process_and_grows_with_the_points() -> None:
+    speed_steps.training_step("paper", Problem(SHAPES[2], "cpu"))()  # leaves freed memory here
+    plain, paper = (pear_speed.peak_memory(v, SHAPES[2], "cpu") for v in ("plain", "paper"))
     assert plain is not None
-    assert before is not None
-    assert after == pytest.approx(before, rel=0.4)  # measured: 128 to 164 MB
-    assert min(before, after) > 1.3 * plain
+    assert paper is not None
+    # 8 to 9 times as much where it was measured; single measurements spread by a third
+    assert paper > 3 * plain > 0
 
 
 @pytest.mark.slow
