@@ -28,7 +28,7 @@ HIGHLIGHTS = {
 }
 """Settings beyond the paper that the first figure shows, with their markers."""
 
-_OFFSETS = {0.0: (5, -12), 0.25: (5, 6), 0.5: (5, 7), 0.75: (-16, -12), 0.95: (-8, -14)}
+_OFFSETS = {0.0: (-26, 8), 0.25: (-18, -12), 0.5: (5, 7), 0.75: (-18, -12), 0.95: (-8, -14)}
 """Where the weights are written, in points from their marker."""
 
 BLUE, RED, GREEN, GREY = "#2a6fb0", "#c2452d", "#3b8f4f", "#777777"
