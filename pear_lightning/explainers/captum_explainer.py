@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.explainers.base import Explainer
-from pear_lightning.explainers.baseline import Baseline, BaselineSpec
 from pear_lightning.explainers.guards import module_of
 from pear_lightning.explainers.left_as_found import left_as_found
 from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 # Bases, wrappers with arguments of their own, and methods that mix the samples of a batch.
 _NOT_OFFERED = {
@@ -104,7 +104,7 @@ class CaptumExplainer(Explainer):
         method: str,
         *,
         layer: str | None = None,
-        baseline: BaselineSpec | None = None,
+        baseline: FixedSpec | None = None,
         attribute_kwargs: dict[str, Any] | None = None,
         method_kwargs: dict[str, Any] | None = None,
         noise_tunnel: dict[str, Any] | None = None,
@@ -144,7 +144,7 @@ class CaptumExplainer(Explainer):
         )
         if baseline is None and is_needed and "baselines" not in self.attribute_kwargs:
             baseline = "zeros"
-        self.baseline = None if baseline is None else Baseline(baseline)
+        self.baseline = None if baseline is None else FixedBaseline(baseline)
 
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
         """Return the attributions of Captum's method.

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from pear_lightning.explainers.base import GradientExplainer, Query
-from pear_lightning.explainers.baseline import Baseline, BaselineSpec
+from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
 class InputXGradient(GradientExplainer):
@@ -37,9 +37,9 @@ class InputXGradient(GradientExplainer):
         The baseline is ours; the paper's is zero.
     """
 
-    def __init__(self, baseline: BaselineSpec = "zeros") -> None:
+    def __init__(self, baseline: FixedSpec = "zeros") -> None:
         super().__init__()
-        self.baseline = Baseline(baseline)
+        self.baseline = FixedBaseline(baseline)
 
     def query(self, inputs: Tensor) -> Query:
         """Ask for the gradient at the inputs, to be multiplied by ``x - b``.

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import GradientExplainer, Query
-from pear_lightning.explainers.baseline import Baseline, BaselineSpec
 from pear_lightning.explainers.quadrature import QuadratureName
 from pear_lightning.explainers.quadrature import quadrature as _quadrature
+from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
 class IntegratedGradients(GradientExplainer):
@@ -54,14 +54,14 @@ class IntegratedGradients(GradientExplainer):
     def __init__(
         self,
         n_steps: int = 20,
-        baseline: BaselineSpec = "zeros",
+        baseline: FixedSpec = "zeros",
         *,
         multiply_by_inputs: bool = True,
         quadrature: QuadratureName = "gauss_legendre",
     ) -> None:
         super().__init__()
         self.n_steps = n_steps
-        self.baseline = Baseline(baseline)
+        self.baseline = FixedBaseline(baseline)
         self.multiply_by_inputs = multiply_by_inputs
         self.quadrature = quadrature
         self._nodes, self._weights = _quadrature(n_steps, quadrature)

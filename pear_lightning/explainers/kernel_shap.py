@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer
-from pear_lightning.explainers.baseline import Baseline, BaselineSpec
 from pear_lightning.explainers.coalitions import (
     all_coalitions,
     can_enumerate,
@@ -14,6 +13,7 @@ from pear_lightning.explainers.coalitions import (
 )
 from pear_lightning.explainers.least_squares import shapley_regression
 from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
 class KernelShap(Explainer):
@@ -79,7 +79,7 @@ class KernelShap(Explainer):
     def __init__(
         self,
         n_samples: int = 200,
-        baseline: BaselineSpec = "zeros",
+        baseline: FixedSpec = "zeros",
         *,
         paired: bool = True,
         exhaustive: bool = True,
@@ -91,7 +91,7 @@ class KernelShap(Explainer):
                 f"n_samples must be at least 2, the full and the empty coalition, got {n_samples}"
             )
         self.n_samples = n_samples
-        self.baseline = Baseline(baseline)
+        self.baseline = FixedBaseline(baseline)
         self.paired = paired
         self.exhaustive = exhaustive
         self.seed = seed

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer
-from pear_lightning.explainers.baseline import Baseline, BaselineSpec
 from pear_lightning.explainers.coalitions import (
     all_coalitions,
     can_enumerate,
@@ -17,6 +16,7 @@ from pear_lightning.explainers.coalitions import (
 from pear_lightning.explainers.lasso import lasso
 from pear_lightning.explainers.least_squares import weighted_centre, weighted_least_squares
 from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
 class Lime(Explainer):
@@ -79,7 +79,7 @@ class Lime(Explainer):
     def __init__(
         self,
         n_samples: int = 200,
-        baseline: BaselineSpec = "zeros",
+        baseline: FixedSpec = "zeros",
         *,
         kernel_width: float = 1.0,
         alpha: float = 1e-4,
@@ -97,7 +97,7 @@ class Lime(Explainer):
         if similarity not in ("inputs", "masks"):
             raise ValueError(f"similarity must be 'inputs' or 'masks', got {similarity!r}")
         self.n_samples = n_samples
-        self.baseline = Baseline(baseline)
+        self.baseline = FixedBaseline(baseline)
         self.kernel_width = kernel_width
         self.alpha = alpha
         self.similarity = similarity

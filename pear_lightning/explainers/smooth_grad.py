@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from pear_lightning.explainers.base import GradientExplainer, Query
-from pear_lightning.explainers.baseline import Baseline, BaselineSpec
 from pear_lightning.explainers.draws import draw
+from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
 class SmoothGrad(GradientExplainer):
@@ -51,7 +51,7 @@ class SmoothGrad(GradientExplainer):
         noise_std: float = 0.1,
         *,
         multiply_by_inputs: bool = False,
-        baseline: BaselineSpec = "zeros",
+        baseline: FixedSpec = "zeros",
         seed: int | None = None,
     ) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class SmoothGrad(GradientExplainer):
         self.n_samples = n_samples
         self.noise_std = noise_std
         self.multiply_by_inputs = multiply_by_inputs
-        self.baseline = Baseline(baseline)
+        self.baseline = FixedBaseline(baseline)
         self.seed = seed
         self.stochastic = seed is None
 

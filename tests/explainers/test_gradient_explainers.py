@@ -9,7 +9,7 @@ from pear_lightning.explainers import (
     SmoothGrad,
     explain,
 )
-from pear_lightning.explainers.baseline import Baseline
+from pear_lightning.masking.fixed_baseline import FixedBaseline
 from pear_lightning.explainers.quadrature import quadrature
 from tests.explainers.models import Quadratic, mlp
 
@@ -100,7 +100,7 @@ def test_given_baselines_need_no_data(spec):
     explainer = InputXGradient(spec)
     assert not explainer.uses_training_data
     explainer.fit_reference(torch.full((6,), 9.0), torch.rand(3, 6))
-    value = Baseline(spec)(torch.rand(2, 6))
+    value = FixedBaseline(spec)(torch.rand(2, 6))
     assert value.shape == (1, 6)
     torch.testing.assert_close(explainer.baseline(torch.rand(2, 6)), value)
 

@@ -1,32 +1,35 @@
-"""The reference input that an attribution is measured from."""
+"""The baseline that is the same for every sample."""
 
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-BaselineSpec = Literal["zeros", "mean"] | float | Tensor
+from pear_lightning.masking.baseline import Baseline
+
+FixedSpec = Literal["zeros", "mean"] | float | Tensor
 
 
-class Baseline(nn.Module):
+class FixedBaseline(Baseline):
     """A reference input: zeros, a constant, a given tensor, or the mean of the training data.
 
     The mean is taken once, by :meth:`fit`, and kept as a buffer: it is saved in checkpoints and
     follows the device.
 
     Args:
-        spec: ``"zeros"``, ``"mean"``, a number, or a tensor ``(*S)``.
+        spec: ``"zeros"``, ``"mean"``, a number, or a tensor ``(*S)`` (1 in a dimension stands for
+            all of it: ``(C, 1, 1)`` is a colour).
 
     Raises:
         ValueError: If ``spec`` is none of these, or holds NaN or Inf.
 
     Shapes:
         - inputs: ``(B, *S)``
-        - output: broadcastable to ``(B, *S)``
+        - output: ``(1, *S)``
 
     Example:
         >>> import torch
-        >>> baseline = Baseline("mean")
+        >>> baseline = FixedBaseline("mean")
         >>> baseline.fit(torch.tensor([1.0, 2.0]))
         >>> baseline(torch.zeros(3, 2))
         tensor([[1., 2.]])
@@ -34,9 +37,8 @@ class Baseline(nn.Module):
 
     value: Tensor | None
 
-    def __init__(self, spec: BaselineSpec = "zeros") -> None:
+    def __init__(self, spec: FixedSpec = "zeros") -> None:
         super().__init__()
-        self.from_training_data = False
         value: Tensor | None = None
         if isinstance(spec, str):
             if spec not in ("zeros", "mean"):
@@ -70,7 +72,7 @@ class Baseline(nn.Module):
             inputs: Inputs, ``(B, *S)``.
 
         Returns:
-            Baseline, broadcastable to ``(B, *S)``.
+            Baseline, ``(1, *S)``.
 
         Raises:
             RuntimeError: If the mean has not been fitted.
@@ -80,22 +82,35 @@ class Baseline(nn.Module):
             raise RuntimeError(
                 "baseline='mean' is the mean of the training data and has not been computed yet: "
                 "train with Trainer.fit (modules take it from the data once), call "
-                "explainer.fit_reference(mean, rows), or pass the baseline as a tensor"
+                "explainer.fit_reference(mean, rows) or masker.fit(mean), or pass the baseline as "
+                "a tensor"
             )
-        if self.value.ndim and self.value.shape != inputs.shape[1:]:
+        if self.value.ndim and not _fits(self.value.shape, inputs.shape[1:]):
             raise ValueError(
-                f"baseline must have the shape of one input, {tuple(inputs.shape[1:])}, "
-                f"got {tuple(self.value.shape)}"
+                f"baseline must have the shape of one input, {tuple(inputs.shape[1:])} (or 1 in "
+                f"some dimensions), got {tuple(self.value.shape)}"
             )
         return self.value.to(inputs).expand(inputs.shape[1:])[None]
+
+    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+        """Return the baseline, ``(1, 1, *S)``: the same for every sample and draw."""
+        return self(inputs)[None]  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         """Say what the baseline is."""
         return "mean of the training data" if self.from_training_data else f"{self.value}"
 
 
+def _fits(shape: torch.Size, wanted: torch.Size) -> bool:
+    """Whether a baseline's shape is the wanted one, up to dimensions of size 1."""
+    return len(shape) == len(wanted) and all(
+        size in (1, full) for size, full in zip(shape, wanted, strict=True)
+    )
+
+
 def _make_room(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
     """Let a fresh baseline take the value that a checkpoint holds."""
     saved = state_dict.get(f"{prefix}value")
-    if isinstance(module, Baseline) and module.from_training_data and isinstance(saved, Tensor):
+    fitted = isinstance(module, FixedBaseline) and module.from_training_data
+    if fitted and isinstance(saved, Tensor):
         module.value = torch.empty_like(saved)

@@ -1,0 +1,131 @@
+"""Random numbers that belong to a sample: a hash of its values and a counter, without a state.
+
+The same sample gets the same numbers in any batch, at any position, on any device and process.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+_STEP = -7046029254386353131  # 0x9e3779b97f4a7c15, the increment of SplitMix64
+_FACTORS = (-4658895280553007687, -7723592293110705685)  # 0xbf58476d1ce4e5b9, 0x94d049bb133111eb
+
+
+def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> Tensor:
+    """Return a seed for every sample, from its values and their positions.
+
+    Half precision and float32 of the same values give the same seed; float64 gives another one.
+
+    Args:
+        inputs: ``(B, *S)``, any real dtype.
+        seed: what else the seeds depend on.
+        where: bool, broadcastable to ``(B, *S)``; values outside do not count, so that padding
+            changes nothing. None counts all.
+
+    Returns:
+        ``(B,)`` long.
+
+    Example:
+        >>> import torch
+        >>> a, b = torch.rand(2, 1, 3)
+        >>> bool(sample_seeds(torch.cat([a, b]))[1] == sample_seeds(b)[0])
+        True
+    """
+    bits = _bits(inputs.detach()).flatten(1)
+    position = torch.arange(1, bits.shape[1] + 1, device=bits.device)
+    hashed = _mix(bits + _mix(position * _STEP))
+    if where is not None:
+        hashed = hashed.masked_fill(~where.expand(inputs.shape).flatten(1), 0)
+    # integers: the order of the sum does not matter
+    return _mix(hashed.sum(dim=1) + _signed(_signed(seed) * _STEP))
+
+
+def hashed_keys(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
+    """Return random integers for each sample, draw and element.
+
+    Args:
+        seeds: ``(B,)`` long, from :func:`sample_seeds`.
+        draws: ``(K,)`` long, numbers of the draws.
+        size: number of elements m; the first ones do not depend on it.
+
+    Returns:
+        ``(K, B, m)`` long, uniform over all int64.
+
+    Example:
+        >>> import torch
+        >>> seeds = sample_seeds(torch.rand(4, 3))
+        >>> hashed_keys(seeds, torch.arange(2), 5).shape
+        torch.Size([2, 4, 5])
+    """
+    streams = _mix(seeds + _mix((draws[:, None] + 1) * _STEP))
+    elements = torch.arange(1, size + 1, device=seeds.device) * _STEP
+    return _mix(streams[..., None] + elements)
+
+
+def hashed_uniform(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
+    """Return uniform random numbers in (0, 1) for each sample, draw and element.
+
+    Args:
+        seeds: ``(B,)`` long, from :func:`sample_seeds`.
+        draws: ``(K,)`` long, numbers of the draws.
+        size: number of elements m.
+
+    Returns:
+        ``(K, B, m)`` float32, multiples of 2⁻²³ less a half of it.
+
+    Example:
+        >>> import torch
+        >>> values = hashed_uniform(sample_seeds(torch.rand(2, 3)), torch.arange(500), 100)
+        >>> bool((values.mean() - 0.5).abs() < 0.01), bool(values.min() > 0)
+        (True, True)
+    """
+    high = _shift(hashed_keys(seeds, draws, size), 41)  # 23 bits: one half more is exact in float32
+    return (high.float() + 0.5) * 2.0**-23
+
+
+def hashed_normal(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
+    """Return standard normal random numbers for each sample, draw and element.
+
+    Args:
+        seeds: ``(B,)`` long, from :func:`sample_seeds`.
+        draws: ``(K,)`` long, numbers of the draws.
+        size: number of elements m.
+
+    Returns:
+        ``(K, B, m)`` float32, at most 5.3 in size.
+
+    Example:
+        >>> import torch
+        >>> values = hashed_normal(sample_seeds(torch.rand(2, 3)), torch.arange(500), 100)
+        >>> bool((values.std() - 1).abs() < 0.02)
+        True
+    """
+    uniform = hashed_uniform(seeds, draws, size)
+    return torch.erfinv(2 * uniform - 1) * math.sqrt(2)
+
+
+def _mix(z: Tensor) -> Tensor:
+    """Return the finaliser of SplitMix64 (Steele, Lea, Flood 2014); int64 products wrap around."""
+    z = (z ^ _shift(z, 30)) * _FACTORS[0]
+    z = (z ^ _shift(z, 27)) * _FACTORS[1]
+    return z ^ _shift(z, 31)
+
+
+def _shift(z: Tensor, bits: int) -> Tensor:
+    """Return a logical shift to the right: torch's own carries the sign along."""
+    return (z >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _signed(seed: int) -> int:
+    """Return an integer of any size as one that int64 holds."""
+    return (seed + 2**63) % 2**64 - 2**63
+
+
+def _bits(values: Tensor) -> Tensor:
+    """Return the bits of numbers as int64; 0.0 and -0.0 are one number."""
+    if not values.is_floating_point():
+        return values.long()
+    if values.dtype == torch.float64:
+        return (values + 0.0).view(torch.int64)
+    return (values.float() + 0.0).view(torch.int32).long()

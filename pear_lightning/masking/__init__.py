@@ -1,0 +1,26 @@
+"""What a feature is, how attributions pool to it, and how it is removed."""
+
+from pear_lightning.masking.baseline import Baseline
+from pear_lightning.masking.blur import Blur
+from pear_lightning.masking.bound import BoundMasker
+from pear_lightning.masking.column_masker import ColumnMasker
+from pear_lightning.masking.fixed_baseline import FixedBaseline
+from pear_lightning.masking.masker import Masker
+from pear_lightning.masking.noise import GaussianNoise, UniformNoise
+from pear_lightning.masking.own_mean import OwnMean
+from pear_lightning.masking.patch_masker import PatchMasker
+from pear_lightning.masking.shuffle import Shuffle
+
+__all__ = [
+    "Baseline",
+    "Blur",
+    "BoundMasker",
+    "ColumnMasker",
+    "FixedBaseline",
+    "GaussianNoise",
+    "Masker",
+    "OwnMean",
+    "PatchMasker",
+    "Shuffle",
+    "UniformNoise",
+]

@@ -1,0 +1,152 @@
+"""What a masker is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.validation import check_choice, check_finite
+from pear_lightning.masking.baseline_spec import BaselineSpec, resolve_baseline
+from pear_lightning.masking.bound import BoundMasker, Pooling
+
+
+class Masker(ABC):
+    """Says what the features of an input are, pools attributions to them, and removes them.
+
+    A subclass says which feature every element of the inputs belongs to (:meth:`feature_map`);
+    the rest is here. A masker is not an ``nn.Module`` (whose ``apply`` does something else); its
+    baseline is one, and whoever holds a masker may register it. Samples may have different numbers of features (segments, tokens): n is the
+    largest, and a feature that a sample lacks is never removed from it and has saliency 0.
+
+    Args:
+        baseline: What removed elements become: ``"zeros"``, ``"mean"`` (of the training data,
+            after :meth:`fit`), a number, a tensor ``(*S)``, ``"own_mean"``, ``"blur"``,
+            ``"uniform"``, ``"gaussian"`` or ``"shuffle"``; or a
+            :class:`~pear_lightning.masking.Baseline` with settings of its own.
+        pooling: ``"sum"`` or ``"mean"`` of the attributions of a feature's elements.
+
+    Raises:
+        ValueError: If a value is not one of these.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - attributions: ``(B, *S)``
+        - saliency: ``(B, n)``
+        - keep: ``(B, K, n)`` bool, true = left in place
+    """
+
+    channel_dim: int | None = None
+
+    def __init__(self, baseline: BaselineSpec = "zeros", pooling: Pooling = "sum") -> None:
+        check_choice("pooling", pooling, ("sum", "mean"))
+        self.baseline = resolve_baseline(baseline)
+        self.pooling: Pooling = pooling
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int:
+        """Number of features n, where it does not depend on the inputs."""
+
+    @abstractmethod
+    def feature_map(self, inputs: Tensor, sample_data: Mapping[str, Any]) -> Tensor:
+        """Return which feature every element belongs to.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            sample_data: Further tensors with a row for each sample, by name, such as an attention
+                mask; a masker takes those that it knows.
+
+        Returns:
+            Long, ``(B, *S)`` or with 1 in some dimensions (also the first): 0 .. n - 1, or -1 for
+            an element that is never removed.
+
+        Raises:
+            ValueError: If the inputs do not have the shape that the masker expects.
+        """
+
+    def bind(self, inputs: Tensor, sample_data: Mapping[str, Any] | None = None) -> BoundMasker:
+        """Return the features of one batch.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            sample_data: See :meth:`feature_map`.
+
+        Returns:
+            The features, to pool to and to remove.
+
+        Raises:
+            ValueError: If a sample has no feature, the inputs hold NaN or Inf, or their shape does
+                not fit.
+        """
+        if inputs.ndim < 2:
+            raise ValueError(
+                "inputs must have a batch dimension and features, (B, *S), "
+                f"got {tuple(inputs.shape)}"
+            )
+        check_finite("inputs", inputs)
+        feature_map = self.feature_map(inputs, sample_data or {})
+        bound = BoundMasker(
+            inputs=inputs,
+            feature_map=feature_map,
+            n_features=self._count(feature_map),
+            baseline=self.baseline,
+            pooling=self.pooling,
+            channel_dim=self.channel_dim,
+        )
+        empty = ~bound.present.any(dim=1)
+        if len(inputs) and bool(empty.any()):
+            row = int(empty.nonzero()[0, 0])
+            raise ValueError(
+                f"every sample must have at least one feature; {type(self).__name__} leaves "
+                f"{int(empty.sum())} of {len(empty)} without, the first is number {row}"
+            )
+        return bound
+
+    def pool(self, attributions: Tensor, **sample_data: Tensor) -> Tensor:
+        """Pool attributions of inputs with the same shape; see :meth:`BoundMasker.pool`.
+
+        Args:
+            attributions: ``(B, *S)``.
+            **sample_data: See :meth:`feature_map`.
+
+        Returns:
+            Saliency ``(B, n)``.
+        """
+        return self.bind(attributions, sample_data).pool(attributions)
+
+    def apply(self, inputs: Tensor, keep: Tensor, **sample_data: Tensor) -> Tensor:
+        """Return copies of the inputs with features removed; see :meth:`BoundMasker.apply`.
+
+        Args:
+            inputs: ``(B, *S)``.
+            keep: ``(B, K, n)`` bool; true is left in place.
+            **sample_data: See :meth:`feature_map`.
+
+        Returns:
+            ``(B, K, *S)``.
+        """
+        draws = torch.arange(keep.shape[1], device=inputs.device) if keep.ndim == 3 else None
+        return self.bind(inputs, sample_data).apply(keep, draws)
+
+    def fit(self, mean: Tensor) -> None:
+        """Take the mean of the training inputs ``(*S)``, where the baseline asks for it.
+
+        Args:
+            mean: Mean of the training inputs, ``(*S)``.
+        """
+        self.baseline.fit(mean)
+
+    def settings(self) -> str:
+        """Return the settings of a subclass, for ``repr``."""
+        return ""
+
+    def __repr__(self) -> str:
+        """Name class, settings and baseline."""
+        parts = filter(None, [self.settings(), f"baseline={self.baseline!r}"])
+        return f"{type(self).__name__}({', '.join(parts)}, pooling={self.pooling!r})"
+
+    def _count(self, feature_map: Tensor) -> int:
+        """Return the number of features in a batch, from its map."""
+        return self.n_features

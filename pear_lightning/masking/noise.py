@@ -1,0 +1,109 @@
+"""Baselines of random values."""
+
+from torch import Tensor
+
+from pear_lightning.functional.hashed_random import hashed_normal, hashed_uniform
+from pear_lightning.functional.validation import check_floating
+from pear_lightning.masking.baseline import Baseline
+
+
+class UniformNoise(Baseline):
+    """Independent uniform values; a sample gets the same ones in every batch.
+
+    Args:
+        low: Lowest value, in the inputs' units.
+        high: Highest value.
+        seed: Chooses other values.
+
+    Raises:
+        ValueError: If ``low`` is not below ``high``.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - output: ``(K, B, *S)``
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> masker = ColumnMasker(3, baseline=UniformNoise(-1, 1))
+        >>> masker.apply(torch.ones(2, 3), torch.zeros(2, 4, 3, dtype=torch.bool)).shape
+        torch.Size([2, 4, 3])
+
+    References:
+        Samek, Binder, Montavon, Lapuschkin, Müller, *Evaluating the Visualization of What a Deep
+        Neural Network Has Learned*, IEEE TNNLS 2017, arXiv 1509.06321 (regions replaced by
+        uniform noise).
+    """
+
+    is_random = True
+
+    def __init__(self, low: float = 0.0, high: float = 1.0, *, seed: int = 0) -> None:
+        super().__init__()
+        if not low < high:
+            raise ValueError(f"low must be below high, got {low} and {high}")
+        self.low, self.high, self.seed = low, high, seed
+
+    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+        """Return values for each draw, ``(K, B, *S)``.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            seeds: Seeds of the samples, ``(B,)``.
+            draws: Numbers of the draws, ``(K,)``.
+
+        Returns:
+            Values, ``(K, B, *S)``.
+        """
+        check_floating("inputs", inputs)
+        unit = hashed_uniform(seeds + self.seed, draws, inputs[0].numel())
+        values = self.low + (self.high - self.low) * unit
+        return values.to(inputs.dtype).view(len(draws), *inputs.shape)
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"low={self.low}, high={self.high}"
+
+
+class GaussianNoise(Baseline):
+    """Independent normal values; a sample gets the same ones in every batch.
+
+    Args:
+        mean: Mean, in the inputs' units.
+        std: Standard deviation.
+        seed: Chooses other values.
+
+    Raises:
+        ValueError: If ``std`` is not positive.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - output: ``(K, B, *S)``
+    """
+
+    is_random = True
+
+    def __init__(self, mean: float = 0.0, std: float = 1.0, *, seed: int = 0) -> None:
+        super().__init__()
+        if not std > 0:
+            raise ValueError(f"std must be positive, got {std}")
+        self.mean, self.std, self.seed = mean, std, seed
+
+    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+        """Return values for each draw, ``(K, B, *S)``.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            seeds: Seeds of the samples, ``(B,)``.
+            draws: Numbers of the draws, ``(K,)``.
+
+        Returns:
+            Values, ``(K, B, *S)``.
+        """
+        check_floating("inputs", inputs)
+        normal = hashed_normal(seeds + self.seed, draws, inputs[0].numel())
+        values = self.mean + self.std * normal
+        return values.to(inputs.dtype).view(len(draws), *inputs.shape)
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"mean={self.mean}, std={self.std}"

@@ -1,0 +1,35 @@
+"""The baseline of an input's own mean."""
+
+from torch import Tensor
+
+from pear_lightning.functional.validation import check_floating
+from pear_lightning.masking.baseline import Baseline
+
+
+class OwnMean(Baseline):
+    """The mean over an input's own positions: an image's mean colour, a row's mean value.
+
+    Shapes:
+        - inputs: ``(B, *S)``: images ``(B, C, H, W)`` (mean for each channel), embeddings
+          ``(B, T, E)`` (mean token), columns ``(B, d)``
+        - output: ``(1, B, *S)``, or with 1 where the mean was taken
+
+    References:
+        Rieger, Hansen, *IROF: a low resource evaluation metric for explanation methods*, 2020,
+        arXiv 2003.08747.
+    """
+
+    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+        """Return the mean of each sample.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            seeds: Not used.
+            draws: Not used.
+
+        Returns:
+            Values, broadcastable to ``(1, B, *S)``.
+        """
+        check_floating("inputs", inputs)
+        positions = (2, 3) if inputs.ndim == 4 else (1,)
+        return inputs.mean(dim=positions, keepdim=True)[None]
