@@ -17,6 +17,20 @@ from pear_lightning.functional.correlation import (
     spearman,
     standardize,
 )
+from pear_lightning.functional.importance import (
+    false_discovery_rate,
+    precision_at_k,
+    relevance_auroc,
+    relevance_average_precision,
+    true_discovery_rate,
+)
+from pear_lightning.functional.importance_agreement import (
+    importance_stability,
+    jaccard_at_k,
+    kendall,
+    kuncheva_index,
+    top_k_overlap,
+)
 from pear_lightning.functional.ranking import average_ranks, hard_ranks
 from pear_lightning.functional.soft_rank import soft_rank
 from pear_lightning.functional.soft_spearman import soft_rank_saliency, soft_spearman
@@ -27,12 +41,20 @@ __all__ = [
     "chance_corrected",
     "chance_level",
     "constant_rows",
+    "false_discovery_rate",
     "feature_agreement",
     "hard_ranks",
+    "importance_stability",
+    "jaccard_at_k",
+    "kendall",
+    "kuncheva_index",
     "pairwise_rank_agreement",
     "pearson",
+    "precision_at_k",
     "rank_agreement",
     "rank_correlation",
+    "relevance_auroc",
+    "relevance_average_precision",
     "sign_agreement",
     "signed_rank_agreement",
     "soft_rank",
@@ -40,4 +62,6 @@ __all__ = [
     "soft_spearman",
     "spearman",
     "standardize",
+    "top_k_overlap",
+    "true_discovery_rate",
 ]

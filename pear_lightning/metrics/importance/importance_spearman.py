@@ -1,0 +1,44 @@
+"""Spearman correlation of scores with a reference importance."""
+
+from torch import Tensor
+
+from pear_lightning.functional.correlation import spearman
+from pear_lightning.metrics.importance.base import CorrelationMetric
+
+
+class ImportanceSpearman(CorrelationMetric):
+    r"""Spearman correlation of scores with a reference importance, mean over runs.
+
+    .. math::
+        ρ = ρ_P(\mathrm{rank}(s), \mathrm{rank}(s'))
+
+    Values are compared as they are, signs included. A run with constant scores, or with a constant
+    reference, has no ranking: it counts as 0 and is reported by :attr:`constant_rows`.
+
+    ``update`` takes ``scores``, ``(d,)`` or ``(R, d)`` for R runs, larger = more important, and
+    ``reference``, ``(d,)`` for all runs or like ``scores``, floating: mean absolute SHAP values,
+    say. ``compute`` returns the mean over runs, a scalar in [-1, 1]; ``sd`` the standard deviation
+    over runs.
+
+    Args:
+        **kwargs: options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        TypeError: in ``update``, if an argument is not floating.
+        ValueError: in ``update``, for NaN or infinite values, or shapes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> metric = ImportanceSpearman()
+        >>> metric.update(torch.tensor([0.4, 0.3, 0.2, 0.1]), torch.tensor([0.9, 0.2, 0.4, 0.3]))
+        >>> metric.compute()
+        tensor(0.4000)
+        >>> metric.update(torch.ones(4), torch.tensor([0.9, 0.2, 0.4, 0.3]))
+        >>> metric.constant_rows
+        1
+    """
+
+    measure = "importance_spearman"
+
+    def _correlation(self, scores: Tensor, reference: Tensor) -> Tensor:
+        return spearman(scores, reference)

@@ -1,0 +1,69 @@
+"""How far the scores of several runs agree with each other."""
+
+from typing import Any
+
+from torch import Tensor
+
+from pear_lightning.functional.importance_agreement import (
+    StabilityName,
+    check_stability,
+    pairwise_stability,
+)
+from pear_lightning.metrics.importance.base import ImportanceMetric, as_runs
+
+
+class ImportanceStability(ImportanceMetric):
+    r"""Agreement of the scores of several runs, mean over all pairs of runs.
+
+    .. math::
+        \binom R2^{-1} \sum_{i<j} \mathrm{measure}(s_i, s_j)
+
+    Each ``update`` takes one group of runs that are to be compared with each other: the same data
+    and model, with another seed or another bootstrap sample of the rows (say which). Runs of
+    different updates, or of different processes, are not compared; the mean is over all pairs of
+    all groups.
+
+    ``update`` takes ``scores`` ``(R, d)``, R >= 2, floating, larger = more important. ``compute``
+    returns a scalar; ``sd`` the standard deviation over pairs, which are not independent.
+
+    Args:
+        of: ``"spearman"``, ``"kendall"`` (for both, constant scores count as 0),
+            ``"top_k_overlap"``, ``"jaccard_at_k"``, or ``"kuncheva_index"``, which is 0 by chance
+            whatever k is.
+        k: for the last three, the number of top features (int), or a fraction of them, rounded up
+            (float).
+        **kwargs: options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        TypeError: in ``update``, if ``scores`` is not floating.
+        ValueError: for an unknown measure or a missing ``k``; in ``update``, for fewer than two
+            runs, NaN or infinite values, or ``k`` out of range.
+
+    Example:
+        >>> import torch
+        >>> metric = ImportanceStability("jaccard_at_k", k=1)
+        >>> metric.update(torch.tensor([[3.0, 2.0, 1.0], [5.0, 4.0, 0.0], [1.0, 2.0, 3.0]]))
+        >>> metric.compute()
+        tensor(0.3333)
+
+    References:
+        Kuncheva, *A stability index for feature selection*, AIA 2007.
+    """
+
+    measure = "importance_stability"
+
+    def __init__(
+        self, of: StabilityName = "spearman", k: int | float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        check_stability(of, k)
+        self.of: StabilityName = of
+        self.k = k
+
+    def update(self, scores: Tensor) -> None:
+        """Add a group of runs.
+
+        Args:
+            scores: ``(R, d)`` floating, R >= 2.
+        """
+        self._add_values(pairwise_stability(as_runs("scores", scores), self.of, self.k))
