@@ -70,10 +70,10 @@ def explain(
         target: Index of the explained output, ``(B,)`` or one for all. ``None`` for a model with
             one output.
         explainers: Explainers to run: a sequence, or a mapping of names.
-        output: Scalar that is explained: ``"logit"`` (the target's), ``"log_prob"`` (the
-            target's log-probability), ``"sum_log_prob"`` (over all classes), ``"margin"`` (the
-            target's logit less the largest other), or a function of logits ``(N, C)`` and target
-            ``(N,)`` that returns ``(N,)``, each row from its own logits.
+        output: Scalar that is explained: ``"logit"`` (the target's), ``"prob"`` (the target's
+            probability), ``"log_prob"`` (its logarithm), ``"sum_log_prob"`` (over all classes),
+            ``"margin"`` (the target's logit less the largest other), or a function of logits
+            ``(N, C)`` and target ``(N,)`` that returns ``(N,)``, each row from its own logits.
         forward_kwargs: Further keyword arguments of ``forward``, such as an attention mask.
             Tensors must have ``B`` rows, one per sample.
         points_per_pass: At most this many query points of each sample in one pass, to bound

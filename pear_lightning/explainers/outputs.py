@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from typing import Literal
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-OutputName = Literal["logit", "log_prob", "sum_log_prob", "margin"]
+from pear_lightning.functional.validation import at_least_float32
+
+OutputName = Literal["logit", "prob", "log_prob", "sum_log_prob", "margin"]
 OutputFunction = Callable[[Tensor, Tensor], Tensor]
 """Maps logits ``(N, C)`` and target ``(N,)`` to one scalar per row, ``(N,)``."""
 
@@ -24,16 +27,37 @@ def logit(logits: Tensor, target: Tensor) -> Tensor:
     return logits.gather(1, target[:, None]).squeeze(1)
 
 
-def log_prob(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the target's log-probability ``log softmax(z)_y``.
+def prob(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the target's probability ``softmax(z)_y``, in float32 or better.
 
     Args:
-        logits: Model outputs, ``(N, C)``.
+        logits: Model outputs, ``(N, C)`` with ``C >= 2``.
         target: Class indices, ``(N,)``.
 
     Returns:
         One scalar per row, ``(N,)``.
+
+    Raises:
+        ValueError: If there is only one class.
     """
+    _check_classes("prob", logits)
+    return logit(torch.softmax(at_least_float32(logits), dim=1), target)
+
+
+def log_prob(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the target's log-probability ``log softmax(z)_y``.
+
+    Args:
+        logits: Model outputs, ``(N, C)`` with ``C >= 2``.
+        target: Class indices, ``(N,)``.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+
+    Raises:
+        ValueError: If there is only one class.
+    """
+    _check_classes("log_prob", logits)
     return logit(F.log_softmax(logits, dim=1), target)
 
 
@@ -41,12 +65,16 @@ def sum_log_prob(logits: Tensor, target: Tensor) -> Tensor:
     """Return ``Σ_c log softmax(z)_c``, the scalar of Right for the Right Reasons.
 
     Args:
-        logits: Model outputs, ``(N, C)``.
+        logits: Model outputs, ``(N, C)`` with ``C >= 2``.
         target: Not used; the sum is over all classes.
 
     Returns:
         One scalar per row, ``(N,)``.
+
+    Raises:
+        ValueError: If there is only one class.
     """
+    _check_classes("sum_log_prob", logits)
     return F.log_softmax(logits, dim=1).sum(dim=1)
 
 
@@ -66,17 +94,24 @@ def margin(logits: Tensor, target: Tensor) -> Tensor:
     Raises:
         ValueError: If there is only one class.
     """
-    if logits.shape[1] < 2:
-        raise ValueError(
-            "output='margin' compares the target with the other classes and needs logits "
-            f"(N, C) with C >= 2, got {tuple(logits.shape)}; use output='logit'"
-        )
+    _check_classes("margin", logits)
     others = logits.scatter(1, target[:, None], float("-inf"))
     return logit(logits, target) - others.amax(dim=1)
 
 
+def _check_classes(output: str, logits: Tensor) -> None:
+    """Refuse a single output: its softmax is 1 whatever the inputs are."""
+    if logits.shape[1] < 2:
+        raise ValueError(
+            f"output={output!r} compares the target with the other classes and needs logits "
+            f"(N, C) with C >= 2, got {tuple(logits.shape)}; use output='logit', or a function "
+            "such as lambda logits, target: logits[:, 0].sigmoid()"
+        )
+
+
 _OUTPUTS: dict[str, OutputFunction] = {
     "logit": logit,
+    "prob": prob,
     "log_prob": log_prob,
     "sum_log_prob": sum_log_prob,
     "margin": margin,

@@ -51,7 +51,7 @@ class PEAR(ExplainedModule):
         test_explainers: Explainers compared in a test. ``None`` is gradient, integrated
             gradients, input x gradient, SmoothGrad, LIME, KernelSHAP and random attributions.
         output: Scalar that is explained: ``"logit"`` of the target (the paper's), ``"log_prob"``,
-            ``"sum_log_prob"`` or ``"margin"``.
+            ``"prob"``, ``"sum_log_prob"`` or ``"margin"``.
         normalize: Row scaling before soft ranking; see
             :class:`~pear_lightning.losses.ConsensusLoss`.
         strength: Strength of the soft rank; see there.

@@ -13,6 +13,7 @@ from pear_lightning.explainers import (
     SmoothGrad,
     explain,
 )
+from pear_lightning.explainers.outputs import resolve_output
 from tests.explainers.models import (
     Checkpointed,
     ConvNet,
@@ -43,6 +44,7 @@ def plain_gradient(model, inputs, target, output="logit"):
         logits = model(x)
         score = {
             "logit": lambda z, y=y: z[0, y],
+            "prob": lambda z, y=y: z.softmax(1)[0, y],
             "log_prob": lambda z, y=y: z.log_softmax(1)[0, y],
             "sum_log_prob": lambda z: z.log_softmax(1).sum(),
             "margin": lambda z, y=y: z[0, y] - torch.cat([z[0, :y], z[0, y + 1 :]]).max(),
@@ -136,7 +138,7 @@ def test_parameter_gradients_equal_plain_double_backward(build, shape):
             torch.testing.assert_close(wanted, parameter.grad, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("output", ["logit", "log_prob", "sum_log_prob", "margin"])
+@pytest.mark.parametrize("output", ["logit", "prob", "log_prob", "sum_log_prob", "margin"])
 def test_outputs_equal_plain_autograd(output):
     model, inputs, target = mlp(), torch.rand(4, 6), torch.tensor([0, 1, 2, 1])
     _, (attributions,) = explain(model, inputs, target, [Gradient()], output=output)
@@ -362,6 +364,17 @@ def test_bad_arguments_are_named(arguments, error, message):
         explain(**good | arguments)
 
 
-def test_margin_of_one_output():
-    with pytest.raises(ValueError, match="C >= 2"):
-        explain(nn.Linear(6, 1), torch.rand(4, 6), None, [Gradient()], output="margin")
+@pytest.mark.parametrize("output", ["prob", "log_prob", "sum_log_prob", "margin"])
+def test_one_output_has_nothing_to_be_compared_with(output):
+    with pytest.raises(ValueError, match=f"output='{output}' .* C >= 2, .* use output='logit'"):
+        explain(nn.Linear(6, 1), torch.rand(4, 6), None, [Gradient()], output=output)
+
+
+def test_probabilities_are_float32_in_half_precision():
+    logits = torch.tensor([[8.0, 0.0], [0.0, 8.0]], dtype=torch.bfloat16)
+    result = resolve_output("prob")(logits, torch.tensor([0, 0]))
+    assert result.dtype == torch.float32
+    torch.testing.assert_close(result, logits.float().softmax(1)[:, 0])
+    model, inputs = mlp(), torch.rand(4, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        explain(model, inputs, 0, five_explainers(inputs), output="prob")

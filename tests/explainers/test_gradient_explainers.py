@@ -9,8 +9,8 @@ from pear_lightning.explainers import (
     SmoothGrad,
     explain,
 )
-from pear_lightning.masking.fixed_baseline import FixedBaseline
 from pear_lightning.explainers.quadrature import quadrature
+from pear_lightning.masking.fixed_baseline import FixedBaseline
 from tests.explainers.models import Quadratic, mlp
 
 
