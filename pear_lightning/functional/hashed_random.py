@@ -4,6 +4,7 @@ The same sample gets the same numbers in any batch, at any position, on any devi
 """
 
 import math
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -39,6 +40,26 @@ def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> 
         hashed = hashed.masked_fill(~where.expand(inputs.shape).flatten(1), 0)
     # integers: the order of the sum does not matter
     return _mix(hashed.sum(dim=1) + _signed(_signed(seed) * _STEP))
+
+
+def derived_seeds(seeds: Tensor, purpose: str, seed: int = 0) -> Tensor:
+    """Return seeds for one purpose, so that two purposes do not see the same numbers.
+
+    Args:
+        seeds: any shape, long, from :func:`sample_seeds`.
+        purpose: what the numbers are for.
+        seed: chooses other numbers for the same purpose.
+
+    Returns:
+        Long, the same shape.
+
+    Example:
+        >>> import torch
+        >>> seeds = sample_seeds(torch.rand(2, 3))
+        >>> bool((derived_seeds(seeds, "noise") != derived_seeds(seeds, "subsets")).all())
+        True
+    """
+    return _mix(_mix(seeds + crc32(purpose.encode())) + _signed(_signed(seed) * _STEP))
 
 
 def hashed_keys(seeds: Tensor, draws: Tensor, size: int) -> Tensor:

@@ -16,9 +16,11 @@ class Masker(ABC):
     """Says what the features of an input are, pools attributions to them, and removes them.
 
     A subclass says which feature every element of the inputs belongs to (:meth:`feature_map`);
-    the rest is here. A masker is not an ``nn.Module`` (whose ``apply`` does something else); its
-    baseline is one, and whoever holds a masker may register it. Samples may have different numbers of features (segments, tokens): n is the
+    the rest is here. Samples may have different numbers of features (segments, tokens): n is the
     largest, and a feature that a sample lacks is never removed from it and has saliency 0.
+
+    A masker is not an ``nn.Module``, whose ``apply`` does something else; its baseline is one, and
+    whoever holds a masker may register it.
 
     Args:
         baseline: What removed elements become: ``"zeros"``, ``"mean"`` (of the training data,

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from pear_lightning.functional.hashed_random import hashed_normal, hashed_uniform
+from pear_lightning.functional.hashed_random import derived_seeds, hashed_normal, hashed_uniform
 from pear_lightning.functional.validation import check_floating
 from pear_lightning.masking.baseline import Baseline
 
@@ -55,7 +55,8 @@ class UniformNoise(Baseline):
             Values, ``(K, B, *S)``.
         """
         check_floating("inputs", inputs)
-        unit = hashed_uniform(seeds + self.seed, draws, inputs[0].numel())
+        seeds = derived_seeds(seeds, "uniform noise", self.seed)
+        unit = hashed_uniform(seeds, draws, inputs[0].numel())
         values = self.low + (self.high - self.low) * unit
         return values.to(inputs.dtype).view(len(draws), *inputs.shape)
 
@@ -100,7 +101,8 @@ class GaussianNoise(Baseline):
             Values, ``(K, B, *S)``.
         """
         check_floating("inputs", inputs)
-        normal = hashed_normal(seeds + self.seed, draws, inputs[0].numel())
+        seeds = derived_seeds(seeds, "gaussian noise", self.seed)
+        normal = hashed_normal(seeds, draws, inputs[0].numel())
         values = self.mean + self.std * normal
         return values.to(inputs.dtype).view(len(draws), *inputs.shape)
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from pear_lightning.functional.hashed_random import hashed_keys
+from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys
 from pear_lightning.masking.baseline import Baseline
 
 
@@ -40,7 +40,8 @@ class Shuffle(Baseline):
         """
         # (B, positions, values that stay together)
         grouped = inputs.flatten(2).mT if inputs.ndim == 4 else inputs.view(*inputs.shape[:2], -1)
-        order = hashed_keys(seeds + self.seed, draws, grouped.shape[1]).argsort(dim=-1)
+        seeds = derived_seeds(seeds, "shuffle", self.seed)
+        order = hashed_keys(seeds, draws, grouped.shape[1]).argsort(dim=-1)
         index = order[..., None].expand(*order.shape, grouped.shape[2])
         shuffled = grouped.expand(len(draws), *grouped.shape).gather(2, index)
         shuffled = shuffled.mT if inputs.ndim == 4 else shuffled
