@@ -1,0 +1,187 @@
+"""A softmax gate over the input features."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.functional.validation import at_least_float32, is_traced
+from pear_lightning.nn.feature_gate import FeatureGate
+
+_SLOWEST = 0.01  # the running mean of the instance-wise variant forgets over about 100 batches
+
+
+class ScoresActivation(FeatureGate):
+    r"""Softmax scores of the features, learned with the task: ``w = softmax(s)``, ``y = w ⊙ x``.
+
+    .. math:: w_i = \frac{e^{s_i / \tau}}{\sum_j e^{s_j / \tau}}, \qquad
+              y_k = d^{\,r} \, w \odot x_k
+
+    One parameter ``s`` of d numbers, 0 at first, shared by all rows; no noise, no bias, the same in
+    training and at inference. With the defaults, ``τ = 1`` and ``r = 0``, this is the formula
+    reported for ScoresActivation. The gradient of the loss L is
+    ``∂L/∂s_i = w_i (q_i − Σ_j w_j q_j)`` with ``q_i = Σ_k x_ki ∂L/∂y_ki``: of order 1/d, which is
+    why :class:`~pear_lightning.modules.ScoresActivationModule` gives ``s`` a larger learning rate.
+
+    What the scores are not:
+
+    - **The importance of a feature.** They depend on the scale of the inputs (standardise them),
+      can be traded against the next layer's weights (:meth:`effective_scores`), and features that
+      carry the same information share their mass. A feature that never varies keeps some.
+    - **Comparable between different d.** They sum to 1, so a feature more lowers all the others:
+      compare ranks.
+    - **An explanation of a row.** All rows have the same scores.
+
+    Args:
+        in_features: Size of the inputs along ``axis``.
+        axis: Dimension that holds the features; see
+            :class:`~pear_lightning.nn.feature_gate.FeatureGate`.
+        groups: Number of the feature that each entry belongs to, for entries that are one feature
+            together. ``None`` makes every entry a feature. The softmax is over the features.
+        temperature: τ above 0. Smaller makes the same ``s`` sharper.
+        rescale: r. 1 keeps the mean factor at 1, so the next layer's initialisation stays right,
+            but takes away part of the regularisation that small factors are.
+        entropy_weight: β, not negative: β times the entropy of w is added to the loss, which
+            sharpens w. Not with ``instance_wise``.
+        instance_wise: Let ``s`` depend on the row, ``s(x) = s + V x``, with V 0 at first and x
+            averaged over the dimensions other than ``axis``. :attr:`scores` is then the mean of
+            w(x) over the training batches of late (about 100), on the first rank.
+        check_scale: Whether to warn about inputs that are not standardised.
+
+    Shapes:
+        - ``inputs`` and output: ``(B, *S)``, with ``in_features`` entries along ``axis``
+        - ``scores``: ``(d,)``; d is the number of features
+
+    Raises:
+        ValueError: If an argument is out of range, or the inputs have another number of features.
+
+    Example:
+        >>> import torch
+        >>> gate = ScoresActivation(4)
+        >>> gate.scores
+        tensor([0.2500, 0.2500, 0.2500, 0.2500])
+        >>> model = torch.nn.Sequential(gate, torch.nn.Linear(4, 2))
+        >>> model(torch.randn(32, 4)).shape
+        torch.Size([32, 2])
+
+    References:
+        E. Covaci, F. Galis, R. Balan, D. Zaharie, D. Onchis. *ScoresActivation: a new activation
+        function for model agnostic global explainability by design.* 2025, arXiv 2511.13809.
+
+        V. Borisov, J. Haug, G. Kasneci. *CancelOut: a layer for feature selection in deep neural
+        networks.* ICANN 2019. With a softmax and no further loss it is the same formula, six years
+        earlier (:class:`~pear_lightning.nn.CancelOut`).
+
+        B. Skrlj, S. Dzeroski, N. Lavrac, M. Petkovic. *Feature importance estimation with
+        self-attention networks.* ECAI 2020: the idea of ``instance_wise``.
+
+    Deviations from the paper:
+        Written from the formula as a review of the paper reports it and from the abstract; the
+        authors have published no code that we know of. ``temperature``, ``rescale``,
+        ``entropy_weight``, ``groups``, ``axis`` and ``instance_wise`` are ours, and so are the
+        initialisation and every setting of training. This is not the authors' implementation,
+        and its results are not theirs.
+    """
+
+    mean_weights: Tensor
+    batches_seen: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        *,
+        axis: int = -1,
+        groups: Sequence[int] | None = None,
+        temperature: float = 1.0,
+        rescale: float = 0.0,
+        entropy_weight: float = 0.0,
+        instance_wise: bool = False,
+        check_scale: bool = True,
+    ) -> None:
+        super().__init__(in_features, axis=axis, groups=groups, check_scale=check_scale)
+        if not temperature > 0:
+            raise ValueError(f"temperature must be above 0, got {temperature}")
+        if not entropy_weight >= 0:
+            raise ValueError(f"entropy_weight must not be negative, got {entropy_weight}")
+        if instance_wise and entropy_weight:
+            raise ValueError("entropy_weight needs one w for all rows: not with instance_wise")
+        self.temperature = temperature
+        self.rescale = rescale
+        self.entropy_weight = entropy_weight
+        self.s = nn.Parameter(torch.zeros(self.n_features))
+        self.of_row: nn.Linear | None = None
+        if instance_wise:
+            self.of_row = nn.Linear(in_features, self.n_features, bias=False)
+            nn.init.zeros_(self.of_row.weight)
+            uniform = torch.full((self.n_features,), 1 / self.n_features)
+            self.register_buffer("mean_weights", uniform)
+            self.register_buffer("batches_seen", torch.zeros(()))
+
+    @property
+    def scores(self) -> Tensor:
+        """w, ``(d,)``, detached: positive, with a sum of 1."""
+        return self._softmax(self.s.detach()) if self.of_row is None else self.mean_weights.clone()
+
+    @property
+    def factors(self) -> Tensor:
+        """The factors, ``(d,)``, detached: w, times d^r."""
+        return self.scores * float(self.n_features) ** self.rescale
+
+    def weights(self, inputs: Tensor) -> Tensor:
+        """Return the factors: w, times d^r.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``; only looked at by the instance-wise variant.
+
+        Returns:
+            ``(d,)``, or ``(B, d)`` for the instance-wise variant.
+        """
+        if self.of_row is None:
+            weights = self._softmax(self.s)
+        else:
+            weights = self._softmax(self.s + self.of_row(self._rows(inputs)))
+            if self.training and not is_traced():
+                self._remember(weights.detach())
+        if self.rescale:
+            weights = weights * float(self.n_features) ** self.rescale
+        return weights
+
+    def entropy(self) -> Tensor:
+        """Return the entropy of w in nats, from 0 for one feature to log d for all alike.
+
+        Returns:
+            Scalar, with a graph to ``s``; of the mean of w(x), without one, for the instance-wise
+            variant.
+        """
+        if self.of_row is not None:
+            return torch.special.entr(self.mean_weights).sum()
+        # by logarithms, whose gradient stays finite where a weight underflows
+        logs = torch.log_softmax(at_least_float32(self.s) / self.temperature, dim=0)
+        return -(logs.exp() * logs).sum()
+
+    def penalty(self) -> Tensor | None:
+        """Return β times the entropy of w, or ``None`` where β is 0."""
+        return self.entropy_weight * self.entropy() if self.entropy_weight else None
+
+    def _softmax(self, s: Tensor) -> Tensor:
+        s = at_least_float32(s)
+        return torch.softmax(s if self.temperature == 1 else s / self.temperature, dim=-1)
+
+    def _rows(self, inputs: Tensor) -> Tensor:
+        """Average over all dimensions but the batch and the features, ``(B, in_features)``."""
+        if inputs.ndim == 2:
+            return inputs
+        return inputs.movedim(self.axis, 1).flatten(2).mean(dim=2)
+
+    @torch.no_grad()
+    def _remember(self, weights: Tensor) -> None:
+        self.batches_seen += 1
+        share = (1 / self.batches_seen).clamp(min=_SLOWEST)
+        self.mean_weights.lerp_(weights.mean(dim=0).to(self.mean_weights.dtype), share)
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return (
+            f"{super().extra_repr()}, temperature={self.temperature}, rescale={self.rescale}, "
+            f"entropy_weight={self.entropy_weight}"
+        )

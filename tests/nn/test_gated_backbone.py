@@ -1,0 +1,91 @@
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn
+
+from pear_lightning.explainers import Gradient, explain
+from pear_lightning.nn import MLP, GatedBackbone, ScoresActivation
+
+
+def gate_of(features, **kwargs):
+    gate = ScoresActivation(features, **kwargs)
+    nn.init.normal_(gate.s)
+    return gate
+
+
+def test_gate_in_front():
+    gate, backbone = gate_of(6), MLP(6)
+    x = torch.randn(4, 6)
+    torch.testing.assert_close(GatedBackbone(gate, backbone)(x), backbone(x * gate.scores))
+
+
+@pytest.mark.parametrize("place", ["layers.2", ""])
+def test_gate_at_a_named_place(place):
+    backbone = MLP(6, hidden_features=(8, 8))
+    gate = gate_of(8 if place else 6)
+    x = torch.randn(4, 6)
+    hidden = x if place == "" else backbone.layers[:2](x)
+    hidden = hidden * gate.scores
+    wanted = backbone(hidden) if place == "" else backbone.layers[2:](hidden)
+    torch.testing.assert_close(GatedBackbone(gate, backbone, place)(x), wanted)
+
+
+def test_names_of_the_backbones_weights_stay():
+    backbone = MLP(6)
+    names = [f"backbone.{name}" for name in backbone.state_dict()]
+    for place in (None, "layers.2"):
+        model = GatedBackbone(gate_of(6), MLP(6), place)
+        assert [*model.state_dict()] == ["gate.s", *names]
+
+
+def test_a_copy_has_a_gate_of_its_own():
+    model = GatedBackbone(gate_of(6), MLP(6), "layers.0")
+    x = torch.randn(4, 6)
+    before = model(x)
+    for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        torch.testing.assert_close(twin(x), before)
+        nn.init.normal_(twin.gate.s)
+        assert not torch.allclose(twin(x), before)
+        torch.testing.assert_close(model(x), before)
+
+
+def test_explanations_are_of_the_gated_function_and_reach_the_scores():
+    for place in (None, "layers.0"):
+        model = GatedBackbone(gate_of(6), MLP(6, activation="softplus"), place)
+        x = torch.randn(4, 6)
+        _, (attributions,) = explain(model, x, 1, [Gradient()])
+        x.requires_grad_()
+        (wanted,) = torch.autograd.grad(model(x)[:, 1].sum(), x)
+        torch.testing.assert_close(attributions, wanted)
+        attributions.square().sum().backward()
+        assert model.gate.s.grad.any()
+
+
+class OfKeywords(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 2)
+
+    def forward(self, inputs, scale=1.0):
+        return self.layer(input=inputs) * scale
+
+
+def test_arguments_of_the_backbone_are_handed_on():
+    model, x = GatedBackbone(gate_of(6), OfKeywords()), torch.randn(4, 6)
+    torch.testing.assert_close(model(x, scale=3.0), 3 * model(x))
+
+
+def test_places_that_cannot_be_gated_are_named():
+    with pytest.raises(ValueError, match=r"place is 'head': one of .*'layer'"):
+        GatedBackbone(gate_of(6), OfKeywords(), "head")
+    with pytest.raises(ValueError, match="calls 'layer' with keyword arguments alone"):
+        GatedBackbone(gate_of(6), OfKeywords(), "layer")(torch.randn(4, 6))
+
+
+def test_tokens_of_a_transformer():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0, batch_first=True)
+    model = GatedBackbone(gate_of(5, axis=1), layer).train()
+    model(torch.randn(3, 5, 8)).square().sum().backward()
+    assert model.gate.s.grad.any()
