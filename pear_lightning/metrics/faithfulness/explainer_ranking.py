@@ -1,0 +1,280 @@
+"""The mean-rank table of several explainers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.mean_ranks import bootstrap_means, ranks_of_means
+from pear_lightning.functional.ranking import average_ranks
+from pear_lightning.functional.validation import check_finite, check_floating
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SHORT_NAMES = {
+    "faithfulness_correlation": "FC",
+    "faithfulness_estimate": "FE",
+    "monotonicity_correlation": "MC",
+    "region_perturbation": "RP",
+    "insertion": "INS",
+    "deletion": "DEL",
+    "negative_perturbation": "NEG",
+    "positive_perturbation": "POS",
+    "irof": "IROF",
+    "infidelity": "INF",
+    "max_sensitivity": "SENS",
+}
+"""What tables call a metric; others keep their names."""
+
+
+@dataclass(frozen=True, eq=False)
+class ExplainerRanking:
+    r"""Explainers ranked by the mean of their ranks in several metrics, with bootstrap intervals.
+
+    .. math:: R_e = \frac{1}{M} \sum_m \operatorname{rank}_e
+              \left( \pm_m \frac{1}{N} \sum_i s_{m e i} \right)
+
+    where ``s`` is the score of explainer e by metric m on sample i, ``±`` the metric's direction
+    and rank 1 the best; equal means share the mean of their ranks. The intervals are percentiles of
+    R over draws of the N samples with replacement, the same draw for every explainer and metric.
+    They say how far the samples decide, for these explainers, metrics and settings; R itself
+    depends on which others are in the table. Two explainers are tied if the interval of the
+    difference of their R holds 0 (no correction for the number of pairs).
+
+    Made by :func:`~pear_lightning.metrics.rank_explainers`, or from scores by :meth:`from_scores`.
+
+    Attributes:
+        explainers: Names of the E explainers, in the order given.
+        metrics: Names of the M metrics.
+        higher_is_better: ``(M,)`` bool.
+        means: ``(M, E)`` float64, mean score.
+        ranks: ``(M, E)`` float64, rank by the mean score.
+        mean_rank: ``(E,)`` float64, R.
+        interval: ``(E, 2)`` float64, lower and upper end for R.
+        tied: ``(E, E)`` bool, symmetric, true on the diagonal.
+        confidence_level: Of the intervals.
+        n_resamples: Number of draws.
+        n_samples: Number of samples N.
+
+    Example:
+        >>> import torch
+        >>> scores = {"deletion": torch.tensor([[0.1, 0.2, 0.1], [0.3, 0.4, 0.5]]),
+        ...           "insertion": torch.tensor([[0.9, 0.8, 0.7], [0.4, 0.6, 0.6]])}
+        >>> directions = {"deletion": False, "insertion": True}
+        >>> ranking = ExplainerRanking.from_scores(scores, ["gradient", "random"], directions)
+        >>> print(ranking.to_table())
+        explainer  mean rank  95 % interval  tied with  DEL↓  INS↑
+        gradient        1.00   1.00 to 1.00                1     1
+        random          2.00   2.00 to 2.00                2     2
+
+    References:
+        Guo et al., *DeepFaith*, 2025 (the mean rank over ten metrics). Efron, Tibshirani, *An
+        Introduction to the Bootstrap*, 1993, chapter 13 (the percentile interval).
+    """
+
+    explainers: tuple[str, ...]
+    metrics: tuple[str, ...]
+    higher_is_better: Tensor
+    means: Tensor
+    ranks: Tensor
+    mean_rank: Tensor
+    interval: Tensor
+    tied: Tensor
+    confidence_level: float
+    n_resamples: int
+    n_samples: int
+
+    @classmethod
+    def from_scores(
+        cls,
+        scores: Mapping[str, Tensor],
+        explainers: Sequence[str],
+        higher_is_better: Mapping[str, bool],
+        *,
+        n_resamples: int = 2000,
+        confidence_level: float = 0.95,
+        seed: int = 0,
+    ) -> "ExplainerRanking":
+        """Rank explainers by their scores.
+
+        Args:
+            scores: For each metric ``(E, N)``: the score of every explainer on every sample.
+            explainers: Names of the explainers, E of them.
+            higher_is_better: Direction of each metric.
+            n_resamples: Number of draws of the bootstrap.
+            confidence_level: Of the intervals, between 0 and 1.
+            seed: Seed of the draws.
+
+        Returns:
+            The ranking.
+
+        Raises:
+            TypeError: If scores are not floating.
+            ValueError: If there are no scores, their shapes differ, a name is missing or occurs
+                twice, scores are NaN or infinite, or a number is out of range.
+        """
+        stacked = _stacked(scores, explainers)
+        if missing := [name for name in scores if higher_is_better.get(name) is None]:
+            raise ValueError(f"higher_is_better must say the direction of {missing}")
+        if n_resamples < 1 or not 0 < confidence_level < 1:
+            raise ValueError(
+                "n_resamples must be at least 1 and confidence_level between 0 and 1, got "
+                f"{n_resamples} and {confidence_level}"
+            )
+        directions = torch.tensor([bool(higher_is_better[name]) for name in scores])
+        means = stacked.mean(dim=2)
+        ranks = ranks_of_means(means, directions)
+        drawn = torch.cat(
+            [
+                ranks_of_means(each, directions).mean(dim=1)
+                for each in bootstrap_means(stacked, n_resamples, seed)
+            ]
+        )
+        lowest, highest = _percentiles(drawn[:, :, None] - drawn[:, None], confidence_level)
+        return cls(
+            explainers=tuple(explainers),
+            metrics=tuple(scores),
+            higher_is_better=directions,
+            means=means,
+            ranks=ranks,
+            mean_rank=ranks.mean(dim=0),
+            interval=torch.stack(_percentiles(drawn, confidence_level), dim=1),
+            tied=(lowest <= 0) & (highest >= 0),
+            confidence_level=confidence_level,
+            n_resamples=n_resamples,
+            n_samples=stacked.shape[2],
+        )
+
+    @property
+    def order(self) -> list[int]:
+        """Positions of the explainers, the best first."""
+        return self.mean_rank.argsort(stable=True).tolist()  # type: ignore[no-any-return]
+
+    def metric_correlation(self) -> Tensor:
+        """Return how far the metrics rank the explainers alike: Spearman, ``(M, M)`` float64.
+
+        1 for two metrics with the same order, each read in its own direction; 0 with a metric that
+        cannot tell the explainers apart.
+        """
+        centred = average_ranks(self.ranks) - (len(self.explainers) + 1) / 2
+        norm = centred.norm(dim=1)
+        product = norm[:, None] * norm
+        return (centred @ centred.T) / product.where(product > 0, 1)
+
+    def tied_with(self, explainer: str) -> list[str]:
+        """Return the other explainers that are tied with one, the best first.
+
+        Args:
+            explainer: Its name.
+
+        Raises:
+            ValueError: If there is no explainer of that name.
+        """
+        if explainer not in self.explainers:
+            raise ValueError(f"explainer must be one of {self.explainers}, got {explainer!r}")
+        row = self.explainers.index(explainer)
+        return [self.explainers[e] for e in self.order if self.tied[row, e] and e != row]
+
+    def to_table(self, values: str = "ranks") -> str:
+        """Return the table as aligned text, the best explainer first.
+
+        ``tied with`` gives the places in this table of the explainers that are tied with one.
+
+        Args:
+            values: What the columns of the metrics hold: ``"ranks"`` or ``"means"``.
+
+        Raises:
+            ValueError: If it is neither.
+        """
+        if values not in ("ranks", "means"):
+            raise ValueError(f"values must be 'ranks' or 'means', got {values!r}")
+        cells = self.ranks if values == "ranks" else self.means
+        form = "{:g}" if values == "ranks" else "{:.4f}"
+        percent = f"{100 * self.confidence_level:g} % interval"
+        rows = [["explainer", "mean rank", percent, "tied with", *self.metric_labels()]]
+        for place in self.order:
+            low, high = self.interval[place].tolist()
+            tied = [k + 1 for k, e in enumerate(self.order) if self.tied[place, e] and e != place]
+            rows.append(
+                [
+                    self.explainers[place],
+                    f"{self.mean_rank[place]:.2f}",
+                    f"{low:.2f} to {high:.2f}",
+                    _as_ranges(tied),
+                    *(form.format(value) for value in cells[:, place].tolist()),
+                ]
+            )
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        )
+
+    def plot(
+        self, axes: "Sequence[Axes] | None" = None, *, controls: Collection[str] = ()
+    ) -> tuple["Figure", list["Axes"]]:
+        """Draw mean ranks with their intervals, and beside them the rank by each metric.
+
+        Args:
+            axes: Two axes to draw on; None for a new figure.
+            controls: Names of explainers that are controls (random, inverted), shown in grey.
+
+        Returns:
+            Figure and both axes.
+
+        Raises:
+            ImportError: If matplotlib is missing.
+        """
+        from pear_lightning.metrics.faithfulness.ranking_figure import draw_ranking
+
+        return draw_ranking(self, axes, controls)
+
+    def metric_labels(self) -> list[str]:
+        """Return short names of the metrics with an arrow towards the better end."""
+        return [
+            SHORT_NAMES.get(name, name) + ("↑" if higher else "↓")
+            for name, higher in zip(self.metrics, self.higher_is_better.tolist(), strict=True)
+        ]
+
+
+def _stacked(scores: Mapping[str, Tensor], explainers: Sequence[str]) -> Tensor:
+    """Return checked scores as ``(M, E, N)`` float64."""
+    if len(set(explainers)) < len(explainers):
+        raise ValueError(f"explainers must have different names, got {list(explainers)}")
+    if not scores:
+        raise ValueError("scores must hold at least one metric")
+    shapes = {name: tuple(each.shape) for name, each in scores.items()}
+    shape = next(iter(shapes.values()))
+    fits = len(shape) == 2 and shape[0] == len(explainers) > 0 and shape[1] > 0
+    if not fits or len(set(shapes.values())) > 1:
+        raise ValueError(
+            "scores must have a row for each explainer and a column for each sample, "
+            f"({len(explainers)}, N) with N >= 1, the same for every metric, got {shapes}"
+        )
+    for name, each in scores.items():
+        check_floating(f"scores[{name!r}]", each)
+        check_finite(f"scores[{name!r}]", each)
+    return torch.stack([each.detach().to("cpu", torch.float64) for each in scores.values()])
+
+
+def _percentiles(drawn: Tensor, confidence_level: float) -> tuple[Tensor, Tensor]:
+    """Return both ends of the interval of each column, from draws in the first dimension."""
+    ordered = drawn.sort(dim=0).values
+    last = len(drawn) - 1
+    cut = int((1 - confidence_level) / 2 * len(drawn))
+    return ordered[min(cut, last)], ordered[max(last - cut, 0)]
+
+
+def _as_ranges(places: Sequence[int]) -> str:
+    """Write increasing numbers shortly: 1, 2, 3, 7 as "1-3, 7"."""
+    parts: list[list[int]] = []
+    for place in places:
+        if parts and place == parts[-1][-1] + 1:
+            parts[-1].append(place)
+        else:
+            parts.append([place])
+    return ", ".join(str(part[0]) if len(part) == 1 else f"{part[0]}-{part[-1]}" for part in parts)
