@@ -1,0 +1,246 @@
+"""Curves of a model's output while features are removed or inserted, and what is read off them.
+
+A curve has P points for each sample: ``scores (B, P)`` at ``fractions (B, P)``, the share of the
+sample's features that has been removed (or inserted), ascending. The first point is the start: the
+sample as it is, fraction 0, for a removal curve. Fractions are the true ones, so steps of uneven
+size are weighted by their size. Samples with fewer features than steps repeat points: a point with
+the fraction of the one before it counts for nothing.
+"""
+
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.functional.validation import (
+    at_least_float32,
+    check_finite,
+    check_floating,
+    check_rows,
+    check_same_shape,
+    is_traced,
+)
+
+
+def area_under_curve(
+    scores: Tensor, fractions: Tensor, *, include_start: bool = True, normalize: bool = True
+) -> PerSample:
+    r"""Area under each curve by the trapezoidal rule, divided by its width: a mean height.
+
+    .. math::
+        \frac{1}{t_m − t_0} \sum_{k=1}^{m} (t_k − t_{k-1}) \, \frac{y_k + y_{k-1}}{2}
+
+    with y the scores and t the fractions. A curve that is always 1 has area 1.
+
+    Args:
+        scores: ``(B, P)`` floating.
+        fractions: ``(B, P)`` or ``(P,)`` floating, ascending; equal neighbours add nothing.
+        include_start: whether the curve begins at its first point; if not, it begins after the
+            first step.
+        normalize: whether to divide by the width.
+
+    Returns:
+        Areas ``(B,)``, differentiable; 0 and undefined where the curve has no width. Float32 or
+        better.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for shapes that do not fit, NaN or infinite values, or descending fractions.
+
+    Example:
+        >>> scores, fractions = torch.tensor([[0.8, 0.4, 0.2]]), torch.tensor([0.0, 0.5, 1.0])
+        >>> area_under_curve(scores, fractions).values
+        tensor([0.4500])
+        >>> area_under_curve(scores, fractions, include_start=False, normalize=False).values
+        tensor([0.1500])
+
+    References:
+        Petsiuk, Das, Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box
+        Models*, BMVC 2018, arXiv 1806.07421 (both ends counted). ``include_start=False,
+        normalize=False`` is the area of Guo et al., *Learning for Highly Faithful Explainability*,
+        ICLR 2026, whose largest value is (m - 1)/m.
+    """
+    scores, fractions = _checked(scores, fractions)
+    widths = fractions.diff(dim=-1)
+    if not include_start:
+        widths = widths.masked_fill(fractions[:, :-1] == fractions[:, :1], 0)
+    area = (widths * (scores[:, 1:] + scores[:, :-1]) / 2).sum(dim=-1)
+    width = widths.sum(dim=-1)
+    undefined = width == 0
+    if normalize:
+        area = area / width.masked_fill(undefined, 1)
+    return PerSample(area, undefined)
+
+
+def mean_drop(scores: Tensor, fractions: Tensor, *, include_start: bool = True) -> PerSample:
+    r"""Mean over the points of a curve of how far the output has dropped since the start.
+
+    .. math::
+        \frac{1}{L + 1} \sum_{k=0}^{L} (y_0 − y_k)
+
+    Every point has the same weight whatever the size of its step; repeated points count once.
+
+    Args:
+        scores: ``(B, P)`` floating.
+        fractions: ``(B, P)`` or ``(P,)`` floating, ascending; a point with the fraction of the one
+            before it is not counted.
+        include_start: whether the start, whose drop is 0, is one of the points of the mean; if not,
+            the value is (L + 1)/L times as large.
+
+    Returns:
+        Mean drops ``(B,)``, differentiable; 0 and undefined where there is no step. Float32 or
+        better.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for shapes that do not fit, NaN or infinite values, or descending fractions.
+
+    Example:
+        >>> scores, fractions = torch.tensor([[0.8, 0.4, 0.2]]), torch.tensor([0.0, 0.5, 1.0])
+        >>> mean_drop(scores, fractions).values, mean_drop(scores, fractions,
+        ...     include_start=False).values
+        (tensor([0.3333]), tensor([0.5000]))
+
+    References:
+        Samek, Binder, Montavon, Bach, Müller, *Evaluating the visualization of what a deep neural
+        network has learned*, arXiv 1509.06321 (the mean over images comes afterwards).
+    """
+    scores, fractions = _checked(scores, fractions)
+    steps = fractions.diff(dim=-1) > 0
+    drops = (scores[:, :1] - scores[:, 1:]) * steps
+    n_steps = steps.sum(dim=-1)
+    mean = drops.sum(dim=-1) / (n_steps + 1 if include_start else n_steps.clamp(min=1))
+    return PerSample(mean, n_steps == 0)
+
+
+def reverse_curve(scores: Tensor, fractions: Tensor) -> tuple[Tensor, Tensor]:
+    """Read a removal curve from its end: as the curve of inserting features into the baseline.
+
+    Removing the least relevant features first is, read backwards, inserting the most relevant
+    first. Areas that include the start are the same either way.
+
+    Args:
+        scores: ``(B, P)`` floating.
+        fractions: ``(B, P)`` or ``(P,)`` floating, ascending, the share removed.
+
+    Returns:
+        Scores and fractions ``(B, P)``, the share inserted.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for shapes that do not fit, NaN or infinite values, or descending fractions.
+
+    Example:
+        >>> scores, fractions = torch.tensor([[0.8, 0.4, 0.2]]), torch.tensor([0.0, 0.25, 1.0])
+        >>> reverse_curve(scores, fractions)
+        (tensor([[0.2000, 0.4000, 0.8000]]), tensor([[0.0000, 0.7500, 1.0000]]))
+    """
+    scores, fractions = _checked(scores, fractions)
+    return scores.flip(-1), 1 - fractions.flip(-1)
+
+
+def freeze_after_flip(scores: Tensor, hits: Tensor) -> Tensor:
+    """Hold each curve at the score it has where the explained class is first lost.
+
+    Args:
+        scores: ``(B, P)`` floating.
+        hits: ``(B, P)`` bool, whether the model predicts the explained class.
+
+    Returns:
+        Scores ``(B, P)``, float32 or better: the score at the first point that is no hit stands for
+        all points after it. A curve that starts without a hit is flat.
+
+    Raises:
+        TypeError: if ``scores`` is not floating, or ``hits`` not bool.
+        ValueError: for different shapes, or NaN or infinite values.
+
+    Example:
+        >>> scores = torch.tensor([[0.9, 0.6, 0.4, 0.6, 0.1]])
+        >>> hits = torch.tensor([[True, True, False, True, False]])
+        >>> freeze_after_flip(scores, hits)
+        tensor([[0.9000, 0.6000, 0.4000, 0.4000, 0.4000]])
+
+    References:
+        The rule is that of the code released with Guo et al., *Learning for Highly Faithful
+        Explainability*, ICLR 2026, for positive and negative perturbation.
+    """
+    check_rows("scores", scores)
+    check_finite("scores", scores)
+    check_hits(hits, scores)
+    positions = torch.arange(scores.shape[-1], device=scores.device).expand_as(hits)
+    last = scores.shape[-1] - 1
+    first_miss = positions.masked_fill(hits, last).amin(dim=-1, keepdim=True)
+    return at_least_float32(scores).gather(-1, positions.minimum(first_miss))
+
+
+def relative_curve(scores: Tensor, original: Tensor, *, threshold: float = 1e-5) -> PerSample:
+    """Curves relative to the output for the sample as it is.
+
+    A ratio to an output near 0 says nothing, and a ratio to a negative one (a logit, a
+    log-probability) rises when the output falls: such rows are undefined.
+
+    Args:
+        scores: ``(B, P)`` floating.
+        original: ``(B,)`` floating, the output for the samples as they are.
+        threshold: an output not above this is too near 0; in units of the output, at least 0.
+
+    Returns:
+        Ratios ``(B, P)``, float32 or better; 0 and undefined where the original output is not above
+        the threshold.
+
+    Raises:
+        TypeError: if an argument is not floating.
+        ValueError: for shapes that do not fit, NaN or infinite values, or a negative threshold.
+
+    Example:
+        >>> relative_curve(torch.tensor([[0.8, 0.2], [0.0, 0.1]]), torch.tensor([0.8, 0.0]))
+        PerSample(values=tensor([[1.0000, 0.2500],
+            [0.0000, 0.0000]]), undefined=tensor([False,  True]))
+    """
+    if not threshold >= 0:
+        raise ValueError(f"threshold is {threshold}; expected at least 0")
+    check_rows("scores", scores)
+    check_floating("original", original)
+    if scores.ndim != 2 or original.shape != scores.shape[:1]:
+        raise ValueError(
+            f"scores has shape {tuple(scores.shape)} and original has shape "
+            f"{tuple(original.shape)}; expected (B, P) and (B,)"
+        )
+    check_finite("scores", scores)
+    check_finite("original", original)
+    scores, original = at_least_float32(scores), at_least_float32(original)
+    undefined = original <= threshold
+    ratios = scores / original.masked_fill(undefined, 1)[:, None]
+    return PerSample(ratios.masked_fill(undefined[:, None], 0), undefined)
+
+
+def check_hits(hits: Tensor, scores: Tensor) -> None:
+    """Raise unless ``hits`` is bool and shaped like ``scores``.
+
+    Example:
+        >>> check_hits(torch.ones(1, 3), torch.ones(1, 3))
+        Traceback (most recent call last):
+        ...
+        TypeError: hits has dtype torch.float32; expected bool, true = the explained class...
+    """
+    if hits.dtype != torch.bool:
+        raise TypeError(
+            f"hits has dtype {hits.dtype}; expected bool, true = the explained class is predicted"
+        )
+    check_same_shape("hits", hits, "scores", scores)
+
+
+def _checked(scores: Tensor, fractions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return both as ``(B, P)`` in one floating type."""
+    check_rows("scores", scores)
+    check_rows("fractions", fractions)
+    if scores.ndim != 2 or fractions.shape not in (scores.shape, scores.shape[1:]):
+        raise ValueError(
+            f"scores has shape {tuple(scores.shape)} and fractions has shape "
+            f"{tuple(fractions.shape)}; expected (B, P), and the same or (P,)"
+        )
+    check_finite("scores", scores)
+    check_finite("fractions", fractions)
+    if not is_traced() and bool((fractions.diff(dim=-1) < 0).any()):
+        raise ValueError("fractions descend in some row; expected them ascending")
+    scores = at_least_float32(scores)
+    return scores, fractions.to(scores.dtype).expand_as(scores)

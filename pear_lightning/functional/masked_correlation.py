@@ -1,0 +1,155 @@
+"""Correlations of rows in which some entries may be absent, and which say where they are undefined.
+
+A row counts as constant when its present values differ by no more than rounding: 32 times the
+machine epsilon of their largest absolute value (4e-6 of it in float32). Sums over subsets of equal
+values, and drops of a model that treats all features alike, differ by that much, and a correlation
+with such differences is a random number.
+"""
+
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.correlation import pearson
+from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.functional.ranking import average_ranks
+from pear_lightning.functional.validation import (
+    at_least_float32,
+    check_finite,
+    check_rows,
+    check_same_shape,
+)
+
+_ROUNDING = 32  # machine epsilons; a float32 sum of 10,000 equal values is off by about 10
+
+
+def masked_pearson(
+    a: Tensor,
+    b: Tensor,
+    present: Tensor | None = None,
+    *,
+    names: tuple[str, str] = ("a", "b"),
+) -> PerSample:
+    """Pearson correlation of each row of ``a`` with the same row of ``b``, absent entries left out.
+
+    Args:
+        a: ``(B, n)`` floating; absent entries may hold anything.
+        b: the same shape.
+        present: ``(B, n)`` bool, the entries that count; None for all.
+        names: what the caller calls the two tensors, for messages.
+
+    Returns:
+        Correlations ``(B,)`` in [-1, 1] up to rounding; 0 and undefined where a row is constant or
+        has fewer than two entries. Float32 or better, differentiable.
+
+    Raises:
+        TypeError: if ``a`` or ``b`` is not floating, or ``present`` not bool.
+        ValueError: for different shapes, or NaN or infinite values.
+
+    Example:
+        >>> a = torch.tensor([[1.0, 2.0, 3.0, 9.0], [5.0, 5.0, 5.0, 9.0]])
+        >>> b = torch.tensor([[2.0, 4.0, 3.0, 0.0], [1.0, 2.0, 3.0, 0.0]])
+        >>> masked_pearson(a, b, torch.tensor([[True, True, True, False]] * 2))
+        PerSample(values=tensor([0.5000, 0.0000]), undefined=tensor([False,  True]))
+    """
+    a, b, present = _checked(a, b, present, names)
+    undefined = _constant(a, present) | _constant(b, present)
+    correlation = pearson(_filled(a, present), _filled(b, present), validate=False)
+    return PerSample(correlation.masked_fill(undefined, 0), undefined)
+
+
+@torch.no_grad()
+def masked_spearman(
+    a: Tensor,
+    b: Tensor,
+    present: Tensor | None = None,
+    *,
+    names: tuple[str, str] = ("a", "b"),
+) -> PerSample:
+    """Spearman correlation of each row, ties with average ranks, absent entries left out.
+
+    Args:
+        a: ``(B, n)`` floating; absent entries may hold anything.
+        b: the same shape.
+        present: ``(B, n)`` bool, the entries that count; None for all.
+        names: what the caller calls the two tensors, for messages.
+
+    Returns:
+        Correlations ``(B,)`` in [-1, 1] up to rounding; 0 and undefined where a row is constant or
+        has fewer than two entries. Float32 or better, no gradient.
+
+    Raises:
+        TypeError: if ``a`` or ``b`` is not floating, or ``present`` not bool.
+        ValueError: for different shapes, or NaN or infinite values.
+
+    Example:
+        >>> a = torch.tensor([[1.0, 2.0, 3.0, 9.0]])
+        >>> b = torch.tensor([[2.0, 40.0, 4.0, 0.0]])
+        >>> masked_spearman(a, b, torch.tensor([[True, True, True, False]])).values
+        tensor([0.5000])
+    """
+    a, b, present = _checked(a, b, present, names)
+    undefined = _constant(a, present) | _constant(b, present)
+    # absent entries come last, so that the others have the ranks they have among themselves
+    ranks_a, ranks_b = (average_ranks(row.masked_fill(~present, torch.inf)) for row in (a, b))
+    correlation = masked_pearson(ranks_a, ranks_b, present).values
+    return PerSample(correlation.masked_fill(undefined, 0), undefined)
+
+
+def present_or_all(x: Tensor, present: Tensor | None, *, name: str = "x") -> Tensor:
+    """Return ``present``, or a mask of ones if it is None; ``(B, n)`` bool like ``x``.
+
+    Args:
+        x: ``(B, n)``.
+        present: ``(B, n)`` bool, or None.
+        name: what the caller calls ``x``, for messages.
+
+    Raises:
+        TypeError: if ``present`` is not bool.
+        ValueError: if it has another shape.
+
+    Example:
+        >>> present_or_all(torch.zeros(1, 2), None)
+        tensor([[True, True]])
+    """
+    if present is None:
+        return torch.ones_like(x, dtype=torch.bool)
+    if present.dtype != torch.bool:
+        raise TypeError(f"present has dtype {present.dtype}; expected bool, true = counts")
+    check_same_shape("present", present, name, x)
+    return present
+
+
+def _checked(
+    a: Tensor, b: Tensor, present: Tensor | None, names: tuple[str, str]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the rows in one floating type with absent entries at 0, and what is present."""
+    for name, row in zip(names, (a, b), strict=True):
+        check_rows(name, row)
+    check_same_shape(names[0], a, names[1], b)
+    present = present_or_all(a, present, name=names[0])
+    a, b = (row.masked_fill(~present, 0) for row in (a, b))
+    for name, row in zip(names, (a, b), strict=True):
+        check_finite(name, row)
+    a, b = at_least_float32(a), at_least_float32(b)
+    dtype = torch.promote_types(a.dtype, b.dtype)
+    return a.to(dtype), b.to(dtype), present
+
+
+def _constant(x: Tensor, present: Tensor) -> Tensor:
+    """Whether the present values of a row are equal up to rounding; ``(B,)`` bool."""
+    x = x.detach()
+    low = x.masked_fill(~present, torch.inf).amin(dim=-1)
+    high = x.masked_fill(~present, -torch.inf).amax(dim=-1)
+    size = torch.maximum(low.abs(), high.abs())
+    # "not above" rather than "at most": without an entry, both sides are infinite or NaN
+    return ~((high - low) > _ROUNDING * torch.finfo(x.dtype).eps * size)
+
+
+def _filled(x: Tensor, present: Tensor) -> Tensor:
+    """Put the mean of the present values where values are absent.
+
+    There they add nothing to a covariance or a variance, so the correlation of rows filled like
+    this is that of the present values.
+    """
+    mean = x.sum(dim=-1, keepdim=True) / present.sum(dim=-1, keepdim=True).clamp(min=1)
+    return torch.where(present, x, mean)
