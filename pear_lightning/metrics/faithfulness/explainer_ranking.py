@@ -152,7 +152,7 @@ class ExplainerRanking:
     @property
     def order(self) -> list[int]:
         """Positions of the explainers, the best first."""
-        return self.mean_rank.argsort(stable=True).tolist()  # type: ignore[no-any-return]
+        return self.mean_rank.argsort(stable=True).tolist()
 
     def metric_correlation(self) -> Tensor:
         """Return how far the metrics rank the explainers alike: Spearman, ``(M, M)`` float64.
@@ -163,7 +163,8 @@ class ExplainerRanking:
         centred = average_ranks(self.ranks) - (len(self.explainers) + 1) / 2
         norm = centred.norm(dim=1)
         product = norm[:, None] * norm
-        return (centred @ centred.T) / product.where(product > 0, 1)
+        correlation: Tensor = (centred @ centred.T) / product.where(product > 0, 1)
+        return correlation
 
     def tied_with(self, explainer: str) -> list[str]:
         """Return the other explainers that are tied with one, the best first.
