@@ -17,6 +17,28 @@ from pear_lightning.functional.correlation import (
     spearman,
     standardize,
 )
+from pear_lightning.functional.curves import (
+    area_under_curve,
+    freeze_after_flip,
+    mean_drop,
+    relative_curve,
+    reverse_curve,
+)
+from pear_lightning.functional.faithfulness import (
+    faithfulness_correlation,
+    faithfulness_estimate,
+    infidelity,
+    monotonicity_correlation,
+)
+from pear_lightning.functional.faithfulness_curves import (
+    deletion,
+    insertion,
+    irof,
+    negative_perturbation,
+    perturbation_area,
+    positive_perturbation,
+    region_perturbation,
+)
 from pear_lightning.functional.importance import (
     false_discovery_rate,
     precision_at_k,
@@ -31,30 +53,53 @@ from pear_lightning.functional.importance_agreement import (
     kuncheva_index,
     top_k_overlap,
 )
+from pear_lightning.functional.masked_correlation import masked_pearson, masked_spearman
+from pear_lightning.functional.max_sensitivity import max_sensitivity
+from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.ranking import average_ranks, hard_ranks
 from pear_lightning.functional.soft_rank import soft_rank
 from pear_lightning.functional.soft_spearman import soft_rank_saliency, soft_spearman
 
 __all__ = [
     "AGREEMENT_NAMES",
+    "PerSample",
+    "area_under_curve",
     "average_ranks",
     "chance_corrected",
     "chance_level",
     "constant_rows",
+    "deletion",
+    "faithfulness_correlation",
+    "faithfulness_estimate",
     "false_discovery_rate",
     "feature_agreement",
+    "freeze_after_flip",
     "hard_ranks",
     "importance_stability",
+    "infidelity",
+    "insertion",
+    "irof",
     "jaccard_at_k",
     "kendall",
     "kuncheva_index",
+    "masked_pearson",
+    "masked_spearman",
+    "max_sensitivity",
+    "mean_drop",
+    "monotonicity_correlation",
+    "negative_perturbation",
     "pairwise_rank_agreement",
     "pearson",
+    "perturbation_area",
+    "positive_perturbation",
     "precision_at_k",
     "rank_agreement",
     "rank_correlation",
+    "region_perturbation",
+    "relative_curve",
     "relevance_auroc",
     "relevance_average_precision",
+    "reverse_curve",
     "sign_agreement",
     "signed_rank_agreement",
     "soft_rank",

@@ -22,7 +22,12 @@ from pear_lightning.functional.validation import (
 
 
 def area_under_curve(
-    scores: Tensor, fractions: Tensor, *, include_start: bool = True, normalize: bool = True
+    scores: Tensor,
+    fractions: Tensor,
+    *,
+    include_start: bool = True,
+    include_end: bool = True,
+    normalize: bool = True,
 ) -> PerSample:
     r"""Area under each curve by the trapezoidal rule, divided by its width: a mean height.
 
@@ -36,6 +41,7 @@ def area_under_curve(
         fractions: ``(B, P)`` or ``(P,)`` floating, ascending; equal neighbours add nothing.
         include_start: whether the curve begins at its first point; if not, it begins after the
             first step.
+        include_end: whether the curve ends at its last point; if not, it ends before the last step.
         normalize: whether to divide by the width.
 
     Returns:
@@ -63,6 +69,8 @@ def area_under_curve(
     widths = fractions.diff(dim=-1)
     if not include_start:
         widths = widths.masked_fill(fractions[:, :-1] == fractions[:, :1], 0)
+    if not include_end:
+        widths = widths.masked_fill(fractions[:, 1:] == fractions[:, -1:], 0)
     area = (widths * (scores[:, 1:] + scores[:, :-1]) / 2).sum(dim=-1)
     width = widths.sum(dim=-1)
     undefined = width == 0

@@ -2,8 +2,8 @@
 
 The metrics of faithfulness that read a curve (see :mod:`pear_lightning.functional.curves` for what
 one is): of removing the most relevant features first, the least relevant first, or of inserting the
-most relevant first. All four areas are the same sum; they differ in the curve they are
-given, and in what their papers read off it.
+most relevant first. All four areas are the same sum; they differ in the curve they are given, and
+in what their papers read off it.
 
 All functions take ``(B, P)`` and return :class:`~pear_lightning.functional.per_sample.PerSample`.
 """
@@ -35,6 +35,7 @@ def perturbation_area(
     value: CurveValue = "score",
     freeze: bool = False,
     include_start: bool = True,
+    include_end: bool = True,
     normalize: bool = True,
     original: Tensor | None = None,
     threshold: float = 1e-5,
@@ -57,6 +58,7 @@ def perturbation_area(
             is not predicted.
         include_start: whether the curve begins at its first point; if not, it begins after the
             first step.
+        include_end: whether the curve ends at its last point; if not, it ends before the last step.
         normalize: whether to divide by the width of the curve.
         original: ``(B,)`` floating, the output for the sample as it is; None for that at the first
             point. For ``value="ratio"``.
@@ -98,7 +100,11 @@ def perturbation_area(
         heights = hits.to(heights.dtype) if value == "accuracy" else heights
         heights = freeze_after_flip(heights, hits) if freeze else heights
     area, no_width = area_under_curve(
-        heights, fractions, include_start=include_start, normalize=normalize
+        heights,
+        fractions,
+        include_start=include_start,
+        include_end=include_end,
+        normalize=normalize,
     )
     undefined = undefined | no_width
     return PerSample(area.masked_fill(undefined, 0), undefined)
@@ -112,6 +118,7 @@ def deletion(
     value: CurveValue = "score",
     freeze: bool = False,
     include_start: bool = True,
+    include_end: bool = True,
     normalize: bool = True,
 ) -> PerSample:
     r"""Area under the output while the most relevant features are removed first.
@@ -129,6 +136,7 @@ def deletion(
         value: see :func:`perturbation_area`.
         freeze: see :func:`perturbation_area`.
         include_start: see :func:`perturbation_area`.
+        include_end: see :func:`perturbation_area`.
         normalize: see :func:`perturbation_area`.
 
     Returns:
@@ -154,6 +162,7 @@ def deletion(
         value=value,
         freeze=freeze,
         include_start=include_start,
+        include_end=include_end,
         normalize=normalize,
     )
 
@@ -166,6 +175,7 @@ def insertion(
     value: CurveValue = "score",
     freeze: bool = False,
     include_start: bool = True,
+    include_end: bool = True,
     normalize: bool = True,
     original: Tensor | None = None,
 ) -> PerSample:
@@ -187,6 +197,7 @@ def insertion(
         value: see :func:`perturbation_area`.
         freeze: see :func:`perturbation_area`; a curve that starts without a hit is flat.
         include_start: see :func:`perturbation_area`; the start is the empty input.
+        include_end: see :func:`perturbation_area`.
         normalize: see :func:`perturbation_area`.
         original: for ``value="ratio"``, ``(B,)``, the output for x as it is; None for the last
             score.
@@ -214,6 +225,7 @@ def insertion(
         value=value,
         freeze=freeze,
         include_start=include_start,
+        include_end=include_end,
         normalize=normalize,
         original=scores[..., -1] if original is None else original,
     )
@@ -227,6 +239,7 @@ def positive_perturbation(
     value: CurveValue = "score",
     freeze: bool = False,
     include_start: bool = True,
+    include_end: bool = True,
     normalize: bool = True,
 ) -> PerSample:
     """Area under the output, or accuracy, while the most relevant features are removed first.
@@ -241,6 +254,7 @@ def positive_perturbation(
         value: see :func:`perturbation_area`.
         freeze: see :func:`perturbation_area`.
         include_start: see :func:`perturbation_area`.
+        include_end: see :func:`perturbation_area`.
         normalize: see :func:`perturbation_area`.
 
     Returns:
@@ -258,9 +272,9 @@ def positive_perturbation(
 
     References:
         Chefer, Gur, Wolf, *Transformer Interpretability Beyond Attention Visualization*, CVPR 2021,
-        arXiv 2012.09838 (``value="accuracy"`` at nine points from 0.1 to 0.9).
-        ``freeze=True, include_start=False, normalize=False`` is the form of Guo et al., *Learning
-        for Highly Faithful Explainability*, ICLR 2026.
+        arXiv 2012.09838 (``value="accuracy"`` in ten steps, without the ends). ``freeze=True,
+        include_start=False, normalize=False`` is the form of Guo et al., *Learning for Highly
+        Faithful Explainability*, ICLR 2026.
     """
     return perturbation_area(
         scores,
@@ -269,6 +283,7 @@ def positive_perturbation(
         value=value,
         freeze=freeze,
         include_start=include_start,
+        include_end=include_end,
         normalize=normalize,
     )
 
@@ -281,6 +296,7 @@ def negative_perturbation(
     value: CurveValue = "score",
     freeze: bool = False,
     include_start: bool = True,
+    include_end: bool = True,
     normalize: bool = True,
 ) -> PerSample:
     """Area under the output, or accuracy, while the least relevant features are removed first.
@@ -295,6 +311,7 @@ def negative_perturbation(
         value: see :func:`perturbation_area`.
         freeze: see :func:`perturbation_area`.
         include_start: see :func:`perturbation_area`.
+        include_end: see :func:`perturbation_area`.
         normalize: see :func:`perturbation_area`.
 
     Returns:
@@ -320,6 +337,7 @@ def negative_perturbation(
         value=value,
         freeze=freeze,
         include_start=include_start,
+        include_end=include_end,
         normalize=normalize,
     )
 
@@ -365,6 +383,7 @@ def irof(
     *,
     threshold: float = 1e-5,
     include_start: bool = True,
+    include_end: bool = True,
     normalize: bool = True,
 ) -> PerSample:
     r"""Area over the output relative to that of x, while the most relevant features go first.
@@ -382,6 +401,7 @@ def irof(
         threshold: an output f(x) not above this makes the value undefined; in units of the output,
             at least 0.
         include_start: see :func:`perturbation_area`.
+        include_end: see :func:`perturbation_area`.
         normalize: see :func:`perturbation_area`.
 
     Returns:
@@ -406,7 +426,11 @@ def irof(
     check_rows("scores", scores)
     ratios, no_ratio = relative_curve(scores, scores[..., 0], threshold=threshold)
     area, no_width = area_under_curve(
-        1 - ratios, fractions, include_start=include_start, normalize=normalize
+        1 - ratios,
+        fractions,
+        include_start=include_start,
+        include_end=include_end,
+        normalize=normalize,
     )
     undefined = no_ratio | no_width
     return PerSample(area.masked_fill(undefined, 0), undefined)
