@@ -173,7 +173,8 @@ def regression_values(target: "Series[Any]") -> "NDArray[Any]":
             f"target {target.name!r} is of type {target.dtype}: task='regression' needs numbers"
         )
     check_complete(target)
-    values: NDArray[Any] = target.to_numpy(dtype=np.float64)
+    # a copy: pandas hands out read-only views, which torch warns of
+    values: NDArray[Any] = target.to_numpy(dtype=np.float64, copy=True)
     return values
 
 

@@ -1,0 +1,162 @@
+"""Synthetic tables of which it is known which features matter."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from pear_lightning.datamodules.scaling import Scaling
+from pear_lightning.datamodules.tabular import TabularDataModule
+
+if TYPE_CHECKING:
+    from numpy.random import Generator
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+
+class Draw(NamedTuple):
+    """Rows of a synthetic table.
+
+    Attributes:
+        inputs: ``(N, d)``.
+        target: ``(N,)``, classes or values.
+        relevance: ``(N, d)`` bool, which features decide the target of that row.
+    """
+
+    inputs: "NDArray[Any]"
+    target: "NDArray[Any]"
+    relevance: "NDArray[Any]"
+
+
+class KnownRelevance(TabularDataModule):
+    """A synthetic table of which it is known which features matter; use a subclass.
+
+    Training and test rows are drawn from streams of their own, so no row is in both. Features are
+    standardised with the statistics of the training rows. They are called x1, x2, ..., as in the
+    papers.
+
+    A subclass implements :meth:`draw`, and says in ``_relevant`` which features matter for any row.
+
+    Shapes:
+        - ``inputs``: ``(B, d)`` float32
+        - ``target``: ``(B,)`` long for classification, float32 for regression
+        - :attr:`relevance`: ``(d,)`` bool
+
+    Args:
+        n_features: Number of features d.
+        n_train: Number of training rows, validation rows included.
+        n_test: Number of test rows.
+        scaling: How features are scaled.
+        seed: Seed of the rows.
+        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+
+    Raises:
+        ValueError: If there are fewer features than the table needs, or no rows.
+
+    Example:
+        >>> class Sign(KnownRelevance):
+        ...     def draw(self, rows, rng):
+        ...         x = rng.standard_normal((rows, self.n_drawn))
+        ...         return Draw(x, (x[:, 0] > 0) * 1, for_all_rows([0], rows, self.n_drawn))
+        ...     def _relevant(self):
+        ...         return [0]
+        >>> data = Sign(n_features=3, n_train=20, n_test=10, junk_features=1)
+        >>> data.setup()
+        >>> data.feature_names, data.relevance
+        (['x1', 'x2', 'x3', 'junk_0'], tensor([ True, False, False, False]))
+    """
+
+    fewest_features = 1
+
+    def __init__(
+        self,
+        n_features: int,
+        n_train: int,
+        n_test: int,
+        scaling: Scaling = "standard",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scaling=scaling, seed=seed, **kwargs)
+        self._refuse_source()
+        if n_features < self.fewest_features:
+            raise ValueError(
+                f"n_features is {n_features}: at least {self.fewest_features} are expected"
+            )
+        for name, rows in {"n_train": n_train, "n_test": n_test}.items():
+            if rows < 1:
+                raise ValueError(f"{name} is {rows}: at least 1 row is expected")
+        self.n_drawn = n_features
+        self.n_train = n_train
+        self.n_test = n_test
+        self._test_relevance: Tensor | None = None
+
+    def draw(self, rows: int, rng: "Generator") -> Draw:
+        """Draw rows.
+
+        Args:
+            rows: Number of rows.
+            rng: Where the random numbers come from.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no table: use a subclass")
+
+    def draw_splits(self) -> tuple[Draw, Draw]:
+        """Draw the training rows and the test rows, each from a stream of its own."""
+        import numpy as np
+
+        train, test = (np.random.default_rng([self.seed, stream]) for stream in (0, 1))
+        return self.draw(self.n_train, train), self.draw(self.n_test, test)
+
+    @override
+    def load_tables(self) -> "tuple[DataFrame, DataFrame | None]":
+        import pandas as pd
+
+        names = [f"x{i + 1}" for i in range(self.n_drawn)]
+        splits = self.draw_splits()
+        self._test_relevance = torch.from_numpy(splits[1].relevance)
+        train, test = (
+            pd.DataFrame(split.inputs, columns=names).assign(**{self.target: split.target})
+            for split in splits
+        )
+        return train, test
+
+    @property
+    def relevance(self) -> Tensor:
+        """Which features matter for any row, ``(d,)`` bool; junk features never do."""
+        marks = torch.zeros(self.n_features, dtype=torch.bool)
+        marks[self._relevant()] = True
+        return marks
+
+    @property
+    def test_relevance(self) -> Tensor:
+        """Which features decide the target of each test row, ``(n_test, d)`` bool."""
+        self._split("test")
+        assert self._test_relevance is not None
+        marks = torch.zeros(self.n_test, self.n_features, dtype=torch.bool)
+        marks[:, : self.n_drawn] = self._test_relevance
+        return marks
+
+    def _relevant(self) -> list[int]:
+        """Features that matter for any row, counted from 0."""
+        raise NotImplementedError(f"{type(self).__name__} has no table: use a subclass")
+
+
+def for_all_rows(relevant: list[int], rows: int, n_features: int) -> "NDArray[Any]":
+    """Mask ``(rows, n_features)`` of features that matter for every row alike.
+
+    Args:
+        relevant: These features, counted from 0.
+        rows: Number of rows.
+        n_features: Number of features.
+
+    Example:
+        >>> for_all_rows([0], 2, 3)
+        array([[ True, False, False],
+               [ True, False, False]])
+    """
+    import numpy as np
+
+    mask = np.zeros((rows, n_features), dtype=bool)
+    mask[:, relevant] = True
+    return mask
