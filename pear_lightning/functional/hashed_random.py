@@ -21,8 +21,9 @@ def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> 
     Args:
         inputs: ``(B, *S)``, any real dtype.
         seed: what else the seeds depend on.
-        where: bool, broadcastable to ``(B, *S)``; values outside do not count, so that padding
-            changes nothing. None counts all.
+        where: bool, broadcastable to ``(B, *S)``; values outside do not count and positions are
+            numbered inside, so that padding changes nothing, on the left or on the right. None
+            counts all.
 
     Returns:
         ``(B,)`` long.
@@ -34,10 +35,14 @@ def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> 
         True
     """
     bits = _bits(inputs.detach()).flatten(1)
-    position = torch.arange(1, bits.shape[1] + 1, device=bits.device)
-    hashed = _mix(bits + _mix(position * _STEP))
+    if where is None:
+        position = torch.arange(bits.shape[1], device=bits.device)
+    else:
+        where = where.expand(inputs.shape).flatten(1)
+        position = ranks(where)
+    hashed = _mix(bits + _mix((position + 1) * _STEP))
     if where is not None:
-        hashed = hashed.masked_fill(~where.expand(inputs.shape).flatten(1), 0)
+        hashed = hashed.masked_fill(~where, 0)
     # integers: the order of the sum does not matter
     return _mix(hashed.sum(dim=1) + _signed(_signed(seed) * _STEP))
 
@@ -124,6 +129,23 @@ def hashed_normal(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
     """
     uniform = hashed_uniform(seeds, draws, size)
     return torch.erfinv(2 * uniform - 1) * math.sqrt(2)
+
+
+def ranks(where: Tensor) -> Tensor:
+    """Return how many true entries come before each entry of a row.
+
+    Args:
+        where: ``(..., m)`` bool.
+
+    Returns:
+        Long, the same shape: 0 .. m - 1; the true entries are numbered one after another.
+
+    Example:
+        >>> import torch
+        >>> ranks(torch.tensor([False, True, True, False, True]))
+        tensor([0, 0, 1, 2, 2])
+    """
+    return where.cumsum(dim=-1) - where.long()
 
 
 def _mix(z: Tensor) -> Tensor:

@@ -9,7 +9,11 @@ from pear_lightning.masking.masker import Masker
 from pear_lightning.masking.noise import GaussianNoise, UniformNoise
 from pear_lightning.masking.own_mean import OwnMean
 from pear_lightning.masking.patch_masker import PatchMasker
+from pear_lightning.masking.segment_masker import SegmentMasker
 from pear_lightning.masking.shuffle import Shuffle
+from pear_lightning.masking.slic import Slic
+from pear_lightning.masking.token_baseline import TokenBaseline
+from pear_lightning.masking.token_masker import TokenMasker
 
 __all__ = [
     "Baseline",
@@ -21,6 +25,10 @@ __all__ = [
     "Masker",
     "OwnMean",
     "PatchMasker",
+    "SegmentMasker",
     "Shuffle",
+    "Slic",
+    "TokenBaseline",
+    "TokenMasker",
     "UniformNoise",
 ]

@@ -23,13 +23,18 @@ class Baseline(nn.Module, ABC):
     is_random: bool = False
 
     @abstractmethod
-    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+    def replacements(
+        self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """Return the values for each draw; a baseline that is not random ignores seeds and draws.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Seeds of the samples, ``(B,)``: a sample has the same one in every batch.
             draws: Numbers of the draws, ``(K,)``.
+            where: Which elements belong to a feature, bool, broadcastable to ``(B, *S)``; None
+                for all. Values that depend on other elements of the input look only at these, so
+                that padding changes nothing; elsewhere they are not used.
 
         Returns:
             Values, broadcastable to ``(K, B, *S)``, in the inputs' type.

@@ -37,13 +37,16 @@ class Blur(Baseline):
             raise ValueError(f"kernel_size must be a positive odd number, got {kernel_size}")
         self.sigma, self.kernel_size = sigma, kernel_size
 
-    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+    def replacements(
+        self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """Return the blurred images.
 
         Args:
             inputs: Inputs, ``(B, C, H, W)``.
             seeds: Not used.
             draws: Not used.
+            where: Not used: the whole image is blurred.
 
         Returns:
             Values, ``(1, B, C, H, W)``.

@@ -42,12 +42,12 @@ class BoundMasker:
     @cached_property
     def present(self) -> Tensor:
         """Which features a sample has, ``(B, n)`` bool; samples may differ in their number."""
-        return self._sizes(self.feature_map) > 0
+        return (self._sizes(self.feature_map) > 0).expand(len(self.inputs), -1)
 
     @cached_property
     def seeds(self) -> Tensor:
         """Seeds of the samples, ``(B,)`` long, from the values of their features."""
-        return sample_seeds(self.inputs, where=self.feature_map >= 0)
+        return sample_seeds(self.inputs, where=self._where)
 
     def pool(self, attributions: Tensor) -> Tensor:
         """Pool attributions to features, signed.
@@ -139,7 +139,7 @@ class BoundMasker:
         """Return which elements stay, broadcastable to ``(K, B, *S)``."""
         if self._is_identity:
             return keep.view(*keep.shape[:2], *self.inputs.shape[1:])
-        if self._has_fixed_elements:
+        if self._where is not None:
             keep = torch.cat([keep, keep.new_ones(*keep.shape[:2], 1)], dim=2)
         index = self.feature_map.where(self.feature_map >= 0, self.n_features).flatten(1)
         if len(index) == 1:
@@ -152,14 +152,14 @@ class BoundMasker:
 
     def _replacements(self, draws: Tensor | None) -> Tensor:
         if self.baseline.is_random and draws is not None:
-            return self.baseline.replacements(self.inputs, self.seeds, draws)
+            return self.baseline.replacements(self.inputs, self.seeds, draws, self._where)
         return self._first_replacements
 
     @cached_property
     def _first_replacements(self) -> Tensor:
         first = torch.zeros(1, dtype=torch.long, device=self.inputs.device)
         seeds = self.seeds if self.baseline.is_random else first
-        return self.baseline.replacements(self.inputs, seeds, first)
+        return self.baseline.replacements(self.inputs, seeds, first, self._where)
 
     @cached_property
     def _is_identity(self) -> bool:
@@ -171,8 +171,10 @@ class BoundMasker:
         )
 
     @cached_property
-    def _has_fixed_elements(self) -> bool:
-        return bool((self.feature_map < 0).any())
+    def _where(self) -> Tensor | None:
+        """Which elements belong to a feature, or None where all do."""
+        where = self.feature_map >= 0
+        return None if bool(where.all()) else where
 
     def _sizes(self, feature_map: Tensor) -> Tensor:
         """Return how many elements of a map ``(B, ...)`` each feature has, ``(B, n)``."""
@@ -192,8 +194,10 @@ class BoundMasker:
             return self.feature_map[..., None], attributions
         channel = None if self.channel_dim is None else self.channel_dim % len(wanted)
         fits = attributions.ndim == len(wanted) and all(
-            given == full or (given == 1 and dim == channel)
-            for dim, (given, full) in enumerate(zip(attributions.shape, wanted, strict=True))
+            given == full or (given == mapped == 1 and dim == channel)
+            for dim, (given, full, mapped) in enumerate(
+                zip(attributions.shape, wanted, self.feature_map.shape, strict=True)
+            )
         )
         if not fits:
             raise ValueError(

@@ -92,7 +92,9 @@ class FixedBaseline(Baseline):
             )
         return self.value.to(inputs).expand(inputs.shape[1:])[None]
 
-    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+    def replacements(
+        self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """Return the baseline, ``(1, 1, *S)``: the same for every sample and draw."""
         return self(inputs)[None]  # type: ignore[no-any-return]
 

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -116,7 +117,7 @@ class Masker(ABC):
         Returns:
             Saliency ``(B, n)``.
         """
-        return self.bind(attributions, sample_data).pool(attributions)
+        return self.bind(self._like_inputs(attributions), sample_data).pool(attributions)
 
     def apply(self, inputs: Tensor, keep: Tensor, **sample_data: Tensor) -> Tensor:
         """Return copies of the inputs with features removed; see :meth:`BoundMasker.apply`.
@@ -140,6 +141,19 @@ class Masker(ABC):
         """
         self.baseline.fit(mean)
 
+    def with_baseline(self, baseline: BaselineSpec) -> Self:
+        """Return a masker with the same features and another baseline.
+
+        Args:
+            baseline: What removed elements become.
+
+        Returns:
+            The other masker.
+        """
+        other = copy(self)
+        other.baseline = resolve_baseline(baseline)
+        return other
+
     def settings(self) -> str:
         """Return the settings of a subclass, for ``repr``."""
         return ""
@@ -148,6 +162,10 @@ class Masker(ABC):
         """Name class, settings and baseline."""
         parts = filter(None, [self.settings(), f"baseline={self.baseline!r}"])
         return f"{type(self).__name__}({', '.join(parts)}, pooling={self.pooling!r})"
+
+    def _like_inputs(self, attributions: Tensor) -> Tensor:
+        """Return attributions with all dimensions of the inputs, to stand for them."""
+        return attributions
 
     def _count(self, feature_map: Tensor) -> int:
         """Return the number of features in a batch, from its map."""

@@ -2,7 +2,12 @@
 
 from torch import Tensor
 
-from pear_lightning.functional.hashed_random import derived_seeds, hashed_normal, hashed_uniform
+from pear_lightning.functional.hashed_random import (
+    derived_seeds,
+    hashed_normal,
+    hashed_uniform,
+    ranks,
+)
 from pear_lightning.functional.validation import check_floating
 from pear_lightning.masking.baseline import Baseline
 
@@ -43,13 +48,17 @@ class UniformNoise(Baseline):
             raise ValueError(f"low must be below high, got {low} and {high}")
         self.low, self.high, self.seed = low, high, seed
 
-    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+    def replacements(
+        self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """Return values for each draw, ``(K, B, *S)``.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Seeds of the samples, ``(B,)``.
             draws: Numbers of the draws, ``(K,)``.
+            where: Which elements belong to a feature, bool, broadcastable to ``(B, *S)``; they
+                take the values one after another. None for all.
 
         Returns:
             Values, ``(K, B, *S)``.
@@ -58,7 +67,7 @@ class UniformNoise(Baseline):
         seeds = derived_seeds(seeds, "uniform noise", self.seed)
         unit = hashed_uniform(seeds, draws, inputs[0].numel())
         values = self.low + (self.high - self.low) * unit
-        return values.to(inputs.dtype).view(len(draws), *inputs.shape)
+        return _placed(values.to(inputs.dtype), inputs, where)
 
     def extra_repr(self) -> str:
         """Name the settings."""
@@ -89,13 +98,17 @@ class GaussianNoise(Baseline):
             raise ValueError(f"std must be positive, got {std}")
         self.mean, self.std, self.seed = mean, std, seed
 
-    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+    def replacements(
+        self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """Return values for each draw, ``(K, B, *S)``.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Seeds of the samples, ``(B,)``.
             draws: Numbers of the draws, ``(K,)``.
+            where: Which elements belong to a feature, bool, broadcastable to ``(B, *S)``; they
+                take the values one after another. None for all.
 
         Returns:
             Values, ``(K, B, *S)``.
@@ -104,8 +117,20 @@ class GaussianNoise(Baseline):
         seeds = derived_seeds(seeds, "gaussian noise", self.seed)
         normal = hashed_normal(seeds, draws, inputs[0].numel())
         values = self.mean + self.std * normal
-        return values.to(inputs.dtype).view(len(draws), *inputs.shape)
+        return _placed(values.to(inputs.dtype), inputs, where)
 
     def extra_repr(self) -> str:
         """Name the settings."""
         return f"mean={self.mean}, std={self.std}"
+
+
+def _placed(values: Tensor, inputs: Tensor, where: Tensor | None) -> Tensor:
+    """Give the values ``(K, B, m)`` to the elements of the inputs, ``(K, B, *S)``.
+
+    The first value goes to the first element that may be removed, so that padding on the left
+    changes nothing either.
+    """
+    if where is not None:
+        rank = ranks(where.expand(inputs.shape).flatten(1))
+        values = values.gather(2, rank.expand(values.shape))
+    return values.view(len(values), *inputs.shape)

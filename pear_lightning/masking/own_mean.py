@@ -2,12 +2,14 @@
 
 from torch import Tensor
 
-from pear_lightning.functional.validation import check_floating
+from pear_lightning.functional.validation import at_least_float32, check_floating
 from pear_lightning.masking.baseline import Baseline
 
 
 class OwnMean(Baseline):
     """The mean over an input's own positions: an image's mean colour, a row's mean value.
+
+    Positions that are never removed (padding, special tokens) do not count.
 
     Shapes:
         - inputs: ``(B, *S)``: images ``(B, C, H, W)`` (mean for each channel), embeddings
@@ -19,17 +21,26 @@ class OwnMean(Baseline):
         arXiv 2003.08747.
     """
 
-    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+    def replacements(
+        self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """Return the mean of each sample.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Not used.
             draws: Not used.
+            where: Which elements the mean is taken over, bool, broadcastable to ``(B, *S)``;
+                None for all.
 
         Returns:
             Values, broadcastable to ``(1, B, *S)``.
         """
         check_floating("inputs", inputs)
         positions = (2, 3) if inputs.ndim == 4 else (1,)
-        return inputs.mean(dim=positions, keepdim=True)[None]
+        if where is None:
+            return inputs.mean(dim=positions, keepdim=True)[None]
+        values = at_least_float32(inputs)
+        total = values.where(where, 0).sum(dim=positions, keepdim=True)
+        count = where.expand(inputs.shape).sum(dim=positions, keepdim=True)
+        return (total / count.clamp(min=1)).to(inputs.dtype)[None]

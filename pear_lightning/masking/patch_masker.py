@@ -100,6 +100,9 @@ class PatchMasker(Masker):
         """Return the numbers of patches in a column and in a row."""
         return -(-height // self.patch_size[0]), -(-width // self.patch_size[1])
 
+    def _like_inputs(self, attributions: Tensor) -> Tensor:
+        return attributions[:, None] if attributions.ndim == 3 else attributions
+
     def _count(self, feature_map: Tensor) -> int:
         rows, columns = self._grid(*feature_map.shape[2:])
         return rows * columns

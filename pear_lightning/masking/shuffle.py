@@ -1,8 +1,9 @@
 """The baseline of an input's own values in another order."""
 
+import torch
 from torch import Tensor
 
-from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys
+from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys, ranks
 from pear_lightning.masking.baseline import Baseline
 
 
@@ -10,7 +11,8 @@ class Shuffle(Baseline):
     """The values of the same input, shuffled: positions of an image or a text, columns of a table.
 
     The values of an image's pixel, or of a token's embedding, stay together. A sample gets the
-    same order in every batch.
+    same order in every batch. Positions that are never removed (padding, special tokens) stay where
+    they are.
 
     Args:
         seed: Chooses other orders.
@@ -27,22 +29,37 @@ class Shuffle(Baseline):
         super().__init__()
         self.seed = seed
 
-    def replacements(self, inputs: Tensor, seeds: Tensor, draws: Tensor) -> Tensor:
+    def replacements(
+        self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
+    ) -> Tensor:
         """Return shuffled inputs for each draw, ``(K, B, *S)``.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Seeds of the samples, ``(B,)``.
             draws: Numbers of the draws, ``(K,)``.
+            where: Which elements are shuffled among themselves, bool, broadcastable to
+                ``(B, *S)``; None for all.
 
         Returns:
             Values, ``(K, B, *S)``.
         """
-        # (B, positions, values that stay together)
-        grouped = inputs.flatten(2).mT if inputs.ndim == 4 else inputs.view(*inputs.shape[:2], -1)
+        grouped = _grouped(inputs)
         seeds = derived_seeds(seeds, "shuffle", self.seed)
-        order = hashed_keys(seeds, draws, grouped.shape[1]).argsort(dim=-1)
+        keys = hashed_keys(seeds, draws, grouped.shape[1])
+        if where is None:
+            order = keys.argsort(dim=-1)
+        else:
+            moves = _grouped(where.expand(inputs.shape)).any(dim=2)
+            rank = ranks(moves)
+            keys = keys.gather(2, rank.expand(keys.shape)).where(moves, torch.iinfo(keys.dtype).max)
+            order = keys.argsort(dim=-1, stable=True).gather(2, rank.expand(keys.shape))
         index = order[..., None].expand(*order.shape, grouped.shape[2])
         shuffled = grouped.expand(len(draws), *grouped.shape).gather(2, index)
         shuffled = shuffled.mT if inputs.ndim == 4 else shuffled
         return shuffled.reshape(len(draws), *inputs.shape)
+
+
+def _grouped(values: Tensor) -> Tensor:
+    """Return values ``(B, *S)`` as ``(B, positions, values that stay together)``."""
+    return values.flatten(2).mT if values.ndim == 4 else values.reshape(*values.shape[:2], -1)

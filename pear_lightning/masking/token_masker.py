@@ -1,0 +1,228 @@
+"""Tokens of a text as features."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pear_lightning.masking.baseline_spec import BaselineSpec
+from pear_lightning.masking.bound import Pooling
+from pear_lightning.masking.masker import Masker
+from pear_lightning.masking.token_baseline import TokenBaseline
+
+
+class TokenMasker(Masker):
+    """The tokens of a text as features, from token ids or from their embeddings.
+
+    Feature t is the token at position t, so that saliency ``(B, T)`` lies beside the tokens.
+    Padding and special tokens are never features: they stay in place, and their saliency is 0. A
+    text without any other token is refused.
+
+    What is padding and what is special is said for each batch by name, as tokenizers name it
+    (``forward_kwargs`` and ``masker_kwargs`` of :func:`~pear_lightning.explainers.explain` and of
+    the metrics end up here):
+
+    - ``attention_mask (B, T)``: 1 for a token, 0 for padding. Without it nothing is padding, but
+      for ``pad_token_id``.
+    - ``special_tokens_mask (B, T)``: 1 for a special token, beside ``special_token_ids``.
+    - ``input_ids (B, T)``: where the inputs are embeddings, the ids in which to look for
+      ``special_token_ids`` and ``pad_token_id``.
+
+    Args:
+        mask_token_id: What a removed token id becomes, such as ``tokenizer.mask_token_id``. None
+            where the inputs are embeddings.
+        special_token_ids: Ids that are never features, such as those of [CLS] and [SEP].
+        pad_token_id: Id of padding, never a feature; for batches without an attention mask.
+        n_tokens: Length T of the texts; None takes any length, and then :attr:`n_features` is not
+            known beforehand.
+        baseline: What a removed embedding becomes: ``"zeros"``, a tensor ``(E,)`` such as the
+            embedding of [MASK] or the mean ``embedding.weight.mean(0)``, ``"own_mean"`` (of the
+            text's tokens), ``"uniform"``, ``"gaussian"``, ``"shuffle"`` (other tokens of the text;
+            also for ids, without a ``mask_token_id``), a number, or a
+            :class:`~pear_lightning.masking.Baseline`.
+        pooling: ``"sum"`` or ``"mean"`` of the attributions of an embedding's components.
+
+    Raises:
+        ValueError: If a value is not one of these; when used, if a shape does not fit, a text has
+            no token left that is a feature, or nothing says which embeddings are special.
+
+    Shapes:
+        - inputs: ids ``(B, T)`` long, or embeddings ``(B, T, E)`` float
+        - attributions: ``(B, T)`` or ``(B, T, E)``, whatever the inputs are
+        - saliency: ``(B, T)``
+
+    Example:
+        >>> import torch
+        >>> masker = TokenMasker(mask_token_id=4, special_token_ids=[2, 3])
+        >>> ids = torch.tensor([[2, 7, 9, 3], [2, 5, 3, 0]])
+        >>> bound = masker.bind(ids, {"attention_mask": (ids != 0).long()})
+        >>> bound.present.int()
+        tensor([[0, 1, 1, 0],
+                [0, 1, 0, 0]], dtype=torch.int32)
+        >>> bound.apply(torch.zeros(1, 1, 4, dtype=torch.bool))[:, 0]
+        tensor([[2, 4, 4, 3],
+                [2, 4, 3, 0]])
+    """
+
+    channel_dim = -1
+
+    def __init__(
+        self,
+        mask_token_id: int | None = None,
+        *,
+        special_token_ids: Sequence[int] = (),
+        pad_token_id: int | None = None,
+        n_tokens: int | None = None,
+        baseline: BaselineSpec = "zeros",
+        pooling: Pooling = "sum",
+    ) -> None:
+        super().__init__(TokenBaseline(mask_token_id, baseline), pooling)
+        if n_tokens is not None and n_tokens < 1:
+            raise ValueError(f"n_tokens must be at least 1, got {n_tokens}")
+        self.mask_token_id = mask_token_id
+        self.special_token_ids = sorted(set(special_token_ids))
+        self.pad_token_id = pad_token_id
+        self.n_tokens = n_tokens
+
+    @classmethod
+    def from_tokenizer(
+        cls,
+        tokenizer: Any,
+        mask_token_id: int | None = None,
+        *,
+        n_tokens: int | None = None,
+        baseline: BaselineSpec = "zeros",
+        pooling: Pooling = "sum",
+    ) -> "TokenMasker":
+        """Return a masker with the ids of a tokenizer from transformers.
+
+        Every special token of the tokenizer is one here, but for the unknown token, which stands
+        for a word of the text.
+
+        Args:
+            tokenizer: The tokenizer.
+            mask_token_id: What a removed token id becomes; None is the tokenizer's mask token.
+            n_tokens: See the class.
+            baseline: See the class.
+            pooling: See the class.
+
+        Returns:
+            The masker.
+
+        Raises:
+            ValueError: If the tokenizer has no mask token, as those of decoders, and none is given.
+        """
+        mask_token_id = tokenizer.mask_token_id if mask_token_id is None else mask_token_id
+        if mask_token_id is None:
+            raise ValueError(
+                f"{type(tokenizer).__name__} has no mask token; say what a removed token becomes, "
+                "such as mask_token_id=tokenizer.pad_token_id or that of a neutral word"
+            )
+        names = ("bos", "eos", "sep", "cls", "pad")
+        named = [getattr(tokenizer, f"{name}_token_id", None) for name in names]
+        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+        special |= {number for number in named if number is not None}
+        return cls(
+            mask_token_id,
+            special_token_ids=sorted(special),
+            pad_token_id=tokenizer.pad_token_id,
+            n_tokens=n_tokens,
+            baseline=baseline,
+            pooling=pooling,
+        )
+
+    @property
+    def n_features(self) -> int:
+        """Number of positions T.
+
+        Raises:
+            ValueError: If the length of the texts was not given.
+        """
+        if self.n_tokens is None:
+            raise ValueError(
+                "the number of tokens depends on the texts: give TokenMasker(..., n_tokens=...)"
+            )
+        return self.n_tokens
+
+    def feature_map(self, inputs: Tensor, sample_data: Mapping[str, Any]) -> Tensor:
+        """Return the position of every token that is a feature, -1 for the others.
+
+        Args:
+            inputs: Ids ``(B, T)`` or embeddings ``(B, T, E)``.
+            sample_data: ``attention_mask``, ``special_tokens_mask`` and ``input_ids``, as far as
+                they are known.
+
+        Returns:
+            Long, ``(B, T)`` for ids and ``(B, T, 1)`` for embeddings; 1 instead of B where every
+            token of every text is a feature.
+        """
+        self._check(inputs)
+        shape = inputs.shape[:2]
+        known = {
+            name: _aligned(name, sample_data[name], shape)
+            for name in ("attention_mask", "special_tokens_mask", "input_ids")
+            if sample_data.get(name) is not None
+        }
+        positions = torch.arange(shape[1], device=inputs.device)[None]
+        fixed = self._fixed(inputs, known)
+        if fixed is not None and bool(fixed.any()):
+            positions = positions.masked_fill(fixed, -1)
+        return positions if inputs.ndim == 2 else positions[..., None]
+
+    def settings(self) -> str:
+        """Name the ids and the length."""
+        return (
+            f"mask_token_id={self.mask_token_id}, special_token_ids={self.special_token_ids}, "
+            f"pad_token_id={self.pad_token_id}, n_tokens={self.n_tokens}"
+        )
+
+    def _fixed(self, inputs: Tensor, known: Mapping[str, Tensor]) -> Tensor | None:
+        """Return which tokens are never removed, ``(B, T)``, or None where nothing says so."""
+        fixed = []
+        if "attention_mask" in known:
+            fixed.append(known["attention_mask"] == 0)
+        if "special_tokens_mask" in known:
+            fixed.append(known["special_tokens_mask"] != 0)
+        ids = inputs if not inputs.is_floating_point() else known.get("input_ids")
+        if ids is not None:
+            never = list(self.special_token_ids)
+            never += [] if self.pad_token_id is None else [self.pad_token_id]
+            fixed.append(torch.isin(ids, torch.tensor(never, device=ids.device, dtype=ids.dtype)))
+        elif self.special_token_ids and "special_tokens_mask" not in known:
+            raise ValueError(
+                "special_token_ids cannot be looked for where there are no ids: give input_ids or "
+                "special_tokens_mask beside the embeddings or attributions"
+            )
+        elif self.pad_token_id is not None and "attention_mask" not in known:
+            raise ValueError(
+                "pad_token_id cannot be looked for where there are no ids: give input_ids or "
+                "attention_mask beside the embeddings or attributions"
+            )
+        return torch.stack(fixed).any(dim=0) if fixed else None
+
+    def _check(self, inputs: Tensor) -> None:
+        # attributions (B, T), which Masker.pool hands in, are floating
+        dtype = inputs.dtype
+        fits = inputs.ndim == 2 or (inputs.ndim == 3 and inputs.is_floating_point())
+        if not fits or dtype == torch.bool or dtype.is_complex:
+            raise ValueError(
+                "inputs must be token ids (B, T) or embeddings (B, T, E), got "
+                f"{dtype}, {tuple(inputs.shape)}"
+            )
+        if self.n_tokens is not None and inputs.shape[1] != self.n_tokens:
+            raise ValueError(
+                f"texts must have n_tokens={self.n_tokens} tokens, got {inputs.shape[1]}"
+            )
+
+    def _count(self, feature_map: Tensor) -> int:
+        return feature_map.shape[1]
+
+
+def _aligned(name: str, values: Tensor, shape: torch.Size) -> Tensor:
+    """Return a tensor of the batch after a look at its shape."""
+    if values.shape != shape:
+        raise ValueError(
+            f"{name} must have an entry for each token, {tuple(shape)}, got {tuple(values.shape)}"
+        )
+    return values
