@@ -2,5 +2,6 @@
 
 from pear_lightning.callbacks.agreement_table import AgreementTable
 from pear_lightning.callbacks.prediction_writer import PredictionWriter
+from pear_lightning.callbacks.scores_logger import ScoresLogger
 
-__all__ = ["AgreementTable", "PredictionWriter"]
+__all__ = ["AgreementTable", "PredictionWriter", "ScoresLogger"]

@@ -1,6 +1,9 @@
 """One Lightning module for each method."""
 
 from pear_lightning.modules.base import ExplainedModule
+from pear_lightning.modules.deep_lasso import DeepLasso
 from pear_lightning.modules.pear import PEAR
+from pear_lightning.modules.scored import ScoredModule
+from pear_lightning.modules.scores_activation import ScoresActivationModule
 
-__all__ = ["PEAR", "ExplainedModule"]
+__all__ = ["PEAR", "DeepLasso", "ExplainedModule", "ScoredModule", "ScoresActivationModule"]

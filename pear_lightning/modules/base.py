@@ -176,13 +176,21 @@ class ExplainedModule(LightningModule, ABC):
         every = self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
         return self.trainer.is_last_batch or (self.trainer.global_step + 1) % every == 0
 
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        """Build the optimiser; overridden where parameters have rates of their own.
+
+        Returns:
+            The optimiser.
+        """
+        return self._optimizer(self.parameters())
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser and, where asked for, its scheduler.
 
         Returns:
             What Lightning expects.
         """
-        optimizer = self._optimizer(self.parameters())
+        optimizer = self.make_optimizer()
         if self._lr_scheduler is None:
             return optimizer
         scheduler: Any = self._lr_scheduler(optimizer)

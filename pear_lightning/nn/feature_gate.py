@@ -68,6 +68,11 @@ class FeatureGate(nn.Module, ABC):
         group_of = None if groups is None else torch.tensor(list(groups))
         self.register_buffer("group_of", group_of, persistent=False)
 
+    @property
+    def grouped(self) -> bool:
+        """Whether several entries may be one feature."""
+        return self.group_of is not None
+
     @abstractmethod
     def weights(self, inputs: Tensor) -> Tensor:
         """Return the factors of a batch.

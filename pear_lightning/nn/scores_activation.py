@@ -1,5 +1,6 @@
 """A softmax gate over the input features."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -125,7 +126,7 @@ class ScoresActivation(FeatureGate):
     @property
     def factors(self) -> Tensor:
         """The factors, ``(d,)``, detached: w, times d^r."""
-        return self.scores * float(self.n_features) ** self.rescale
+        return self.scores * math.pow(self.n_features, self.rescale)
 
     def weights(self, inputs: Tensor) -> Tensor:
         """Return the factors: w, times d^r.
@@ -143,7 +144,7 @@ class ScoresActivation(FeatureGate):
             if self.training and not is_traced():
                 self._remember(weights.detach())
         if self.rescale:
-            weights = weights * float(self.n_features) ** self.rescale
+            weights = weights * math.pow(self.n_features, self.rescale)
         return weights
 
     def entropy(self) -> Tensor:
@@ -154,9 +155,9 @@ class ScoresActivation(FeatureGate):
             variant.
         """
         if self.of_row is not None:
-            return torch.special.entr(self.mean_weights).sum()
+            return -torch.xlogy(self.mean_weights, self.mean_weights).sum()
         # by logarithms, whose gradient stays finite where a weight underflows
-        logs = torch.log_softmax(at_least_float32(self.s) / self.temperature, dim=0)
+        logs: Tensor = torch.log_softmax(at_least_float32(self.s) / self.temperature, dim=0)
         return -(logs.exp() * logs).sum()
 
     def penalty(self) -> Tensor | None:
