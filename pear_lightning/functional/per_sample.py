@@ -1,7 +1,9 @@
 """What a measure says of each sample of a batch."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
 
@@ -22,3 +24,22 @@ class PerSample(NamedTuple):
 
     values: Tensor
     undefined: Tensor
+
+
+def join(parts: Iterable[PerSample]) -> PerSample:
+    """Put the samples of several batches one after another.
+
+    Args:
+        parts: at least one batch.
+
+    Returns:
+        All of them.
+
+    Example:
+        >>> import torch
+        >>> part = PerSample(torch.tensor([0.5]), torch.tensor([False]))
+        >>> join([part, part]).values
+        tensor([0.5000, 0.5000])
+    """
+    values, undefined = zip(*parts, strict=True)
+    return PerSample(torch.cat(values), torch.cat(undefined))

@@ -1,0 +1,138 @@
+"""What the faithfulness metrics share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.per_sample import PerSample, join
+from pear_lightning.masking import Masker
+from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
+from pear_lightning.metrics.faithfulness.evaluation import Evaluation, Need
+from pear_lightning.metrics.faithfulness.probes import Probe
+from pear_lightning.metrics.faithfulness.readings import Readings
+from pear_lightning.metrics.sample_mean import SampleMean
+
+
+class FaithfulnessMetric(SampleMean, ABC):
+    """Mean over samples of one measure of faithfulness; see its subclasses.
+
+    A subclass names its probes (:attr:`probes`) and reduces what the model said there
+    (:meth:`reduce`).
+
+    Args:
+        masker: What the features are, and what stands in the place of a removed one.
+        output: The explained scalar that is read: ``"prob"``, ``"logit"``, ``"log_prob"``,
+            ``"margin"``, or a function of logits ``(N, C)`` and target ``(N,)``. For a model that
+            returns probabilities, ``"logit"`` reads them as they are.
+        samples_per_pass: At most this many perturbed samples in one forward pass, to bound memory;
+            None for as many as fill 64 MiB with inputs.
+        progress: Whether to show a progress bar during each update.
+        **kwargs: Options of :class:`torchmetrics.Metric`.
+    """
+
+    def __init__(
+        self,
+        masker: Masker,
+        *,
+        output: OutputName | OutputFunction = "prob",
+        samples_per_pass: int | None = None,
+        progress: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(masker, Masker):
+            raise TypeError(
+                f"masker must be a Masker, such as ColumnMasker(n_columns), got {masker!r}"
+            )
+        self.masker = masker
+        self.baseline = masker.baseline  # registered: a fitted mean goes into checkpoints
+        self.output = output
+        self.evaluation = Evaluation(resolve_output(output), samples_per_pass, progress)
+
+    @property
+    @abstractmethod
+    def probes(self) -> tuple[Probe, ...]:
+        """Where the metric reads the model."""
+
+    @abstractmethod
+    def reduce(self, readings: Readings) -> PerSample:
+        """Return the scores of what the model said at the probes, ``(R,)``.
+
+        Args:
+            readings: Saliency and outputs, a row for each sample and explanation.
+        """
+
+    def update(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        attributions: Tensor,
+        target: Tensor | int | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        masker_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a batch.
+
+        Args:
+            model: The explained model: inputs ``(N, *S)`` to logits ``(N, C)``. It runs in eval
+                mode, without gradients.
+            inputs: Inputs, ``(B, *S)``.
+            attributions: Attributions ``(B, *S)``, signed, or pooled to saliency ``(B, n)``.
+            target: Explained class, ``(B,)`` or one for all; None for the predicted one.
+            forward_kwargs: Further keyword arguments of the model, such as an attention mask;
+                tensors have B rows. The masker sees them too.
+            masker_kwargs: Further data of the samples for the masker alone, such as label maps.
+
+        Raises:
+            TypeError: If the attributions are not floating, or the model returns no tensor.
+            ValueError: If a shape does not fit, a target is out of range, or inputs, attributions
+                or outputs hold NaN or Inf.
+        """
+        self._take(self._scores(model, inputs, attributions, target, forward_kwargs, masker_kwargs))
+
+    def score(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        attributions: Tensor,
+        target: Tensor | int | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        masker_kwargs: Mapping[str, Any] | None = None,
+    ) -> Tensor:
+        """Return the score of each sample, without adding the batch; arguments as in ``update``.
+
+        Returns:
+            ``(B,)``, float32 or better.
+        """
+        return self._scores(
+            model, inputs, attributions, target, forward_kwargs, masker_kwargs
+        ).values
+
+    def _scores(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        attributions: Tensor,
+        target: Tensor | int | None,
+        forward_kwargs: Mapping[str, Any] | None,
+        masker_kwargs: Mapping[str, Any] | None,
+    ) -> PerSample:
+        batch = ExplainedBatch.of(
+            inputs, {"attributions": attributions}, target, forward_kwargs, masker_kwargs
+        )
+        if not len(inputs):
+            nothing = torch.zeros(0, device=inputs.device)
+            return PerSample(nothing, nothing.bool())
+        needs = [Need(self.masker, self.probes)]
+        return join(
+            self.reduce(readings)
+            for block in batch.blocks(self.evaluation.rows_per_pass(inputs))
+            for readings in self.evaluation(model, block, needs)
+        )

@@ -1,0 +1,80 @@
+"""Faithfulness correlation."""
+
+from typing import Any
+
+from pear_lightning.functional.faithfulness import faithfulness_correlation
+from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.masking import Masker
+from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
+from pear_lightning.metrics.faithfulness.probes import (
+    Original,
+    Probe,
+    RandomSubsets,
+    SubsetSize,
+)
+from pear_lightning.metrics.faithfulness.readings import Readings
+
+
+class FaithfulnessCorrelation(FaithfulnessMetric):
+    r"""Correlation, over random subsets, of the saliency removed and the drop it causes.
+
+    .. math:: \mathrm{FC} = ρ_P\left( \sum_{i ∈ I_j} s_i, \; f(x) − f(x ∖ I_j) \right)_{j ≤ K}
+
+    with :math:`x ∖ I` the sample without the features in I. Higher is better. Values can be
+    compared at equal size and number of subsets only. The subsets of a sample come from its own
+    values: they are the same in every batch, in every process and for every explanation.
+
+    Args:
+        masker: What the features are, and what stands in the place of a removed one.
+        n_subsets: Number of subsets K, each one evaluation of the model.
+        subset_size: Size of the subsets: a number of features (int), a share of the sample's
+            features (float, at least one feature), or ``"bernoulli"``: each feature is removed
+            with probability 1/2. That is what DeepFaith (Guo et al., ICLR 2026) calls infidelity.
+        seed: Chooses other subsets.
+        **kwargs: ``output``, ``samples_per_pass``, ``progress``; see
+            :class:`~pear_lightning.metrics.Deletion`.
+
+    Shapes:
+        - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,
+          target ``(B,)``; see :meth:`update`
+        - compute: scalar
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> model, inputs = torch.nn.Linear(6, 1), torch.rand(4, 6)
+        >>> metric = FaithfulnessCorrelation(ColumnMasker(6), subset_size=2, output="logit")
+        >>> metric.update(model, inputs, attributions=(inputs * model.weight).detach(), target=0)
+        >>> round(metric.compute().item(), 4)
+        1.0
+
+    References:
+        Bhatt, Weller, Moura, *Evaluating and Aggregating Feature-based Model Explanations*, IJCAI
+        2020, arXiv 2005.00631.
+    """
+
+    metric_name = "faithfulness_correlation"
+    higher_is_better = True
+
+    def __init__(
+        self,
+        masker: Masker,
+        n_subsets: int = 100,
+        subset_size: SubsetSize = 0.1,
+        *,
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(masker, **kwargs)
+        self.probe = RandomSubsets(n_subsets, subset_size, seed)
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """The sample, and the sample without each subset."""
+        return Original(), self.probe
+
+    def reduce(self, readings: Readings) -> PerSample:
+        """Return the correlation of each row, ``(R,)``."""
+        return faithfulness_correlation(
+            readings.removed_saliency(self.probe), readings.drops(self.probe)
+        )

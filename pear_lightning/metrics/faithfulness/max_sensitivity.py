@@ -1,0 +1,166 @@
+"""Max-sensitivity."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers import Explainer, explain
+from pear_lightning.explainers.guards import eval_mode, module_of
+from pear_lightning.explainers.outputs import OutputFunction, OutputName
+from pear_lightning.explainers.scorer import Forward, as_logits
+from pear_lightning.functional.hashed_random import derived_seeds, hashed_uniform, sample_seeds
+from pear_lightning.functional.max_sensitivity import max_sensitivity
+from pear_lightning.functional.per_sample import PerSample, join
+from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
+from pear_lightning.metrics.sample_mean import SampleMean
+
+
+class MaxSensitivity(SampleMean):
+    r"""Largest relative change of an explanation among N slightly perturbed inputs.
+
+    .. math:: \max_{j ≤ N} \frac{‖Φ(x + δ_j) − Φ(x)‖_2}{‖Φ(x)‖_2}, \qquad δ_j ∼ U(−r, r)
+
+    Lower is better. Not a measure of faithfulness but of stability: the constant explanation is
+    the most stable. It explains anew, so it takes an explainer and no attributions. A sample and
+    its perturbed copies are explained together; the class is that of the sample, and its noise is
+    its own: the same in every batch.
+
+    Args:
+        explainer: The explainer Φ. A stochastic one adds its own noise to the value: give it a
+            seed.
+        radius: r, in units of the inputs.
+        n_samples: Number of perturbed inputs N.
+        output: The explained scalar; see :func:`~pear_lightning.explainers.explain`.
+        seed: Chooses other perturbations.
+        samples_per_pass: At most this many inputs are explained together; a sample and its copies
+            are never split.
+        **kwargs: Options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        ValueError: If ``radius`` is not positive or ``n_samples < 1``.
+
+    Shapes:
+        - update: a model, inputs ``(B, *S)``, target ``(B,)``; see :meth:`update`
+        - compute: scalar
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.explainers import Gradient
+        >>> metric = MaxSensitivity(Gradient())
+        >>> metric.update(torch.nn.Linear(4, 2), torch.rand(3, 4))
+        >>> metric.compute()  # the gradient of a linear model is the same everywhere
+        tensor(0.)
+
+    References:
+        Yeh, Hsieh, Suggala, Inouye, Ravikumar, *On the (In)fidelity and Sensitivity of
+        Explanations*, NeurIPS 2019, arXiv 1901.09392, definition 2.2; relative to the norm of the
+        explanation as in the authors' code.
+    """
+
+    metric_name = "max_sensitivity"
+    higher_is_better = False
+
+    def __init__(
+        self,
+        explainer: Explainer,
+        radius: float = 0.02,
+        n_samples: int = 10,
+        *,
+        output: OutputName | OutputFunction = "logit",
+        seed: int = 0,
+        samples_per_pass: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if not isinstance(explainer, Explainer):
+            raise TypeError(f"explainer must be an Explainer such as Gradient(), got {explainer!r}")
+        if not radius > 0:
+            raise ValueError(f"radius must be positive, got {radius}")
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        if samples_per_pass is not None and samples_per_pass < 1:
+            raise ValueError(f"samples_per_pass must be at least 1, got {samples_per_pass}")
+        self.explainer = explainer
+        self.radius = radius
+        self.n_samples = n_samples
+        self.output = output
+        self.seed = seed
+        self.samples_per_pass = samples_per_pass
+
+    def update(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        target: Tensor | int | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a batch.
+
+        Args:
+            model: The explained model: inputs ``(N, *S)`` to logits ``(N, C)``.
+            inputs: Inputs, ``(B, *S)``, floating point.
+            target: Explained class, ``(B,)`` or one for all; None for the predicted one.
+            forward_kwargs: Further keyword arguments of the model; tensors have B rows.
+
+        Raises:
+            TypeError: If the inputs are not floating, or the model returns no tensor.
+            ValueError: If a shape or a value is wrong.
+        """
+        self._take(self._scores(model, inputs, target, forward_kwargs))
+
+    def score(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        target: Tensor | int | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+    ) -> Tensor:
+        """Return the score of each sample, without adding the batch; arguments as in ``update``.
+
+        Returns:
+            ``(B,)``, float32 or better.
+        """
+        return self._scores(model, inputs, target, forward_kwargs).values
+
+    @torch.no_grad()
+    def _scores(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        target: Tensor | int | None,
+        forward_kwargs: Mapping[str, Any] | None,
+    ) -> PerSample:
+        batch = ExplainedBatch.of(inputs, {}, target, forward_kwargs, None)
+        rows = len(inputs)
+        if self.samples_per_pass is not None:
+            rows = max(1, self.samples_per_pass // (self.n_samples + 1))
+        return join(self._block(model, block) for block in batch.blocks(max(1, rows)))
+
+    def _block(self, model: Forward, batch: ExplainedBatch) -> PerSample:
+        inputs, copies = batch.inputs, self.n_samples + 1
+        target = batch.target
+        if target is None:
+            with eval_mode(module_of(model)):
+                outputs = model(inputs, **batch.forward_kwargs)
+            target = as_logits(outputs, len(inputs)).argmax(dim=1)
+        seeds = derived_seeds(sample_seeds(inputs), "max-sensitivity", self.seed)
+        draws = torch.arange(self.n_samples, device=inputs.device)
+        noise = self.radius * (2 * hashed_uniform(seeds, draws, inputs[0].numel()) - 1)
+        perturbed = inputs + noise.view(-1, *inputs.shape).to(inputs.dtype)
+        _, (attributions,) = explain(
+            model,
+            torch.cat([inputs[None], perturbed]).flatten(0, 1),
+            target.repeat(copies),
+            [self.explainer],
+            output=self.output,
+            forward_kwargs={
+                name: torch.cat([value] * copies) if isinstance(value, Tensor) else value
+                for name, value in batch.forward_kwargs.items()
+            },
+        )
+        first, *others = attributions.unflatten(0, (copies, len(inputs)))
+        return max_sensitivity(first, torch.stack(others, dim=1))

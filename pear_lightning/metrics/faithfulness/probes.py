@@ -1,0 +1,261 @@
+"""Probes: the perturbed copies of a sample at which a faithfulness metric reads the model.
+
+A metric names its probes; equal probes of several metrics are evaluated once. Probes that are not
+:attr:`~Probe.ranked` do not depend on the attributions, so several explanations of a sample share
+them.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys
+
+SubsetSize = int | float | Literal["bernoulli"]
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What probes know of the samples.
+
+    Attributes:
+        present: Which of n features a sample has, ``(B, n)`` bool.
+        counts: Number of features of a sample, ``(B,)`` long.
+        seeds: Seed of a sample, ``(B,)`` long.
+        ranks: Position of each feature in the order of relevance, ``(B, n)`` long, 0 for the most
+            relevant; features that a sample lacks come last. None for probes that are not ranked.
+    """
+
+    present: Tensor
+    counts: Tensor
+    seeds: Tensor
+    ranks: Tensor | None = None
+
+    @property
+    def n_features(self) -> int:
+        """Largest number of features n."""
+        return self.present.shape[1]
+
+
+class Probe(ABC):
+    """A set of perturbed copies of every sample.
+
+    Attributes:
+        ranked: Whether the copies depend on the order of the features.
+    """
+
+    ranked: ClassVar[bool] = False
+
+    @abstractmethod
+    def n_points(self, n_features: int) -> int:
+        """Return the number of copies K of a sample with up to n features."""
+
+    @abstractmethod
+    def keep(self, ground: Ground, points: Tensor) -> Tensor:
+        """Return which features stay in the copies with the given numbers.
+
+        Args:
+            ground: The samples.
+            points: Numbers of the copies, ``(k,)`` long, in 0 .. K - 1.
+
+        Returns:
+            ``(k, B, n)`` or ``(k, 1, n)`` bool; true is left in place.
+        """
+
+    def draws(self, points: Tensor) -> Tensor:
+        """Return which draw of a random baseline each copy takes, ``(k,)`` long."""
+        return torch.zeros_like(points)
+
+
+@dataclass(frozen=True)
+class Original(Probe):
+    """The sample itself: one copy with nothing removed."""
+
+    def n_points(self, n_features: int) -> int:
+        """Return 1."""
+        return 1
+
+    def keep(self, ground: Ground, points: Tensor) -> Tensor:
+        """Return all true, ``(k, 1, n)``."""
+        return points.new_ones(len(points), 1, ground.n_features, dtype=torch.bool)
+
+
+@dataclass(frozen=True)
+class Empty(Probe):
+    """One copy with every feature removed: the end of every removal curve."""
+
+    def n_points(self, n_features: int) -> int:
+        """Return 1."""
+        return 1
+
+    def keep(self, ground: Ground, points: Tensor) -> Tensor:
+        """Return all false, ``(k, 1, n)``."""
+        return points.new_zeros(len(points), 1, ground.n_features, dtype=torch.bool)
+
+
+@dataclass(frozen=True)
+class RemovalCurve(Probe):
+    """Features removed one after another, in m steps of equal size, by relevance.
+
+    After step k of m, ``k n_i / m`` of a sample's ``n_i`` features are gone, rounded (a half up).
+    The copies are those of steps 1 .. m - 1; the ends are :class:`Original` and :class:`Empty`.
+
+    Args:
+        n_steps: Number of steps m; never more than n. None removes one feature at a time.
+        least_first: Whether the least relevant feature goes first instead of the most relevant.
+    """
+
+    n_steps: int | None = None
+    least_first: bool = False
+    ranked = True
+
+    def __post_init__(self) -> None:
+        """Check the number of steps."""
+        if self.n_steps is not None and self.n_steps < 1:
+            raise ValueError(f"n_steps must be at least 1, got {self.n_steps}")
+
+    def steps(self, n_features: int) -> int:
+        """Return the number of steps m."""
+        return min(self.n_steps or n_features, n_features)
+
+    def n_points(self, n_features: int) -> int:
+        """Return m - 1."""
+        return self.steps(n_features) - 1
+
+    def removed_counts(self, ground: Ground) -> Tensor:
+        """Return how many features are gone at the start and after each step, ``(B, m + 1)``."""
+        steps = self.steps(ground.n_features)
+        done = torch.arange(steps + 1, device=ground.counts.device)
+        return (2 * done * ground.counts[:, None] + steps) // (2 * steps)
+
+    def keep(self, ground: Ground, points: Tensor) -> Tensor:
+        """Return the copies after steps ``points + 1``, ``(k, B, n)``."""
+        assert ground.ranks is not None
+        removed = self.removed_counts(ground)[:, points + 1].T[..., None]
+        if self.least_first:
+            # those that a sample lacks come last; they count as removed, and nothing happens
+            return ground.ranks < ground.counts[:, None] - removed
+        return ground.ranks >= removed
+
+
+@dataclass(frozen=True)
+class RandomSubsets(Probe):
+    """Random subsets of the features removed, from a generator that belongs to the sample.
+
+    Args:
+        n_subsets: Number of subsets K.
+        size: Size of a subset: a number of features (int), or a share of the sample's features
+            (float, rounded, at least one); ``"bernoulli"``: each feature with probability 1/2.
+        seed: Chooses other subsets.
+    """
+
+    n_subsets: int = 100
+    size: SubsetSize = 0.1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if self.n_subsets < 2:
+            raise ValueError(f"n_subsets must be at least 2, got {self.n_subsets}")
+        size = self.size
+        if isinstance(size, str):
+            good = size == "bernoulli"
+        elif isinstance(size, int):
+            good = size >= 1
+        else:
+            good = 0 < size <= 1
+        if not good:
+            raise ValueError(
+                "subset_size must be a number of features (int, at least 1), a share of them "
+                f"(float, above 0 and up to 1) or 'bernoulli', got {size!r}"
+            )
+
+    def n_points(self, n_features: int) -> int:
+        """Return K."""
+        return self.n_subsets
+
+    def keep(self, ground: Ground, points: Tensor) -> Tensor:
+        """Return the complements of the subsets, ``(k, B, n)``."""
+        seeds = derived_seeds(ground.seeds, "random subsets", self.seed)
+        keys = hashed_keys(seeds, points, ground.n_features)
+        if self.size == "bernoulli":
+            return keys >= 0
+        keys = keys.masked_fill(~ground.present, torch.iinfo(torch.long).max)
+        sizes = self._sizes(ground.counts)
+        last = keys.sort(dim=-1).values.gather(2, (sizes - 1).expand(len(points), -1)[..., None])
+        return keys > last
+
+    def draws(self, points: Tensor) -> Tensor:
+        """Return the numbers of the subsets: each takes its own draw."""
+        return points
+
+    def _sizes(self, counts: Tensor) -> Tensor:
+        if isinstance(self.size, float):
+            return (self.size * counts.double()).round().long().clamp(min=1)
+        size = int(self.size)
+        if size > int(counts.min()):
+            raise ValueError(
+                f"subset_size is {size}, but a sample has only {int(counts.min())} features; "
+                "give a share of the features, such as 0.1"
+            )
+        return torch.full_like(counts, size)
+
+
+@dataclass(frozen=True)
+class SingleRemovals(Probe):
+    """Every feature removed alone.
+
+    Args:
+        n_draws: Number of draws of a random baseline for each feature, R.
+    """
+
+    n_draws: int = 1
+
+    def __post_init__(self) -> None:
+        """Check the number of draws."""
+        if self.n_draws < 1:
+            raise ValueError(f"n_draws must be at least 1, got {self.n_draws}")
+
+    def n_points(self, n_features: int) -> int:
+        """Return n R."""
+        return n_features * self.n_draws
+
+    def keep(self, ground: Ground, points: Tensor) -> Tensor:
+        """Return the copies without one feature, ``(k, 1, n)``; R neighbours lack the same one."""
+        features = torch.arange(ground.n_features, device=points.device)
+        return (features != (points // self.n_draws)[:, None])[:, None]
+
+    def draws(self, points: Tensor) -> Tensor:
+        """Return 0 .. R - 1 for each feature."""
+        return points % self.n_draws
+
+
+@dataclass(frozen=True)
+class RankedChunks(Probe):
+    """Chunks of neighbours in the order of relevance, each removed alone.
+
+    Args:
+        n_chunks: Number of chunks m; never more than n.
+    """
+
+    n_chunks: int
+    ranked = True
+
+    def __post_init__(self) -> None:
+        """Check the number of chunks."""
+        if self.n_chunks < 2:
+            raise ValueError(f"chunks must be at least 2, got {self.n_chunks}")
+
+    def n_points(self, n_features: int) -> int:
+        """Return m."""
+        return min(self.n_chunks, n_features)
+
+    def keep(self, ground: Ground, points: Tensor) -> Tensor:
+        """Return the copies without one chunk, the most relevant chunk first, ``(k, B, n)``."""
+        assert ground.ranks is not None
+        bounds = RemovalCurve(self.n_chunks).removed_counts(ground)
+        first, last = (bounds[:, points + end].T[..., None] for end in (0, 1))
+        return (ground.ranks < first) | (ground.ranks >= last)

@@ -1,0 +1,101 @@
+"""What the model said at the probes, for a batch of samples and several explanations of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from pear_lightning.metrics.faithfulness.probes import (
+    Empty,
+    Ground,
+    Original,
+    Probe,
+    RemovalCurve,
+)
+
+_ELEMENTS_AT_ONCE = 2**24
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """Outputs of the model at the copies of a probe.
+
+    Attributes:
+        scores: The explained scalar, ``(R, K)``.
+        hits: Whether the predicted class is the target, ``(R, K)`` bool.
+    """
+
+    scores: Tensor
+    hits: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """Saliency, and outputs of the model at probes: one row for each sample and explanation.
+
+    Attributes:
+        ground: The features of each row, ranked by its saliency.
+        saliency: ``(R, n)``; 0 for features that a sample lacks.
+        outcomes: Outputs at each probe that was asked for.
+        n_classes: Number of outputs of the model.
+    """
+
+    ground: Ground
+    saliency: Tensor
+    outcomes: Mapping[Probe, Outcome]
+    n_classes: int
+    _removed: dict[Probe, Tensor] = field(default_factory=dict)
+
+    @property
+    def present(self) -> Tensor:
+        """Which features a row has, ``(R, n)`` bool."""
+        return self.ground.present
+
+    @property
+    def original(self) -> Tensor:
+        """The explained scalar of the samples themselves, ``(R, 1)``."""
+        return self.outcomes[Original()].scores
+
+    def drops(self, probe: Probe) -> Tensor:
+        """Return how far the explained scalar falls at the copies of a probe, ``(R, K)``."""
+        return self.original - self.outcomes[probe].scores
+
+    def curve(self, probe: RemovalCurve) -> Outcome:
+        """Return scores and hits along a removal curve, both ends included, ``(R, m + 1)``."""
+        parts = [self.outcomes[each] for each in (Original(), probe, Empty())]
+        return Outcome(
+            torch.cat([part.scores for part in parts], dim=1),
+            torch.cat([part.hits for part in parts], dim=1),
+        )
+
+    def removed_fractions(self, probe: RemovalCurve) -> Tensor:
+        """Return the share of a row's features that is gone along a curve, ``(R, m + 1)``."""
+        return probe.removed_counts(self.ground) / self.ground.counts[:, None]
+
+    def removed_saliency(self, probe: Probe) -> Tensor:
+        """Return the saliency of the features that each copy lacks, added up, ``(R, K)``."""
+        if probe not in self._removed:
+            self._removed[probe] = self._sum_removed(probe)
+        return self._removed[probe]
+
+    def _sum_removed(self, probe: Probe) -> Tensor:
+        rows, n_features = self.saliency.shape
+        points = torch.arange(probe.n_points(n_features), device=self.saliency.device)
+        at_once = max(1, _ELEMENTS_AT_ONCE // max(1, rows * n_features))
+        sums = [
+            self.saliency.masked_fill(probe.keep(self.ground, chunk), 0).sum(dim=-1)
+            for chunk in points.split(at_once)
+        ]
+        return torch.cat(sums).T
+
+    @cached_property
+    def tied(self) -> Tensor:
+        """Share of a row's features whose saliency another one has too, ``(R,)``."""
+        values = self.saliency.masked_fill(~self.present, torch.inf).sort(dim=1).values
+        same = (values[:, 1:] == values[:, :-1]) & values[:, 1:].isfinite()
+        tied = torch.zeros_like(self.present)
+        tied[:, 1:] |= same
+        tied[:, :-1] |= same
+        return tied.sum(dim=1) / self.ground.counts

@@ -1,0 +1,413 @@
+"""All faithfulness metrics of any number of explanations, every probe once."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.masking import Masker
+from pear_lightning.masking.baseline_spec import BaselineSpec
+from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
+from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
+from pear_lightning.metrics.faithfulness.deletion import Deletion
+from pear_lightning.metrics.faithfulness.evaluation import Evaluation, Need
+from pear_lightning.metrics.faithfulness.faithfulness_correlation import FaithfulnessCorrelation
+from pear_lightning.metrics.faithfulness.faithfulness_estimate import FaithfulnessEstimate
+from pear_lightning.metrics.faithfulness.infidelity import Infidelity
+from pear_lightning.metrics.faithfulness.insertion import Insertion
+from pear_lightning.metrics.faithfulness.irof import IROF
+from pear_lightning.metrics.faithfulness.monotonicity_correlation import MonotonicityCorrelation
+from pear_lightning.metrics.faithfulness.negative_perturbation import NegativePerturbation
+from pear_lightning.metrics.faithfulness.positive_perturbation import PositivePerturbation
+from pear_lightning.metrics.faithfulness.probes import SubsetSize
+from pear_lightning.metrics.faithfulness.readings import Readings
+from pear_lightning.metrics.faithfulness.region_perturbation import RegionPerturbation
+from pear_lightning.metrics.fixed_point import (
+    from_fixed_point,
+    from_limbs,
+    to_fixed_point,
+    to_limbs,
+)
+
+Metrics = Mapping[str, FaithfulnessMetric]
+
+
+class FaithfulnessSuite(Metric):
+    """Scores explanations by several faithfulness metrics at the price of their common probes.
+
+    The model is evaluated once at every perturbed copy that any of the metrics asks for, and
+    copies that do not depend on the attributions (random subsets, single removals) once for all
+    explanations of a sample. Scores are exactly those of each metric alone.
+
+    Args:
+        masker: What the features are, and what stands in the place of a removed one.
+        names: Names of the explanations that are compared; None for a single one.
+        metrics: The metrics, by name or with their own names; their output must be the suite's.
+            None for the ten of DeepFaith with the settings below: faithfulness correlation and
+            estimate, monotonicity correlation, region perturbation, insertion, deletion, negative
+            and positive perturbation, IROF, infidelity.
+        n_steps: Number of steps of removal curves; None for one feature at a time.
+        n_subsets: Number of random subsets.
+        subset_size: Size of random subsets: a number of features, a share of them, or
+            ``"bernoulli"``.
+        seed: Chooses other subsets.
+        output: The explained scalar that is read: ``"prob"``, ``"logit"``, ``"log_prob"``,
+            ``"margin"``, or a function of logits ``(N, C)`` and target ``(N,)``.
+        samples_per_pass: At most this many perturbed samples in one forward pass, to bound memory;
+            None for as many as fill 64 MiB with inputs.
+        progress: Whether to show a progress bar during each update.
+        **kwargs: Options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        ValueError: If a name occurs twice, there is no metric, or a setting is out of range.
+
+    Shapes:
+        - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)`` for
+          each name, target ``(B,)``; see :meth:`update`
+        - compute: a scalar for each metric, or for each explanation and metric
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> model, inputs = torch.nn.Linear(6, 3), torch.rand(8, 6)
+        >>> suite = FaithfulnessSuite(ColumnMasker(6), ["inputs", "noise"])
+        >>> suite.update(model, inputs, {"inputs": inputs, "noise": torch.randn(8, 6)})
+        >>> sorted(suite.compute())[:2]
+        ['inputs/deletion', 'inputs/faithfulness_correlation']
+        >>> suite.score(model, inputs, {"inputs": inputs, "noise": inputs})["deletion"].shape
+        torch.Size([2, 8])
+
+    References:
+        The ten metrics are those of Guo et al., *Learning for Highly Faithful Explainability*,
+        ICLR 2026; each has its own reference in its class.
+    """
+
+    is_differentiable = False
+    higher_is_better = None
+    full_state_update = False
+    faithfulness_suite_sum: Tensor
+    faithfulness_suite_undefined: Tensor
+    faithfulness_suite_tied: Tensor
+    faithfulness_suite_count: Tensor
+
+    def __init__(
+        self,
+        masker: Masker,
+        names: Sequence[str] | None = None,
+        metrics: Sequence[FaithfulnessMetric] | Metrics | None = None,
+        *,
+        n_steps: int | None = 50,
+        n_subsets: int = 100,
+        subset_size: SubsetSize = 0.1,
+        seed: int = 0,
+        output: OutputName | OutputFunction = "prob",
+        samples_per_pass: int | None = None,
+        progress: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if names is not None and (not len(names) or len(set(names)) < len(names)):
+            raise ValueError(f"names is {list(names)}; expected one or more different names")
+        if metrics is None:
+            subsets: dict[str, Any] = {"n_subsets": n_subsets, "subset_size": subset_size}
+            subsets.update(seed=seed, output=output)
+            members: list[FaithfulnessMetric] = [
+                FaithfulnessCorrelation(masker, **subsets),
+                FaithfulnessEstimate(masker, output=output),
+                MonotonicityCorrelation(masker, output=output),
+                RegionPerturbation(masker, n_steps, output=output),
+                Insertion(masker, n_steps, output=output),
+                Deletion(masker, n_steps, output=output),
+                NegativePerturbation(masker, n_steps, output=output),
+                PositivePerturbation(masker, n_steps, output=output),
+                IROF(masker, n_steps, output=output),
+                Infidelity(masker, **subsets),
+            ]
+            metrics = members
+        self.names = None if names is None else tuple(names)
+        self.metrics = _by_name(metrics, resolve_output(output))
+        self.masker = masker
+        self.baseline = masker.baseline  # registered: a fitted mean goes into checkpoints
+        self.evaluation = Evaluation(resolve_output(output), samples_per_pass, progress)
+        shape = (len(self.metrics), len(self.names or ("",)))
+        for state, size in (
+            ("sum", (*shape, 3)),
+            ("undefined", shape),
+            ("tied", shape[1:]),
+            ("count", ()),
+        ):
+            self.add_state(
+                f"faithfulness_suite_{state}",
+                torch.zeros(size, dtype=torch.long),
+                dist_reduce_fx="sum",
+            )
+
+    @classmethod
+    def deepfaith(
+        cls,
+        masker: Masker,
+        names: Sequence[str] | None = None,
+        *,
+        n_steps: int,
+        n_subsets: int = 100,
+        subset_size: SubsetSize = 0.1,
+        insertion_baseline: BaselineSpec | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Return the ten metrics with the settings of DeepFaith's released code.
+
+        Curves begin after their first step and are not divided by their width, the area of ten
+        steps is at most .9; chunks of features in the order of relevance stand for single features;
+        positive and negative perturbation are frozen at the first change of the prediction; the
+        region perturbation does not count the start; ``infidelity`` is a correlation over subsets
+        that each feature joins with probability 1/2, higher is better. Use it to compare with
+        numbers of that paper; the default settings are the metrics' own papers'.
+
+        Args:
+            masker: What the features are; that code removes elements, by zero.
+            names: Names of the explanations that are compared; None for a single one.
+            n_steps: Number of steps and chunks; 48 for its images, 30 for its texts, one for each
+                column of its tables.
+            n_subsets: Number of random subsets; 50 to 100 there.
+            subset_size: Size of random subsets.
+            insertion_baseline: What features are inserted into, where it is not the masker's
+                baseline: a blurred image there.
+            **kwargs: Further arguments of the suite.
+
+        Returns:
+            The suite.
+        """
+        late: dict[str, Any] = {"n_steps": n_steps, "ends": "last", "normalize": False}
+        output: Any = kwargs.get("output", "prob")
+        late["output"] = output
+        seed = kwargs.pop("seed", 0)
+        subsets: dict[str, Any] = {"n_subsets": n_subsets, "seed": seed, "output": output}
+        metrics: dict[str, FaithfulnessMetric] = {
+            "faithfulness_correlation": FaithfulnessCorrelation(
+                masker, subset_size=subset_size, **subsets
+            ),
+            "faithfulness_estimate": FaithfulnessEstimate(masker, chunks=n_steps, output=output),
+            "monotonicity_correlation": MonotonicityCorrelation(
+                masker, chunks=n_steps, absolute=False, output=output
+            ),
+            "region_perturbation": RegionPerturbation(
+                masker, n_steps, include_start=False, output=output
+            ),
+            "insertion": Insertion(masker, baseline=insertion_baseline, **late),
+            "deletion": Deletion(masker, **late),
+            "negative_perturbation": NegativePerturbation(masker, freeze=True, **late),
+            "positive_perturbation": PositivePerturbation(masker, freeze=True, **late),
+            "irof": IROF(masker, **late),
+            "infidelity": FaithfulnessCorrelation(masker, subset_size="bernoulli", **subsets),
+        }
+        return cls(masker, names, metrics, **kwargs)
+
+    @property
+    def directions(self) -> dict[str, bool]:
+        """Whether a higher value is better, for each metric."""
+        return {name: bool(metric.higher_is_better) for name, metric in self.metrics.items()}
+
+    def update(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        attributions: Tensor | Mapping[str, Tensor],
+        target: Tensor | int | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        masker_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add a batch.
+
+        Args:
+            model: The explained model: inputs ``(N, *S)`` to logits ``(N, C)``. It runs in eval
+                mode, without gradients.
+            inputs: Inputs, ``(B, *S)``.
+            attributions: Attributions ``(B, *S)``, signed, or pooled to saliency ``(B, n)``: one
+                for each name, or a single tensor if the suite has no names.
+            target: Explained class, ``(B,)`` or one for all; None for the predicted one.
+            forward_kwargs: Further keyword arguments of the model, such as an attention mask;
+                tensors have B rows. The maskers see them too.
+            masker_kwargs: Further data of the samples for the maskers alone, such as label maps.
+
+        Raises:
+            TypeError: If attributions are not floating, or the model returns no tensor.
+            ValueError: If names are missing or unknown, a shape does not fit, a target is out of
+                range, or inputs, attributions or outputs hold NaN or Inf.
+        """
+        scores, tied = self._scores(
+            model, inputs, attributions, target, forward_kwargs, masker_kwargs
+        )
+        sums = torch.stack([to_limbs(each.values).sum(dim=1) for each in scores.values()])
+        undefined = torch.stack([each.undefined.sum(dim=1) for each in scores.values()])
+        self._add("sum", sums)
+        self._add("undefined", undefined)
+        self._add("tied", to_fixed_point(tied).sum(dim=1))
+        self._add("count", torch.tensor(len(inputs)))
+
+    def score(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        attributions: Tensor | Mapping[str, Tensor],
+        target: Tensor | int | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        masker_kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Tensor]:
+        """Return the scores of each sample, without adding the batch; arguments as in ``update``.
+
+        Returns:
+            ``(E, B)`` for each metric, explanations in the order of the names; float32 or better.
+        """
+        scores, _ = self._scores(model, inputs, attributions, target, forward_kwargs, masker_kwargs)
+        return {name: each.values for name, each in scores.items()}
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the means over all samples, float32 scalars; NaN if there were none.
+
+        Returns:
+            ``{metric: mean}``, or ``{explanation/metric: mean}`` if the suite has names.
+        """
+        means = (from_limbs(self.faithfulness_suite_sum) / self.faithfulness_suite_count).float()
+        return self._labelled(means)
+
+    def undefined_share(self) -> dict[str, Tensor]:
+        """Return the share of samples whose score is not defined and counts as 0, as ``compute``.
+
+        In a distributed run it counts the samples of all processes, and all of them must call it.
+        """
+        with self._synced():
+            undefined = self.faithfulness_suite_undefined.float()
+            return self._labelled(undefined / self.faithfulness_suite_count)
+
+    def tied_share(self) -> dict[str, Tensor]:
+        """Return the share of features whose saliency another one of the same sample has too.
+
+        Ties are broken by the lower index, so a large share means that the order of features, and
+        not the explanation, decides the removal curves. In a distributed run all processes must
+        call it.
+
+        Returns:
+            ``{explanation: share}``; the explanation is ``""`` if the suite has no names.
+        """
+        with self._synced():
+            shares = from_fixed_point(self.faithfulness_suite_tied) / self.faithfulness_suite_count
+        return dict(zip(self.names or ("",), shares.float().unbind(), strict=True))
+
+    def to_table(self) -> str:
+        """Return the means as aligned text: explanations in rows, metrics in columns.
+
+        An arrow says where better values are.
+        """
+        arrows = {name: "↑" if up else "↓" for name, up in self.directions.items()}
+        rows = [["", *(f"{name} {arrow}" for name, arrow in arrows.items())]]
+        means = self.compute()
+        for name in self.names or ("",):
+            labels = [f"{name}/{metric}" if self.names else metric for metric in self.metrics]
+            rows.append([name, *(f"{float(means[label]):.4f}" for label in labels)])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+            for row in rows
+        )
+
+    def _scores(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        attributions: Tensor | Mapping[str, Tensor],
+        target: Tensor | int | None,
+        forward_kwargs: Mapping[str, Any] | None,
+        masker_kwargs: Mapping[str, Any] | None,
+    ) -> tuple[dict[str, PerSample], Tensor]:
+        """Return scores ``(E, B)`` for each metric, and shares of ties ``(E, B)``."""
+        named = self._named(attributions)
+        batch = ExplainedBatch.of(inputs, named, target, forward_kwargs, masker_kwargs)
+        if not len(inputs):
+            nothing = torch.zeros(len(named), 0, device=inputs.device)
+            return {name: PerSample(nothing, nothing.bool()) for name in self.metrics}, nothing
+        # the suite's own masker comes last, for the shares of ties
+        needs = [Need(metric.masker, metric.probes) for metric in self.metrics.values()]
+        needs.append(Need(self.masker, ()))
+        parts: dict[str, list[PerSample]] = {name: [] for name in self.metrics}
+        ties = []
+        for block in batch.blocks(self.evaluation.rows_per_pass(inputs)):
+            *readings, own = self.evaluation(model, block, needs)
+            for (name, metric), each in zip(self.metrics.items(), readings, strict=True):
+                parts[name].append(_in_rows(metric, each, len(named)))
+            ties.append(own.tied.view(len(named), -1))
+        scores = {
+            name: PerSample(*(torch.cat(each, dim=1) for each in zip(*part, strict=True)))
+            for name, part in parts.items()
+        }
+        return scores, torch.cat(ties, dim=1)
+
+    def _named(self, attributions: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return the explanations in the order of the names, under what errors call them."""
+        if self.names is None:
+            if not isinstance(attributions, Tensor):
+                raise ValueError(
+                    "attributions has several explanations; give "
+                    f"FaithfulnessSuite(names={list(attributions)})"
+                )
+            return {"attributions": attributions}
+        given = {} if isinstance(attributions, Tensor) else attributions
+        if set(given) != set(self.names):
+            raise ValueError(f"attributions has {sorted(given)}; expected {sorted(self.names)}")
+        return {f"attributions[{name!r}]": given[name] for name in self.names}
+
+    def _labelled(self, values: Tensor) -> dict[str, Tensor]:
+        """Name values ``(metrics, explanations)``."""
+        return {
+            f"{name}/{metric}" if self.names else metric: value
+            for metric, row in zip(self.metrics, values, strict=True)
+            for name, value in zip(self.names or ("",), row, strict=True)
+        }
+
+    def _synced(self) -> Any:
+        return self.sync_context(
+            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
+        )
+
+    def _add(self, name: str, value: Tensor) -> None:
+        # replaced, not changed in place: Lightning may have reset it inside inference mode
+        state: Tensor = getattr(self, f"faithfulness_suite_{name}")
+        setattr(self, f"faithfulness_suite_{name}", state + value.to(state.device))
+
+
+def _by_name(
+    metrics: Sequence[FaithfulnessMetric] | Metrics, output: OutputFunction
+) -> dict[str, FaithfulnessMetric]:
+    """Name metrics, and check that they read the same output."""
+    if isinstance(metrics, Mapping):
+        named = dict(metrics)
+    else:
+        named = {metric.metric_name: metric for metric in metrics}
+        if len(named) < len(metrics):
+            raise ValueError(
+                "metrics has two of a kind; give a mapping of names: {'deletion to zero': ..., "
+                "'deletion to blur': ...}"
+            )
+    if not named:
+        raise ValueError("metrics is empty; expected at least one")
+    for name, metric in named.items():
+        if not isinstance(metric, FaithfulnessMetric):
+            raise TypeError(f"metrics[{name!r}] must be a faithfulness metric, got {metric!r}")
+        if metric.evaluation.output is not output:
+            raise ValueError(
+                f"metrics[{name!r}] reads output={metric.output!r} and the suite another one; "
+                "give both the same"
+            )
+    return named
+
+
+def _in_rows(metric: FaithfulnessMetric, readings: Readings, n_explanations: int) -> PerSample:
+    """Return the scores of a metric, ``(E, B)``."""
+    values, undefined = metric.reduce(readings)
+    return PerSample(values.view(n_explanations, -1), undefined.view(n_explanations, -1))
