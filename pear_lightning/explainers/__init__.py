@@ -9,6 +9,8 @@ from pear_lightning.explainers.input_x_gradient import InputXGradient
 from pear_lightning.explainers.integrated_gradients import IntegratedGradients
 from pear_lightning.explainers.kernel_shap import KernelShap
 from pear_lightning.explainers.lime import Lime
+from pear_lightning.explainers.occlusion import Occlusion
+from pear_lightning.explainers.perturbation import PerturbationExplainer
 from pear_lightning.explainers.random_attributions import RandomAttributions
 from pear_lightning.explainers.scorer import Scorer
 from pear_lightning.explainers.smooth_grad import SmoothGrad
@@ -23,6 +25,8 @@ __all__ = [
     "IntegratedGradients",
     "KernelShap",
     "Lime",
+    "Occlusion",
+    "PerturbationExplainer",
     "Query",
     "RandomAttributions",
     "Scorer",

@@ -31,6 +31,11 @@ class Explainer(nn.Module, ABC):
     differentiable: bool = False
     stochastic: bool = False
 
+    @property
+    def needs_floating_inputs(self) -> bool:
+        """Whether integer inputs, such as token ids, cannot be explained: they have no gradient."""
+        return True
+
     @abstractmethod
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
         """Return attributions of checked inputs, with the model in eval mode.

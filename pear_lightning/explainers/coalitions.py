@@ -1,64 +1,60 @@
-"""Coalitions: which features of a sample stay in place while the others take the baseline."""
+"""Coalitions: which features of a sample stay in place while the others are removed.
+
+Samples may have different numbers of features: ``counts (B,)``, or ``(1,)`` where it is the same
+number for all. Coalitions are ``keep (K, B, m)``, or ``(K, 1, m)`` where shared, with m the largest
+number; the entries from a sample's number on are false. Coalitions that only fill up the rows of a
+sample with few features are not ``valid (K, B)``.
+"""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.draws import draw
-from pear_lightning.explainers.scorer import Scorer
-from pear_lightning.functional.validation import check_finite
+Uniform = Callable[[int, int], Tensor]
+"""Number of draws K and numbers of each, m, to uniform random numbers ``(K, B, m)``."""
 
 
-def can_enumerate(n_features: int, n_samples: int) -> bool:
-    """Return whether all ``2^n`` coalitions fit into a number of samples.
+def can_enumerate(counts: Tensor, n_samples: int) -> Tensor:
+    """Return whether all ``2^n`` coalitions of a sample fit into a number of samples.
 
     Args:
-        n_features: Number of features n.
+        counts: Numbers of features n, ``(B,)``.
         n_samples: Number of samples.
 
     Returns:
-        Whether ``2^n <= n_samples``.
+        Whether ``2^n <= n_samples``, ``(B,)`` bool.
     """
-    return n_features < n_samples.bit_length()
+    return counts < n_samples.bit_length()
 
 
-def all_coalitions(n_features: int, device: torch.device) -> Tensor:
+def all_coalitions(counts: Tensor, n_rows: int | None = None) -> tuple[Tensor, Tensor]:
     """Return every coalition once: the full one, the empty one, then the others.
 
     Args:
-        n_features: Number of features n.
-        device: Where to put them.
+        counts: Numbers of features, ``(B,)``.
+        n_rows: Number of coalitions K; None for as many as the sample with most features has.
 
     Returns:
-        ``keep (2^n, 1, n)``; True is left in place.
+        ``keep (K, B, m)`` and ``valid (K, B)``.
 
     Example:
-        >>> all_coalitions(2, torch.device("cpu"))[:, 0].int().tolist()
+        >>> keep, _ = all_coalitions(torch.tensor([2]))
+        >>> keep[:, 0].int().tolist()
         [[1, 1], [0, 0], [1, 0], [0, 1]]
     """
-    codes = torch.arange(-1, 2**n_features - 1, device=device)  # -1 has every bit set
-    bits = torch.arange(n_features, device=device)
-    return ((codes[:, None] >> bits) & 1).bool()[:, None]
-
-
-def shapley_kernel(keep: Tensor) -> Tensor:
-    r"""Return the Shapley kernel ``(n - 1) / (C(n, k) k (n - k))`` of coalitions of size k.
-
-    Args:
-        keep: Coalitions that are neither full nor empty, ``(K, B, n)``.
-
-    Returns:
-        Weights ``(K, B)``, float64, scaled to a largest weight of 1 (a common factor changes
-        nothing).
-    """
-    n = keep.shape[-1]
-    size = keep.sum(-1).double()
-    # log C(n, k) = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1); n! is a common factor.
-    log_weight = (size + 1).lgamma() + (n - size + 1).lgamma() - (size * (n - size)).log()
-    return (log_weight - log_weight.max()).exp() if log_weight.numel() else log_weight
+    largest = int(counts.max())
+    n_rows = 2**largest if n_rows is None else n_rows
+    numbers = torch.arange(n_rows, device=counts.device)[:, None]
+    features = torch.arange(largest, device=counts.device)
+    valid = numbers < 2 ** counts.clamp(max=62)
+    bits = ((numbers - 1) >> features.clamp(max=62)) & 1  # -1 has every bit set
+    # where a sample has no more coalitions, the full one again
+    return (bits.bool()[:, None] | ~valid[..., None]) & (features < counts[:, None]), valid
 
 
 def draw_shapley_coalitions(
-    n_samples: int, n_features: int, inputs: Tensor, seed: int | None, *, paired: bool
+    n_samples: int, counts: Tensor, uniform: Uniform, *, paired: bool
 ) -> Tensor:
     """Return the full and the empty coalition, then draws from the Shapley kernel.
 
@@ -66,87 +62,109 @@ def draw_shapley_coalitions(
 
     Args:
         n_samples: Number of coalitions K, at least 2.
-        n_features: Number of features n, at least 2.
-        inputs: Inputs ``(B, *S)``; decide batch size and device.
-        seed: Seed of coalitions shared by all samples; ``None`` draws for each from torch's
-            global generator.
+        counts: Numbers of features n, ``(B,)``; a sample with one gets nothing but the full and
+            the empty coalition.
+        uniform: Random numbers.
         paired: Whether to draw half of the coalitions and add their complements.
 
     Returns:
-        ``keep (K, B, n)``, or ``(K, 1, n)`` where shared.
+        ``keep (K, B, m)``, or ``(K, 1, m)`` where shared.
     """
     n_random = n_samples - 2
     n_draws = (n_random + 1) // 2 if paired else n_random
-    uniform = _uniform(n_draws, n_features + 1, inputs, seed)
-    sizes = torch.arange(1, n_features, dtype=torch.float64)
-    probabilities = 1 / (sizes * (n_features - sizes))
-    cumulative = (probabilities / probabilities.sum()).cumsum(0).to(uniform)
-    size = 1 + torch.searchsorted(cumulative, uniform[..., 0].contiguous(), right=True)
-    rank = uniform[..., 1:].argsort(dim=-1).argsort(dim=-1)
-    keep = rank < size.clamp(max=n_features - 1)[..., None]
+    largest = int(counts.max())
+    present = torch.arange(largest, device=counts.device) < counts[:, None]
+    numbers = uniform(n_draws, largest + 1)
+    size = _sizes(numbers[..., 0], counts)
+    order = numbers[..., 1:].masked_fill(~present, 2)  # who is not there comes last
+    rank = order.argsort(dim=-1, stable=True).argsort(dim=-1)
+    keep = rank < size[..., None]
     if paired:
-        keep = torch.cat([keep, ~keep])[:n_random]
-    full = torch.ones(1, *keep.shape[1:], dtype=torch.bool, device=keep.device)
-    return torch.cat([full, ~full, keep])
+        keep = torch.cat([keep, ~keep & present])[:n_random]
+    full = present.expand(1, *keep.shape[1:])
+    return torch.cat([full, torch.zeros_like(full), keep])
 
 
-def draw_coin_flips(n_samples: int, n_features: int, inputs: Tensor, seed: int | None) -> Tensor:
+def _sizes(uniform: Tensor, counts: Tensor) -> Tensor:
+    """Return sizes k of coalitions with probability proportional to ``1 / (k (n - k))``.
+
+    Args:
+        uniform: ``(K, B)`` or ``(K, 1)``.
+        counts: n, ``(B,)`` or ``(1,)``.
+
+    Returns:
+        ``(K, B)``, or ``(K, 1)`` where both are shared.
+    """
+    n = counts.cpu()[:, None].double()
+    sizes = torch.arange(1, max(2, int(n.max())), dtype=torch.float64)
+    cumulative = torch.where(sizes < n, 1 / (sizes * (n - sizes)).clamp(min=1), 0).cumsum(dim=1)
+    cumulative = (cumulative / cumulative[:, -1:]).to(uniform)  # NaN for a single feature
+    rows = max(len(cumulative), uniform.shape[1])
+    size = 1 + torch.searchsorted(
+        cumulative.expand(rows, -1).contiguous(),
+        uniform.T.expand(rows, -1).contiguous(),
+        right=True,
+    )
+    return torch.minimum(size.T, counts - 1)  # 0 for a single feature
+
+
+def draw_coin_flips(n_samples: int, counts: Tensor, uniform: Uniform) -> Tensor:
     """Return coalitions that each feature joins with probability 1/2.
 
     Args:
         n_samples: Number of coalitions K.
-        n_features: Number of features n.
-        inputs: Inputs ``(B, *S)``; decide batch size and device.
-        seed: Seed of coalitions shared by all samples; ``None`` draws for each from torch's
-            global generator.
+        counts: Numbers of features, ``(B,)``.
+        uniform: Random numbers.
 
     Returns:
-        ``keep (K, B, n)``, or ``(K, 1, n)`` where shared.
+        ``keep (K, B, m)``, or ``(K, 1, m)`` where shared.
     """
-    return _uniform(n_samples, n_features, inputs, seed) < 0.5
+    largest = int(counts.max())
+    present = torch.arange(largest, device=counts.device) < counts[:, None]
+    return (uniform(n_samples, largest) < 0.5) & present
 
 
-def score_coalitions(scorer: Scorer, inputs: Tensor, baseline: Tensor, keep: Tensor) -> Tensor:
-    """Return the explained scalar with the features outside each coalition at the baseline.
-
-    Perturbed copies are made for ``scorer.points_per_pass`` coalitions at a time.
+def enumerated_or_drawn(
+    counts: Tensor, enumerable: Tensor, drawn: Callable[[], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Return all coalitions of the samples that have few features, and drawn ones of the others.
 
     Args:
-        scorer: The explained scalar at any query points.
-        inputs: Inputs, ``(B, *S)``.
-        baseline: Baseline, broadcastable to ``(B, *S)``.
-        keep: Coalitions ``(K, B, n)`` or ``(K, 1, n)``.
+        counts: Numbers of features, ``(B,)``.
+        enumerable: Whose coalitions are enumerated, ``(B,)`` bool: no more than are drawn.
+        drawn: Draws coalitions of all samples, ``(K, B, m)`` or ``(K, 1, m)``.
 
     Returns:
-        Scores ``(K, B)``, float64.
-
-    Raises:
-        ValueError: If the model returns NaN or Inf.
+        ``keep (K, B, m)`` and ``valid (K, B)``; 1 instead of B where shared.
     """
-    keep = keep.reshape(*keep.shape[:2], *inputs.shape[1:])
-    scores = torch.cat(
-        [
-            scorer(torch.where(chunk, inputs, baseline))
-            for chunk in torch.split(keep, scorer.points_per_pass or len(keep))
-        ]
-    )
-    check_finite("scores of perturbed inputs", scores)
-    return in_float64(scores)
+    if bool(enumerable.all()):
+        return all_coalitions(counts)
+    keep = drawn()
+    if not bool(enumerable.any()):
+        return keep, keep.new_ones(len(keep), 1)
+    every, valid = all_coalitions(counts, len(keep))
+    return every.where(enumerable[:, None], keep), valid | ~enumerable
 
 
-def in_float64(tensor: Tensor) -> Tensor:
-    """Return a tensor in float64, on the CPU where its device has none (Apple's GPUs).
+def shapley_kernel(keep: Tensor, counts: Tensor) -> Tensor:
+    r"""Return the Shapley kernel ``(n - 1) / (C(n, k) k (n - k))`` of coalitions of size k.
 
     Args:
-        tensor: Any tensor.
+        keep: Coalitions ``(K, B, m)``.
+        counts: Numbers of features n, ``(B,)``.
 
     Returns:
-        The tensor in float64.
+        Weights ``(K, B)``, float64, scaled to a largest weight of 1 in each sample (a common
+        factor changes nothing); 0 for full and empty coalitions.
     """
-    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
-
-
-def _uniform(n_draws: int, n_features: int, inputs: Tensor, seed: int | None) -> Tensor:
-    # In float32 whatever the inputs are: half precision has too few distinct values to rank.
-    like = inputs.new_empty(inputs.shape[0], dtype=torch.float32)
-    return draw("uniform", n_draws, like, (n_features,), seed)
+    n = counts.double()
+    size = keep.sum(-1).double()
+    inside = (size > 0) & (size < n)
+    size = size.where(inside, 1)
+    # log C(n, k) = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1); n! is a common factor.
+    log_weight = (size + 1).lgamma() + (n - size + 1).lgamma() - (size * (n - size)).log()
+    log_weight = log_weight.masked_fill(~inside, -torch.inf)
+    if not len(log_weight):
+        return log_weight
+    largest = log_weight.amax(dim=0)
+    return (log_weight - largest.where(largest.isfinite(), 0)).exp()

@@ -24,6 +24,7 @@ def explain(
     *,
     output: OutputName | OutputFunction = "logit",
     forward_kwargs: Mapping[str, Any] | None = None,
+    masker_kwargs: Mapping[str, Any] | None = None,
     points_per_pass: int | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]: ...
 
@@ -37,6 +38,7 @@ def explain(
     *,
     output: OutputName | OutputFunction = "logit",
     forward_kwargs: Mapping[str, Any] | None = None,
+    masker_kwargs: Mapping[str, Any] | None = None,
     points_per_pass: int | None = None,
 ) -> tuple[Tensor, list[Tensor]]: ...
 
@@ -49,6 +51,7 @@ def explain(
     *,
     output: OutputName | OutputFunction = "logit",
     forward_kwargs: Mapping[str, Any] | None = None,
+    masker_kwargs: Mapping[str, Any] | None = None,
     points_per_pass: int | None = None,
 ) -> tuple[Tensor, dict[str, Tensor] | list[Tensor]]:
     r"""Explain a batch with several explainers, in one pass through the model where possible.
@@ -66,7 +69,8 @@ def explain(
 
     Args:
         forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``, or ``(N,)`` for one output.
-        inputs: Inputs, ``(B, *S)``, floating point.
+        inputs: Inputs, ``(B, *S)``, floating point. Explainers that take no gradients and have a
+            masker (``KernelShap``, ``Lime``, ``Occlusion``) explain token ids too.
         target: Index of the explained output, ``(B,)`` or one for all. ``None`` for a model with
             one output.
         explainers: Explainers to run: a sequence, or a mapping of names.
@@ -75,7 +79,9 @@ def explain(
             ``"margin"`` (the target's logit less the largest other), or a function of logits
             ``(N, C)`` and target ``(N,)`` that returns ``(N,)``, each row from its own logits.
         forward_kwargs: Further keyword arguments of ``forward``, such as an attention mask.
-            Tensors must have ``B`` rows, one per sample.
+            Tensors must have ``B`` rows, one per sample. Maskers see them too.
+        masker_kwargs: Data for the maskers of explainers that the model does not take, such as
+            ``segments (B, H, W)`` or ``special_tokens_mask (B, T)``; tensors as above.
         points_per_pass: At most this many query points of each sample in one pass, to bound
             memory. It does where no graph is kept; in training the graph of all chunks lives
             until the backward.
@@ -85,8 +91,9 @@ def explain(
         or better: a list in the same order, or a dictionary with the same names.
 
     Raises:
-        TypeError: If the inputs are not floating point, the target is not integer, something is
-            not an explainer, or the model does not return a tensor.
+        TypeError: If the inputs are not floating point and an explainer needs them to be, the
+            target is not integer, something is not an explainer, or the model does not return a
+            tensor.
         ValueError: If a shape or a value is wrong, or the inputs hold NaN or Inf.
 
     Example:
@@ -109,6 +116,7 @@ def explain(
             list(explainers.values()),
             output=output,
             forward_kwargs=forward_kwargs,
+            masker_kwargs=masker_kwargs,
             points_per_pass=points_per_pass,
         )
         return logits, dict(zip(explainers, attributions, strict=True))
@@ -118,10 +126,11 @@ def explain(
         forward,
         _check_target(target, inputs),
         resolve_output(output),
-        _check_forward_kwargs(forward_kwargs or {}, inputs),
+        _check_rows("forward_kwargs", forward_kwargs or {}, inputs),
         _check_points_per_pass(points_per_pass),
+        _check_rows("masker_kwargs", masker_kwargs or {}, inputs),
     )
-    _check_inputs(inputs)
+    _check_inputs(inputs, explainers)
     module = module_of(forward)
     with eval_mode(module), differentiable_kernels(module):
         logits, fused = _explain_fused(
@@ -176,15 +185,17 @@ def _check_explainers(explainers: Sequence[Explainer]) -> None:
         )
 
 
-def _check_inputs(inputs: Tensor) -> None:
+def _check_inputs(inputs: Tensor, explainers: Sequence[Explainer]) -> None:
     if inputs.ndim < 2:
         raise ValueError(
             f"inputs must have a batch dimension and features, (B, *S), got {tuple(inputs.shape)}"
         )
-    if not inputs.is_floating_point():
+    unable = [type(e).__name__ for e in explainers if e.needs_floating_inputs]
+    if not inputs.is_floating_point() and (unable or inputs.is_complex()):
         raise TypeError(
-            f"inputs must be floating point to be explained, got {inputs.dtype}; "
-            "explain embeddings instead of token ids"
+            f"inputs must be floating point to be explained by {', '.join(dict.fromkeys(unable))}, "
+            f"got {inputs.dtype}; explain embeddings instead of token ids, or use KernelShap, Lime "
+            "or Occlusion with a TokenMasker"
         )
     check_finite("inputs", inputs)
 
@@ -204,14 +215,14 @@ def _check_target(target: Tensor | int | None, inputs: Tensor) -> Tensor | None:
     return target.long()
 
 
-def _check_forward_kwargs(forward_kwargs: Mapping[str, Any], inputs: Tensor) -> Mapping[str, Any]:
-    for name, value in forward_kwargs.items():
+def _check_rows(argument: str, kwargs: Mapping[str, Any], inputs: Tensor) -> Mapping[str, Any]:
+    for name, value in kwargs.items():
         if isinstance(value, Tensor) and value.shape[:1] != inputs.shape[:1]:
             raise ValueError(
-                f"forward_kwargs[{name!r}] must have one row per sample, ({inputs.shape[0]}, ...), "
+                f"{argument}[{name!r}] must have one row per sample, ({inputs.shape[0]}, ...), "
                 f"got {tuple(value.shape)}"
             )
-    return forward_kwargs
+    return kwargs
 
 
 def _check_points_per_pass(points_per_pass: int | None) -> int | None:

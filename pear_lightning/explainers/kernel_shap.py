@@ -3,34 +3,38 @@
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.base import Explainer
 from pear_lightning.explainers.coalitions import (
-    all_coalitions,
     can_enumerate,
     draw_shapley_coalitions,
-    score_coalitions,
+    enumerated_or_drawn,
     shapley_kernel,
 )
+from pear_lightning.explainers.game import Game
 from pear_lightning.explainers.least_squares import shapley_regression
+from pear_lightning.explainers.perturbation import PerturbationExplainer
 from pear_lightning.explainers.scorer import Scorer
-from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
+from pear_lightning.masking.fixed_baseline import FixedSpec
+from pear_lightning.masking.masker import Masker
 
 
-class KernelShap(Explainer):
+class KernelShap(PerturbationExplainer):
     r"""Attribute by Shapley values, estimated by weighted linear regression on coalitions.
 
     .. math:: φ = \arg\min_φ \sum_z π(z) \left( v(z) - v(0) - z^\top φ \right)^2
               \quad \text{with} \quad \sum_i φ_i = f(x) - f(b), \qquad
               π(z) = \frac{n - 1}{\binom{n}{|z|} |z| (n - |z|)}
 
-    where ``v(z)`` is the explained scalar with the elements outside the coalition z replaced by
-    the baseline b, and the n features are the elements of one input. The problems of all samples
-    are solved as one batch, in float64.
+    where ``v(z)`` is the explained scalar with the features outside the coalition z replaced by
+    the baseline b. The n features are those of a masker (patches, segments, tokens, groups of
+    columns), or without one the elements of an input. The problems of all samples are solved as
+    one batch, in float64, also where samples differ in their numbers of features.
 
     Where all ``2^n`` coalitions fit into ``n_samples`` they are used with their weights, and the
     result is the exact Shapley values. Otherwise coalitions are drawn from π. With fewer drawn
     coalitions than features the regression is undetermined: of all solutions the one nearest to
-    equal shares is returned. The attributions sum to ``f(x) - f(b)`` in every case.
+    equal shares is returned. The attributions sum to ``f(x) - f(b)`` in every case. With a masker,
+    each feature's value is spread over its elements so that ``masker.pool`` gives it back, and a
+    random baseline takes another draw for each coalition.
 
     The attributions carry no gradients.
 
@@ -38,7 +42,9 @@ class KernelShap(Explainer):
         n_samples: Number of coalitions, the full and the empty one included; each is one
             evaluation of the model per sample.
         baseline: b: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor
-            ``(*S)``.
+            ``(*S)``; None is ``"zeros"``, or the masker's.
+        masker: What the features are, and what they become when removed; None makes every element
+            a feature.
         paired: Whether to draw half of the coalitions and add their complements, which lowers
             the variance. Captum does not.
         exhaustive: Whether to use all coalitions, without randomness, where they fit into
@@ -47,11 +53,11 @@ class KernelShap(Explainer):
             for each sample from torch's global generator.
 
     Raises:
-        ValueError: If ``n_samples < 2`` or the baseline is not one of these; when called, if
-            the model returns NaN or Inf.
+        ValueError: If ``n_samples < 2``, the baseline is not one of these, or there is a masker
+            beside it; when called, if the model returns NaN or Inf.
 
     Shapes:
-        - inputs: ``(B, *S)``, n = the product of S
+        - inputs: ``(B, *S)``; with a masker also integers, such as token ids
         - attributions: ``(B, *S)``, float32 or better
 
     Example:
@@ -79,19 +85,19 @@ class KernelShap(Explainer):
     def __init__(
         self,
         n_samples: int = 200,
-        baseline: FixedSpec = "zeros",
+        baseline: FixedSpec | None = None,
         *,
+        masker: Masker | None = None,
         paired: bool = True,
         exhaustive: bool = True,
         seed: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(baseline, masker)
         if n_samples < 2:
             raise ValueError(
                 f"n_samples must be at least 2, the full and the empty coalition, got {n_samples}"
             )
         self.n_samples = n_samples
-        self.baseline = FixedBaseline(baseline)
         self.paired = paired
         self.exhaustive = exhaustive
         self.seed = seed
@@ -99,7 +105,7 @@ class KernelShap(Explainer):
 
     @torch.no_grad()
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the Shapley values of the elements of the inputs.
+        """Return the Shapley values of the features of the inputs.
 
         Args:
             scorer: The explained scalar at any query points.
@@ -108,26 +114,36 @@ class KernelShap(Explainer):
         Returns:
             Attributions, ``(B, *S)``.
         """
-        keep, weights = self._coalitions(inputs)
-        scores = score_coalitions(scorer, inputs, self.baseline(inputs), keep)
-        values = shapley_regression(keep.to(scores.device), scores, weights.to(scores.device))
-        dtype = torch.promote_types(inputs.dtype, torch.float32)
-        return values.to(inputs.device, dtype).view(inputs.shape)
+        game = self.game(scorer, inputs)
+        keep, weights = self._coalitions(game)
+        scores = game.play(keep)
+        to = scores.device
+        values = shapley_regression(keep.to(to), scores, weights.to(to), game.counts.to(to))
+        return game.attributions(values)
 
-    def _coalitions(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def _coalitions(self, game: Game) -> tuple[Tensor, Tensor]:
         """Return coalitions, the full and the empty one first, and the weights of the others."""
-        n_features = inputs[0].numel()
-        if n_features == 1 or (self.exhaustive and can_enumerate(n_features, self.n_samples)):
-            keep = all_coalitions(n_features, inputs.device)
-            return keep, shapley_kernel(keep[2:].cpu())
-        keep = draw_shapley_coalitions(
-            self.n_samples, n_features, inputs, self.seed, paired=self.paired
+        counts = game.counts
+        enumerable = counts == 1
+        if self.exhaustive:
+            enumerable |= can_enumerate(counts, self.n_samples)
+
+        def uniform(n_draws: int, size: int) -> Tensor:
+            return self.uniform(n_draws, size, game.bound.inputs, self.seed)
+
+        keep, valid = enumerated_or_drawn(
+            counts,
+            enumerable,
+            lambda: draw_shapley_coalitions(self.n_samples, counts, uniform, paired=self.paired),
         )
-        return keep, torch.ones(1, 1)
+        if not bool(enumerable.any()):
+            return keep, torch.ones(1, 1)
+        weights = shapley_kernel(keep[2:].cpu(), counts.cpu())
+        return keep, weights.where(enumerable.cpu(), 1.0) * valid[2:].cpu()
 
     def extra_repr(self) -> str:
         """Name the settings."""
         return (
             f"n_samples={self.n_samples}, paired={self.paired}, exhaustive={self.exhaustive}, "
-            f"seed={self.seed}"
+            f"seed={self.seed}, masker={self.masker}"
         )

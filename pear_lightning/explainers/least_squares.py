@@ -41,7 +41,9 @@ def weighted_least_squares(design: Tensor, values: Tensor, weights: Tensor) -> T
     return (rows.mT @ (inverse @ right))[..., 0]
 
 
-def shapley_regression(keep: Tensor, scores: Tensor, weights: Tensor) -> Tensor:
+def shapley_regression(
+    keep: Tensor, scores: Tensor, weights: Tensor, counts: Tensor | None = None
+) -> Tensor:
     r"""Return the Shapley values that fit the scores of coalitions best.
 
     Least squares under the constraint that the values sum to the difference between the full
@@ -57,16 +59,20 @@ def shapley_regression(keep: Tensor, scores: Tensor, weights: Tensor) -> Tensor:
             and others.
         scores: Scores of the coalitions, ``(K, B)``, float64.
         weights: Weights of the others, broadcastable to ``(K - 2, B)``.
+        counts: Number of features of each sample, ``(B,)``, where it is not n for all: ``keep`` is
+            false from there on, and so are the values 0. None for n.
 
     Returns:
         Shapley values ``(B, n)``, float64.
     """
     full, empty = scores[0], scores[1]
     others = keep[2:].to(scores)
-    share = others.mean(dim=-1)
+    n = scores.new_tensor([keep.shape[-1]]) if counts is None else counts.to(scores)
+    present = torch.arange(keep.shape[-1], device=n.device) < n[:, None]
+    share = others.sum(dim=-1) / n
     values = scores[2:] - empty - share * (full - empty)
-    deviation = weighted_least_squares(others - share[..., None], values, weights)
-    return (full - empty)[:, None] / keep.shape[-1] + deviation
+    deviation = weighted_least_squares((others - share[..., None]) * present, values, weights)
+    return ((full - empty) / n)[:, None] * present + deviation
 
 
 def weighted_centre(design: Tensor, values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,58 +5,66 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.base import Explainer
 from pear_lightning.explainers.coalitions import (
-    all_coalitions,
     can_enumerate,
     draw_coin_flips,
-    in_float64,
-    score_coalitions,
+    enumerated_or_drawn,
 )
+from pear_lightning.explainers.game import Game, checked_scores, in_float64
 from pear_lightning.explainers.lasso import lasso
 from pear_lightning.explainers.least_squares import weighted_centre, weighted_least_squares
+from pear_lightning.explainers.perturbation import PerturbationExplainer
 from pear_lightning.explainers.scorer import Scorer
-from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
+from pear_lightning.masking.fixed_baseline import FixedSpec
+from pear_lightning.masking.masker import Masker
 
 
-class Lime(Explainer):
+class Lime(PerturbationExplainer):
     r"""Attribute by a sparse linear model of the scores of randomly masked copies of the input.
 
     .. math:: a = \arg\min_β \min_{β_0} \frac{1}{2 \sum_k w_k} \sum_k w_k
               \left( v(z_k) - β_0 - z_k^\top β \right)^2 + α |β|_1, \qquad
               w_k = \exp\left( -\frac{(1 - \cos_k)^2}{2 σ^2} \right)
 
-    where ``v(z)`` is the explained scalar with the elements outside the mask z replaced by the
-    baseline b, z keeps each of the n elements of an input with probability 1/2, and ``cos_k`` is
-    the cosine similarity of the perturbed copy to the original. The problems of all samples are
-    solved as one batch, in float64, to convergence. These are Captum's settings, which the PEAR
-    paper uses; on the same masks the coefficients equal Captum's.
+    where ``v(z)`` is the explained scalar with the features outside the mask z replaced by the
+    baseline b, z keeps each of the n features with probability 1/2, and ``cos_k`` is the cosine
+    similarity of the perturbed copy to the original. The features are those of a masker (patches,
+    segments, tokens, groups of columns), or without one the elements of an input. The problems of
+    all samples are solved as one batch, in float64, to convergence, also where samples differ in
+    their numbers of features. These are Captum's settings, which the PEAR paper uses; on the same
+    masks the coefficients equal Captum's.
 
     Where all ``2^n`` masks fit into ``n_samples`` each is used once: the value that random masks
     converge to. With fewer masks than features and ``alpha=0`` the regression is undetermined;
-    of all solutions the one of least norm is returned. The attributions carry no gradients.
+    of all solutions the one of least norm is returned. With a masker, each feature's coefficient is
+    spread over its elements so that ``masker.pool`` gives it back, and a random baseline takes
+    another draw for each mask. The attributions carry no gradients.
 
     Args:
         n_samples: Number of masks; each is one evaluation of the model per sample.
         baseline: b: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor
-            ``(*S)``.
+            ``(*S)``; None is ``"zeros"``, or the masker's.
+        masker: What the features are, and what they become when removed; None makes every element
+            a feature.
         kernel_width: σ.
         alpha: α of the Lasso, in units of the explained scalar; 0 is weighted least squares.
         similarity: What the cosine compares: ``"inputs"`` compares the perturbed with the
             original input (Captum, PEAR), so large elements count more and a baseline that is
             not zero shifts the kernel; ``"masks"`` compares z with the mask of ones (the paper's
-            code for text and images).
+            code for text and images), and is the one for token ids.
         exhaustive: Whether to use all masks, without randomness, where they fit into
             ``n_samples``.
         seed: With a seed, the same masks for every sample and every call. ``None`` draws for
             each sample from torch's global generator.
 
     Raises:
-        ValueError: If ``n_samples < 1``, ``kernel_width <= 0``, ``alpha < 0`` or a name is not
-            known; when called, if the model returns NaN or Inf.
+        TypeError: When called, if token ids are to be compared by ``similarity="inputs"``.
+        ValueError: If ``n_samples < 1``, ``kernel_width <= 0``, ``alpha < 0``, a name is not
+            known, or there is a masker beside a baseline; when called, if the model returns NaN
+            or Inf.
 
     Shapes:
-        - inputs: ``(B, *S)``, n = the product of S
+        - inputs: ``(B, *S)``; with a masker also integers, such as token ids
         - attributions: ``(B, *S)``, float32 or better
 
     Example:
@@ -79,15 +87,16 @@ class Lime(Explainer):
     def __init__(
         self,
         n_samples: int = 200,
-        baseline: FixedSpec = "zeros",
+        baseline: FixedSpec | None = None,
         *,
+        masker: Masker | None = None,
         kernel_width: float = 1.0,
         alpha: float = 1e-4,
         similarity: Literal["inputs", "masks"] = "inputs",
         exhaustive: bool = True,
         seed: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(baseline, masker)
         if n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         if not kernel_width > 0:
@@ -97,7 +106,6 @@ class Lime(Explainer):
         if similarity not in ("inputs", "masks"):
             raise ValueError(f"similarity must be 'inputs' or 'masks', got {similarity!r}")
         self.n_samples = n_samples
-        self.baseline = FixedBaseline(baseline)
         self.kernel_width = kernel_width
         self.alpha = alpha
         self.similarity = similarity
@@ -116,30 +124,36 @@ class Lime(Explainer):
         Returns:
             Attributions, ``(B, *S)``.
         """
-        baseline = self.baseline(inputs)
-        keep = self._masks(inputs)
-        scores = score_coalitions(scorer, inputs, baseline, keep)
-        masks = in_float64(keep)
-        coefficients = self._fit(masks, scores, self._weights(masks, inputs, baseline))
-        dtype = torch.promote_types(inputs.dtype, torch.float32)
-        return coefficients.to(inputs.device, dtype).view(inputs.shape)
-
-    def _masks(self, inputs: Tensor) -> Tensor:
-        n_features = inputs[0].numel()
-        if self.exhaustive and can_enumerate(n_features, self.n_samples):
-            return all_coalitions(n_features, inputs.device)
-        return draw_coin_flips(self.n_samples, n_features, inputs, self.seed)
-
-    def _weights(self, masks: Tensor, inputs: Tensor, baseline: Tensor) -> Tensor:
-        """Return the weights ``(K, B)`` or ``(K, 1)`` of the masks, summing to 1 per sample."""
-        if self.similarity == "masks":
-            cosine = masks.mean(dim=-1).sqrt()  # z·1 / (|z| |1|)
-        else:
-            cosine = _cosine_to_inputs(
-                masks, in_float64(inputs).flatten(1), in_float64(baseline).flatten(1)
+        if self.similarity == "inputs" and not inputs.is_floating_point():
+            raise TypeError(
+                f"similarity='inputs' compares values, and inputs are {inputs.dtype}: use "
+                "Lime(similarity='masks') for token ids"
             )
+        game = self.game(scorer, inputs)
+        keep, valid = self._masks(game)
+        masks = in_float64(keep)
+        if self.similarity == "masks":
+            scores = game.play(keep)
+            # z·1 / (|z| |1|)
+            cosines = (masks.sum(dim=-1) / game.counts.to(masks)).sqrt()
+        else:
+            scores, cosines = _scores_and_cosines(game, keep)
         # A softmax: the objective divides by the sum, which would underflow for a narrow kernel.
-        return torch.softmax(-((1 - cosine) ** 2) / (2 * self.kernel_width**2), dim=0)
+        logits = -((1 - cosines) ** 2) / (2 * self.kernel_width**2)
+        weights = torch.softmax(logits.masked_fill(~valid.to(logits.device), -torch.inf), dim=0)
+        return game.attributions(self._fit(masks, scores, weights))
+
+    def _masks(self, game: Game) -> tuple[Tensor, Tensor]:
+        """Return masks ``(K, B, m)`` and which of them count, ``(K, B)``; B may be 1 (shared)."""
+
+        def uniform(n_draws: int, size: int) -> Tensor:
+            return self.uniform(n_draws, size, game.bound.inputs, self.seed)
+
+        counts = game.counts
+        enumerable = can_enumerate(counts, self.n_samples if self.exhaustive else 0)
+        return enumerated_or_drawn(
+            counts, enumerable, lambda: draw_coin_flips(self.n_samples, counts, uniform)
+        )
 
     def _fit(self, masks: Tensor, scores: Tensor, weights: Tensor) -> Tensor:
         """Return the coefficients ``(B, n)``."""
@@ -155,30 +169,23 @@ class Lime(Explainer):
         """Name the settings."""
         return (
             f"n_samples={self.n_samples}, kernel_width={self.kernel_width}, alpha={self.alpha}, "
-            f"similarity={self.similarity!r}, exhaustive={self.exhaustive}, seed={self.seed}"
+            f"similarity={self.similarity!r}, exhaustive={self.exhaustive}, seed={self.seed}, "
+            f"masker={self.masker}"
         )
 
 
-def _cosine_to_inputs(masks: Tensor, inputs: Tensor, baseline: Tensor) -> Tensor:
-    """Return the cosine of each perturbed input with the original, ``(K, B)``.
+def _scores_and_cosines(game: Game, keep: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the scores of perturbed copies, and their cosines with the originals, ``(K, B)``."""
+    original = in_float64(game.bound.inputs).flatten(1)
+    scores, cosines = [], []
+    for points in game.copies(keep):
+        scores.append(game.scorer(points))
+        cosines.append(_cosine(in_float64(points).flatten(2), original))
+    return checked_scores(scores), torch.cat(cosines)
 
-    Of ``p = z x + (1 - z) b``: the products ``x·p`` and ``|p|^2`` are linear in z, so no copy is
-    made. A vector of zeros has cosine 0 with any other, as in torch.
 
-    Args:
-        masks: z, ``(K, B, n)`` or ``(K, 1, n)``.
-        inputs: x, ``(B, n)``.
-        baseline: b, ``(1, n)``.
-
-    Returns:
-        Cosine similarities ``(K, B)``.
-    """
-    products, squares = inputs * baseline, (baseline * baseline).expand_as(inputs)
-
-    def sum_over(kept: Tensor, removed: Tensor) -> Tensor:
-        return torch.einsum("kbn,bn->kb", masks, kept - removed) + removed.sum(dim=-1)
-
-    product = sum_over(inputs * inputs, products)
-    squared_norm = sum_over(inputs * inputs, squares).clamp_min(0)
-    norms = (squared_norm * (inputs * inputs).sum(dim=-1)).sqrt()
+def _cosine(points: Tensor, original: Tensor) -> Tensor:
+    """Return cosine similarities; a vector of zeros has cosine 0 with any other, as in torch."""
+    norms = (points.square().sum(dim=-1) * original.square().sum(dim=-1)).sqrt()
+    product = torch.einsum("kbi,bi->kb", points, original)
     return torch.where(norms > 0, product / norms.where(norms > 0, 1), 0)

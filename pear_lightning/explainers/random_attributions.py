@@ -1,5 +1,6 @@
 """Random attributions."""
 
+import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer
@@ -37,6 +38,11 @@ class RandomAttributions(Explainer):
         self.seed = seed
         self.stochastic = seed is None
 
+    @property
+    def needs_floating_inputs(self) -> bool:
+        """Whether token ids cannot be explained; any inputs can be at random."""
+        return False
+
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
         """Return random numbers in the shape of the inputs.
 
@@ -47,7 +53,7 @@ class RandomAttributions(Explainer):
         Returns:
             Attributions, ``(B, *S)``.
         """
-        like = inputs.float() if inputs.element_size() < 4 else inputs
+        like = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
         return draw("normal", 1, like, inputs.shape[1:], self.seed)[0].expand(inputs.shape).clone()
 
     def extra_repr(self) -> str:

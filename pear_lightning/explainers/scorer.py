@@ -28,6 +28,7 @@ class Scorer:
         forward_kwargs: Keyword arguments of ``forward``; tensors have ``B`` rows, one per sample.
         points_per_pass: At most this many query points of each sample in one forward pass;
             ``None`` for all at once.
+        masker_kwargs: Data of the samples for maskers alone, such as segments.
 
     Shapes:
         - points: ``(K, B, *S)``
@@ -40,6 +41,12 @@ class Scorer:
     output: OutputFunction
     forward_kwargs: Mapping[str, Any] = field(default_factory=dict)
     points_per_pass: int | None = None
+    masker_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sample_data(self) -> dict[str, Any]:
+        """What a masker may want to know of the samples, by name."""
+        return {**self.forward_kwargs, **self.masker_kwargs}
 
     def __call__(self, points: Tensor) -> Tensor:
         """Return the scores of all points, in chunks where the memory bound asks for it.

@@ -1,7 +1,7 @@
 """Tokens of a text as features."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -66,6 +66,7 @@ class TokenMasker(Masker):
     """
 
     channel_dim = -1
+    baseline: TokenBaseline
 
     def __init__(
         self,
@@ -77,10 +78,17 @@ class TokenMasker(Masker):
         baseline: BaselineSpec = "zeros",
         pooling: Pooling = "sum",
     ) -> None:
-        super().__init__(TokenBaseline(mask_token_id, baseline), pooling)
+        if isinstance(baseline, TokenBaseline):
+            if mask_token_id is not None:
+                raise ValueError(
+                    f"mask_token_id={mask_token_id} is given beside {baseline!r}, which has one of "
+                    "its own: give it there alone"
+                )
+        else:
+            baseline = TokenBaseline(mask_token_id, baseline)
+        super().__init__(baseline, pooling)
         if n_tokens is not None and n_tokens < 1:
             raise ValueError(f"n_tokens must be at least 1, got {n_tokens}")
-        self.mask_token_id = mask_token_id
         self.special_token_ids = sorted(set(special_token_ids))
         self.pad_token_id = pad_token_id
         self.n_tokens = n_tokens
@@ -94,7 +102,7 @@ class TokenMasker(Masker):
         n_tokens: int | None = None,
         baseline: BaselineSpec = "zeros",
         pooling: Pooling = "sum",
-    ) -> "TokenMasker":
+    ) -> Self:
         """Return a masker with the ids of a tokenizer from transformers.
 
         Every special token of the tokenizer is one here, but for the unknown token, which stands
@@ -170,11 +178,25 @@ class TokenMasker(Masker):
             positions = positions.masked_fill(fixed, -1)
         return positions if inputs.ndim == 2 else positions[..., None]
 
+    def with_baseline(self, baseline: BaselineSpec) -> Self:
+        """Return a masker of the same tokens with another baseline for embeddings.
+
+        Args:
+            baseline: What a removed embedding becomes; removed ids still become
+                ``mask_token_id``, unless it is a :class:`~pear_lightning.masking.TokenBaseline`.
+
+        Returns:
+            The other masker.
+        """
+        if not isinstance(baseline, TokenBaseline):
+            baseline = TokenBaseline(self.baseline.mask_token_id, baseline)
+        return super().with_baseline(baseline)
+
     def settings(self) -> str:
         """Name the ids and the length."""
         return (
-            f"mask_token_id={self.mask_token_id}, special_token_ids={self.special_token_ids}, "
-            f"pad_token_id={self.pad_token_id}, n_tokens={self.n_tokens}"
+            f"special_token_ids={self.special_token_ids}, pad_token_id={self.pad_token_id}, "
+            f"n_tokens={self.n_tokens}"
         )
 
     def _fixed(self, inputs: Tensor, known: Mapping[str, Tensor]) -> Tensor | None:

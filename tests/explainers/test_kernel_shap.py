@@ -29,6 +29,13 @@ def attributions_of(explainer, model, inputs, target=1, **kwargs):
     return explain(model, inputs, target, [explainer], **kwargs)[1][0]
 
 
+def numbers(batch_size, seed=None):
+    """Random numbers as an explainer of elements draws them."""
+    return lambda n_draws, size: KernelShap().uniform(
+        n_draws, size, torch.empty(batch_size, 1), seed
+    )
+
+
 def exact(model, inputs, baseline, target, method=shapley.shapley_by_subsets):
     rows = []
     for row in inputs:
@@ -148,7 +155,7 @@ def test_mean_baseline_is_taken_from_the_training_data():
 
 def test_solution_is_the_limit_of_large_weights_on_the_end_points():
     linear_model = pytest.importorskip("sklearn.linear_model")
-    keep = draw_shapley_coalitions(40, 6, torch.empty(1, 6), 0, paired=False)
+    keep = draw_shapley_coalitions(40, torch.tensor([6]), numbers(1, 0), paired=False)
     scores = torch.randn(40, 3, dtype=torch.float64)
     result = shapley_regression(keep, scores, torch.ones(1, 1))
     for weight, tolerance in ((1e6, 1e-3), (1e9, 1e-6)):
@@ -170,23 +177,23 @@ def test_regression_has_the_least_norm_of_all_solutions():
 
 def test_all_coalitions_are_all_of_them():
     for n in (1, 2, 5):
-        keep = all_coalitions(n, torch.device("cpu"))[:, 0]
+        keep = all_coalitions(torch.tensor([n]))[0][:, 0]
         assert keep[0].all()
         assert not keep[1].any()
         assert len({tuple(row) for row in keep.tolist()}) == len(keep) == 2**n
 
 
 def test_kernel_is_the_papers():
-    keep = all_coalitions(5, torch.device("cpu"))[2:]
+    keep = all_coalitions(torch.tensor([5]))[0][2:]
     expected = [shapley.shapley_kernel(int(row.sum()), 5) for row in keep]
     expected = torch.tensor(expected, dtype=torch.float64)[:, None]
-    torch.testing.assert_close(shapley_kernel(keep), expected / expected.max())
+    torch.testing.assert_close(shapley_kernel(keep, torch.tensor([5])), expected / expected.max())
 
 
 @pytest.mark.parametrize("paired", [True, False])
 def test_sizes_follow_the_kernel_and_members_are_uniform(paired):
     n = 5
-    keep = draw_shapley_coalitions(40_002, n, torch.empty(1, n), None, paired=paired)[2:, 0]
+    keep = draw_shapley_coalitions(40_002, torch.tensor([n]), numbers(1), paired=paired)[2:, 0]
     sizes = torch.tensor([float(keep.sum(1).eq(k).sum()) for k in range(n + 1)]) / len(keep)
     expected = torch.tensor([0, *(1 / (k * (n - k)) for k in range(1, n)), 0])
     torch.testing.assert_close(sizes, expected / expected.sum(), atol=0.01, rtol=0)
@@ -194,9 +201,9 @@ def test_sizes_follow_the_kernel_and_members_are_uniform(paired):
 
 
 def test_coalitions_are_shared_with_a_seed_and_independent_without():
-    inputs = torch.empty(4, 7)
-    assert draw_shapley_coalitions(20, 7, inputs, 0, paired=True).shape == (20, 1, 7)
-    keep = draw_shapley_coalitions(20, 7, inputs, None, paired=True)
+    counts = torch.tensor([7])
+    assert draw_shapley_coalitions(20, counts, numbers(4, 0), paired=True).shape == (20, 1, 7)
+    keep = draw_shapley_coalitions(20, counts, numbers(4), paired=True)
     assert keep.shape == (20, 4, 7)
     assert all((one != other).any() for one, other in pairwise(keep.unbind(1)))
 

@@ -73,7 +73,9 @@ def test_equals_the_formula_for_each_sample(alpha, similarity):
     explainer = Lime(
         12, baseline, kernel_width=0.7, alpha=alpha, similarity=similarity, exhaustive=False, seed=4
     )
-    masks = draw_coin_flips(12, 3, inputs, 4)[:, 0]
+    masks = draw_coin_flips(
+        12, torch.tensor([3]), lambda n, size: explainer.uniform(n, size, inputs, 4)
+    )[:, 0]
     result = attributions_of(explainer, model, inputs)
     for row, attributions in zip(inputs, result, strict=True):
         points = torch.where(masks, row, baseline)
