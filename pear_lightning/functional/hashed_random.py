@@ -150,14 +150,19 @@ def ranks(where: Tensor) -> Tensor:
 
 def _mix(z: Tensor) -> Tensor:
     """Return the finaliser of SplitMix64 (Steele, Lea, Flood 2014); int64 products wrap around."""
-    z = (z ^ _shift(z, 30)) * _FACTORS[0]
-    z = (z ^ _shift(z, 27)) * _FACTORS[1]
-    return z ^ _shift(z, 31)
+    z = _folded(z, 30).mul_(_FACTORS[0])
+    z = _folded(z, 27).mul_(_FACTORS[1])
+    return _folded(z, 31)
+
+
+def _folded(z: Tensor, bits: int) -> Tensor:
+    """Return numbers xor themselves shifted to the right."""
+    return _shift(z, bits).bitwise_xor_(z)
 
 
 def _shift(z: Tensor, bits: int) -> Tensor:
     """Return a logical shift to the right: torch's own carries the sign along."""
-    return (z >> bits) & ((1 << (64 - bits)) - 1)
+    return (z >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _signed(seed: int) -> int:

@@ -21,6 +21,7 @@ from pear_lightning.metrics.faithfulness.readings import Outcome, Readings
 
 _ELEMENTS_PER_PASS = 2**24  # 64 MiB of float32 inputs
 _LARGEST_PASS = 2**14
+_ELEMENTS_KEPT = 2**26  # 64 MiB of bool
 
 
 class Need(NamedTuple):
@@ -150,6 +151,7 @@ class _Plan:
         # a dictionary, because a set would lose the order
         self._jobs = list(dict.fromkeys(job for need in needs for job in self._jobs_of(need)))
         self._outcomes: dict[_Job, list[Outcome]] = {job: [] for job in self._jobs}
+        self._kept: dict[_Job, list[Tensor]] = {}
 
     def _add(self, masker: Masker) -> None:
         """Bind a masker, pool the explanations to its features, and rank those."""
@@ -199,6 +201,9 @@ class _Plan:
         job, points = part
         ground = self._grounds[job.masker, job.explanation]
         keep = job.probe.keep(ground, points)
+        n_points = job.probe.n_points(ground.n_features)
+        if not job.probe.ranked and n_points * ground.present.numel() <= _ELEMENTS_KEPT:
+            self._kept.setdefault(job, []).append(keep)  # random subsets take time to draw
         copies = self._bound[job.masker].removed(keep, job.probe.draws(points))
         return copies.expand(len(points), *self._inputs.shape)
 
@@ -219,7 +224,15 @@ class _Plan:
             outcomes[job.masker].setdefault(job.probe, self._outcome(job, repeated))
         of_masker = {
             masker: Readings(
-                self._ground(masker), torch.cat(self._saliency[masker]), each, n_classes
+                ground=self._ground(masker),
+                saliency=torch.cat(self._saliency[masker]),
+                outcomes=each,
+                n_classes=n_classes,
+                kept={
+                    job.probe: torch.cat(keep)
+                    for job, keep in self._kept.items()
+                    if job.masker == masker
+                },
             )
             for masker, each in outcomes.items()
         }

@@ -40,12 +40,15 @@ class Readings:
         saliency: ``(R, n)``; 0 for features that a sample lacks.
         outcomes: Outputs at each probe that was asked for.
         n_classes: Number of outputs of the model.
+        kept: Which features the copies of a probe have, ``(K, B, n)`` or ``(K, 1, n)`` bool, for
+            B samples that explanations share; probes that are missing draw again.
     """
 
     ground: Ground
     saliency: Tensor
     outcomes: Mapping[Probe, Outcome]
     n_classes: int
+    kept: Mapping[Probe, Tensor] = field(default_factory=dict)
     _removed: dict[Probe, Tensor] = field(default_factory=dict)
 
     @property
@@ -81,6 +84,11 @@ class Readings:
         return self._removed[probe]
 
     def _sum_removed(self, probe: Probe) -> Tensor:
+        if probe in self.kept:
+            keep = self.kept[probe]
+            # rows of the first explanation come first
+            parts = self.saliency.split(len(self.saliency) if keep.shape[1] == 1 else keep.shape[1])
+            return torch.cat([part.masked_fill(keep, 0).sum(dim=-1) for part in parts], dim=1).T
         rows, n_features = self.saliency.shape
         points = torch.arange(probe.n_points(n_features), device=self.saliency.device)
         at_once = max(1, _ELEMENTS_AT_ONCE // max(1, rows * n_features))
