@@ -14,6 +14,7 @@ from torch import Tensor
 from typing_extensions import override
 
 if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 
@@ -34,7 +35,8 @@ class ScoresLogger(Callback):
             ``plot`` extra.
         log_figure: Whether to hand the figure to those loggers of the trainer that take one
             (TensorBoard, Weights & Biases). Needs the ``plot`` extra.
-        table: Whether to print the scores at the end of training.
+        table: Whether to print the scores at the end of training, and beside them the module's
+            ``effective_scores()``, where it has them.
         top: Number of features that are named in table and figure, those with the largest scores.
 
     Attributes:
@@ -81,7 +83,6 @@ class ScoresLogger(Callback):
         self.log_figure = log_figure
         self.table = table
         self.top = top
-        self.console = Console()
         self.names: list[str] = []
         self.epochs: list[int] = []
         self._scores: list[list[float]] = []
@@ -119,7 +120,7 @@ class ScoresLogger(Callback):
                 "DeepLasso, or give your module a property scores (n,)"
             )
         if stage == "fit" and (self.figure is not None or self.log_figure):
-            _figure_class()
+            _matplotlib()
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -166,13 +167,14 @@ class ScoresLogger(Callback):
         if not self._scores:
             raise RuntimeError("there are no scores yet: train a module with this callback")
         history, order = self.history, self._order()
-        figure = _figure_class()(figsize=(11, 1.5 + 0.28 * len(order)), layout="constrained")
+        new_figure, colors = _matplotlib()
+        figure = new_figure(figsize=(11, 1.5 + 0.28 * len(order)), layout="constrained")
         lines, bars = figure.subplots(1, 2)
         others = [i for i in range(history.shape[1]) if i not in order]
         for feature in others:
             lines.plot(self.epochs, history[:, feature], color="0.85", linewidth=0.8)
         for rank, feature in enumerate(order):
-            color = f"C{rank % 10}"
+            color = colors(0.9 * rank / len(order))
             lines.plot(self.epochs, history[:, feature], color=color)
             bars.barh(rank, history[-1, feature].item(), color=color)
         lines.set(xlabel="epoch", ylabel="score", title="scores over training")
@@ -203,7 +205,7 @@ class ScoresLogger(Callback):
             if trainer.progress_bar_callback is not None:
                 # a bar that is still live would be drawn again below the table
                 trainer.progress_bar_callback.teardown(trainer, pl_module, stage="fit")
-            self.console.print(self._table(pl_module))
+            Console().print(self._table(pl_module))
         if self.figure is None and not self.log_figure:
             return
         figure = self.plot()
@@ -224,9 +226,9 @@ class ScoresLogger(Callback):
         table.add_column("score", justify="right")
         table.add_column("")
         if effective is not None:
-            table.add_column("with the next layer", justify="right")
+            table.add_column("effective", justify="right")
         for rank, feature in enumerate(order, start=1):
-            bar = "█" * max(0, round(20 * last[feature] / largest))
+            bar = "█" * max(0, round(12 * last[feature] / largest))
             row = [str(rank), self.names[feature], f"{last[feature]:.4f}", bar]
             if effective is not None:
                 row.append(f"{effective[feature]:.4f}")
@@ -234,14 +236,16 @@ class ScoresLogger(Callback):
         return table
 
 
-def _figure_class() -> "type[Figure]":
+def _matplotlib() -> "tuple[type[Figure], Colormap]":
+    """Return what makes figures, and the colours of ranks."""
     try:
+        from matplotlib import colormaps
         from matplotlib.figure import Figure  # without pyplot: no window, nothing to close
     except ImportError as error:
         raise ImportError(
             "ScoresLogger draws with matplotlib: pip install 'pear-lightning[plot]'"
         ) from error
-    return Figure
+    return Figure, colormaps["viridis"]
 
 
 def _write_csv(

@@ -1,0 +1,111 @@
+import pytest
+import torch
+from lightning.pytorch import seed_everything
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+from torch.utils.data import DataLoader, TensorDataset
+
+from pear_lightning.modules import DeepLasso
+from pear_lightning.nn import MLP
+from tests.modules.helpers import quiet_trainer
+from tests.reference import scores_activation as reference
+
+
+def rows(count=96, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(count, 6, generator=generator)
+    return x, (x[:, 0] + x[:, 1].abs() > 0.7).long()
+
+
+def loader(count=96, **kwargs):
+    return DataLoader(TensorDataset(*rows(count, **kwargs)), batch_size=32)
+
+
+def adam(params):
+    return torch.optim.Adam(params, lr=5e-3)
+
+
+def loss_gradient(model, x, loss):
+    x = x.clone().requires_grad_()
+    return torch.autograd.grad(loss(model.backbone(x)), x)[0]
+
+
+def test_loss_is_the_papers_formula():
+    model = DeepLasso(MLP(6), 0.3)
+    x, y = rows(8)
+    parts = model.training_loss(x, y)
+    gradient = loss_gradient(model, x, lambda logits: F.cross_entropy(logits, y))
+    task = F.cross_entropy(model.backbone(x), y).item()
+    penalty = reference.deep_lasso(gradient)
+    assert parts["penalty"].item() == pytest.approx(penalty, rel=1e-5)
+    assert parts["loss"].item() == pytest.approx(0.7 * task + 0.3 * penalty, rel=1e-5)
+
+
+@pytest.mark.parametrize("squeeze", [False, True])
+def test_loss_of_a_regression(squeeze):
+    body = nn.Sequential(MLP(6, 1), nn.Flatten(0)) if squeeze else MLP(6, 1)
+    model = DeepLasso(body, 0.3, task="regression", in_features=6)
+    x, y = torch.randn(8, 6), torch.randn(8)
+    gradient = loss_gradient(model, x, lambda outputs: F.mse_loss(outputs.flatten(), y))
+    parts = model.training_loss(x, y)
+    assert parts["penalty"].item() == pytest.approx(reference.deep_lasso(gradient), rel=1e-5)
+    assert parts["task_loss"].item() == pytest.approx(F.mse_loss(model(x).flatten(), y).item())
+
+
+def test_the_penalty_changes_the_gradients_of_the_weights():
+    gradients = []
+    for weight in (0.0, 0.5):
+        torch.manual_seed(0)
+        model = DeepLasso(MLP(6), weight)
+        model.training_loss(*rows(8))["loss"].backward()
+        gradients.append(model.backbone.layers[0].weight.grad / (1 - weight))
+    assert not torch.allclose(*gradients)
+
+
+def test_training_finds_the_relevant_features():
+    seed_everything(0)
+    model = DeepLasso(MLP(6, hidden_features=(16,)), 0.3, optimizer=adam)
+    trainer = quiet_trainer(max_epochs=15)
+    trainer.fit(model, loader(384), loader(128, seed=1))
+    assert set(model.scores.topk(2).indices.tolist()) == {0, 1}
+    assert trainer.callback_metrics["val_accuracy"] > 0.8
+
+
+def test_scores_are_the_gradients_of_the_last_epoch():
+    x, y = rows(80)
+
+    def frozen(params):
+        return torch.optim.SGD(params, lr=0.0)
+
+    model = DeepLasso(MLP(6), 0.3, optimizer=frozen)
+    quiet_trainer(max_epochs=2).fit(model, loader(80))
+    total = loss_gradient(model, x, lambda logits: F.cross_entropy(logits, y, reduction="sum"))
+    torch.testing.assert_close(model.scores, total.square().mean(dim=0).sqrt())
+
+
+def test_dropout_is_in_the_task_loss_and_not_in_the_gradients():
+    model = DeepLasso(MLP(6, dropout=0.5), 0.3).train()
+    x, y = rows(32)
+    one, other = (model.training_loss(x, y) for _ in range(2))
+    assert one["task_loss"] != other["task_loss"]
+    torch.testing.assert_close(one["penalty"], other["penalty"])
+
+
+def test_checkpoint_reloads_under_weights_only(tmp_path):
+    model = DeepLasso(MLP(6), 0.3)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, loader())
+    trainer.save_checkpoint(tmp_path / "lasso.ckpt")
+    again = DeepLasso.load_from_checkpoint(tmp_path / "lasso.ckpt", backbone=MLP(6))
+    assert model.scores.min() > 0
+    torch.testing.assert_close(again.scores, model.scores)
+    assert again.weight == 0.3
+
+
+def test_what_cannot_work_is_refused():
+    with pytest.raises(ValueError, match=r"weight must lie in \[0, 1\], got 2"):
+        DeepLasso(MLP(6), 2)
+    with pytest.raises(ValueError, match="Sequential has no in_features"):
+        DeepLasso(nn.Sequential(MLP(6)))
+    with pytest.raises(ValueError, match="precision="):
+        quiet_trainer(precision="bf16-true").fit(DeepLasso(MLP(6)), loader())
