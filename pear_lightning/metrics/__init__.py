@@ -12,6 +12,7 @@ from pear_lightning.metrics.agreement import (
 from pear_lightning.metrics.faithfulness import (
     IROF,
     Deletion,
+    ExplainerRanking,
     FaithfulnessCorrelation,
     FaithfulnessEstimate,
     FaithfulnessSuite,
@@ -22,6 +23,7 @@ from pear_lightning.metrics.faithfulness import (
     NegativePerturbation,
     PositivePerturbation,
     RegionPerturbation,
+    rank_explainers,
 )
 from pear_lightning.metrics.importance import (
     FalseDiscoveryRate,
@@ -39,6 +41,7 @@ __all__ = [
     "IROF",
     "AgreementMatrix",
     "Deletion",
+    "ExplainerRanking",
     "FaithfulnessCorrelation",
     "FaithfulnessEstimate",
     "FaithfulnessSuite",
@@ -64,4 +67,5 @@ __all__ = [
     "SignedRankAgreement",
     "TopKOverlap",
     "TrueDiscoveryRate",
+    "rank_explainers",
 ]

@@ -72,8 +72,9 @@ class ExplainerRanking:
         random          2.00   2.00 to 2.00                2     2
 
     References:
-        Guo et al., *DeepFaith*, 2025 (the mean rank over ten metrics). Efron, Tibshirani, *An
-        Introduction to the Bootstrap*, 1993, chapter 13 (the percentile interval).
+        Guo et al., *Learning for Highly Faithful Explainability*, ICLR 2026 (the mean rank over ten
+        metrics). Efron, Tibshirani, *An Introduction to the Bootstrap*, 1993, chapter 13 (the
+        percentile interval).
     """
 
     explainers: tuple[str, ...]
@@ -232,7 +233,16 @@ class ExplainerRanking:
         """
         from pear_lightning.metrics.faithfulness.ranking_figure import draw_ranking
 
-        return draw_ranking(self, axes, controls)
+        return draw_ranking(
+            [self.explainers[e] for e in self.order],
+            self.mean_rank[self.order],
+            self.interval[self.order],
+            self.ranks[:, self.order],
+            self.metric_labels(),
+            f"{100 * self.confidence_level:g} % interval over {self.n_samples} samples",
+            axes,
+            controls,
+        )
 
     def metric_labels(self) -> list[str]:
         """Return short names of the metrics with an arrow towards the better end."""

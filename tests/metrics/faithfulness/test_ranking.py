@@ -1,0 +1,146 @@
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from pear_lightning.explainers import (
+    Gradient,
+    InputXGradient,
+    IntegratedGradients,
+    RandomAttributions,
+)
+from pear_lightning.masking import ColumnMasker, TokenMasker
+from pear_lightning.metrics import FaithfulnessSuite, rank_explainers
+
+EXPLAINERS = {
+    "random": RandomAttributions(seed=0),
+    "input x gradient": InputXGradient(),
+    "gradient": Gradient(),
+    "integrated gradients": IntegratedGradients(20),
+}
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.5), nn.Linear(32, 3))
+
+
+def suite() -> FaithfulnessSuite:
+    return FaithfulnessSuite(ColumnMasker(6), list(EXPLAINERS), n_subsets=20, subset_size=2)
+
+
+def rank(model, batches, **options):
+    options = {"progress": False, "n_resamples": 200, **options}
+    return rank_explainers(model, batches, options.pop("explainers", EXPLAINERS), **options)
+
+
+def rows(size: int = 40) -> Tensor:
+    return torch.randn(size, 6, generator=torch.Generator().manual_seed(1))
+
+
+def test_contributions_come_before_slopes_and_chance():
+    ranking = rank(network(), [rows(200)], suite=suite())
+    order = [ranking.explainers[e] for e in ranking.order]
+    assert order[:2] == ["integrated gradients", "input x gradient"]
+    assert ranking.n_samples == 200
+    assert dict(zip(ranking.metrics, ranking.higher_is_better.tolist(), strict=True)) == {
+        name: name not in ("deletion", "positive_perturbation", "infidelity")
+        for name in ranking.metrics
+    }
+
+
+def test_the_truth_of_a_linear_model_is_first_by_every_metric():
+    model = nn.Linear(6, 1, bias=False)
+    explainers = {"truth": InputXGradient(), "random": RandomAttributions(seed=0)}
+    logits = FaithfulnessSuite(ColumnMasker(6), list(explainers), output="logit", subset_size=2)
+    del logits.metrics["irof"]  # a ratio of logits means nothing
+    ranking = rank(model, [rows()], explainers=explainers, suite=logits)
+    assert ranking.ranks.tolist() == [[1, 2]] * 9
+
+
+def test_portions_of_the_samples_do_not_matter():
+    model, inputs = network(), rows()
+    whole = rank(model, [inputs], suite=suite())
+    portions = rank(model, inputs.split(7), suite=suite(), points_per_pass=3)
+    torch.testing.assert_close(portions.means, whole.means, rtol=1e-5, atol=1e-6)
+    assert torch.equal(portions.ranks, whole.ranks)
+    assert torch.equal(portions.interval, whole.interval)
+
+
+def test_the_model_is_explained_as_it_is_used_and_left_as_it_was():
+    model = network().train()
+    ranking = rank(model, [rows()], suite=suite())
+    assert all(module.training for module in model.modules())
+    assert torch.equal(ranking.means, rank(model.eval(), [rows()], suite=suite()).means)
+
+
+def test_a_masker_stands_for_the_suite_with_its_defaults():
+    ranking = rank(network(), [rows()], suite=ColumnMasker(6))
+    assert ranking.explainers == tuple(EXPLAINERS)
+    assert len(ranking.metrics) == 10
+
+
+def test_the_label_is_explained_if_asked_for():
+    model, inputs = network(), rows()
+    predicted = model.eval()(inputs).argmax(dim=1)
+    loader = DataLoader(TensorDataset(inputs, (predicted + 1) % 3), batch_size=16)
+    by_label = rank(model, loader, suite=suite(), target="label")
+    by_prediction = rank(model, loader, suite=suite())
+    deletion = by_label.metrics.index("deletion")
+    assert (by_label.means[deletion] < by_prediction.means[deletion]).all()
+    agreeing = rank(model, [(inputs, predicted)], suite=suite(), target="label")
+    torch.testing.assert_close(agreeing.means, by_prediction.means, rtol=1e-5, atol=1e-6)
+
+
+class Text(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.hidden, self.output = nn.Linear(4, 16), nn.Linear(16, 2)
+
+    def forward(self, inputs: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.output((self.hidden(inputs).tanh() * attention_mask[..., None]).sum(dim=1))
+
+
+def test_keyword_arguments_reach_model_and_masker():
+    inputs = torch.randn(20, 5, 4, generator=torch.Generator().manual_seed(0))
+    mask = (torch.arange(5) < torch.randint(2, 6, (20, 1))).long()
+    texts = {"inputs": inputs, "attention_mask": mask}
+    noise = inputs + 9 * (1 - mask[..., None])  # where there is padding
+    noisy = {"inputs": noise, "attention_mask": mask, "target": torch.zeros(20).long()}
+    results = [
+        rank(Text(), [batch], suite=TokenMasker(n_tokens=5)).means[:, 1:]
+        for batch in (texts, noisy)
+    ]
+    torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
+
+
+def test_progress_bars_of_ranking_and_suite_do_not_collide():
+    showing = FaithfulnessSuite(ColumnMasker(6), list(EXPLAINERS), subset_size=2, progress=True)
+    for batches in ([rows(4)], iter([rows(4)])):  # of known and of unknown length
+        for each in (suite(), showing):
+            assert rank(network(), batches, suite=each, progress=True).n_samples == 4
+            batches = [rows(4)]
+
+
+@pytest.mark.parametrize(
+    ("batches", "options", "message"),
+    [
+        ([], {}, "at least one batch"),
+        ([rows()], {"target": "label"}, "for 'label'"),
+        ([rows()], {"target": "truth"}, "target is 'truth'"),
+        ([{"x": rows()}], {}, "must have 'inputs'"),
+        ([["a text"]], {}, "begin with the inputs"),
+        ([rows()], {"explainers": {"gradient": Gradient()}}, "those of the explainers"),
+    ],
+)
+def test_what_cannot_be_ranked_is_refused(batches, options, message):
+    with pytest.raises(ValueError, match=message):
+        rank(network(), batches, suite=suite(), **options)
+
+
+@pytest.mark.gpu
+def test_batches_follow_the_model_to_its_device():
+    ranking = rank(network().cuda(), [rows()], suite=suite())
+    expected = rank(network(), [rows()], suite=suite())
+    torch.testing.assert_close(ranking.means[:, 1:], expected.means[:, 1:], rtol=1e-3, atol=1e-4)
