@@ -1,0 +1,191 @@
+"""Faithfulness of a model's explanations, while it trains."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from typing_extensions import override
+
+from pear_lightning.explainers import Explainer, IntegratedGradients, explain
+from pear_lightning.explainers.outputs import OutputName
+from pear_lightning.masking import Masker
+from pear_lightning.metrics import FaithfulnessSuite
+
+Stage = Literal["val", "test"]
+
+
+class FaithfulnessMonitor(Callback):
+    """Log the faithfulness of explanations in validation and test, for any LightningModule.
+
+    The first rows of each validation (test) are explained and scored by a
+    :class:`~pear_lightning.metrics.FaithfulnessSuite`; the means are logged as
+    ``val_<explainer>/<metric>``. The module stays as it is: its ``forward`` must map inputs to
+    logits, and a batch must start with inputs and target.
+
+    Args:
+        masker: What the features are, and what stands in the place of a removed one.
+        explainers: Explainers by name; None for integrated gradients from zero.
+        metrics: Names of the suite's metrics that are logged; None for all ten.
+        rows: Number of rows that each process explains in an evaluation.
+        every_n_epochs: Explain in every so many-th validation of a fit; tests always.
+        output: The scalar that is explained and read: ``"prob"``, ``"logit"``, ``"log_prob"`` or
+            ``"margin"``.
+        n_steps: Number of steps of removal curves; see the suite.
+        n_subsets: Number of random subsets; see the suite.
+        subset_size: Size of random subsets; see the suite.
+        samples_per_pass: Bound on the perturbed samples in one forward pass.
+
+    Raises:
+        ValueError: If a number is not positive, or a metric is not one of the suite's.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> monitor = FaithfulnessMonitor(ColumnMasker(30), metrics=["deletion", "insertion"])
+        >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=[monitor])
+    """
+
+    def __init__(
+        self,
+        masker: Masker,
+        explainers: dict[str, Explainer] | None = None,
+        *,
+        metrics: list[str] | None = None,
+        rows: int = 128,
+        every_n_epochs: int = 1,
+        output: OutputName = "prob",
+        n_steps: int | None = 20,
+        n_subsets: int = 50,
+        subset_size: int | float | Literal["bernoulli"] = 0.1,
+        samples_per_pass: int | None = None,
+    ) -> None:
+        for name, number in (("rows", rows), ("every_n_epochs", every_n_epochs)):
+            if number < 1:
+                raise ValueError(f"{name} must be at least 1, got {number}")
+        if explainers is not None and not explainers:
+            raise ValueError("explainers is empty; expected at least one, or None")
+        self.masker = masker
+        self.explainers = explainers or {"integrated_gradients": IntegratedGradients()}
+        self.rows = rows
+        self.every_n_epochs = every_n_epochs
+        self.output = output
+        settings: dict[str, Any] = {
+            "n_steps": n_steps,
+            "n_subsets": n_subsets,
+            "subset_size": subset_size,
+            "output": output,
+            "samples_per_pass": samples_per_pass,
+        }
+        suite = FaithfulnessSuite(masker, list(self.explainers), **settings)
+        if metrics is not None:
+            if unknown := set(metrics) - set(suite.metrics):
+                raise ValueError(f"metrics has {sorted(unknown)}; expected {list(suite.metrics)}")
+            chosen = {name: suite.metrics[name] for name in metrics}
+            suite = FaithfulnessSuite(masker, list(self.explainers), chosen, **settings)
+        self.suite = suite
+        self._wanted = self._left = 0
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Take the mean of the training data from the data module, where it is asked for."""
+        datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+        if not (hasattr(datamodule, "training_mean") and hasattr(datamodule, "training_rows")):
+            return
+        if self.masker.baseline.from_training_data:
+            self.masker.fit(datamodule.training_mean)
+        for explainer in self.explainers.values():
+            if explainer.awaits_training_data:
+                explainer.fit_reference(datamodule.training_mean, datamodule.training_rows(1024))
+
+    @override
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start to explain, unless this validation is left out."""
+        skipped = trainer.sanity_checking or (
+            trainer.state.fn == "fit" and (trainer.current_epoch + 1) % self.every_n_epochs
+        )
+        self._start(pl_module, 0 if skipped else self.rows)
+
+    @override
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start to explain."""
+        self._start(pl_module, self.rows)
+
+    @override
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Explain and score rows of the batch, while rows are wanted."""
+        self._take(pl_module, batch)
+
+    @override
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Explain and score rows of the batch, while rows are wanted."""
+        self._take(pl_module, batch)
+
+    @override
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the means."""
+        self._log(pl_module, "val")
+
+    @override
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log the means."""
+        self._log(pl_module, "test")
+
+    def _start(self, module: LightningModule, rows: int) -> None:
+        self.suite.to(module.device)
+        for explainer in self.explainers.values():
+            explainer.to(module.device)
+        self.suite.reset()
+        self._wanted = self._left = rows
+
+    def _take(self, module: LightningModule, batch: Any) -> None:
+        if self._left <= 0:
+            return
+        inputs, target = _inputs_and_target(batch)
+        inputs, target = inputs[: self._left], target[: self._left]
+        attributions: Mapping[str, Tensor]
+        _, attributions = explain(module, inputs, target, self.explainers, output=self.output)
+        detached = {name: each.detach() for name, each in attributions.items()}
+        self.suite.update(module, inputs, detached, target)
+        self._left -= len(inputs)
+
+    def _log(self, module: LightningModule, stage: Stage) -> None:
+        if not self._wanted:
+            return
+        means = {f"{stage}_{name}": value for name, value in self.suite.compute().items()}
+        module.log_dict(means)  # every process has the means over all
+
+
+def _inputs_and_target(batch: Any) -> tuple[Tensor, Tensor]:
+    """Return the first two tensors of a batch."""
+    if not (
+        isinstance(batch, list | tuple)
+        and len(batch) >= 2
+        and all(isinstance(part, Tensor) for part in batch[:2])
+    ):
+        raise TypeError(
+            "FaithfulnessMonitor needs batches that start with inputs (B, *S) and target (B,), "
+            f"got {type(batch).__name__}"
+        )
+    inputs, target = batch[:2]
+    if target.is_floating_point():
+        raise TypeError(
+            f"FaithfulnessMonitor explains classes: the target must be integer, got {target.dtype}"
+        )
+    return inputs, target.flatten().long()
