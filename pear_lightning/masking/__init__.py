@@ -10,6 +10,7 @@ from pear_lightning.masking.noise import GaussianNoise, UniformNoise
 from pear_lightning.masking.own_mean import OwnMean
 from pear_lightning.masking.patch_masker import PatchMasker
 from pear_lightning.masking.segment_masker import SegmentMasker
+from pear_lightning.masking.segmenter import Segmenter
 from pear_lightning.masking.shuffle import Shuffle
 from pear_lightning.masking.slic import Slic
 from pear_lightning.masking.token_baseline import TokenBaseline
@@ -26,6 +27,7 @@ __all__ = [
     "OwnMean",
     "PatchMasker",
     "SegmentMasker",
+    "Segmenter",
     "Shuffle",
     "Slic",
     "TokenBaseline",

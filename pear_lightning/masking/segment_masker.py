@@ -9,9 +9,7 @@ from torch import Tensor
 from pear_lightning.masking.baseline_spec import BaselineSpec
 from pear_lightning.masking.bound import Pooling
 from pear_lightning.masking.masker import Masker
-
-Segmenter = Callable[[Tensor], Tensor]
-"""Images ``(B, C, H, W)`` to labels ``(B, H, W)``, each image by itself."""
+from pear_lightning.masking.segmenter import Segmenter
 
 
 class SegmentMasker(Masker):
@@ -23,12 +21,13 @@ class SegmentMasker(Masker):
 
     Args:
         segments: Where the labels come from: one map ``(H, W)`` for all images, or a function of
-            the images such as :class:`~pear_lightning.masking.Slic`. None expects them beside each
-            batch: ``segments (B, H, W)`` among the sample's data, such as
-            ``masker_kwargs={"segments": labels}``. Labels that are given so come first in any case,
-            so that those of a slow function can be kept.
-        baseline: What removed segments become; ``"own_mean"`` is the mean colour of the image.
-            See :class:`~pear_lightning.masking.Masker`.
+            the images, ``(B, C, H, W)`` to ``(B, H, W)``, such as
+            :class:`~pear_lightning.masking.Slic`. None expects labels ``(B, H, W)`` beside each
+            batch, under the name ``segments``, such as ``masker_kwargs={"segments": labels}``.
+            Labels that are given so come first in any case, so that those of a slow function can
+            be kept.
+        baseline: What removed segments become; ``"own_mean"`` is the mean colour of the image's
+            segments. See :class:`~pear_lightning.masking.Masker`.
         pooling: ``"sum"`` or ``"mean"`` of the attributions of a segment.
 
     Raises:
@@ -59,7 +58,7 @@ class SegmentMasker(Masker):
 
     def __init__(
         self,
-        segments: Tensor | Segmenter | None = None,
+        segments: Tensor | Segmenter | Callable[[Tensor], Tensor] | None = None,
         *,
         baseline: BaselineSpec = "zeros",
         pooling: Pooling = "sum",

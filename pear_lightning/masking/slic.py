@@ -4,15 +4,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pear_lightning.masking.segmenter import Segmenter
 
-class Slic:
+
+class Slic(Segmenter):
     """Superpixels by SLIC: clusters of near pixels of a like colour, from scikit-image.
 
     Each image is segmented by itself, on the CPU, in some ten milliseconds or more; where a batch
     is used often, keep the labels and hand them to the masker.
 
     Args:
-        n_segments: About how many superpixels an image gets; there may be fewer.
+        n_segments: About how many superpixels an image gets; there may be fewer, in noise down to
+            a single one.
         compactness: Weight of nearness against likeness of colour; higher values give squarer
             superpixels. scikit-image scales each image to [0, 1] first, so that it means the same
             for inputs that are normalised.
