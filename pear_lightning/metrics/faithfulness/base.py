@@ -30,7 +30,8 @@ class FaithfulnessMetric(SampleMean, ABC):
             ``"margin"``, or a function of logits ``(N, C)`` and target ``(N,)``. For a model that
             returns probabilities, ``"logit"`` reads them as they are.
         samples_per_pass: At most this many perturbed samples in one forward pass, to bound memory;
-            None for as many as fill 64 MiB with inputs.
+            None for as many as fill half a MiB with inputs on a CPU, so that they stay in its
+            caches, and 64 MiB elsewhere.
         progress: Whether to show a progress bar during each update.
         **kwargs: Options of :class:`torchmetrics.Metric`.
     """

@@ -185,7 +185,10 @@ class RandomSubsets(Probe):
             return keys >= 0
         keys = keys.masked_fill(~ground.present, torch.iinfo(torch.long).max)
         sizes = self._sizes(ground.counts)
-        last = keys.sort(dim=-1).values.gather(2, (sizes - 1).expand(len(points), -1)[..., None])
+        # the smallest in ascending order, which takes a quarter of the time of sorting all
+        largest_size = int(sizes.max()) if len(sizes) else 1
+        smallest = keys.topk(largest_size, dim=-1, largest=False).values
+        last = smallest.gather(2, (sizes - 1).expand(len(points), -1)[..., None])
         return keys > last
 
     def draws(self, points: Tensor) -> Tensor:

@@ -59,7 +59,8 @@ class FaithfulnessSuite(Metric):
         output: The explained scalar that is read: ``"prob"``, ``"logit"``, ``"log_prob"``,
             ``"margin"``, or a function of logits ``(N, C)`` and target ``(N,)``.
         samples_per_pass: At most this many perturbed samples in one forward pass, to bound memory;
-            None for as many as fill 64 MiB with inputs.
+            None for as many as fill half a MiB with inputs on a CPU, so that they stay in its
+            caches, and 64 MiB elsewhere.
         progress: Whether to show a progress bar during each update.
         **kwargs: Options of :class:`torchmetrics.Metric`.
 
