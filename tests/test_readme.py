@@ -52,9 +52,11 @@ def test_every_shipped_name_is_mentioned():
 
 
 NOT_FOR_EVERYONE = {  # for those who extend the library
+    "AttributionLoss",
     "ConsensusTerms",
     "ExplainedModule",
     "Explainer",
+    "ExplanationLoss",
     "GradientExplainer",
     "Query",
     "Scorer",

@@ -1,6 +1,15 @@
 """Losses of attributions."""
 
+from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.consensus import ConsensusLoss, ConsensusTerms
 from pear_lightning.losses.deep_lasso import DeepLassoLoss, deep_lasso_loss
+from pear_lightning.losses.explanation_loss import ExplanationLoss
 
-__all__ = ["ConsensusLoss", "ConsensusTerms", "DeepLassoLoss", "deep_lasso_loss"]
+__all__ = [
+    "AttributionLoss",
+    "ConsensusLoss",
+    "ConsensusTerms",
+    "DeepLassoLoss",
+    "ExplanationLoss",
+    "deep_lasso_loss",
+]

@@ -1,15 +1,18 @@
 """The consensus loss of PEAR."""
 
 from itertools import combinations
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from pear_lightning.explainers import Explainer
+from pear_lightning.explainers.paper_pair import paper_pair
 from pear_lightning.functional.correlation import standardize
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency
 from pear_lightning.functional.validation import at_least_float32, check_attributions
+from pear_lightning.losses.attribution_loss import AttributionLoss
 
 Reduction = Literal["mean", "none"]
 
@@ -28,7 +31,7 @@ class ConsensusTerms(NamedTuple):
     spearman: Tensor
 
 
-class ConsensusLoss(nn.Module):
+class ConsensusLoss(AttributionLoss):
     r"""Disagreement of two or more explanations of the same samples.
 
     .. math:: C = \mu \, \frac{1 - \rho_S}{2} + (1 - \mu) \, \frac{1 - \rho_P}{2}
@@ -40,6 +43,10 @@ class ConsensusLoss(nn.Module):
 
     An explanation that is constant over the features (all zero, say) has correlation 0 with
     every other one and no gradient, so its loss is 1/2.
+
+    Where it is given a model instead of attributions, it explains the target's logit by the
+    paper's pair, the gradient and the average gradient (from the training mean, 5 query points);
+    :meth:`explain_with` chooses others. The objective is ``(1 − λ) L + λ C``.
 
     Args:
         spearman_weight: μ in [0, 1], the share of the Spearman term.
@@ -78,6 +85,8 @@ class ConsensusLoss(nn.Module):
         over pairs.
     """
 
+    default_weight: ClassVar[float] = 0.5
+
     def __init__(
         self,
         spearman_weight: float = 0.5,
@@ -102,12 +111,33 @@ class ConsensusLoss(nn.Module):
         self.backend: SoftRankBackend = backend
         self.reduction = reduction
 
-    def forward(self, *attributions: Tensor) -> Tensor:
+    def default_explainers(self) -> dict[str, Explainer]:
+        """Return the paper's pair with 5 query points."""
+        return paper_pair(n_steps=5)
+
+    def task_weight(self, weight: float) -> float:
+        """Return ``1 − λ``.
+
+        Args:
+            weight: λ.
+
+        Returns:
+            Weight of the task loss.
+
+        Raises:
+            ValueError: If λ is not in [0, 1].
+        """
+        if not 0 <= weight <= 1:
+            raise ValueError(f"weight must lie in [0, 1] for ConsensusLoss, got {weight}")
+        return 1 - weight
+
+    def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the loss.
 
         Args:
             *attributions: Two or more explanations of the same samples, ``(B, *S)`` each, as
                 :func:`~pear_lightning.explainers.explain` returns them.
+            mask: Not used.
 
         Returns:
             Scalar, or ``(B,)`` with ``reduction="none"``.

@@ -6,27 +6,13 @@ from torch import nn
 
 from pear_lightning.explainers import (
     Explainer,
-    Gradient,
     InputXGradient,
-    IntegratedGradients,
     KernelShap,
     Lime,
     RandomAttributions,
     SmoothGrad,
 )
-
-
-def paper_pair(n_steps: int) -> dict[str, Explainer]:
-    """Return the pair that the paper trains: the gradient and the average gradient.
-
-    Args:
-        n_steps: Query points of the integral.
-
-    Returns:
-        ``gradient`` and ``integrated_gradients`` (from the training mean, not times the input).
-    """
-    integrated = IntegratedGradients(n_steps, baseline="mean", multiply_by_inputs=False)
-    return {"gradient": Gradient(), "integrated_gradients": integrated}
+from pear_lightning.explainers.paper_pair import paper_pair
 
 
 def comparison_set() -> dict[str, Explainer]:

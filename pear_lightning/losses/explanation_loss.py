@@ -1,0 +1,80 @@
+"""The contract of every loss that looks at a model's explanations."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.explainers.scorer import Forward
+
+
+class ExplanationLoss(nn.Module, ABC):
+    """A scalar that says how wrong a model's explanations of a batch are.
+
+    Lightning modules and the :class:`~pear_lightning.callbacks.ExplanationRegularizer` callback
+    use the same object through the same method, :meth:`of_model`, so that both are doors to one
+    implementation. A loss of attributions subclasses
+    :class:`~pear_lightning.losses.AttributionLoss` and never sees the model; a loss that needs the
+    model itself (its layers, a forward pass at changed inputs) subclasses this class.
+
+    Attributes:
+        needs_mask: Whether the loss is about annotated features. Without a mask in the batch it is
+            0 then, and the model is not explained.
+        default_weight: Weight of the loss where none is given.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - target: ``(B,)`` long
+        - mask: ``(B, *S)``, or 1 in some dimensions; 1 marks a feature, a row of zeros has no
+          annotation
+    """
+
+    needs_mask: ClassVar[bool] = False
+    default_weight: ClassVar[float] = 1.0
+
+    @abstractmethod
+    def of_model(
+        self,
+        forward: Forward,
+        inputs: Tensor,
+        target: Tensor | None,
+        mask: Tensor | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        points_per_pass: int | None = None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the loss of a model on a batch.
+
+        Args:
+            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
+            inputs: Inputs, ``(B, *S)``.
+            target: Classes of the samples, ``(B,)``; ``None`` for a model with one output.
+            mask: Annotations, see the shapes of the class; ``None`` for none.
+            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
+            points_per_pass: Bound on the query points of each sample in one pass.
+
+        Returns:
+            Logits ``(B, C)`` of the model in eval mode where the loss had to compute them for the
+            whole batch anyway, else ``None``; and the loss, a scalar in float32 or better.
+        """
+
+    def task_weight(self, weight: float) -> float:
+        """Return what the task loss is multiplied by in the method's objective.
+
+        The objective is ``task_weight(w) · L + w · R``; here ``L + w R``.
+
+        Args:
+            weight: Weight w of this loss.
+
+        Returns:
+            Weight of the task loss.
+        """
+        return 1.0
+
+    @staticmethod
+    def nothing(inputs: Tensor) -> Tensor:
+        """Return the loss of a batch without annotations: 0, without a graph."""
+        dtype = torch.promote_types(inputs.dtype, torch.float32)
+        return torch.zeros((), dtype=dtype, device=inputs.device)

@@ -1,0 +1,77 @@
+"""Annotation masks: which features of a sample an explanation loss is about."""
+
+import torch
+from torch import Tensor
+
+
+def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
+    """Return a checked mask with the dimensions of the inputs.
+
+    Args:
+        mask: Annotations, bool or zeros and ones: ``(B, *S)``, 1 in a dimension where one value
+            stands for all of it, or ``(B, H, W)`` for images ``(B, C, H, W)``.
+        inputs: Inputs, ``(B, *S)``.
+
+    Returns:
+        Mask of booleans that broadcasts to ``(B, *S)``.
+
+    Raises:
+        ValueError: If the shape does not fit, or a value is neither 0 nor 1.
+
+    Example:
+        >>> aligned_mask(torch.zeros(2, 8, 8), torch.rand(2, 3, 8, 8)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    shape, wanted = mask.shape, inputs.shape
+    if inputs.ndim == 4 and mask.ndim == 3:
+        mask = mask[:, None]
+    fits = mask.ndim == inputs.ndim and mask.shape[:1] == wanted[:1]
+    sizes = zip(mask.shape, wanted, strict=fits)
+    if not fits or any(size not in (1, full) for size, full in sizes):
+        raise ValueError(
+            f"mask must have the shape of the inputs, {tuple(wanted)}, with 1 in dimensions that "
+            f"it is broadcast over (channels, say), got {tuple(shape)}"
+        )
+    if mask.dtype != torch.bool:
+        marked = mask == 1
+        if not torch.compiler.is_compiling() and not bool((marked | (mask == 0)).all()):
+            other = mask[~(marked | (mask == 0))].flatten()[0].item()
+            raise ValueError(
+                f"mask must hold zeros and ones only, got {other}; binarise it (mask > 0.5), or "
+                "weight the loss"
+            )
+        mask = marked
+    return mask
+
+
+def annotated_rows(mask: Tensor) -> Tensor:
+    """Return which rows mark anything at all.
+
+    Args:
+        mask: ``(B, ...)``, bool.
+
+    Returns:
+        ``(B,)`` bool.
+
+    Example:
+        >>> annotated_rows(torch.tensor([[True, False], [False, False]]))
+        tensor([ True, False])
+    """
+    return mask.flatten(1).any(dim=1)
+
+
+def as_masked(attributions: Tensor, mask: Tensor) -> Tensor:
+    """Return attributions summed over the dimensions that a mask is broadcast over.
+
+    Args:
+        attributions: ``(B, *S)``.
+        mask: As :func:`aligned_mask` returns it.
+
+    Returns:
+        Attributions in the shape of the mask.
+
+    Example:
+        >>> as_masked(torch.ones(2, 3, 8, 8), torch.ones(2, 1, 8, 8)).unique()
+        tensor([3.])
+    """
+    return attributions.sum_to_size(mask.shape)

@@ -1,0 +1,143 @@
+import pytest
+import torch
+
+from pear_lightning.explainers import Gradient, InputXGradient, KernelShap
+from pear_lightning.losses import AttributionLoss, ConsensusLoss
+from pear_lightning.losses.masks import aligned_mask, annotated_rows, as_masked
+from pear_lightning.nn import MLP
+
+
+class Marked(AttributionLoss):
+    """Squares of the marked attributions."""
+
+    needs_mask = True
+
+    def forward(self, *attributions, mask=None):
+        (attribution,) = attributions
+        return (attribution * mask).square().sum()
+
+
+class Counting(torch.nn.Module):
+    """Counts the rows that go through a network."""
+
+    def __init__(self):
+        super().__init__()
+        self.network = MLP(5, 3, (7,), activation="tanh")
+        self.rows = 0
+
+    def forward(self, inputs):
+        self.rows += len(inputs)
+        return self.network(inputs)
+
+
+def batch(rows=8):
+    return torch.rand(rows, 5), torch.randint(3, (rows,))
+
+
+def test_a_model_is_explained_in_one_pass_that_returns_its_logits():
+    model, (x, y) = Counting(), batch()
+    logits, loss = Marked().of_model(model, x, y, torch.ones(8, 5))
+    assert model.rows == 8
+    torch.testing.assert_close(logits, model.network(x))
+    x = x.requires_grad_()
+    score = model.network(x).gather(1, y[:, None]).sum()
+    torch.testing.assert_close(loss, torch.autograd.grad(score, x)[0].square().sum())
+
+
+def test_rows_without_annotations_are_not_explained_where_they_are_many():
+    model, (x, y) = Counting(), batch()
+    mask = torch.zeros(8, 5)
+    mask[[2, 7], 1] = 1
+    logits, few = Marked().of_model(model, x, y, mask)
+    assert logits is None
+    assert model.rows == 2
+    logits, alone = Marked().of_model(model, x[[2, 7]], y[[2, 7]], mask[[2, 7]])
+    torch.testing.assert_close(few, alone)
+    few.backward()
+    assert all(p.grad.any() for p in list(model.parameters())[:-1])
+
+
+@pytest.mark.parametrize("mask", [None, torch.zeros(8, 5)])
+def test_without_annotations_the_model_is_left_alone(mask):
+    model, (x, y) = Counting(), batch()
+    logits, loss = Marked().of_model(model, x, y, mask)
+    assert (logits, loss.item(), loss.requires_grad, model.rows) == (None, 0.0, False, 0)
+
+
+def test_keyword_tensors_follow_their_rows():
+    class Scaled(torch.nn.Module):
+        def forward(self, inputs, scale):
+            return inputs[:, :3] * scale[:, None]
+
+    mask = torch.zeros(8, 5)
+    mask[5] = 1
+    x, y = batch()
+    scale = torch.arange(8.0)
+    _, loss = Marked().of_model(Scaled(), x, y, mask, forward_kwargs={"scale": scale})
+    assert loss.item() == pytest.approx(25.0)
+
+
+def test_explainers_and_output_can_be_chosen():
+    loss = Marked(output="log_prob").explain_with({"ixg": InputXGradient()})
+    assert list(loss.explainers) == ["ixg"]
+    assert loss.output == "log_prob"
+    assert loss.explain_with(output="margin").output == "margin"
+    assert list(Marked().explainers) == ["gradient"]
+
+
+def test_what_cannot_train_a_model_is_refused():
+    with pytest.raises(ValueError, match=r"explainers\['shap'\], KernelShap, cannot train"):
+        Marked({"shap": KernelShap()})
+    with pytest.raises(TypeError, match="must be an Explainer, got str"):
+        Marked({"gradient": "gradient"})
+    with pytest.raises(ValueError, match="at least one explainer"):
+        Marked({})
+    with pytest.raises(ValueError, match="output must be one of"):
+        Marked(output="logits")
+
+
+def test_a_loss_for_each_sample_cannot_be_trained():
+    loss = ConsensusLoss(reduction="none").explain_with({"a": Gradient(), "b": InputXGradient()})
+    with pytest.raises(ValueError, match=r"returned \(8,\), and only a scalar"):
+        loss.of_model(MLP(5), *batch()[:1], torch.zeros(8, dtype=torch.long))
+
+
+def test_consensus_knows_its_explainers_and_its_objective():
+    loss = ConsensusLoss()
+    assert not list(loss.children())  # not before they are asked for
+    assert list(loss.explainers) == ["gradient", "integrated_gradients"]
+    assert (loss.default_weight, loss.task_weight(0.25), Marked().task_weight(0.25)) == (
+        0.5,
+        0.75,
+        1.0,
+    )
+    with pytest.raises(ValueError, match=r"weight must lie in \[0, 1\]"):
+        loss.task_weight(2.0)
+    a, b = torch.rand(2, 4, 5)
+    torch.testing.assert_close(loss(a, b, mask=torch.ones(4, 5)), loss(a, b))
+
+
+def test_masks_are_broadcast_over_channels():
+    images, flat = torch.rand(2, 3, 4, 4), torch.rand(2, 6)
+    for shape in ((2, 4, 4), (2, 1, 4, 4)):
+        mask = aligned_mask(torch.ones(shape), images)
+        assert mask.shape == (2, 1, 4, 4)
+        assert mask.dtype == torch.bool
+        torch.testing.assert_close(as_masked(images, mask), images.sum(1, keepdim=True))
+    assert aligned_mask(torch.zeros(2, 6, dtype=torch.long), flat).shape == (2, 6)
+    assert aligned_mask(torch.ones(2, 1), flat).shape == (2, 1)
+    assert annotated_rows(aligned_mask(torch.eye(2)[:, :1], flat)).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (1, 6), (6,), (2, 6, 1)])
+def test_a_mask_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"mask must have the shape of the inputs, \(2, 6\)"):
+        aligned_mask(torch.ones(shape), torch.rand(2, 6))
+
+
+@pytest.mark.parametrize("value", [0.5, 2.0, -1.0, float("nan")])
+def test_a_mask_that_is_not_binary_is_refused(value):
+    mask = torch.zeros(2, 6)
+    mask[1, 3] = value
+    with pytest.raises(ValueError, match=f"mask must hold zeros and ones only, got {value}"):
+        aligned_mask(mask, torch.rand(2, 6))
