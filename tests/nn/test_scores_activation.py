@@ -280,6 +280,7 @@ def test_export_of_a_module_that_is_in_training_is_silent():
     torch.export.export(ScoresActivation(3).train(), (torch.randn(64, 3) * 1000 + 5000,))
 
 
+@pytest.mark.skipif(torch.__version__ < "2.9", reason="the exporter is newer")
 def test_onnx_export():
     pytest.importorskip("onnxscript")
     from onnx.reference import ReferenceEvaluator
