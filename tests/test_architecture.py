@@ -36,6 +36,7 @@ HEAVY = {
     "datasets",
     "matplotlib",
     "pandas",
+    "skimage",
     "sklearn",
     "timm",
     "torchsort",

@@ -13,13 +13,14 @@ import pytest
 import torch
 
 from pear_lightning.functional import soft_rank
+from pear_lightning.masking import Slic
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.nn import TransformersClassifier, timm_model
 
 OPTIONAL = ["captum", "datasets", "matplotlib", "pandas", "sklearn", "timm", "torchsort"]
-OPTIONAL += ["transformers"]
+OPTIONAL += ["skimage", "transformers"]
 
-PARTS = ["functional", "explainers", "losses", "metrics", "nn", "modules"]
+PARTS = ["functional", "masking", "explainers", "losses", "metrics", "nn", "modules"]
 PARTS += ["callbacks", "datamodules", "cli"]
 
 # torchmetrics itself imports transformers and matplotlib where they are installed: what third
@@ -73,6 +74,7 @@ def _plot() -> None:
     [
         ("timm", "vision", lambda: timm_model("resnet18", num_classes=2)),
         ("transformers", "text", lambda: TransformersClassifier("any", num_classes=2)),
+        ("skimage", "segments", lambda: Slic()),
         ("torchsort", "torchsort", lambda: soft_rank(torch.ones(1, 2), 0.1, backend="torchsort")),
         ("matplotlib", "plot", _plot),
     ],
