@@ -76,8 +76,10 @@ def explain(
         explainers: Explainers to run: a sequence, or a mapping of names.
         output: Scalar that is explained: ``"logit"`` (the target's), ``"prob"`` (the target's
             probability), ``"log_prob"`` (its logarithm), ``"sum_log_prob"`` (over all classes),
-            ``"margin"`` (the target's logit less the largest other), or a function of logits
-            ``(N, C)`` and target ``(N,)`` that returns ``(N,)``, each row from its own logits.
+            ``"margin"`` (the target's logit less the largest other); without regard to the target
+            ``"max_logit"``, ``"max_prob"`` and ``"max_log_prob"`` (the predicted class) and
+            ``"sum_logit"``; or a function of logits ``(N, C)`` and target ``(N,)`` that returns
+            ``(N,)``, each row from its own logits.
         forward_kwargs: Further keyword arguments of ``forward``, such as an attention mask.
             Tensors must have ``B`` rows, one per sample. Maskers see them too.
         masker_kwargs: Data for the maskers of explainers that the model does not take, such as

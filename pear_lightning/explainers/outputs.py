@@ -9,7 +9,17 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.functional.validation import at_least_float32
 
-OutputName = Literal["logit", "prob", "log_prob", "sum_log_prob", "margin"]
+OutputName = Literal[
+    "logit",
+    "prob",
+    "log_prob",
+    "sum_log_prob",
+    "margin",
+    "max_logit",
+    "max_prob",
+    "max_log_prob",
+    "sum_logit",
+]
 OutputFunction = Callable[[Tensor, Tensor], Tensor]
 """Maps logits ``(N, C)`` and target ``(N,)`` to one scalar per row, ``(N,)``."""
 
@@ -99,6 +109,69 @@ def margin(logits: Tensor, target: Tensor) -> Tensor:
     return logit(logits, target) - others.amax(dim=1)
 
 
+def max_logit(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the largest logit, that of the predicted class.
+
+    Args:
+        logits: Model outputs, ``(N, C)``.
+        target: Not used.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+    """
+    return logits.amax(dim=1)
+
+
+def max_prob(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the probability of the predicted class, in float32 or better.
+
+    Args:
+        logits: Model outputs, ``(N, C)`` with ``C >= 2``.
+        target: Not used.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+
+    Raises:
+        ValueError: If there is only one class.
+    """
+    _check_classes("max_prob", logits)
+    return torch.softmax(at_least_float32(logits), dim=1).amax(dim=1)
+
+
+def max_log_prob(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the log-probability of the predicted class.
+
+    Its gradient is that of :func:`max_prob` divided by the probability, so both rank features
+    alike, and this one does not underflow.
+
+    Args:
+        logits: Model outputs, ``(N, C)`` with ``C >= 2``.
+        target: Not used.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+
+    Raises:
+        ValueError: If there is only one class.
+    """
+    _check_classes("max_log_prob", logits)
+    return F.log_softmax(logits, dim=1).amax(dim=1)
+
+
+def sum_logit(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the sum of all logits.
+
+    Args:
+        logits: Model outputs, ``(N, C)``.
+        target: Not used.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+    """
+    return logits.sum(dim=1)
+
+
 def _check_classes(output: str, logits: Tensor) -> None:
     """Refuse a single output: its softmax is 1 whatever the inputs are."""
     if logits.shape[1] < 2:
@@ -115,6 +188,10 @@ _OUTPUTS: dict[str, OutputFunction] = {
     "log_prob": log_prob,
     "sum_log_prob": sum_log_prob,
     "margin": margin,
+    "max_logit": max_logit,
+    "max_prob": max_prob,
+    "max_log_prob": max_log_prob,
+    "sum_logit": sum_logit,
 }
 
 
@@ -128,10 +205,15 @@ def resolve_output(output: OutputName | OutputFunction) -> OutputFunction:
         The function.
 
     Raises:
-        ValueError: If the name is not known.
+        ValueError: If the name is not known, or names a scalar that does not depend on the inputs.
     """
     if callable(output):
         return output
+    if str(output) == "sum_prob":
+        raise ValueError(
+            "output='sum_prob' explains nothing: the probabilities of all classes sum to 1 whatever "
+            "the inputs are, so the gradient is 0; use 'sum_log_prob'"
+        )
     if output not in _OUTPUTS:
         raise ValueError(f"output must be one of {sorted(_OUTPUTS)} or a function, got {output!r}")
     return _OUTPUTS[output]

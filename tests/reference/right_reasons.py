@@ -1,0 +1,56 @@
+"""Right for the Right Reasons (Ross et al., 2017) and its relatives, sample by sample."""
+
+import torch
+from torch.nn import functional as F  # noqa: N812
+
+
+def input_gradient(model, x, y, scalar):
+    """∂/∂x of a scalar of the log-probabilities of one sample, differentiable again."""
+    x = x.detach().clone().requires_grad_()
+    z = model(x[None])[0]
+    log_p = F.log_softmax(z, dim=0)
+    value = {
+        "sum_log_prob": log_p.sum(),
+        "log_prob": log_p[y],
+        "max_log_prob": log_p.max(),
+        "max_prob": log_p.exp().max(),
+        "max_logit": z.max(),
+        "logit": z[y],
+        "sum_logit": z.sum(),
+    }[scalar]
+    return torch.autograd.grad(value, x, create_graph=True)[0]
+
+
+def right_reasons(model, x, y, mask):
+    """The paper's sum: Σ_n Σ_d (A_nd ∂/∂x_nd Σ_k log p_nk)²."""
+    total = 0
+    for x_n, y_n, a_n in zip(x, y, mask, strict=True):
+        g = input_gradient(model, x_n, y_n, "sum_log_prob").flatten()
+        for d, a in enumerate(a_n.flatten()):
+            total = total + (a * g[d]) ** 2
+    return total
+
+
+def cdep_rrr(model, x, y, mask):
+    """Gradient of the mean NLL of the label, summed over channels, masked, squared, summed."""
+    x = x.detach().clone().requires_grad_()
+    nll = F.nll_loss(F.log_softmax(model(x), dim=1), y)
+    g = torch.autograd.grad(nll, x, create_graph=True)[0]
+    return (g.sum(1) * mask).square().sum()
+
+
+def reveal2revise_cosine(model, x, y, mask, scalar):
+    """Mean cosine similarity of |Σ_c g| and the mask."""
+    values = []
+    for x_n, y_n, a_n in zip(x, y, mask, strict=True):
+        g = input_gradient(model, x_n, y_n, scalar).sum(0).abs().flatten()
+        values.append(F.cosine_similarity(g, a_n.flatten(), dim=0))
+    return sum(values) / len(values)
+
+
+def robust_mlx(model, x, y, mask):
+    """Σ of per-example L2 norms of the masked gradient of the sum of logits."""
+    total = 0
+    for x_n, y_n, a_n in zip(x, y, mask, strict=True):
+        total = total + (a_n * input_gradient(model, x_n, y_n, "sum_logit")).norm()
+    return total
