@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys
+from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys, ranks
 
 SubsetSize = int | float | Literal["bernoulli"]
 
@@ -181,6 +181,9 @@ class RandomSubsets(Probe):
         """Return the complements of the subsets, ``(k, B, n)``."""
         seeds = derived_seeds(ground.seeds, "random subsets", self.seed)
         keys = hashed_keys(seeds, points, ground.n_features)
+        if not bool(ground.present.all()):
+            # numbered among the features that a sample has: padding on the left changes nothing
+            keys = keys.gather(2, ranks(ground.present).expand_as(keys))
         if self.size == "bernoulli":
             return keys >= 0
         keys = keys.masked_fill(~ground.present, torch.iinfo(torch.long).max)
