@@ -168,7 +168,7 @@ def texts(
         start = 0 if side == "right" else longest - length - 2
         ids[i, start], ids[i, start + length + 1] = 1, 2
         here = range(start + 1, start + 1 + length)
-        ids[i, here] = torch.randint(4, 30, (length,), generator=generator)
+        ids[i, here] = torch.randperm(26, generator=generator)[:length] + 4
         values = torch.randn(length, generator=generator, dtype=torch.float64)
         attributions[i, here] = values.to(dtype)
         places.append(here)
