@@ -1,14 +1,19 @@
-"""Lightning data modules: one for any table, tables of papers, and ones of known relevance."""
+"""Lightning data modules: tables, tables of known relevance, and data with annotated reasons."""
 
 from pear_lightning.datamodules.adult import Adult
 from pear_lightning.datamodules.bank_marketing import BankMarketing
 from pear_lightning.datamodules.breast_cancer import BreastCancer
 from pear_lightning.datamodules.california_housing import CaliforniaHousing
+from pear_lightning.datamodules.decoy_digits import DecoyDigits
+from pear_lightning.datamodules.decoy_mnist import DecoyMNIST
 from pear_lightning.datamodules.electricity import Electricity
 from pear_lightning.datamodules.friedman import Friedman
 from pear_lightning.datamodules.invase_synthetic import InvaseSynthetic
+from pear_lightning.datamodules.iris_cancer import IrisCancer
 from pear_lightning.datamodules.synthetic_classification import SyntheticClassification
 from pear_lightning.datamodules.tabular import TabularDataModule
+from pear_lightning.datamodules.toy_colors import ToyColors
+from pear_lightning.datamodules.twenty_newsgroups import TwentyNewsgroups
 from pear_lightning.datamodules.xor import XOR
 
 __all__ = [
@@ -17,9 +22,14 @@ __all__ = [
     "BankMarketing",
     "BreastCancer",
     "CaliforniaHousing",
+    "DecoyDigits",
+    "DecoyMNIST",
     "Electricity",
     "Friedman",
     "InvaseSynthetic",
+    "IrisCancer",
     "SyntheticClassification",
     "TabularDataModule",
+    "ToyColors",
+    "TwentyNewsgroups",
 ]

@@ -1,0 +1,228 @@
+"""Data that come with a mask of what is irrelevant."""
+
+from typing import ClassVar
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+from typing_extensions import override
+
+from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset, Batch
+from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
+from pear_lightning.datamodules.table_dataset import as_batch
+
+
+class AnnotatedDataModule(LightningDataModule):
+    """Data that come with a mask of what is irrelevant; use a subclass.
+
+    Batches are ``(inputs, target, mask)``. All rows are kept in memory. ``predict`` reads the test
+    rows, in order.
+
+    A subclass implements :meth:`load_rows`.
+
+    Shapes:
+        - ``inputs``: ``(B, *S)`` float32
+        - ``target``: ``(B,)`` long
+        - ``mask``: ``(B, *S)`` bool, true = irrelevant for this row; a row without any true entry
+          is not annotated
+
+    Args:
+        n_annotated: Number of training rows that keep their mask, the first ones; the others have
+            an empty mask. None keeps all.
+        val_fraction: Share of the training rows that is held out for validation, 0 to below 1.
+        seed: Seed of everything that is drawn, the validation rows among it.
+        shuffle: Whether each epoch visits the training rows in an order of its own. The experiments
+            of Right for the Right Reasons do not.
+        batch_size: Rows of a training batch.
+        eval_batch_size: Rows of any other batch. None is ``batch_size``.
+        num_workers: Processes that load. 0 is fastest for rows in memory.
+        drop_last: Leave out the last training batch if it is smaller.
+        pin_memory: Page-lock batches for the copy to the GPU. Ignored without CUDA.
+
+    Raises:
+        ValueError: If an argument is out of range.
+
+    Example:
+        >>> class Signs(AnnotatedDataModule):
+        ...     class_names = ("negative", "positive")
+        ...     def load_rows(self):
+        ...         x = torch.randn(30, 2, generator=torch.Generator().manual_seed(self.seed))
+        ...         mask = torch.tensor([False, True]).expand(30, 2)
+        ...         rows = AnnotatedDataset(x, (x[:, 0] > 0).long(), mask)
+        ...         return {"train": rows, "test": rows}
+        >>> data = Signs(n_annotated=5, val_fraction=0.2, batch_size=8)
+        >>> data.setup()
+        >>> data.splits, data.num_classes, int(data.rows("train").mask.sum())
+        ({'train': 24, 'val': 6, 'test': 30}, 2, 5)
+    """
+
+    class_names: ClassVar[tuple[str, ...]] = ()
+    """Names of the classes, in the order of ``target``."""
+
+    def __init__(
+        self,
+        *,
+        n_annotated: int | None = None,
+        val_fraction: float = 0.0,
+        seed: int = 0,
+        shuffle: bool = True,
+        batch_size: int = 256,
+        eval_batch_size: int | None = None,
+        num_workers: int = 0,
+        drop_last: bool = False,
+        pin_memory: bool = False,
+    ) -> None:
+        super().__init__()
+        # not logged: the Trainer refuses to log hyperparameters that a module has under the same
+        # name with another value
+        self.save_hyperparameters(logger=False)
+        if n_annotated is not None and n_annotated < 0:
+            raise ValueError(f"n_annotated is {n_annotated}: a number of rows is expected, or None")
+        if not 0 <= val_fraction < 1:
+            raise ValueError(f"val_fraction is {val_fraction}: a share from 0 to below 1")
+        for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
+            if size is not None and size < 1:
+                raise ValueError(f"{name} is {size}: at least 1 row is expected")
+        self.n_annotated = n_annotated
+        self.val_fraction = val_fraction
+        self.seed = seed
+        self.shuffle = shuffle
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self.drop_last = drop_last
+        self.pin_memory = pin_memory
+        self._datasets: dict[str, AnnotatedDataset] = {}
+
+    def load_rows(self) -> dict[str, AnnotatedDataset]:
+        """Read or draw the rows of ``"train"`` and ``"test"``."""
+        raise NotImplementedError(f"{type(self).__name__} has no rows: use a subclass")
+
+    @override
+    def setup(self, stage: str | None = None) -> None:
+        if self._datasets:
+            return  # all stages read the same rows
+        loaded = self.load_rows()
+        train = loaded["train"]
+        datasets = {"train": train}
+        if self.val_fraction:
+            n_val = round(self.val_fraction * len(train))
+            if not 0 < n_val < len(train):
+                raise ValueError(
+                    f"val_fraction={self.val_fraction} of {len(train)} rows leaves a split empty"
+                )
+            order = torch.randperm(
+                len(train), generator=torch.Generator().manual_seed(self.seed)
+            ).tolist()
+            # sorted: without shuffling, rows come in the order they were read in
+            datasets = {
+                "train": AnnotatedDataset(*train.__getitems__(sorted(order[n_val:]))),
+                "val": AnnotatedDataset(*train.__getitems__(sorted(order[:n_val]))),
+            }
+        if self.n_annotated is not None:
+            rows = datasets["train"]
+            kept = rows.mask.clone()  # it may be a view of one row
+            kept[self.n_annotated :] = False
+            datasets["train"] = AnnotatedDataset(rows.inputs, rows.target, kept)
+        self._datasets = {**datasets, "test": loaded["test"]}
+
+    def rows(self, split: str) -> AnnotatedDataset:
+        """Return all rows of a split: ``inputs``, ``target`` and ``mask`` are its attributes.
+
+        Args:
+            split: ``"train"``, ``"val"`` or ``"test"``.
+
+        Raises:
+            RuntimeError: If nothing has been read yet.
+            ValueError: If there is no such split.
+        """
+        if not self._datasets:
+            raise RuntimeError("the rows have not been read: call setup() first")
+        if split not in self._datasets:
+            raise ValueError(f"split is {split!r}: one of {list(self._datasets)} is expected")
+        return self._datasets[split]
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Number of rows of each split that there is."""
+        self.rows("train")
+        return {name: len(rows) for name, rows in self._datasets.items()}
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape S of one row of ``inputs``."""
+        return tuple(self.rows("train").inputs.shape[1:])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, which is the number of outputs a model needs."""
+        return len(self.class_names)
+
+    @property
+    def training_mean(self) -> Tensor:
+        """Mean ``(*S)`` of the training rows: the baseline of many explanations."""
+        return self.rows("train").inputs.mean(dim=0, dtype=torch.float64).float()
+
+    def training_rows(self, n: int, seed: int = 0) -> Tensor:
+        """Draw up to ``n`` different training rows, as background data.
+
+        Args:
+            n: Number of rows; where there are fewer, all of them are drawn.
+            seed: Seed of the draw.
+
+        Returns:
+            Rows ``(min(n, N), *S)``.
+
+        Raises:
+            ValueError: If ``n`` is below 1.
+        """
+        if n < 1:
+            raise ValueError(f"n is {n}: at least 1 row is expected")
+        rows = self.rows("train").inputs
+        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+        return rows[order[:n]]
+
+    @override
+    def train_dataloader(self) -> DataLoader[Batch]:
+        rows = self.rows("train")
+        if self.drop_last and len(rows) < self.batch_size:
+            raise ValueError(
+                f"drop_last leaves no batch: {len(rows)} training rows, "
+                f"batch_size {self.batch_size}"
+            )
+        return self._loader(rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last)
+
+    @override
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        return self._eval_loader("val") if "val" in self.splits else []
+
+    @override
+    def test_dataloader(self) -> DataLoader[Batch]:
+        return self._eval_loader("test")
+
+    @override
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        return self._eval_loader("test")
+
+    def _eval_loader(self, split: str) -> DataLoader[Batch]:
+        return self._loader(self.rows(split), self.eval_batch_size or self.batch_size)
+
+    def _loader(
+        self,
+        rows: AnnotatedDataset,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        drop_last: bool = False,
+    ) -> DataLoader[Batch]:
+        return DataLoader(
+            rows,
+            batch_size=batch_size,
+            sampler=EpochShuffle(rows) if shuffle else None,
+            drop_last=drop_last,
+            collate_fn=as_batch,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=self.pin_memory and torch.cuda.is_available(),
+        )

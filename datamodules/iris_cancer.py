@@ -1,0 +1,94 @@
+"""Iris-Cancer: a table with a second table glued to it that gives the answer away."""
+
+from typing import Any, ClassVar, Literal
+
+import torch
+from typing_extensions import override
+
+from pear_lightning.datamodules.annotated import AnnotatedDataModule
+from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
+from pear_lightning.datamodules.scaling import Scaling, make_scaler
+
+N_IRIS = 4
+_N_TRAIN = 67
+
+
+class IrisCancer(AnnotatedDataModule):
+    """Iris-Cancer: breast cancer, beside the measurements of flowers that give the answer away.
+
+    100 rows of 34 features: 4 of iris (50 versicolor, then 50 virginica), and 30 of breast cancer
+    (the first 50 malignant rows, then the first 50 benign ones). Both parts tell the classes apart;
+    at test time the flowers are gone (their columns are 0), and the mask says that they are
+    irrelevant. 67 rows are for training, 33 for testing, drawn with the seed and not stratified.
+    Both tables ship with scikit-learn.
+
+    Features are **not scaled** unless asked for: of standardised features, 0 is the mean, and
+    taking the flowers away hardly hurts a model that relies on them.
+
+    Shapes:
+        - ``inputs``: ``(B, 34)`` float32
+        - ``target``: ``(B,)`` long: 0 malignant, 1 benign
+        - ``mask``: ``(B, 34)`` bool, true in columns 0 to 3
+
+    Args:
+        test_iris: ``"zeroed"``: columns 0 to 3 of the test rows are 0; ``"kept"``: as they are.
+        scaling: How features are scaled, with the statistics of the training rows; ``"none"`` is
+            the paper's. Columns are set to 0 before.
+        seed: Seed of the split.
+        kwargs: Other arguments of
+            :class:`~pear_lightning.datamodules.annotated.AnnotatedDataModule`.
+
+    Raises:
+        ValueError: For an unknown ``test_iris`` or scaling.
+
+    Example:
+        >>> data = IrisCancer()
+        >>> data.setup()
+        >>> data.splits, data.rows("test").inputs[:, :4].abs().sum()
+        ({'train': 67, 'test': 33}, tensor(0.))
+
+    References:
+        A. Ross, M. Hughes, F. Doshi-Velez. *Right for the right reasons: training differentiable
+        models by constraining their explanations.* IJCAI 2017, arXiv 1703.03717.
+    """
+
+    class_names: ClassVar[tuple[str, ...]] = ("malignant", "benign")
+
+    def __init__(
+        self,
+        test_iris: Literal["zeroed", "kept"] = "zeroed",
+        scaling: Scaling = "none",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        if test_iris not in ("zeroed", "kept"):
+            raise ValueError(f"test_iris is {test_iris!r}: 'zeroed' or 'kept' is expected")
+        make_scaler(scaling, 1)  # refuses an unknown name
+        super().__init__(seed=seed, **kwargs)
+        self.test_iris = test_iris
+        self.scaling: Scaling = scaling
+
+    @override
+    def load_rows(self) -> dict[str, AnnotatedDataset]:
+        import numpy as np
+        from sklearn.datasets import load_breast_cancer, load_iris
+
+        iris, cancer = load_iris(), load_breast_cancer()
+        flowers = np.concatenate([iris.data[iris.target == each] for each in (1, 2)])
+        cells = np.concatenate([cancer.data[cancer.target == each][:50] for each in (0, 1)])
+        inputs = np.concatenate([flowers, cells], axis=1)
+        target = torch.arange(100) // 50
+        order = np.random.RandomState(self.seed).permutation(100)
+        train, test = order[:_N_TRAIN], order[_N_TRAIN:]
+        if self.test_iris == "zeroed":
+            inputs[test, :N_IRIS] = 0
+        scaler = make_scaler(self.scaling, _N_TRAIN, seed=self.seed)
+        if scaler is not None:
+            inputs = scaler.fit(inputs[train]).transform(inputs)
+        mask = torch.zeros(100, inputs.shape[1], dtype=torch.bool)
+        mask[:, :N_IRIS] = True
+        values = torch.from_numpy(inputs).float()
+        return {
+            split: AnnotatedDataset(values[rows], target[rows], mask[rows])
+            for split, rows in {"train": train, "test": test}.items()
+        }
