@@ -1,0 +1,112 @@
+"""Figures of the ranking of explainers."""
+
+from pathlib import Path
+from typing import Any
+
+from ranking_explainers import CONTROLS
+from ranking_records import TITLES, as_ranking
+from ranking_tables import Records, by_mean_place, present
+
+COLOURS = {"mnist": "#2a6fb0", "fashion": "#c2452d", "bank": "#3b8f4f", "ag_news": "#8d5fb5"}
+
+
+def draw_figures(records: Records, output: Path) -> None:
+    """Draw all figures.
+
+    Args:
+        records: Records by data set and kind.
+        output: Folder to write to.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError("the figures need matplotlib: pip install matplotlib") from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    with plt.rc_context({"font.size": 9, "savefig.dpi": 150, "axes.titlesize": 10}):
+        for name in present(records):
+            ranking = as_ranking(records[name, "papers"])
+            figure, (left, _) = ranking.plot(controls=CONTROLS)
+            left.set_title(TITLES[name], weight="bold", loc="left")
+            _save(figure, output / f"{name}.png")
+        _save(_overview(records), output / "overview.png")
+        _save(_metrics(records), output / "metrics.png")
+
+
+def _save(figure: Any, path: Path) -> None:
+    from matplotlib import pyplot as plt
+
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def _overview(records: Records) -> Any:
+    """Draw mean ranks on all data sets, as shares of the way from first to last."""
+    from matplotlib import pyplot as plt
+
+    names = present(records)
+    rankings = {name: as_ranking(records[name, "papers"]) for name in names}
+    explainers = by_mean_place(list(rankings.values()))
+    figure, ax = plt.subplots(figsize=(7.2, 0.9 + 0.33 * len(explainers)), layout="constrained")
+    for number, (name, ranking) in enumerate(rankings.items()):
+        last = len(ranking.explainers) - 1
+        shift = 0.16 * (number - (len(names) - 1) / 2)
+        for row, explainer in enumerate(explainers):
+            if explainer not in ranking.explainers:
+                continue
+            e = ranking.explainers.index(explainer)
+            low, high = ((ranking.interval[e] - 1) / last).tolist()
+            colour, y = COLOURS[name], row + shift
+            ax.plot([low, high], [y, y], color=colour, lw=2.5, alpha=0.4, solid_capstyle="butt")
+            label = TITLES[name] if row == 0 else None
+            ax.plot(
+                float((ranking.mean_rank[e] - 1) / last), y, "o", color=colour, ms=4, label=label
+            )
+    for row in range(1, len(explainers), 2):
+        ax.axhspan(row - 0.5, row + 0.5, color="#f4f4f4", zorder=0)
+    ax.set_yticks(range(len(explainers)), explainers)
+    for tick, explainer in zip(ax.get_yticklabels(), explainers, strict=True):
+        tick.set_color("#777777" if explainer in CONTROLS else "black")
+    ax.set_ylim(len(explainers) - 0.5, -0.5)
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_xlabel("mean rank over ten metrics: 0 is first, 1 last (95 % interval over samples)")
+    ax.legend(frameon=False, loc="upper right")
+    return figure
+
+
+def _metrics(records: Records) -> Any:
+    """Draw how alike the metrics rank the explainers."""
+    from matplotlib import pyplot as plt
+
+    names = present(records)
+    figure, axes = plt.subplots(
+        1, len(names), figsize=(3.3 * len(names) + 0.6, 3.6), layout="constrained", squeeze=False
+    )
+    for ax, name in zip(axes[0], names, strict=True):
+        ranking = as_ranking(records[name, "papers"])
+        values = ranking.metric_correlation()
+        image = ax.imshow(values, cmap="RdBu", vmin=-1, vmax=1)
+        for i, row in enumerate(values.tolist()):
+            for j, value in enumerate(row):
+                text = "1" if value > 0.995 else f"{value:.2f}".replace("0.", ".")
+                dark = abs(value) > 0.7
+                ax.text(
+                    j,
+                    i,
+                    text,
+                    ha="center",
+                    va="center",
+                    fontsize=6.5,
+                    color="white" if dark else "black",
+                )
+        labels = ranking.metric_labels()
+        ax.set_xticks(range(len(labels)), labels, rotation=90)
+        ax.set_yticks(range(len(labels)), labels)
+        ax.tick_params(length=0)
+        ax.set_title(TITLES[name], weight="bold")
+    figure.colorbar(image, ax=axes, shrink=0.75, label="Spearman over the explainers")
+    return figure
