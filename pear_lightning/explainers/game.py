@@ -1,7 +1,7 @@
 """The model as a game: which features of a sample stay in place decides the score."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -46,31 +46,30 @@ class Game:
         """Largest number of players m."""
         return int(self.counts.max())
 
-    def copies(self, keep: Tensor, draws: Tensor | None = None) -> Iterator[Tensor]:
+    def copies(self, keep: Tensor, *, fresh_draws: bool = True) -> Iterator[Tensor]:
         """Return copies of the inputs with the players outside each coalition removed.
 
         Made for ``scorer.points_per_pass`` coalitions at a time.
 
         Args:
             keep: Coalitions, ``(K, B, m)`` or ``(K, 1, m)``.
-            draws: Which draw of a random baseline each coalition takes, ``(K,)``; None for one
-                each.
+            fresh_draws: Whether each coalition takes a draw of its own of a random baseline, or
+                all that of ``bound.draw``.
 
         Yields:
             Copies, ``(k, B, *S)``.
         """
-        if draws is None:
-            draws = torch.arange(len(keep), device=keep.device)
         size = self.scorer.points_per_pass or max(1, len(keep))
+        draws = torch.arange(len(keep), device=keep.device)
         for chunk, of_chunk in zip(keep.split(size), draws.split(size), strict=True):
-            yield self.bound.removed(self._features(chunk), of_chunk)
+            yield self.bound.removed(self._features(chunk), of_chunk if fresh_draws else None)
 
-    def play(self, keep: Tensor, draws: Tensor | None = None) -> Tensor:
+    def play(self, keep: Tensor, *, fresh_draws: bool = True) -> Tensor:
         """Return the scores of coalitions.
 
         Args:
             keep: Coalitions, ``(K, B, m)`` or ``(K, 1, m)``.
-            draws: See :meth:`copies`.
+            fresh_draws: See :meth:`copies`.
 
         Returns:
             Scores, ``(K, B)``, float64.
@@ -78,7 +77,8 @@ class Game:
         Raises:
             ValueError: If the model returns NaN or Inf.
         """
-        return checked_scores([self.scorer(points) for points in self.copies(keep, draws)])
+        copies = self.copies(keep, fresh_draws=fresh_draws)
+        return checked_scores([self.scorer(points) for points in copies])
 
     def attributions(self, values: Tensor) -> Tensor:
         """Return attributions of the inputs that pool to the players' values.
@@ -95,6 +95,24 @@ class Game:
         if not self._all_present:
             values = values.gather(1, self._player_of_feature).where(present, 0)
         return self.bound.spread(values)
+
+    def sums(self, values: Tensor) -> Tensor:
+        """Return the sums over the elements of each player.
+
+        Args:
+            values: ``(B, *S)``, floating; any device.
+
+        Returns:
+            ``(B, m)``; 0 where a sample has no such player.
+        """
+        feature_map = self.bound.feature_map.to(values.device)
+        bound = replace(self.bound, inputs=values, feature_map=feature_map, pooling="sum")
+        sums = bound.pool(values)
+        if self._all_present:
+            return sums
+        present = bound.present
+        order = present.long().argsort(dim=1, descending=True, stable=True)[:, : self.n_players]
+        return sums.gather(1, order).where(present.gather(1, order), 0)
 
     @cached_property
     def _all_present(self) -> bool:

@@ -137,7 +137,7 @@ class Lime(PerturbationExplainer):
             # z·1 / (|z| |1|)
             cosines = (masks.sum(dim=-1) / game.counts.to(masks)).sqrt()
         else:
-            scores, cosines = _scores_and_cosines(game, keep)
+            scores, cosines = _scores_and_cosines(game, keep, masks)
         # A softmax: the objective divides by the sum, which would underflow for a narrow kernel.
         logits = -((1 - cosines) ** 2) / (2 * self.kernel_width**2)
         weights = torch.softmax(logits.masked_fill(~valid.to(logits.device), -torch.inf), dim=0)
@@ -174,18 +174,35 @@ class Lime(PerturbationExplainer):
         )
 
 
-def _scores_and_cosines(game: Game, keep: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the scores of perturbed copies, and their cosines with the originals, ``(K, B)``."""
-    original = in_float64(game.bound.inputs).flatten(1)
-    scores, cosines = [], []
-    for points in game.copies(keep):
-        scores.append(game.scorer(points))
-        cosines.append(_cosine(in_float64(points).flatten(2), original))
-    return checked_scores(scores), torch.cat(cosines)
+def _scores_and_cosines(game: Game, keep: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the scores of perturbed copies, and their cosines with the originals, ``(K, B)``.
+
+    With z as ``masks``, a copy is ``p = z x + (1 - z) b``: where b is not random, ``x·p`` and
+    ``|p|^2`` are linear in z, and no copy is looked at.
+    """
+    original = in_float64(game.bound.inputs)
+    whole = original.flatten(1).square().sum(dim=1)
+    if game.bound.baseline.is_random:
+        scores, cosines = [], []
+        for points in game.copies(keep):
+            scores.append(game.scorer(points))
+            flat = in_float64(points).flatten(2)
+            product = torch.einsum("kbi,bi->kb", flat, original.flatten(1))
+            cosines.append(_cosine(product, flat.square().sum(dim=2), whole))
+        return checked_scores(scores), torch.cat(cosines)
+    (nothing,) = game.copies(torch.zeros_like(keep[:1]))
+    nothing = in_float64(nothing[0])
+
+    def of_copies(kept: Tensor, removed: Tensor) -> Tensor:
+        terms = torch.einsum("kbi,bi->kb", masks, game.sums(kept - removed))
+        return terms + removed.flatten(1).sum(dim=1)
+
+    product = of_copies(original.square(), original * nothing)
+    square = of_copies(original.square(), nothing.square()).clamp_min(0)
+    return game.play(keep), _cosine(product, square, whole)
 
 
-def _cosine(points: Tensor, original: Tensor) -> Tensor:
-    """Return cosine similarities; a vector of zeros has cosine 0 with any other, as in torch."""
-    norms = (points.square().sum(dim=-1) * original.square().sum(dim=-1)).sqrt()
-    product = torch.einsum("kbi,bi->kb", points, original)
+def _cosine(product: Tensor, square: Tensor, other_square: Tensor) -> Tensor:
+    """Return ``x·y / (|x| |y|)``; a vector of zeros has cosine 0 with any other, as in torch."""
+    norms = (square * other_square).sqrt()
     return torch.where(norms > 0, product / norms.where(norms > 0, 1), 0)

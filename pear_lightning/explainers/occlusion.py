@@ -1,5 +1,7 @@
 """Occlusion of one feature after another."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -87,16 +89,16 @@ class Occlusion(PerturbationExplainer):
         whole = checked_scores([scorer(inputs[None])])
         players = torch.arange(game.n_players, device=inputs.device)
         there = (players < game.counts[:, None])[None]
-        without = []
-        # few at a time: the coalitions of all features are n x n
-        for removed in players.split(scorer.points_per_pass or len(players)):
-            keep = (players != removed[:, None])[:, None] & there
-            draws = torch.arange(self.n_draws, device=inputs.device)
-            scores = game.play(
-                keep.repeat(self.n_draws, 1, 1), draws.repeat_interleave(len(removed))
-            )
-            without.append(scores.unflatten(0, (self.n_draws, len(removed))).mean(dim=0))
-        values = (whole - torch.cat(without)).T
+        without = torch.zeros_like(whole)
+        for draw in range(self.n_draws):
+            game = replace(game, bound=replace(game.bound, draw=draw))
+            # few at a time: the coalitions of all features are n x n
+            scores = [
+                game.play((players != removed[:, None])[:, None] & there, fresh_draws=False)
+                for removed in players.split(scorer.points_per_pass or len(players))
+            ]
+            without = without + torch.cat(scores) / self.n_draws
+        values = (whole - without).T
         return game.attributions(values.where(there[0].to(values.device), 0))
 
     def extra_repr(self) -> str:

@@ -30,6 +30,7 @@ class BoundMasker:
         pooling: How attributions of the elements of a feature are pooled.
         channel_dim: Dimension that attributions may lack (the channels of an image, the
             components of an embedding).
+        draw: Number of the draw of a random baseline that copies take where none is said.
     """
 
     inputs: Tensor
@@ -38,6 +39,7 @@ class BoundMasker:
     baseline: Baseline
     pooling: Pooling = "sum"
     channel_dim: int | None = None
+    draw: int = 0
 
     @cached_property
     def present(self) -> Tensor:
@@ -101,8 +103,8 @@ class BoundMasker:
 
         Args:
             keep: ``(B, K, n)`` or ``(1, K, n)`` bool; True is left in place.
-            draws: ``(K,)`` long: which draw of a random baseline each copy takes; None is the
-                first for all. Ignored by other baselines.
+            draws: ``(K,)`` long: which draw of a random baseline each copy takes; None is
+                :attr:`draw` for all, found once. Ignored by other baselines.
 
         Returns:
             ``(B, K, *S)``, a view whose memory has K before B.
@@ -153,13 +155,13 @@ class BoundMasker:
     def _replacements(self, draws: Tensor | None) -> Tensor:
         if self.baseline.is_random and draws is not None:
             return self.baseline.replacements(self.inputs, self.seeds, draws, self._where)
-        return self._first_replacements
+        return self._shared_replacements
 
     @cached_property
-    def _first_replacements(self) -> Tensor:
-        first = torch.zeros(1, dtype=torch.long, device=self.inputs.device)
-        seeds = self.seeds if self.baseline.is_random else first
-        return self.baseline.replacements(self.inputs, seeds, first, self._where)
+    def _shared_replacements(self) -> Tensor:
+        draw = torch.tensor([self.draw], device=self.inputs.device)
+        seeds = self.seeds if self.baseline.is_random else draw
+        return self.baseline.replacements(self.inputs, seeds, draw, self._where)
 
     @cached_property
     def _is_identity(self) -> bool:

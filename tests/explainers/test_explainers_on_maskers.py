@@ -12,8 +12,12 @@ from pear_lightning.explainers import (
     Lime,
     Occlusion,
     RandomAttributions,
+    Scorer,
     explain,
+    kernel_shap,
+    lime,
 )
+from pear_lightning.explainers.outputs import logit
 from pear_lightning.masking import (
     ColumnMasker,
     GaussianNoise,
@@ -178,6 +182,27 @@ def test_every_sample_is_explained_alone(problem, build):
     explainer = build(problem[2])
     together, _ = explained(explainer, problem)
     alone = [explained(explainer, problem, slice(i, i + 1))[0] for i in range(5)]
+    torch.testing.assert_close(together, torch.cat(alone), atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("problem", [columns, patches, segments, noisy, embeddings])
+def test_similarity_is_the_cosine_of_copies_and_originals(problem):
+    model, inputs, masker, forward_kwargs, masker_kwargs = problem()
+    scorer = Scorer(model, torch.ones(5).long(), logit, forward_kwargs, 3, masker_kwargs)
+    explainer = Lime(10, masker=masker, seed=0)
+    game = explainer.game(scorer, inputs)
+    keep, _ = explainer._masks(game)
+    scores, cosines = lime._scores_and_cosines(game, keep, keep.double())
+    copies = torch.cat(list(game.copies(keep)))
+    expected = torch.cosine_similarity(copies.flatten(2), inputs.flatten(1)[None], dim=2)
+    torch.testing.assert_close(cosines.float(), expected)
+    torch.testing.assert_close(scores.float(), scorer(copies).detach())
+    together, _ = explained(explainer, (model, inputs, masker, forward_kwargs, masker_kwargs))
+    alone = [
+        explained(explainer, (model, inputs, masker, forward_kwargs, masker_kwargs),
+                  slice(i, i + 1))[0]
+        for i in range(5)
+    ]  # fmt: skip
     torch.testing.assert_close(together, torch.cat(alone), atol=2e-5, rtol=1e-4)
 
 
@@ -352,8 +377,6 @@ class TestCaptum:
     def test_on_the_same_coalitions(self, method, monkeypatch):
         attr = pytest.importorskip("captum.attr")
         from captum._utils.models.linear_model import SkLearnLasso
-
-        from pear_lightning.explainers import kernel_shap, lime
 
         model, images, labels, target = self.case()
         masker, n_samples = SegmentMasker(labels, baseline=0.4), 15
@@ -533,3 +556,17 @@ def test_segments_are_checked_by_row():
     model, inputs, masker, *_ = segments()
     with pytest.raises(ValueError, match=r"masker_kwargs\['segments'\] must have one row"):
         explain(model, inputs, 1, [Occlusion(masker)], masker_kwargs={"segments": SEGMENTS[:3]})
+
+
+@pytest.mark.gpu
+@EVERYWHERE
+@EACH
+def test_gpu_gives_the_same_values(problem, build):
+    """The same coalitions and the same noise, too."""
+    model, inputs, masker, *kwargs = problem()
+    expected, _ = explained(build(masker), (model, inputs, masker, *kwargs))
+    on_gpu = [{name: value.cuda() for name, value in each.items()} for each in kwargs]
+    explainer = build(masker).cuda()
+    result, _ = explained(explainer, (model.cuda(), inputs.cuda(), masker, *on_gpu))
+    assert result.is_cuda
+    torch.testing.assert_close(result.cpu(), expected, atol=1e-4, rtol=1e-3)
