@@ -1,8 +1,16 @@
 """Lightning callbacks."""
 
 from pear_lightning.callbacks.agreement_table import AgreementTable
+from pear_lightning.callbacks.explanation_regularizer import ExplanationRegularizer, Sample
 from pear_lightning.callbacks.faithfulness_monitor import FaithfulnessMonitor
 from pear_lightning.callbacks.prediction_writer import PredictionWriter
 from pear_lightning.callbacks.scores_logger import ScoresLogger
 
-__all__ = ["AgreementTable", "FaithfulnessMonitor", "PredictionWriter", "ScoresLogger"]
+__all__ = [
+    "AgreementTable",
+    "ExplanationRegularizer",
+    "FaithfulnessMonitor",
+    "PredictionWriter",
+    "Sample",
+    "ScoresLogger",
+]

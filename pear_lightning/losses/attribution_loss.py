@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +36,8 @@ class AttributionLoss(ExplanationLoss):
         - mask: ``(B, *S)``, or 1 in some dimensions
         - output: a scalar, float32 or better
     """
+
+    differentiates_gradients: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -22,6 +22,8 @@ class ExplanationLoss(nn.Module, ABC):
     Attributes:
         needs_mask: Whether the loss is about annotated features. Without a mask in the batch it is
             0 then, and the model is not explained.
+        differentiates_gradients: Whether training it takes derivatives of gradients, which half
+            precision is too coarse for.
         default_weight: Weight of the loss where none is given.
 
     Shapes:
@@ -32,6 +34,7 @@ class ExplanationLoss(nn.Module, ABC):
     """
 
     needs_mask: ClassVar[bool] = False
+    differentiates_gradients: ClassVar[bool] = False
     default_weight: ClassVar[float] = 1.0
 
     @abstractmethod

@@ -1,10 +1,12 @@
 """Reference data of explainers, taken from the training split once."""
 
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
-from torch import Tensor
+from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer
 
@@ -22,10 +24,29 @@ def fit_references(module: LightningModule, *, afresh: bool = False) -> None:
         module: A module attached to a trainer that has set up its data.
         afresh: Whether to replace what is known already, as a fit does that does not resume.
     """
-    trainer = module.trainer
+    fit_explainers(module.trainer, module.modules(), module.device, afresh=afresh)
+
+
+def fit_explainers(
+    trainer: Trainer,
+    modules: Iterable[nn.Module],
+    device: torch.device,
+    *,
+    afresh: bool = False,
+    inputs_of: Callable[[Any], Tensor] = itemgetter(0),
+) -> None:
+    """Do what :func:`fit_references` does, for those of some modules that are explainers.
+
+    Args:
+        trainer: A trainer that has set up its data.
+        modules: Modules; what is no explainer is passed over.
+        device: Device of the reference data.
+        afresh: Whether to replace what is known already.
+        inputs_of: Returns the inputs ``(B, *S)`` of a batch.
+    """
     wanting = [
         explainer
-        for explainer in module.modules()
+        for explainer in modules
         if isinstance(explainer, Explainer)
         and (explainer.uses_training_data if afresh else explainer.awaits_training_data)
     ]
@@ -36,20 +57,20 @@ def fit_references(module: LightningModule, *, afresh: bool = False) -> None:
         mean, rows = datamodule.training_mean, datamodule.training_rows(_BACKGROUND_ROWS)
     elif trainer.state.fn == "fit":
         with torch.random.fork_rng():
-            mean, rows = _read_once(trainer)
+            mean, rows = _read_once(trainer, inputs_of)
     else:
         return  # explain() says what is missing, if it is used
     for explainer in wanting:
-        explainer.fit_reference(mean.to(module.device), rows.to(module.device))
+        explainer.fit_reference(mean.to(device), rows.to(device))
 
 
-def _read_once(trainer: Trainer) -> tuple[Tensor, Tensor]:
+def _read_once(trainer: Trainer, inputs_of: Callable[[Any], Tensor]) -> tuple[Tensor, Tensor]:
     trainer.fit_loop.setup_data()
     total: Tensor | None = None
     count = 0
     rows: list[Tensor] = []
     for batch in trainer.train_dataloader or ():
-        inputs = batch[0].detach()
+        inputs = inputs_of(batch).detach()
         subtotal = inputs.double().sum(dim=0)
         total = subtotal if total is None else total + subtotal
         if count < _BACKGROUND_ROWS:

@@ -1,0 +1,132 @@
+"""The weight of an explanation loss over training: switched on late, matched to the task loss."""
+
+import math
+
+import torch
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+
+
+class PenaltyWeight(nn.Module):
+    r"""Says what an explanation loss is multiplied by at a step.
+
+    .. math:: w_t = 0 \;\; (t < t_0), \qquad
+              w_t = w \; \frac{\sum L}{\sum R} \;\; \text{or} \;\; w \;\; (t \ge t_0)
+
+    With ``match_magnitude`` the weight w is a ratio: at the start t₀ the penalty is scaled so that
+    it is w times as large as the task loss, both summed over the second half of the epochs
+    before. At step 0 this would be wrong: a network of the usual initialisation on inputs of
+    the usual scale predicts almost uniformly, where many penalties (the gradient of the sum of
+    log-probabilities, for one) are nearly 0, and the weight would come out thousands of times too
+    large.
+
+    Args:
+        weight: w, at least 0.
+        start_epoch: t₀: epochs of training without the penalty; fractions count batches.
+        match_magnitude: Whether w is relative to the magnitudes of both losses.
+
+    Raises:
+        ValueError: If a value is negative or not finite, or magnitudes are to be matched at the
+            first step.
+
+    Example:
+        >>> PenaltyWeight(0.5).at(epochs=0.0)
+        0.5
+        >>> PenaltyWeight(0.5, start_epoch=2).at(epochs=1.5)
+        0.0
+    """
+
+    scale: Tensor
+
+    def __init__(
+        self, weight: float, *, start_epoch: float = 0.0, match_magnitude: bool = False
+    ) -> None:
+        super().__init__()
+        for name, value in {"weight": weight, "start_epoch": start_epoch}.items():
+            if not (value >= 0 and math.isfinite(value)):
+                raise ValueError(f"{name} must be at least 0 and finite, got {value}")
+        if match_magnitude and not start_epoch:
+            raise ValueError(
+                "match_magnitude needs start_epoch above 0, got 0: it compares both losses after "
+                "some training, because an untrained network predicts almost uniformly, where the "
+                "penalty is nearly 0 whatever it will be; start_epoch=1 is a beginning"
+            )
+        self.weight = weight
+        self.start_epoch = start_epoch
+        self.match_magnitude = match_magnitude
+        self.register_buffer("scale", torch.full((), math.nan if match_magnitude else 1.0))
+        # not buffers: DistributedDataParallel would give every rank those of the first
+        self._sums: Tensor | None = None
+        self._factor: float | None = None  # the scale, read from its device once
+
+    @property
+    def factor(self) -> float:
+        """What w is multiplied by: 1, or the ratio of the losses; NaN until it is known."""
+        if not self.match_magnitude:
+            return 1.0
+        if self._factor is None and math.isfinite(factor := self.scale.item()):
+            self._factor = factor
+        return math.nan if self._factor is None else self._factor
+
+    @property
+    def is_matched(self) -> bool:
+        """Whether the scale is known."""
+        return math.isfinite(self.factor)
+
+    def at(self, epochs: float) -> float:
+        """Return the weight after so many epochs of training, 0 before the start.
+
+        Args:
+            epochs: Epochs, with the share of the current one.
+
+        Returns:
+            Weight.
+        """
+        if epochs < self.start_epoch or not self.weight or not self.is_matched:
+            return 0.0
+        return self.weight * self.factor
+
+    def listens_at(self, epochs: float) -> bool:
+        """Return whether :meth:`compare` wants both losses of this step.
+
+        Args:
+            epochs: Epochs, with the share of the current one.
+
+        Returns:
+            Whether it does.
+        """
+        return bool(self.weight) and not self.is_matched and 2 * epochs >= self.start_epoch
+
+    def compare(self, task_loss: Tensor, penalty: Tensor, epochs: float, trainer: Trainer) -> None:
+        """Add up both losses, and match their magnitudes once the start is reached.
+
+        As long as the penalty was 0 (no annotated row yet), the start waits.
+
+        Args:
+            task_loss: Task loss of the step, a scalar.
+            penalty: Penalty of the step, a scalar.
+            epochs: Epochs, with the share of the current one.
+            trainer: The trainer, to add up over its ranks.
+        """
+        losses = torch.stack([task_loss.detach().float(), penalty.detach().float()])
+        self._sums = losses if self._sums is None else self._sums + losses
+        if epochs < self.start_epoch:
+            return
+        task_sum, penalty_sum = trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
+        if penalty_sum > 0:
+            self.scale.copy_(task_sum / penalty_sum)
+
+
+def epochs_so_far(trainer: Trainer) -> float:
+    """Return how many epochs a fit has trained, with the share of the current one.
+
+    Args:
+        trainer: A trainer that is fitting.
+
+    Returns:
+        Epochs.
+    """
+    loop = trainer.fit_loop
+    batches = loop.max_batches
+    share = loop.epoch_loop.batch_idx / batches if 0 < batches < math.inf else 0.0
+    return trainer.current_epoch + max(share, 0.0)

@@ -1,0 +1,420 @@
+import copy
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, seed_everything
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+from torch.utils.data import DataLoader, TensorDataset
+
+from pear_lightning.callbacks import ExplanationRegularizer, Sample
+from pear_lightning.explainers import ExpectedGradients
+from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
+from pear_lightning.modules import PEAR
+from pear_lightning.nn import MLP
+from tests.ddp import run_distributed
+from tests.modules.helpers import loader, quiet_trainer, table
+
+
+class Plain(LightningModule):
+    """Somebody's module: cross-entropy, SGD, nothing else."""
+
+    def __init__(self, net=None, lr=0.1):
+        super().__init__()
+        self.net = net or MLP(6, 2, (12,), activation="softplus")
+        self.lr = lr
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        loss = F.cross_entropy(self(batch[0]), batch[1])
+        self.log("train_loss", loss)
+        return loss
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", F.cross_entropy(self(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+
+def masked(rows=48, annotated=1.0):
+    x, y = table(rows).tensors
+    mask = torch.zeros(rows, 6)
+    mask[: int(annotated * rows), 3:] = 1
+    return TensorDataset(x, y, mask)
+
+
+def masked_loader(rows=48, batch_size=16, **kwargs):
+    return DataLoader(masked(rows, **kwargs), batch_size=batch_size)
+
+
+def fitted(module, regularizer, data=None, **trainer):
+    callbacks = [] if regularizer is None else [regularizer]
+    trainer = quiet_trainer(callbacks=callbacks, **trainer)
+    trainer.fit(module, masked_loader() if data is None else data)
+    return trainer
+
+
+def by_hand(net, data, loss, weight, steps, lr=0.1):
+    """The same training as a plain loop."""
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    for _ in range(steps):
+        for x, y, mask in data:
+            optimizer.zero_grad()
+            total = F.cross_entropy(net(x), y) + weight * loss.of_model(net, x, y, mask)[1]
+            total.backward()
+            optimizer.step()
+    return net
+
+
+def assert_same(a, b, **tolerance):
+    for left, right in zip(a.parameters(), b.parameters(), strict=True):
+        torch.testing.assert_close(left, right, **tolerance)
+
+
+# --- the right training -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("weight", [None, 0.3])
+def test_consensus_on_a_plain_module_trains_as_pear_does(weight):
+    data = DataLoader(table(96), batch_size=16, shuffle=True)
+    net = MLP(6, 2, (12,), activation="softplus")
+    pear = PEAR(copy.deepcopy(net), 0.5 if weight is None else weight, optimizer=sgd)
+    module = Plain(net)
+    seed_everything(1, verbose=False)
+    trainer = quiet_trainer(max_epochs=3)
+    trainer.fit(pear, data)
+    seed_everything(1, verbose=False)
+    theirs = fitted(module, ExplanationRegularizer(ConsensusLoss(), weight), data, max_epochs=3)
+    assert_same(module.net, pear.backbone, rtol=1e-5, atol=1e-6)
+    logged = theirs.callback_metrics["train_explanation_loss"]
+    torch.testing.assert_close(logged, trainer.callback_metrics["train_consensus"])
+
+
+def sgd(params):
+    return torch.optim.SGD(params, lr=0.1)
+
+
+def test_it_trains_as_a_loop_by_hand_does():
+    module, loss = Plain(), RightReasonsLoss()
+    wanted = by_hand(copy.deepcopy(module.net), masked_loader(), loss, 2.0, steps=2)
+    trainer = fitted(module, ExplanationRegularizer(RightReasonsLoss(), 2.0))
+    assert_same(module.net, wanted)
+    logged = trainer.callback_metrics
+    _, y, _ = masked()[32:48]
+    assert logged["train_explanation_loss_weight"] == 2.0
+    ratio = 2.0 * logged["train_explanation_loss"] / logged["train_loss"]
+    assert logged["train_explanation_loss_ratio"].item() == pytest.approx(ratio.item())
+    assert logged["train_loss"] < F.cross_entropy(torch.zeros(16, 2), y) + 0.1  # the task's alone
+
+
+def test_weight_zero_changes_nothing():
+    module = Plain()
+    other = Plain(copy.deepcopy(module.net))
+    fitted(module, None)
+    fitted(other, ExplanationRegularizer(RightReasonsLoss(), 0.0))
+    assert_same(module, other, rtol=0, atol=0)
+
+
+def test_the_penalty_is_accumulated_as_the_loss_is():
+    module = Plain()
+    other = Plain(copy.deepcopy(module.net))
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 2.0), masked_loader(48, 24))
+    fitted(other, ExplanationRegularizer(RightReasonsLoss(), 2.0), masked_loader(48, 12),
+           accumulate_grad_batches=2)  # fmt: skip
+    assert_same(module, other)
+
+
+def test_clipping_sees_the_whole_gradient():
+    module = Plain(lr=1.0)
+    before = [p.detach().clone() for p in module.parameters()]
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 1e4), max_epochs=1,
+           limit_train_batches=1, gradient_clip_val=0.01)  # fmt: skip
+    moved = torch.stack([(a - b).norm() for a, b in zip(before, module.parameters(), strict=True)])
+    assert moved.norm().item() == pytest.approx(0.01, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["dictionary", "in inference terms"])
+def test_a_step_may_return_a_dictionary(kind):
+    class Other(Plain):
+        def training_step(self, batch, batch_idx):
+            return {"loss": super().training_step(batch, batch_idx), "extra": 1}
+
+    module = Other()
+    wanted = by_hand(copy.deepcopy(module.net), masked_loader(), RightReasonsLoss(), 1.0, 2)
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 1.0))
+    assert_same(module.net, wanted)
+
+
+def test_a_loss_that_autograd_has_saved_can_be_added_to():
+    class Rooted(Plain):
+        def training_step(self, batch, batch_idx):
+            return super().training_step(batch, batch_idx).exp()  # its backward reads its result
+
+    module = Rooted()
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 1.0))
+    assert all(p.isfinite().all() for p in module.parameters())
+
+
+def test_closures_that_are_called_several_times():
+    class Newton(Plain):
+        def configure_optimizers(self):
+            return torch.optim.LBFGS(self.parameters(), lr=0.1, max_iter=4)
+
+    module = Newton()
+    net = copy.deepcopy(module.net)
+    optimizer, loss = torch.optim.LBFGS(net.parameters(), lr=0.1, max_iter=4), RightReasonsLoss()
+    for x, y, mask in masked_loader():
+
+        def closure(x=x, y=y, mask=mask):
+            optimizer.zero_grad()
+            total = F.cross_entropy(net(x), y) + loss.of_model(net, x, y, mask)[1]
+            total.backward()
+            return total
+
+        optimizer.step(closure)
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 1.0), max_epochs=1)
+    assert_same(module.net, net)
+
+
+@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed", "bf16-true"])
+def test_precisions(precision):
+    reference, module = Plain(), None
+    module = Plain(copy.deepcopy(reference.net))
+    fitted(reference, ExplanationRegularizer(RightReasonsLoss(), 5.0), max_epochs=1)
+    if precision == "64-true":
+        module = module.double()
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 5.0), precision=precision,
+           max_epochs=1)  # fmt: skip
+    loose = {"rtol": 0.1, "atol": 0.02} if "bf16" in precision else {"rtol": 1e-4, "atol": 1e-5}
+    for a, b in zip(module.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(a.float(), b, **loose)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
+def test_loss_scaling_scales_the_penalty_too(precision):
+    module = Plain()
+    other = Plain(copy.deepcopy(module.net))
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 5.0), accelerator="gpu")
+    fitted(other, ExplanationRegularizer(RightReasonsLoss(), 5.0), accelerator="gpu",
+           precision=precision)  # fmt: skip
+    assert_same(module.cpu(), other.cpu(), rtol=0.05, atol=0.01)
+
+
+# --- what is explained ------------------------------------------------------------------------
+
+
+class Embedded(Plain):
+    """No forward of its own, dictionaries as batches, and a network with a second argument."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(6, 2)
+
+        def forward(self, x, scale):
+            return self.layer(x) * scale[:, None]
+
+    forward = LightningModule.forward
+
+    def __init__(self):
+        super().__init__(self.Net())
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(self.net(batch["x"], batch["scale"]), batch["y"])
+
+
+class Dictionaries(torch.utils.data.Dataset):
+    def __init__(self):
+        self.data = masked(32)
+
+    def __len__(self):
+        return len(self.data)
+
+    def __getitem__(self, index):
+        x, y, mask = self.data[index]
+        return {"x": x, "y": y, "mask": mask, "scale": torch.tensor(2.0)}
+
+
+def parse(batch):
+    return Sample(batch["x"], batch["y"], batch["mask"], {"scale": batch["scale"]})
+
+
+def test_any_batch_and_any_part_of_the_module():
+    module = Embedded()
+    net = copy.deepcopy(module.net)
+    data = DataLoader(Dictionaries(), batch_size=16)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for batch in data:
+        optimizer.zero_grad()
+        x, y, mask, kwargs = parse(batch)
+        _, reasons = RightReasonsLoss().of_model(net, x, y, mask, forward_kwargs=kwargs)
+        (F.cross_entropy(net(x, **kwargs), y) + 3 * reasons).backward()
+        optimizer.step()
+    regularizer = ExplanationRegularizer(
+        RightReasonsLoss(), 3.0, model="net", batch_to_inputs=parse
+    )
+    fitted(module, regularizer, data, max_epochs=1)
+    assert_same(module.net, net)
+
+
+def test_batches_it_cannot_parse_are_described():
+    data = DataLoader(Dictionaries(), batch_size=16)
+    with pytest.raises(TypeError, match="a batch is a dict of 'x', 'y', 'mask', 'scale', not"):
+        fitted(Embedded(), ExplanationRegularizer(RightReasonsLoss(), model="net"), data)
+    regularizer = ExplanationRegularizer(RightReasonsLoss(), batch_to_inputs=lambda batch: batch[0])
+    with pytest.raises(TypeError, match="batch_to_inputs returned a Tensor, not"):
+        fitted(Plain(), regularizer)
+
+
+def test_a_module_without_forward_must_name_its_network():
+    with pytest.raises(TypeError, match="Embedded has no forward: name the submodule"):
+        fitted(Embedded(), ExplanationRegularizer(RightReasonsLoss()))
+    with pytest.raises(ValueError, match="model='nett' is not in Embedded"):
+        fitted(Embedded(), ExplanationRegularizer(RightReasonsLoss(), model="nett"))
+    with pytest.raises(TypeError, match="model='lr' must be a module or a method"):
+        fitted(Plain(), ExplanationRegularizer(RightReasonsLoss(), model="lr"))
+
+
+def test_what_cannot_work_is_refused():
+    class Manual(Plain):
+        def __init__(self):
+            super().__init__()
+            self.automatic_optimization = False
+
+    with pytest.raises(RuntimeError, match="Manual optimises by hand"):
+        fitted(Manual(), ExplanationRegularizer(RightReasonsLoss()))
+    with pytest.raises(TypeError, match="must be an ExplanationLoss"):
+        ExplanationRegularizer(F.cross_entropy)
+    with pytest.raises(ValueError, match=r"weight must lie in \[0, 1\]"):
+        ExplanationRegularizer(ConsensusLoss(), 2.0)
+    with pytest.raises(ValueError, match="weight must be at least 0 and finite"):
+        ExplanationRegularizer(RightReasonsLoss(), -1.0)
+    with pytest.raises(ValueError, match="match_magnitude needs start_epoch above 0"):
+        ExplanationRegularizer(RightReasonsLoss(), match_magnitude=True)
+    with pytest.raises(ValueError, match="precision='16-true' cannot train"):
+        fitted(Plain(), ExplanationRegularizer(RightReasonsLoss()), precision="16-true")
+
+
+def test_sharded_weights_are_refused():
+    regularizer = ExplanationRegularizer(RightReasonsLoss())
+    trainer = quiet_trainer()
+    trainer.strategy.__class__ = FSDPStrategy
+    with pytest.raises(RuntimeError, match="FSDPStrategy is not supported"):
+        regularizer.on_fit_start(trainer, Plain())
+
+
+def test_a_step_without_a_backward_pass_is_noticed():
+    class Detached(Plain):
+        def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure):
+            optimizer_closure._backward_fn = None
+            optimizer.step(optimizer_closure)
+
+    with pytest.raises(RuntimeError, match="the explanation loss was never added"):
+        fitted(Detached(), ExplanationRegularizer(RightReasonsLoss()))
+
+
+# --- magnitudes, state, ranks -----------------------------------------------------------------
+
+
+def test_magnitudes_are_matched_after_a_warm_up():
+    module = Plain(lr=0.5)
+    plain = Plain(copy.deepcopy(module.net), lr=0.5)
+    regularizer = ExplanationRegularizer(
+        RightReasonsLoss(), 0.25, start_epoch=4, match_magnitude=True
+    )
+    fitted(plain, None, max_epochs=4)
+    trainer = fitted(module, regularizer, max_epochs=4)
+    assert_same(module, plain, rtol=0, atol=0)  # nothing was added so far
+    assert not regularizer.weight.is_matched
+    assert "train_explanation_loss" not in trainer.callback_metrics
+    module = Plain(copy.deepcopy(plain.net), lr=0.0)
+    regularizer = ExplanationRegularizer(
+        RightReasonsLoss(), 0.25, start_epoch=2, match_magnitude=True
+    )
+    trainer = fitted(module, regularizer, max_epochs=4)
+    task = torch.stack([F.cross_entropy(module(x), y) for x, y, _ in masked_loader()]).mean()
+    loss = RightReasonsLoss()
+    reasons = [loss.of_model(module, x, y, m)[1] for x, y, m in masked_loader()]
+    # the second of two epochs, and the first batch of the third
+    wanted = (3 * task + F.cross_entropy(module(masked()[:16][0]), masked()[:16][1])) / (
+        sum(reasons) + reasons[0]
+    )
+    assert regularizer.weight.factor == pytest.approx(wanted.item(), rel=1e-4)
+    weight = trainer.callback_metrics["train_explanation_loss_weight"].item()
+    assert weight == pytest.approx(0.25 * wanted.item(), rel=1e-4)
+
+
+def test_the_checkpoint_holds_references_and_the_matched_weight(tmp_path):
+    def regularizer():
+        explainers = {"eg": ExpectedGradients(2)}
+        return ExplanationRegularizer(
+            RightReasonsLoss(explainers=explainers), 0.5, start_epoch=1, match_magnitude=True
+        )
+
+    first, module = regularizer(), Plain()
+    trainer = fitted(module, first, max_epochs=2)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    second = regularizer()
+    again = quiet_trainer(callbacks=[second], max_epochs=3)
+    again.fit(Plain(), masked_loader(), ckpt_path=tmp_path / "half.ckpt")
+    assert second.weight.factor == first.weight.factor
+    background = second.loss.explainers["eg"].background
+    torch.testing.assert_close(background, first.loss.explainers["eg"].background)
+    assert len(background) == 48
+
+
+def fit_on(**trainer):
+    seed_everything(0, verbose=False)
+    module = Plain()
+    world = trainer.get("devices", 1)
+    data = DataLoader(masked(64, annotated=0.3), batch_size=64 // world)
+    regularizer = ExplanationRegularizer(
+        RightReasonsLoss(), 0.5, start_epoch=2, match_magnitude=True
+    )
+    fitted(module, regularizer, data, max_epochs=6, **trainer)
+    return module, regularizer.weight.factor
+
+
+def gradients_of_rank(rank, world_size):
+    """Two steps through DistributedDataParallel with the penalty outside its forward pass."""
+    torch.manual_seed(0)
+    net = MLP(6, 2, (12,))
+    wrapped = nn.parallel.DistributedDataParallel(net) if world_size > 1 else net
+    x, y, mask = (value[rank::world_size] for value in masked(32, annotated=0.5)[:])
+    for _ in range(2):
+        net.zero_grad()
+        loss = F.cross_entropy(wrapped(x), y)
+        loss.add_(RightReasonsLoss().of_model(net, x, y, mask)[1])
+        loss.backward()
+    return [p.grad for p in net.parameters()]
+
+
+@pytest.mark.ddp
+def test_two_ranks_have_the_gradients_of_one_process():
+    alone = gradients_of_rank(0, 1)
+    for of_rank in run_distributed(gradients_of_rank):
+        torch.testing.assert_close(of_rank, alone, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.slow
+@pytest.mark.ddp
+@pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
+def test_two_ranks_train_as_one():
+    strategy = DDPStrategy(process_group_backend="gloo", start_method="spawn")
+    alone, factor = fit_on()
+    together, _ = fit_on(devices=2, strategy=strategy)
+    assert factor > 0
+    assert_same(alone, together, rtol=1e-4, atol=1e-6)
+
+
+def test_loader_of_pairs_needs_no_mask():
+    module = Plain()
+    plain = Plain(copy.deepcopy(module.net))
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 5.0), loader(48))
+    fitted(plain, None, loader(48))
+    assert_same(module, plain, rtol=0, atol=0)
