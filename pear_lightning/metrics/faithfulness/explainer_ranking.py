@@ -42,8 +42,9 @@ class ExplainerRanking:
     and rank 1 the best; equal means share the mean of their ranks. The intervals are percentiles of
     R over draws of the N samples with replacement, the same draw for every explainer and metric.
     They say how far the samples decide, for these explainers, metrics and settings; R itself
-    depends on which others are in the table. Two explainers are tied if the interval of the
-    difference of their R holds 0 (no correction for the number of pairs).
+    depends on which others are in the table. Drawing again adds noise, which moves ranks of near
+    rivals together, so R may lie at the edge of its interval. Two explainers are tied if the
+    interval of the difference of their R holds 0 (no correction for the number of pairs).
 
     Made by :func:`~pear_lightning.metrics.rank_explainers`, or from scores by :meth:`from_scores`.
 

@@ -75,6 +75,7 @@ def _draw_means(
         ax.plot(mean, row, "o", color=colour, ms=5)
     ax.set_xlim(0.5, len(means) + 0.5)
     ax.set_ylim(len(means) - 0.5, -0.5)
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(axis="x", alpha=0.3)
 
 
