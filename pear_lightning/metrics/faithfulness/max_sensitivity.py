@@ -135,10 +135,13 @@ class MaxSensitivity(SampleMean):
         forward_kwargs: Mapping[str, Any] | None,
     ) -> PerSample:
         batch = ExplainedBatch.of(inputs, {}, target, forward_kwargs, None)
+        if not len(inputs):
+            nothing = torch.zeros(0, device=inputs.device)
+            return PerSample(nothing, nothing.bool())
         rows = len(inputs)
         if self.samples_per_pass is not None:
             rows = max(1, self.samples_per_pass // (self.n_samples + 1))
-        return join(self._block(model, block) for block in batch.blocks(max(1, rows)))
+        return join(self._block(model, block) for block in batch.blocks(rows))
 
     def _block(self, model: Forward, batch: ExplainedBatch) -> PerSample:
         inputs, copies = batch.inputs, self.n_samples + 1

@@ -17,6 +17,14 @@ from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys, 
 SubsetSize = int | float | Literal["bernoulli"]
 
 
+def _check_count(name: str, value: int, at_least: int) -> None:
+    """Raise unless the value is a whole number that is not too small."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    if value < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {value}")
+
+
 @dataclass(frozen=True, eq=False)
 class Ground:
     """What probes know of the samples.
@@ -114,8 +122,8 @@ class RemovalCurve(Probe):
 
     def __post_init__(self) -> None:
         """Check the number of steps."""
-        if self.n_steps is not None and self.n_steps < 1:
-            raise ValueError(f"n_steps must be at least 1, got {self.n_steps}")
+        if self.n_steps is not None:
+            _check_count("n_steps", self.n_steps, at_least=1)
 
     def steps(self, n_features: int) -> int:
         """Return the number of steps m."""
@@ -158,15 +166,12 @@ class RandomSubsets(Probe):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        if self.n_subsets < 2:
-            raise ValueError(f"n_subsets must be at least 2, got {self.n_subsets}")
+        _check_count("n_subsets", self.n_subsets, at_least=2)
         size = self.size
-        if isinstance(size, str):
-            good = size == "bernoulli"
-        elif isinstance(size, int):
-            good = size >= 1
-        else:
+        if isinstance(size, float):
             good = 0 < size <= 1
+        else:
+            good = size == "bernoulli" or (type(size) is int and size >= 1)
         if not good:
             raise ValueError(
                 "subset_size must be a number of features (int, at least 1), a share of them "
@@ -222,8 +227,7 @@ class SingleRemovals(Probe):
 
     def __post_init__(self) -> None:
         """Check the number of draws."""
-        if self.n_draws < 1:
-            raise ValueError(f"n_draws must be at least 1, got {self.n_draws}")
+        _check_count("n_draws", self.n_draws, at_least=1)
 
     def n_points(self, n_features: int) -> int:
         """Return n R."""
@@ -252,8 +256,7 @@ class RankedChunks(Probe):
 
     def __post_init__(self) -> None:
         """Check the number of chunks."""
-        if self.n_chunks < 2:
-            raise ValueError(f"chunks must be at least 2, got {self.n_chunks}")
+        _check_count("chunks", self.n_chunks, at_least=2)
 
     def n_points(self, n_features: int) -> int:
         """Return m."""

@@ -75,7 +75,8 @@ class Readings:
 
     def removed_fractions(self, probe: RemovalCurve) -> Tensor:
         """Return the share of a row's features that is gone along a curve, ``(R, m + 1)``."""
-        return probe.removed_counts(self.ground) / self.ground.counts[:, None]
+        removed = probe.removed_counts(self.ground).to(self.original.dtype)
+        return removed / removed[:, -1:]
 
     def removed_saliency(self, probe: Probe) -> Tensor:
         """Return the saliency of the features that each copy lacks, added up, ``(R, K)``."""
