@@ -38,7 +38,7 @@ def test_equals_the_formula(name: str, kind: str) -> None:
         f, hit = case.functions(i)
         subsets = subsets_seen(name, case, i) if name in ON_SUBSETS else []
         expected = plain(f, hit, case.saliency(i), subsets)
-        assert found[i].item() == pytest.approx(expected, rel=1e-6, abs=1e-7)
+        assert found[i].item() == pytest.approx(expected, rel=1e-9, abs=1e-10)
 
 
 @on_every_case
@@ -52,7 +52,7 @@ def test_equals_the_formula_for_another_class(name: str, kind: str) -> None:
         f, hit = case.functions(i, int(target[i]))
         subsets = subsets_seen(name, case, i) if name in ON_SUBSETS else []
         expected = plain(f, hit, case.saliency(i), subsets)
-        assert found[i].item() == pytest.approx(expected, rel=1e-6, abs=1e-7)
+        assert found[i].item() == pytest.approx(expected, rel=1e-9, abs=1e-10)
 
 
 @on_every_case
@@ -68,7 +68,7 @@ def test_any_number_of_steps(kind: str, steps: int | None) -> None:
         expected = [
             reference.perturbation(f, s, steps, least_first=least) for least in (False, True)
         ]
-        assert [each[i].item() for each in found] == pytest.approx(expected, rel=1e-6)
+        assert [each[i].item() for each in found] == pytest.approx(expected, rel=1e-9)
 
 
 @on_every_case
@@ -144,7 +144,7 @@ def test_other_outputs(output: str) -> None:
             return of_logits(logits, target)
 
         expected = reference.deletion(f, case.saliency(i), 4)
-        assert found[i].item() == pytest.approx(expected, rel=1e-6)
+        assert found[i].item() == pytest.approx(expected, rel=1e-9)
         function = make("deletion", case.masker, output=lambda z, t: z.gather(1, t[:, None])[:, 0])
         if output == "logit":
             assert torch.equal(score(function, case), found)
