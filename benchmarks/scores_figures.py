@@ -1,0 +1,129 @@
+"""Figures of the ScoresActivation benchmark."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scores_settings import CLUSTERS, DECAYED, DEFAULT, GAIN, METHODS, NONE, ORACLE, TUNED
+from scores_tables import Runs, column, relevance_of, select
+
+from pear_lightning.functional import precision_at_k, spearman
+
+BLUE, RED, GREEN, ORANGE, PURPLE, GREY = (
+    "#2a6fb0",
+    "#c2452d",
+    "#3b8f4f",
+    "#c98a1b",
+    "#7a4fa0",
+    "#777777",
+)
+COLOURS = {"none": GREY, "softmax": RED, "cancel_out": ORANGE, "stg": BLUE, "deep_lasso": GREEN}
+
+
+def draw_figures(runs: Runs, output: Path) -> None:
+    """Draw all figures.
+
+    Args:
+        runs: Records of the finished runs.
+        output: Folder to write to.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+    """
+    try:
+        import matplotlib
+    except ImportError as error:
+        raise ImportError("the figures need matplotlib: pip install matplotlib") from error
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    style = {
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.titlesize": 10,
+        "savefig.dpi": 160,
+    }
+    with plt.rc_context(style):
+        _recovery(plt, runs, output / "recovery.png")
+        _gain(plt, runs, output / "gain.png")
+
+
+def _recovery(plt: Any, runs: Runs, path: Path) -> None:
+    """Precision at 5 against agreement with SHAP, one point for each method."""
+    tables = [table for table in CLUSTERS if select(runs, "quality", table, NONE)]
+    figure, axes = plt.subplots(2, 3, figsize=(9, 5.6), layout="constrained", sharey=True)
+    for axis, table in zip(axes.flat, tables, strict=False):
+        relevance = relevance_of(table)
+        for method, settings in METHODS.items():
+            chosen = select(runs, "quality", table, method)
+            if not chosen:
+                continue
+            scores, shap = column(chosen, "scores"), column(chosen, "shap")
+            axis.plot(
+                float(spearman(scores, shap).mean()),
+                float(precision_at_k(scores, relevance).mean()),
+                marker="*" if method == TUNED else "^" if "decay" in method else "o",
+                markersize=12 if method == TUNED else 7,
+                color=COLOURS[settings.kind],
+                fillstyle="none" if "x1" in method or "instance" in method else "full",
+                linestyle="none",
+                label=method,
+            )
+        axis.axhline(0.99, color="0.85", linewidth=0.8, zorder=0)
+        axis.axvline(0.94, color="0.85", linewidth=0.8, zorder=0)
+        axis.set_title(f"{table} training rows")
+    for axis in axes[-1]:
+        axis.set_xlabel("Spearman of scores and mean |SHAP|")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("precision@5")
+    labels: dict[str, Any] = {}
+    for axis in axes.flat:
+        for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
+            labels.setdefault(label, handle)
+    figure.legend(list(labels.values()), list(labels), loc="outside right center", frameon=False)
+    figure.savefig(path)
+    plt.close(figure)
+
+
+def _gain(plt: Any, runs: Runs, path: Path) -> None:
+    """Points of accuracy over training without a gate, for few rows and many features."""
+    shown = {DECAYED: GREY, DEFAULT: ORANGE, TUNED: RED, ORACLE: BLUE}
+    widths = sorted({int(table.split("/")[0]) for table in GAIN})
+    sizes = sorted({int(table.split(", ")[1]) for table in GAIN})
+    figure, axes = plt.subplots(
+        1, len(widths), figsize=(9, 3), layout="constrained", sharey=True, squeeze=False
+    )
+    for axis, d in zip(axes[0], widths, strict=True):
+        for i, (method, colour) in enumerate(shown.items()):
+            for place, n in enumerate(sizes):
+                base = {
+                    r["data_seed"]: r["test"] for r in select(runs, "gain", f"{d}/5, {n}", NONE)
+                }
+                points = [
+                    100 * (run["test"] - base[run["data_seed"]])
+                    for run in select(runs, "gain", f"{d}/5, {n}", method)
+                    if run["data_seed"] in base
+                ]
+                if not points:
+                    continue
+                error = np.std(points, ddof=1) / len(points) ** 0.5 if len(points) > 1 else 0
+                axis.bar(
+                    place + 0.2 * (i - 1.5),
+                    np.mean(points),
+                    0.18,
+                    yerr=error,
+                    color=colour,
+                    error_kw={"linewidth": 0.8},
+                    label=method if place == 0 else None,
+                )
+        for points, style in ((11.24, "--"), (29.33, ":")):
+            axis.axhline(points, color="0.5", linewidth=0.8, linestyle=style, zorder=0)
+        axis.axhline(0, color="black", linewidth=0.6)
+        axis.set_xticks(range(len(sizes)), sizes)
+        axis.set_xlabel("training rows")
+        axis.set_title(f"{d} features, 5 relevant")
+    axes[0, 0].set_ylabel("gain over no gate, points")
+    axes[0, -1].legend(frameon=False, fontsize=8)
+    figure.savefig(path)
+    plt.close(figure)
