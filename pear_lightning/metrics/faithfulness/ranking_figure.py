@@ -70,12 +70,14 @@ def draw_ranking(
 def _draw_means(
     ax: "Axes", means: Sequence[float], intervals: Sequence[Sequence[float]], colours: Sequence[str]
 ) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for row, (mean, ends, colour) in enumerate(zip(means, intervals, colours, strict=True)):
         ax.plot(ends, [row, row], color=colour, lw=3, alpha=0.45, solid_capstyle="butt")
         ax.plot(mean, row, "o", color=colour, ms=5)
     ax.set_xlim(0.5, len(means) + 0.5)
     ax.set_ylim(len(means) - 0.5, -0.5)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(axis="x", alpha=0.3)
 
 
