@@ -53,17 +53,25 @@ from pear_lightning.functional.importance_agreement import (
     kuncheva_index,
     top_k_overlap,
 )
+from pear_lightning.functional.localisation import (
+    attribution_share,
+    pointing_game,
+    relevance_mass_accuracy,
+    relevance_rank_accuracy,
+)
 from pear_lightning.functional.masked_correlation import masked_pearson, masked_spearman
 from pear_lightning.functional.max_sensitivity import max_sensitivity
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.ranking import average_ranks, hard_ranks
 from pear_lightning.functional.soft_rank import soft_rank
 from pear_lightning.functional.soft_spearman import soft_rank_saliency, soft_spearman
+from pear_lightning.functional.wrong_reason import mean_activation, wrong_reason
 
 __all__ = [
     "AGREEMENT_NAMES",
     "PerSample",
     "area_under_curve",
+    "attribution_share",
     "average_ranks",
     "chance_corrected",
     "chance_level",
@@ -85,12 +93,14 @@ __all__ = [
     "masked_pearson",
     "masked_spearman",
     "max_sensitivity",
+    "mean_activation",
     "mean_drop",
     "monotonicity_correlation",
     "negative_perturbation",
     "pairwise_rank_agreement",
     "pearson",
     "perturbation_area",
+    "pointing_game",
     "positive_perturbation",
     "precision_at_k",
     "rank_agreement",
@@ -99,6 +109,8 @@ __all__ = [
     "relative_curve",
     "relevance_auroc",
     "relevance_average_precision",
+    "relevance_mass_accuracy",
+    "relevance_rank_accuracy",
     "reverse_curve",
     "sign_agreement",
     "signed_rank_agreement",
@@ -109,4 +121,5 @@ __all__ = [
     "standardize",
     "top_k_overlap",
     "true_discovery_rate",
+    "wrong_reason",
 ]

@@ -36,10 +36,20 @@ from pear_lightning.metrics.importance import (
     TopKOverlap,
     TrueDiscoveryRate,
 )
+from pear_lightning.metrics.localisation import (
+    AttributionInside,
+    AttributionOutside,
+    PointingGame,
+    RelevanceMassAccuracy,
+    RelevanceRankAccuracy,
+    WrongReason,
+)
 
 __all__ = [
     "IROF",
     "AgreementMatrix",
+    "AttributionInside",
+    "AttributionOutside",
     "Deletion",
     "ExplainerRanking",
     "FaithfulnessCorrelation",
@@ -56,6 +66,7 @@ __all__ = [
     "MonotonicityCorrelation",
     "NegativePerturbation",
     "PairwiseRankAgreement",
+    "PointingGame",
     "PositivePerturbation",
     "PrecisionAtK",
     "RankAgreement",
@@ -63,9 +74,12 @@ __all__ = [
     "RegionPerturbation",
     "RelevanceAUROC",
     "RelevanceAveragePrecision",
+    "RelevanceMassAccuracy",
+    "RelevanceRankAccuracy",
     "SignAgreement",
     "SignedRankAgreement",
     "TopKOverlap",
     "TrueDiscoveryRate",
+    "WrongReason",
     "rank_explainers",
 ]

@@ -1,0 +1,81 @@
+"""Attributions beside a region of the input that somebody marked."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.validation import at_least_float32, check_attributions
+
+
+class RegionRows(NamedTuple):
+    """Attributions and what is marked, a row for each sample.
+
+    Attributes:
+        values: ``(B, n)``, float32 or better.
+        marked: ``(B, n)`` bool.
+    """
+
+    values: Tensor
+    marked: Tensor
+
+
+def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> RegionRows:
+    """Check attributions and a region, and lay them side by side.
+
+    Where one value of the region stands for several attributions (the channels of a pixel), these
+    are summed.
+
+    Args:
+        attributions: ``(B, *S)`` floating.
+        region: bool, or zeros and ones: ``(B, *S)``, 1 in a dimension where one value stands for
+            all of it, or ``(B, H, W)`` for images ``(B, C, H, W)``.
+        name: what the caller calls the region, for messages.
+
+    Returns:
+        Rows of as many values as the region has.
+
+    Raises:
+        TypeError: if the attributions are not floating.
+        ValueError: if the shapes do not fit, the region holds anything but zeros and ones, or the
+            attributions NaN or infinite values.
+
+    Example:
+        >>> rows = region_rows(torch.ones(1, 3, 2, 2), torch.eye(2)[None])
+        >>> rows.values, rows.marked
+        (tensor([[3., 3., 3., 3.]]), tensor([[ True, False, False,  True]]))
+    """
+    check_attributions("attributions", attributions)
+    shape, wanted = tuple(region.shape), tuple(attributions.shape)
+    if attributions.ndim == 4 and region.ndim == 3:
+        region = region[:, None]
+    fits = region.ndim == attributions.ndim and region.shape[0] == wanted[0]
+    if not fits or any(
+        size not in (1, full) for size, full in zip(region.shape, wanted, strict=True)
+    ):
+        raise ValueError(
+            f"{name} has shape {shape} and attributions has {wanted}; expected equal shapes, or 1 "
+            f"in dimensions of the {name} that one value stands for"
+        )
+    if region.dtype != torch.bool:
+        ones = region == 1
+        if not bool((ones | (region == 0)).all()):
+            raise ValueError(f"{name} holds other values than 0 and 1; binarise it first")
+        region = ones
+    values = at_least_float32(attributions).sum_to_size(region.shape)
+    return RegionRows(values.flatten(1), region.flatten(1))
+
+
+def scaled_rows(values: Tensor) -> Tensor:
+    """Return rows divided by their largest absolute value, so that none is too small to add up.
+
+    Args:
+        values: ``(B, n)`` floating; rows of zeros stay as they are.
+
+    Example:
+        >>> scaled_rows(torch.tensor([[1e-30, -2e-30], [0.0, 0.0]]))
+        tensor([[ 0.5000, -1.0000],
+                [ 0.0000,  0.0000]])
+    """
+    largest = values.abs().amax(dim=1, keepdim=True)
+    return values / largest.masked_fill(largest == 0, 1)

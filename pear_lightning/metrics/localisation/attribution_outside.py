@@ -1,0 +1,44 @@
+"""The share of attribution outside a mask."""
+
+from torch import Tensor
+
+from pear_lightning.functional.localisation import attribution_share
+from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.metrics.localisation.base import MaskMetric
+
+
+class AttributionOutside(MaskMetric):
+    r"""Share of the absolute attribution outside a mask of what is irrelevant; higher is better.
+
+    .. math:: 1 - \frac{\sum_i A_i |φ_i|}{\sum_i |φ_i|}
+
+    ``update`` takes ``attributions`` ``(B, *S)`` and ``mask`` of the same shape, bool or zeros and
+    ones, true = irrelevant; dimensions of the mask may be 1 where one value stands for all (the
+    attributions are summed there, as over channels). ``compute`` returns the mean over samples, a
+    scalar in [0, 1]; a mask of m of n features has 1 − m/n by chance. Samples without a mask or
+    with attributions 0 are left out and counted: ``undefined_share()``.
+
+    Args:
+        **kwargs: options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        TypeError: in ``update``, if the attributions are not floating.
+        ValueError: in ``update``, for shapes that do not fit, a mask that is not binary, or NaN or
+            infinite values.
+
+    Example:
+        >>> import torch
+        >>> metric = AttributionOutside()
+        >>> mask = torch.tensor([[True, False, False]])
+        >>> metric.update(torch.tensor([[1.0, -2.0, 1.0]]), mask)
+        >>> metric.compute()
+        tensor(0.7500)
+    """
+
+    metric_name = "attribution_outside"
+    higher_is_better = True
+
+    def score(self, attributions: Tensor, mask: Tensor) -> PerSample:
+        """Return the score of each sample, without adding the batch; arguments as in ``update``."""
+        inside = attribution_share(attributions, mask)
+        return PerSample((1 - inside.values).masked_fill(inside.undefined, 0), inside.undefined)

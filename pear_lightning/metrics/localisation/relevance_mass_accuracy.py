@@ -1,0 +1,51 @@
+"""Relevance mass accuracy."""
+
+from torch import Tensor
+
+from pear_lightning.functional.localisation import relevance_mass_accuracy
+from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.metrics.localisation.base import RegionMetric
+
+
+class RelevanceMassAccuracy(RegionMetric):
+    r"""Share of the positive attribution inside the region of the evidence; higher is better.
+
+    .. math:: \frac{\sum_i H_i \max(φ_i, 0)}{\sum_i \max(φ_i, 0)}
+
+    ``update`` takes ``attributions`` ``(B, *S)`` and ``region`` of the same shape, bool or zeros
+    and ones, true = evidence; dimensions of the region may be 1 where one value stands for all (the
+    attributions are summed there, as over channels). ``compute`` returns the mean over samples, a
+    scalar in [0, 1]. Samples without a region or without a positive attribution are left out and
+    counted: ``undefined_share()``.
+
+    Args:
+        **kwargs: options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        TypeError: in ``update``, if the attributions are not floating.
+        ValueError: in ``update``, for shapes that do not fit, a region that is not binary, or NaN
+            or infinite values.
+
+    Example:
+        >>> import torch
+        >>> metric = RelevanceMassAccuracy()
+        >>> region = torch.tensor([[True, False, False]])
+        >>> metric.update(torch.tensor([[3.0, -2.0, 1.0]]), region)
+        >>> metric.compute()
+        tensor(0.7500)
+
+    References:
+        Arras, Osman, Samek, *CLEVR-XAI: a benchmark dataset for the ground truth evaluation of
+        neural network explanations*, Information Fusion 81, 2022.
+
+    Deviations from the paper:
+        Channels are summed before negative values are dropped; the paper compares several poolings
+        that leave none.
+    """
+
+    metric_name = "relevance_mass_accuracy"
+    higher_is_better = True
+
+    def score(self, attributions: Tensor, region: Tensor) -> PerSample:
+        """Return the score of each sample, without adding the batch; arguments as in ``update``."""
+        return relevance_mass_accuracy(attributions, region)

@@ -1,0 +1,47 @@
+"""Relevance rank accuracy."""
+
+from torch import Tensor
+
+from pear_lightning.functional.localisation import relevance_rank_accuracy
+from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.metrics.localisation.base import RegionMetric
+
+
+class RelevanceRankAccuracy(RegionMetric):
+    r"""Share of the K largest attributions inside the region of the evidence, of K features.
+
+    .. math:: \frac{|\mathrm{top}_K(φ) ∩ H|}{K}, \qquad K = |H|
+
+    ``update`` takes ``attributions`` ``(B, *S)`` and ``region`` of the same shape, bool or zeros
+    and ones, true = evidence; dimensions of the region may be 1 where one value stands for all (the
+    attributions are summed there, as over channels). ``compute`` returns the mean over samples, a
+    scalar in [0, 1]; ties share the places at the edge. Samples without a region or with equal
+    attributions are left out and counted: ``undefined_share()``.
+
+    Args:
+        **kwargs: options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        TypeError: in ``update``, if the attributions are not floating.
+        ValueError: in ``update``, for shapes that do not fit, a region that is not binary, or NaN
+            or infinite values.
+
+    Example:
+        >>> import torch
+        >>> metric = RelevanceRankAccuracy()
+        >>> region = torch.tensor([[True, False, False]])
+        >>> metric.update(torch.tensor([[3.0, -2.0, 1.0]]), region)
+        >>> metric.compute()
+        tensor(1.)
+
+    References:
+        Arras, Osman, Samek, *CLEVR-XAI: a benchmark dataset for the ground truth evaluation of
+        neural network explanations*, Information Fusion 81, 2022.
+    """
+
+    metric_name = "relevance_rank_accuracy"
+    higher_is_better = True
+
+    def score(self, attributions: Tensor, region: Tensor) -> PerSample:
+        """Return the score of each sample, without adding the batch; arguments as in ``update``."""
+        return relevance_rank_accuracy(attributions, region)

@@ -1,0 +1,162 @@
+"""The wrong-reason score."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities.data import dim_zero_cat
+
+from pear_lightning.functional.wrong_reason import activation, wrong_reason
+from pear_lightning.metrics.fixed_point import from_limbs, to_limbs
+
+
+class WrongReason(Metric):
+    r"""Share of a confounder that explanations light up (WR), mean over samples; lower is better.
+
+    .. math::
+        \mathrm{WR} = \frac1N \sum_n \frac{|\{i: A_{ni} = 1, s_{ni} > t\}|}{|\{i: A_{ni} = 1\}|},
+        \qquad s_n = \text{min-max of } \max(φ_n, 0),
+        \qquad t = \frac1N \sum_n \frac1d \sum_i s_{ni}
+
+    The threshold t is the mean activation of all samples, so it is known at the end only. Until
+    then the metric keeps the activations inside the masks (and nothing of the rest): 16 numbers an
+    image for a 4 x 4 block. With a threshold given it keeps sums alone. Scores of two models
+    compare at one threshold or each at its own; :meth:`threshold_used` says which it was.
+
+    ``update`` takes ``attributions`` ``(B, *S)`` of the predicted class and a ``mask`` of the same
+    shape, bool or zeros and ones, true = irrelevant; dimensions of the mask may be 1 where one
+    value stands for all (the attributions are summed there, as over channels). ``compute`` returns
+    the mean over samples, a scalar in [0, 1]. Samples without a mask, or without a positive
+    attribution (or with equal ones), are left out of score and threshold and counted:
+    ``undefined_share()``.
+
+    Args:
+        threshold: t in [0, 1]; None for the mean activation.
+        **kwargs: options of :class:`torchmetrics.Metric`.
+
+    Raises:
+        TypeError: in ``update``, if the attributions are not floating.
+        ValueError: for a threshold outside [0, 1]; in ``update``, for shapes that do not fit, a
+            mask that is not binary, or NaN or infinite values.
+
+    Example:
+        >>> import torch
+        >>> metric = WrongReason()
+        >>> mask = torch.tensor([[True, True, False, False]])
+        >>> metric.update(torch.tensor([[4.0, 1.0, -2.0, 1.0]]), mask)
+        >>> metric.compute(), metric.threshold_used()
+        (tensor(0.5000), tensor(0.3750))
+
+    References:
+        Friedrich, Stammer, Schramowski, Kersting, *A typology for exploring the mitigation of
+        shortcut behaviour*, Nature Machine Intelligence 5, 2023.
+
+    Deviations from the paper:
+        A share and not a percentage. Values equal to t count as not lit; the authors' code leaves
+        them as they are.
+    """
+
+    is_differentiable = False
+    higher_is_better = False
+    full_state_update = False
+
+    wrong_reason_bits: Any
+    wrong_reason_sizes: Any
+
+    def __init__(self, threshold: float | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold is {threshold}; expected a number from 0 to 1, or None")
+        self.threshold = threshold
+        # of activations without a threshold, of scores with one
+        self.add_state("wrong_reason_sum", torch.zeros(3, dtype=torch.long), dist_reduce_fx="sum")
+        for name in ("count", "undefined"):
+            self.add_state(
+                f"wrong_reason_{name}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
+            )
+        if threshold is None:
+            # the bits of float32 numbers: Lightning casts floating states to the module's dtype
+            self.add_state("wrong_reason_bits", [], dist_reduce_fx="cat")
+            self.add_state("wrong_reason_sizes", [], dist_reduce_fx="cat")
+
+    def update(self, attributions: Tensor, mask: Tensor) -> None:
+        """Add a batch.
+
+        Args:
+            attributions: ``(B, *S)`` floating.
+            mask: ``(B, *S)``, or what is broadcast to it; true = irrelevant.
+
+        Raises:
+            TypeError: if the attributions are not floating.
+            ValueError: for shapes that do not fit, a mask that is not binary, or NaN or infinite
+                values.
+        """
+        if self.threshold is not None:
+            values, undefined = wrong_reason(attributions, mask, self.threshold)
+        else:
+            rows, nothing = activation(attributions, mask)
+            undefined = nothing | ~rows.marked.any(dim=1)
+            marked = rows.marked & ~undefined[:, None]
+            values = rows.values.mean(dim=1).masked_fill(undefined, 0)
+            inside = rows.values[marked].float().to(self.device)
+            self.wrong_reason_bits.append(inside.view(torch.int32))
+            self.wrong_reason_sizes.append(marked.sum(dim=1)[~undefined].to(self.device))
+        self._add("sum", to_limbs(values).sum(dim=0))
+        self._add("count", torch.tensor(len(values)))
+        self._add("undefined", undefined.sum())
+
+    def compute(self) -> Tensor:
+        """Return the mean over samples that have a score, a float32 scalar; NaN without any."""
+        mean = self._mean()
+        if self.threshold is not None or not len(self.wrong_reason_sizes):
+            return mean.float()
+        inside = dim_zero_cat(self.wrong_reason_bits).view(torch.float32)
+        sizes = dim_zero_cat(self.wrong_reason_sizes)
+        sample = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
+        lit = torch.zeros_like(sizes).index_add_(0, sample, (inside > mean).long())
+        return (from_limbs(to_limbs(lit / sizes).sum(dim=0)) / len(sizes)).float()
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Synchronise the state between processes, as :class:`torchmetrics.Metric` does."""
+        if self.threshold is None and not len(self.wrong_reason_sizes):
+            # what torchmetrics puts in the place of an empty list is floating
+            empty = torch.zeros(0, device=self.device)
+            self.wrong_reason_bits = [empty.int()]
+            self.wrong_reason_sizes = [empty.long()]
+        super().sync(*args, **kwargs)
+
+    def threshold_used(self) -> Tensor:
+        """Return the threshold t, a float32 scalar; NaN if no sample has a score.
+
+        In a distributed run it counts the samples of all processes, and all of them must call it.
+        """
+        if self.threshold is not None:
+            return torch.tensor(self.threshold, device=self.device)
+        with self.sync_context(
+            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
+        ):
+            return self._mean().float()
+
+    def undefined_share(self) -> Tensor:
+        """Return the share of samples that have no score, a float32 scalar.
+
+        In a distributed run it counts the samples of all processes, and all of them must call it.
+        """
+        with self.sync_context(
+            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
+        ):
+            return self._state("undefined").float() / self._state("count")
+
+    def _mean(self) -> Tensor:
+        count = self._state("count") - self._state("undefined")
+        return from_limbs(self._state("sum")) / count
+
+    def _state(self, name: str) -> Tensor:
+        state: Tensor = getattr(self, f"wrong_reason_{name}")
+        return state
+
+    def _add(self, name: str, value: Tensor) -> None:
+        # replaced, not changed in place: Lightning may have reset it inside inference mode
+        state = self._state(name)
+        setattr(self, f"wrong_reason_{name}", state + value.to(state.device))
