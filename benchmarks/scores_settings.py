@@ -1,6 +1,7 @@
 """What the ScoresActivation benchmark trains: methods, tables, protocols."""
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -160,26 +161,20 @@ def jobs(seeds: int = 10) -> Iterator[Job]:
         seeds: Repetitions of a quality run; the other protocols have at most 5 or 3.
     """
     every = range(FIRST_SEED, FIRST_SEED + seeds)
-    for seed in every[:5]:
-        for table in CLUSTERS:
-            yield from (Job("quality", table, method, seed, seed) for method in SCORING)
-    for seed in every[:3]:
-        for table in REAL:
-            yield from (Job("real", table, method, seed, seed) for method in SHORT)
-    for seed in every[:5]:
-        for table in GAIN:
-            yield from (Job("gain", table, method, seed, seed) for method in GAIN_METHODS)
-    for seed in every[5:]:
-        for table in CLUSTERS:
-            yield from (Job("quality", table, method, seed, seed) for method in SCORING)
-    for data_seed in every[:3]:
-        for method in SHORT:
-            for i in range(5):
+    tables: list[tuple[str, Iterable[str], Iterable[str], range]] = [
+        ("quality", CLUSTERS, SCORING, every[:5]),
+        ("real", REAL, SHORT, every[:1]),
+        ("gain", GAIN, GAIN_METHODS, every[:3]),
+        ("quality", CLUSTERS, SCORING, every[5:]),
+        ("gain", GAIN, GAIN_METHODS, every[3:5]),
+        ("formulas", FORMULAS, SHORT, every[:3]),
+        ("real", REAL, SHORT, every[1:3]),
+        ("quality", ("10/5, 400", "16/5, 400"), FURTHER, every),
+    ]
+    for place, (protocol, names, methods, chosen) in enumerate(tables):
+        for seed, name, method in itertools.product(chosen, names, methods):
+            yield Job(protocol, name, method, seed, seed)
+        if place == 3:
+            for data_seed, method, i in itertools.product(every[:3], SHORT, range(5)):
                 yield Job("stability", "16/5, 400", method, data_seed, i)
                 yield Job("stability", "16/5, 400", method, data_seed, 0, bootstrap=i)
-    for seed in every:
-        for table in ("10/5, 400", "16/5, 400"):
-            yield from (Job("quality", table, method, seed, seed) for method in FURTHER)
-    for seed in every[:3]:
-        for table in FORMULAS:
-            yield from (Job("formulas", table, method, seed, seed) for method in SHORT[:5])
