@@ -211,8 +211,8 @@ def resolve_output(output: OutputName | OutputFunction) -> OutputFunction:
         return output
     if str(output) == "sum_prob":
         raise ValueError(
-            "output='sum_prob' explains nothing: the probabilities of all classes sum to 1 whatever "
-            "the inputs are, so the gradient is 0; use 'sum_log_prob'"
+            "output='sum_prob' explains nothing: the probabilities of all classes sum to 1 "
+            "whatever the inputs are, so the gradient is 0; use 'sum_log_prob'"
         )
     if output not in _OUTPUTS:
         raise ValueError(f"output must be one of {sorted(_OUTPUTS)} or a function, got {output!r}")
