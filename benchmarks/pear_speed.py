@@ -19,7 +19,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,7 +27,8 @@ from typing import Any
 
 import speed_report
 import torch
-from speed_steps import SHAPES, VARIANTS, Problem, Shape, clock, multiplications, training_step
+from measuring import can_read_peak, clock, interleaved, resident_peak
+from speed_steps import SHAPES, VARIANTS, Problem, Shape, multiplications, training_step
 from speed_trainer import ranking_shares, trainer_overhead
 from torch import Tensor
 
@@ -35,33 +36,6 @@ from pear_lightning.functional import soft_rank
 from pear_lightning.functional.soft_rank import SoftRankBackend
 
 OUTPUT = Path(__file__).parent / "results" / "pear_speed"
-
-
-def interleaved(
-    functions: Mapping[str, Callable[[], Any]], repetitions: int, device: str, seconds: float = 60
-) -> dict[str, list[float]]:
-    """Time functions in turns.
-
-    Args:
-        functions: Functions by name; each has run before, so that nothing is left to compile.
-        repetitions: How often each runs, at most.
-        device: Whose clock counts.
-        seconds: Stop after so long, with three repetitions at least.
-
-    Returns:
-        Seconds of each run, by name.
-    """
-    now = clock(device)
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    begin = time.monotonic()
-    for repetition in range(repetitions):
-        for name, function in functions.items():
-            start = now()
-            function()
-            times[name].append(now() - start)
-        if repetition >= 2 and time.monotonic() - begin > seconds:
-            break
-    return times
 
 
 def compare_steps(
@@ -89,7 +63,7 @@ def compare_steps(
         for _ in range(3):
             step()
         steps[variant] = step
-    times = interleaved(steps, repetitions, device, seconds)
+    times = interleaved(steps, repetitions, clock(device), seconds)
     plain = multiplications(shape, "plain")
     return [
         {
@@ -129,7 +103,7 @@ def peak_memory(variant: str, shape: Shape, device: str, runs: int = 1) -> float
         before = torch.cuda.memory_allocated()
         step()
         return (torch.cuda.max_memory_allocated() - before) / 1e6
-    if variant.endswith("_compiled") or not Path("/proc/self/status").exists():
+    if variant.endswith("_compiled") or not can_read_peak():
         return None
     command = [sys.executable, __file__, "--memory-of", variant, str(SHAPES.index(shape))]
     answers = [
@@ -145,16 +119,10 @@ def growth(variant: str, shape: Shape) -> float:
     step = training_step(variant, Problem(shape, "cpu"))
     warm_up()  # loads libraries
     warm_up()
-    before = _peak()
+    before = resident_peak()
     for _ in range(3):
         step()
-    return _peak() - before
-
-
-def _peak() -> float:
-    # not getrusage: there a process starts with the peak of the one that started it
-    status = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1.024e-3
+    return resident_peak() - before
 
 
 def compare_soft_ranks(
@@ -192,7 +160,7 @@ def compare_soft_ranks(
             if installed:
                 scale = upstream.abs().max() * n / 0.4
                 torch.testing.assert_close(results[0], results[1], rtol=0, atol=1e-4 * scale.item())
-            times = interleaved(functions, repetitions, device, seconds=20)
+            times = interleaved(functions, repetitions, clock(device), seconds=20)
             medians = {name: statistics.median(values) for name, values in times.items()}
             records.append({"rows": rows, "n": n, "torchsort": None} | medians)
     return records

@@ -1,6 +1,5 @@
 """Training steps that ``pear_speed.py`` compares, all from the same weights on the same data."""
 
-import time
 from collections.abc import Callable, Iterator
 from itertools import cycle, pairwise
 from typing import NamedTuple
@@ -171,18 +170,3 @@ def multiplications(shape: Shape, variant: str) -> int:
     if variant == "authors":
         per_row += plain  # the task loss has a forward pass of its own
     return per_row * shape.batch_size
-
-
-def clock(device: str) -> Callable[[], float]:
-    """Return the clock of a device: seconds on the processor, or on the wall after synchronising.
-
-    Processor time of a single thread suffers less from other load on the machine than wall time.
-    """
-    if device == "cpu":
-        return time.process_time
-
-    def synchronised() -> float:
-        torch.cuda.synchronize()
-        return time.perf_counter()
-
-    return synchronised

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningCLI
-from speed_steps import SHAPES, Problem, Shape, clock, fitted_module
+from measuring import clock
+from speed_steps import SHAPES, Problem, Shape, fitted_module
 from torch import Tensor
 from torch.utils.data import DataLoader
 
