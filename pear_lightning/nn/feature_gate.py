@@ -20,8 +20,8 @@ class FeatureGate(nn.Module, ABC):
     these limits:
 
     - **Standardise the inputs.** A feature that is multiplied by c needs a gate of 1/c to mean the
-      same. The first training batch of 16 values or more is looked at, once, and a warning says
-      so where features differ in spread, or in distance from 0, by a factor of ten.
+      same. The first training batch of 16 rows or more is looked at, once, and a warning says so
+      where spreads differ by a factor of 30 or a mean lies 10 standard deviations from 0.
     - **Scores are not identifiable.** ``W diag(w) x`` stays the same when a factor is multiplied
       and its column of the next layer W divided by the same number. :meth:`effective_scores` takes
       the next layer into account.

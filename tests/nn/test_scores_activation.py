@@ -307,7 +307,7 @@ def test_compiled_gate_equals_the_eager_one(kwargs):
 # --- the warning ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scale", [torch.tensor([1.0, 1.0, 20.0]), torch.tensor([1.0, 0.001, 1.0])])
+@pytest.mark.parametrize("scale", [torch.tensor([1.0, 1.0, 60.0]), torch.tensor([1.0, 0.001, 1.0])])
 def test_inputs_of_unlike_spread_are_warned_about_once(scale):
     gate = ScoresActivation(3)
     gate(torch.randn(4, 3) * scale)  # too few rows to tell
@@ -329,6 +329,7 @@ def test_standardised_inputs_are_not_warned_about(seed):
     x = torch.randn(16, 100)
     x[:, 0] = 3.0  # constant in this batch
     x[:, 1] = torch.nn.functional.one_hot(torch.tensor(3), 16) * 10.0 - 0.1  # a rare yes
+    x[:, 2] = torch.nn.functional.one_hot(torch.tensor(3), 16)  # a yes or no that was left alone
     ScoresActivation(100)(x)
     ScoresActivation(100, check_scale=False)(1000 * x + 5000)
 
