@@ -6,7 +6,8 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from pear_lightning.modules.base import Batch, Task, adamw
+from pear_lightning.functional.validation import is_traced
+from pear_lightning.modules.base import Task, adamw
 from pear_lightning.modules.next_layers import next_layers
 from pear_lightning.modules.scored import ScoredModule, in_features_of
 from pear_lightning.nn import FeatureGate, GatedBackbone, ScoresActivation
@@ -154,6 +155,9 @@ class ScoresActivationModule(ScoredModule):
         Returns:
             ``loss``, ``task_loss`` and, where the gate has one, ``penalty``.
         """
+        if self._next_layers is None and not is_traced():
+            # here, and not in a hook: strategies that shard weights gather them for this step
+            self._next_layers = next_layers(self.backbone, inputs)
         task_loss = self.task_loss(self.backbone(inputs), target)
         penalty = self.gate.penalty()
         if penalty is None:
@@ -177,16 +181,6 @@ class ScoresActivationModule(ScoredModule):
             if "weight_decay" in group:
                 group["weight_decay"] = 0.0
         return optimizer
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Find the next layer, once.
-
-        Args:
-            batch: Inputs ``(B, *S)`` and target ``(B,)``.
-            batch_idx: Index of the batch.
-        """
-        if self._next_layers is None:
-            self._next_layers = next_layers(self.backbone, batch[0])
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the names of the next layers.
