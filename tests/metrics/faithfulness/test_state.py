@@ -50,6 +50,18 @@ def test_forward_returns_the_value_of_the_batch(name: str) -> None:
     torch.testing.assert_close(metric.compute(), score(metric, case).mean().float())
 
 
+def test_progress_is_shown_where_it_is_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # rich draws on terminals only
+    case = table()
+    quiet = score(make("deletion", case.masker, samples_per_pass=4), case)
+    assert capsys.readouterr().out == ""
+    shown = make("deletion", case.masker, samples_per_pass=4, progress=True)
+    assert torch.equal(score(shown, case), quiet)
+    assert "evaluating perturbed inputs" in capsys.readouterr().out
+
+
 def test_score_adds_nothing() -> None:
     case = table()
     metric = make("deletion", case.masker)
