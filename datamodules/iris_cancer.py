@@ -33,7 +33,7 @@ class IrisCancer(AnnotatedDataModule):
     Args:
         test_iris: ``"zeroed"``: columns 0 to 3 of the test rows are 0; ``"kept"``: as they are.
         scaling: How features are scaled, with the statistics of the training rows; ``"none"`` is
-            the paper's. Columns are set to 0 before.
+            the paper's. Columns are set to 0 after it.
         seed: Seed of the split.
         kwargs: Other arguments of
             :class:`~pear_lightning.datamodules.annotated.AnnotatedDataModule`.
@@ -80,11 +80,11 @@ class IrisCancer(AnnotatedDataModule):
         target = torch.arange(100) // 50
         order = np.random.RandomState(self.seed).permutation(100)
         train, test = order[:_N_TRAIN], order[_N_TRAIN:]
-        if self.test_iris == "zeroed":
-            inputs[test, :N_IRIS] = 0
         scaler = make_scaler(self.scaling, _N_TRAIN, seed=self.seed)
         if scaler is not None:
             inputs = scaler.fit(inputs[train]).transform(inputs)
+        if self.test_iris == "zeroed":
+            inputs[test, :N_IRIS] = 0
         mask = torch.zeros(100, inputs.shape[1], dtype=torch.bool)
         mask[:, :N_IRIS] = True
         values = torch.from_numpy(inputs).float()

@@ -147,11 +147,14 @@ def test_iris_cancer(seed):
 
 
 def test_iris_cancer_scales_with_training_statistics_only_if_asked():
-    raw, scaled = ready(IrisCancer), ready(IrisCancer, scaling="standard")
+    raw, scaled = ready(IrisCancer, "kept"), ready(IrisCancer, "kept", scaling="standard")
     train = raw.rows("train").inputs.double()
     mean, deviation = train.mean(0), train.std(0, correction=0)
     expected = (raw.rows("test").inputs.double() - mean) / deviation
     torch.testing.assert_close(scaled.rows("test").inputs, expected.float(), rtol=1e-4, atol=1e-4)
+    zeroed = ready(IrisCancer, scaling="standard").rows("test").inputs
+    assert not zeroed[:, :4].any()  # set to 0 afterwards, which is the mean here
+    assert torch.equal(zeroed[:, 4:], scaled.rows("test").inputs[:, 4:])
 
 
 # --- decoy digits
