@@ -186,12 +186,14 @@ class RandomSubsets(Probe):
         """Return the complements of the subsets, ``(k, B, n)``."""
         seeds = derived_seeds(ground.seeds, "random subsets", self.seed)
         keys = hashed_keys(seeds, points, ground.n_features)
-        if not bool(ground.present.all()):
+        complete = bool(ground.present.all())
+        if not complete:
             # numbered among the features that a sample has: padding on the left changes nothing
             keys = keys.gather(2, ranks(ground.present).expand_as(keys))
         if self.size == "bernoulli":
             return keys >= 0
-        keys = keys.masked_fill(~ground.present, torch.iinfo(torch.long).max)
+        if not complete:
+            keys = keys.masked_fill(~ground.present, torch.iinfo(torch.long).max)
         sizes = self._sizes(ground.counts)
         # the smallest in ascending order, which takes a quarter of the time of sorting all
         largest_size = int(sizes.max()) if len(sizes) else 1

@@ -15,7 +15,7 @@ from pear_lightning.metrics.faithfulness.probes import (
     RemovalCurve,
 )
 
-_ELEMENTS_AT_ONCE = 2**24
+_ELEMENTS_AT_ONCE = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,18 +85,22 @@ class Readings:
         return self._removed[probe]
 
     def _sum_removed(self, probe: Probe) -> Tensor:
+        rows, n_features = self.saliency.shape
+        at_once = max(1, _ELEMENTS_AT_ONCE // max(1, rows * n_features))
         if probe in self.kept:
             keep = self.kept[probe]
             # rows of the first explanation come first
-            parts = self.saliency.split(len(self.saliency) if keep.shape[1] == 1 else keep.shape[1])
-            return torch.cat([part.masked_fill(keep, 0).sum(dim=-1) for part in parts], dim=1).T
-        rows, n_features = self.saliency.shape
-        points = torch.arange(probe.n_points(n_features), device=self.saliency.device)
-        at_once = max(1, _ELEMENTS_AT_ONCE // max(1, rows * n_features))
-        sums = [
-            self.saliency.masked_fill(probe.keep(self.ground, chunk), 0).sum(dim=-1)
-            for chunk in points.split(at_once)
-        ]
+            parts = self.saliency.split(rows if keep.shape[1] == 1 else keep.shape[1])
+            sums = [
+                torch.cat([part.masked_fill(chunk, 0).sum(dim=-1) for part in parts], dim=1)
+                for chunk in keep.split(at_once)
+            ]
+        else:
+            points = torch.arange(probe.n_points(n_features), device=self.saliency.device)
+            sums = [
+                self.saliency.masked_fill(probe.keep(self.ground, chunk), 0).sum(dim=-1)
+                for chunk in points.split(at_once)
+            ]
         return torch.cat(sums).T
 
     @cached_property
