@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scores_settings import CLUSTERS, DECAYED, DEFAULT, GAIN, METHODS, NONE, ORACLE, TUNED
+from scores_settings import ALIGNED, CLUSTERS, DECAYED, DEFAULT, GAIN, METHODS, NONE, ORACLE, TUNED
 from scores_tables import Runs, column, relevance_of, select
 
 from pear_lightning.functional import precision_at_k, spearman
@@ -17,6 +17,7 @@ BLUE, RED, GREEN, ORANGE, PURPLE, GREY = (
     "#7a4fa0",
     "#777777",
 )
+HOLLOW = (ALIGNED, "ScoresActivation, rate x1", "ScoresActivation, instance-wise")
 COLOURS = {"none": GREY, "softmax": RED, "cancel_out": ORANGE, "stg": BLUE, "deep_lasso": GREEN}
 
 
@@ -63,10 +64,10 @@ def _recovery(plt: Any, runs: Runs, path: Path) -> None:
             axis.plot(
                 float(spearman(scores, shap).mean()),
                 float(precision_at_k(scores, relevance).mean()),
-                marker="*" if method == TUNED else "^" if "decay" in method else "o",
-                markersize=12 if method == TUNED else 7,
+                marker="*" if method in (TUNED, ALIGNED) else "^" if "decay" in method else "o",
+                markersize=12 if method in (TUNED, ALIGNED) else 7,
                 color=COLOURS[settings.kind],
-                fillstyle="none" if "x1" in method or "instance" in method else "full",
+                fillstyle="none" if method in HOLLOW else "full",
                 linestyle="none",
                 label=method,
             )

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from pear_records import markdown, mean_and_sd
 from scores_settings import (
+    ALIGNED,
     CLUSTERS,
     DECAYED,
     DEFAULT,
@@ -94,7 +95,7 @@ def quality_table(runs: Runs, table: str) -> str:
         effective = column(chosen, "effective") if "effective" in chosen[0] else None
         rows.append(
             [
-                f"**{method}**" if method in (DEFAULT, TUNED) else method,
+                f"**{method}**" if method in (DEFAULT, TUNED, ALIGNED) else method,
                 str(len(chosen)),
                 percent(run["test"] for run in chosen),
                 "" if method == NONE else gain(chosen, plain),
@@ -152,7 +153,7 @@ def aims_table(runs: Runs) -> str:
                     ["≥ .99", "", "≥ .94", ""][i],
                 ]
             )
-    return markdown(["table", "", DEFAULT, TUNED, "best sibling", "aim"], rows)
+    return markdown(["table", "", DEFAULT, TUNED, ALIGNED, "best sibling", "aim"], rows)
 
 
 def gain_table(runs: Runs) -> str:
@@ -244,7 +245,7 @@ def real_table(runs: Runs, table: str) -> str:
         return ""
     trees, shap_plain = column(plain, "trees").mean(0), column(plain, "shap")
     half = max(1, round(trees.numel() / 2))
-    for method in SHORT:
+    for method in [*SHORT, ALIGNED]:
         chosen = select(runs, "real", table, method)
         if not chosen:
             continue
