@@ -4,6 +4,7 @@ from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.consensus import ConsensusLoss, ConsensusTerms
 from pear_lightning.losses.deep_lasso import DeepLassoLoss, deep_lasso_loss
 from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.r4 import R4Loss
 from pear_lightning.losses.right_reasons import RightReasonsLoss, right_reasons_loss
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ConsensusTerms",
     "DeepLassoLoss",
     "ExplanationLoss",
+    "R4Loss",
     "RightReasonsLoss",
     "deep_lasso_loss",
     "right_reasons_loss",

@@ -1,0 +1,398 @@
+"""Interval arithmetic of networks, forwards and backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+
+from pear_lightning.functional.stand_in import (
+    NoRuleError,
+    Rule,
+    StandIn,
+    batch_norm_scale_and_shift,
+    refuse_training,
+)
+
+Pullback = Callable[["Interval"], tuple["Interval", ...]]
+Map = Callable[[Tensor], Tensor]
+
+
+class Interval(StandIn):
+    r"""All tensors between two bounds, element by element.
+
+    Handed to a network in the place of its input it becomes an interval that holds every output
+    that the network has for an input of the interval (interval bound propagation). Affine layers
+    map the centre and, with the absolute values of their weights, the radius; monotone ones map
+    the bounds. Each interval remembers what it was made of, so that :func:`pull_back` can bound
+    gradients as well. The bounds carry gradients to the weights, and are exact up to rounding
+    where both bounds of the input are equal.
+
+    Args:
+        lower: Lower bounds, any shape.
+        upper: Upper bounds, same shape.
+        parents: The intervals that it was computed from.
+        pullback: Turns bounds of a gradient at this interval into bounds at its parents.
+
+    Raises:
+        NoRuleError: If a network calls a function that has no rule.
+
+    Example:
+        >>> box = Interval(torch.tensor([[-1.0, 0.0]]), torch.tensor([[1.0, 0.0]]))
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> reached = layer(box)
+        >>> bool((reached.upper - reached.lower).allclose(2 * layer.weight[0, 0].abs()))
+        True
+
+    References:
+        Gowal et al., *On the Effectiveness of Interval Bound Propagation for Training Verifiably
+        Robust Models*, 2018, arXiv 1810.12715, equation 6; backwards as Wicker et al., *Robust
+        Explanation Constraints for Neural Networks*, ICLR 2023, arXiv 2212.08507.
+    """
+
+    kind: ClassVar[str] = "intervals"
+
+    def __init__(
+        self,
+        lower: Tensor,
+        upper: Tensor,
+        parents: tuple[Interval, ...] = (),
+        pullback: Pullback | None = None,
+    ) -> None:
+        super().__init__(lower)
+        self.lower = lower
+        self.upper = upper
+        self.parents = parents
+        self.pullback = pullback
+
+    @property
+    def centre(self) -> Tensor:
+        """Midpoints."""
+        return (self.lower + self.upper) / 2
+
+    @property
+    def radius(self) -> Tensor:
+        """Half the widths."""
+        return (self.upper - self.lower) / 2
+
+
+def pull_back(output: Interval, cotangent: Interval, inputs: Interval) -> Interval:
+    """Return bounds of the gradient at the inputs, from bounds of the gradient at the output.
+
+    Args:
+        output: What a network made of the inputs.
+        cotangent: Bounds of the gradient of a scalar with respect to the output.
+        inputs: The interval that the network was given.
+
+    Returns:
+        Bounds of the gradient with respect to the inputs, for all inputs in the interval.
+
+    Example:
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> inputs = Interval(torch.zeros(1, 2), torch.ones(1, 2))
+        >>> one = torch.ones(1, 1)
+        >>> gradient = pull_back(layer(inputs), Interval(one, one), inputs)
+        >>> torch.equal(gradient.lower, layer.weight)
+        True
+    """
+    order: list[Interval] = []
+    _visit(output, order, set())
+    gradients = {id(output): cotangent}
+    for node in reversed(order):
+        if node is inputs or node.pullback is None:
+            continue
+        parts = node.pullback(gradients.pop(id(node)))
+        for parent, part in zip(node.parents, parts, strict=True):
+            known = gradients.get(id(parent))
+            gradients[id(parent)] = part if known is None else _sum(known, part)
+    if id(inputs) not in gradients:
+        zeros = torch.zeros_like(inputs.lower)
+        return Interval(zeros, zeros)
+    return gradients[id(inputs)]
+
+
+def _visit(node: Interval, order: list[Interval], seen: set[int]) -> None:
+    """Append a node after all that it was made of."""
+    stack = [(node, False)]
+    while stack:
+        node, parents_done = stack.pop()
+        if parents_done:
+            order.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            stack.extend((parent, False) for parent in node.parents)
+
+
+def _sum(a: Interval, b: Interval) -> Interval:
+    return Interval(a.lower + b.lower, a.upper + b.upper)
+
+
+# --- kinds of functions -----------------------------------------------------------------------
+
+
+def _affine(x: Interval, function: Map, of_radius: Map) -> Interval:
+    """Apply an affine map, given also as the linear map with absolute weights."""
+    if isinstance(x, Tensor):
+        raise NoRuleError("an interval can be the input of a layer only, not its weights")
+    centre, radius = function(x.centre), of_radius(x.radius)
+
+    def pullback(gradient: Interval) -> tuple[Interval, ...]:
+        # the derivative of an affine map is the same everywhere
+        (centre,) = torch.func.vjp(function, x.lower)[1](gradient.centre)
+        (radius,) = torch.func.vjp(of_radius, x.lower)[1](gradient.radius)
+        return (Interval(centre - radius, centre + radius),)
+
+    return Interval(centre - radius, centre + radius, (x,), pullback)
+
+
+def _monotone(x: Interval, function: Map, slopes: Callable[[Tensor, Tensor], Any]) -> Interval:
+    """Apply a function that never falls, element by element.
+
+    ``slopes`` maps both bounds to the smallest and largest derivative between them.
+    """
+
+    def pullback(gradient: Interval) -> tuple[Interval, ...]:
+        return (_scaled(gradient, *slopes(x.lower, x.upper)),)
+
+    return Interval(function(x.lower), function(x.upper), (x,), pullback)
+
+
+def _scaled(gradient: Interval, least: Tensor, most: Tensor) -> Interval:
+    """Multiply by a factor that lies between two others, both at least 0."""
+    return Interval(
+        torch.minimum(least * gradient.lower, most * gradient.lower),
+        torch.maximum(least * gradient.upper, most * gradient.upper),
+    )
+
+
+def _rising(derivative: Map) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return the range of a derivative that never falls (of a convex function)."""
+    return lambda lower, upper: (derivative(lower), derivative(upper))
+
+
+def _peaked(derivative: Map) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return the range of a derivative that rises up to 0 and falls after it."""
+
+    def slopes(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        nearest = torch.where(lower > 0, lower, torch.where(upper < 0, upper, 0))
+        return torch.minimum(derivative(lower), derivative(upper)), derivative(nearest)
+
+    return slopes
+
+
+def _moves(name: str) -> Rule:
+    """Return the rule of a method that moves elements, or sums them with weights above 0."""
+
+    def rule(x: Interval, *args: Any, **kwargs: Any) -> Interval:
+        def function(v: Tensor) -> Tensor:
+            moved: Tensor = getattr(v, name)(*args, **kwargs)
+            return moved
+
+        return _affine(x, function, function)
+
+    return rule
+
+
+def _pools(function: Callable[..., Tensor]) -> Rule:
+    """Return the rule of average pooling."""
+
+    def rule(input: Interval, *args: Any, **kwargs: Any) -> Interval:
+        return _affine(
+            input,
+            lambda v: function(v, *args, **kwargs),
+            lambda v: function(v, *args, **kwargs),
+        )
+
+    return rule
+
+
+# --- rules ------------------------------------------------------------------------------------
+
+
+def _linear(input: Interval, weight: Tensor, bias: Tensor | None = None) -> Interval:
+    return _affine(input, lambda v: F.linear(v, weight, bias), lambda v: F.linear(v, weight.abs()))
+
+
+def _convolution(function: Callable[..., Tensor]) -> Rule:
+    def rule(
+        input: Interval, weight: Tensor, bias: Tensor | None = None, *args: Any, **kwargs: Any
+    ) -> Interval:
+        return _affine(
+            input,
+            lambda v: function(v, weight, bias, *args, **kwargs),
+            lambda v: function(v, weight.abs(), None, *args, **kwargs),
+        )
+
+    return rule
+
+
+def _batch_norm(input: Interval, *args: Any, **kwargs: Any) -> Interval:
+    scale, shift = batch_norm_scale_and_shift(input.ndim, *args, **kwargs)
+    return _affine(input, lambda v: v * scale + shift, lambda v: v * scale.abs())
+
+
+def _dropout(
+    input: Interval, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Interval:
+    refuse_training("dropout", training)
+    return input
+
+
+def _relu(input: Interval, inplace: bool = False) -> Interval:
+    return _monotone(input, torch.relu, _rising(lambda v: (v > 0).to(v.dtype)))
+
+
+def _leaky_relu(input: Interval, negative_slope: float = 0.01, inplace: bool = False) -> Interval:
+    if not 0 <= negative_slope <= 1:
+        raise NoRuleError(f"leaky_relu has a rule for slopes in [0, 1], got {negative_slope}")
+    return _monotone(
+        input,
+        lambda v: F.leaky_relu(v, negative_slope),
+        _rising(lambda v: torch.where(v > 0, 1.0, negative_slope).to(v.dtype)),
+    )
+
+
+def _elu(input: Interval, alpha: float = 1.0, inplace: bool = False) -> Interval:
+    if not 0 <= alpha <= 1:
+        raise NoRuleError(f"elu has a rule for alpha in [0, 1], got {alpha}")
+    return _monotone(
+        input,
+        lambda v: F.elu(v, alpha),
+        _rising(lambda v: torch.where(v > 0, 1.0, alpha * v.clamp(max=0).exp())),
+    )
+
+
+def _softplus(input: Interval, beta: float = 1.0, threshold: float = 20.0) -> Interval:
+    return _monotone(
+        input,
+        lambda v: F.softplus(v, beta, threshold),
+        _rising(lambda v: torch.sigmoid(beta * v)),
+    )
+
+
+def _tanh(input: Interval) -> Interval:
+    return _monotone(input, torch.tanh, _peaked(lambda v: 1 - torch.tanh(v).square()))
+
+
+def _sigmoid(input: Interval) -> Interval:
+    return _monotone(input, torch.sigmoid, _peaked(lambda v: torch.sigmoid(v) * torch.sigmoid(-v)))
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    first, second = (value, value) if isinstance(value, int) else value
+    return int(first), int(second)
+
+
+def _max_pool2d(
+    input: Interval,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Interval:
+    if ceil_mode or return_indices or input.ndim != 4:
+        raise NoRuleError("max_pool2d has a rule for images (B, C, H, W) and its default options")
+    kernel, steps, gaps = _pair(kernel_size), _pair(stride or kernel_size), _pair(dilation)
+    rows, columns = _pair(padding)
+    frame = (columns, columns, rows, rows)
+
+    def pooled(v: Tensor) -> Tensor:
+        return F.max_pool2d(v, kernel, steps, (rows, columns), gaps)
+
+    def windows(v: Tensor) -> Tensor:
+        framed = F.pad(v.detach(), frame, value=float("-inf"))
+        columns_of = F.unfold(framed, kernel, gaps, 0, steps)
+        return columns_of.reshape(*v.shape[:2], -1, columns_of.shape[-1])
+
+    def pullback(gradient: Interval) -> tuple[Interval, ...]:
+        least, most = windows(input.lower), windows(input.upper)  # (B, C, k·k, L)
+        largest = most.argmax(dim=2, keepdim=True)
+        rest = most.scatter(2, largest, float("-inf")).amax(dim=2, keepdim=True)
+        others = most.amax(dim=2, keepdim=True).expand_as(most).scatter(2, largest, rest)
+        surely = (least > others).to(most.dtype)  # larger than all others, whatever they are
+        maybe = (most >= least.amax(dim=2, keepdim=True)).to(most.dtype)
+        at_windows = Interval(
+            gradient.lower.flatten(2).unsqueeze(2), gradient.upper.flatten(2).unsqueeze(2)
+        )
+        parts = _scaled(at_windows, surely, maybe)
+        height, width = input.shape[2:]
+
+        def gathered(v: Tensor) -> Tensor:
+            size = (height + 2 * rows, width + 2 * columns)
+            image: Tensor = F.fold(v.flatten(1, 2), size, kernel, gaps, 0, steps)
+            return image.narrow(2, rows, height).narrow(3, columns, width)
+
+        return (Interval(gathered(parts.lower), gathered(parts.upper)),)
+
+    return Interval(pooled(input.lower), pooled(input.upper), (input,), pullback)
+
+
+def _add(a: Any, b: Any, *, alpha: float = 1) -> Any:
+    if alpha != 1:
+        b = _mul(b, alpha)
+    if isinstance(a, Interval) and isinstance(b, Interval):
+        if a.shape != b.shape:
+            raise NoRuleError(f"intervals of shapes {tuple(a.shape)} and {tuple(b.shape)} differ")
+        return Interval(a.lower + b.lower, a.upper + b.upper, (a, b), lambda g: (g, g))
+    interval, other = (a, b) if isinstance(a, Interval) else (b, a)
+    return _affine(interval, lambda v: v + other, lambda v: v + 0 * other)
+
+
+def _mul(a: Any, b: Any) -> Any:
+    if isinstance(a, Interval) and isinstance(b, Interval):
+        raise NoRuleError("the product of two intervals has no rule")
+    interval, other = (a, b) if isinstance(a, Interval) else (b, a)
+    return (
+        _affine(interval, lambda v: v * other, lambda v: v * abs(other))
+        if isinstance(interval, Interval)
+        else interval * other
+    )
+
+
+def _div(a: Any, b: Any) -> Any:
+    if isinstance(b, Interval):
+        raise NoRuleError("dividing by an interval has no rule")
+    return _mul(a, 1 / b)
+
+
+def _sub(a: Any, b: Any, *, alpha: float = 1) -> Any:
+    return _add(a, _mul(b, -alpha))
+
+
+_MOVES = [
+    *("flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose", "contiguous"),
+    *("mean", "sum"),
+]
+
+Interval.rules = {
+    "linear": _linear,
+    "conv1d": _convolution(F.conv1d),
+    "conv2d": _convolution(F.conv2d),
+    "conv3d": _convolution(F.conv3d),
+    "batch_norm": _batch_norm,
+    "dropout": _dropout,
+    "relu": _relu,
+    "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "softplus": _softplus,
+    "tanh": _tanh,
+    "sigmoid": _sigmoid,
+    "max_pool2d": _max_pool2d,
+    "avg_pool1d": _pools(F.avg_pool1d),
+    "avg_pool2d": _pools(F.avg_pool2d),
+    "avg_pool3d": _pools(F.avg_pool3d),
+    "adaptive_avg_pool1d": _pools(F.adaptive_avg_pool1d),
+    "adaptive_avg_pool2d": _pools(F.adaptive_avg_pool2d),
+    "adaptive_avg_pool3d": _pools(F.adaptive_avg_pool3d),
+    "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    **{name: _moves(name) for name in _MOVES},
+}

@@ -1,0 +1,115 @@
+"""R4: irrelevant features must not matter anywhere in a box around the input."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.validation import check_choice
+from pear_lightning.losses.annotated_batch import annotated_batch
+from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.interval_bounds import (
+    BoundedScalar,
+    input_gradient_bounds,
+    logit_bounds,
+)
+
+
+class R4Loss(ExplanationLoss):
+    r"""Bounds of the input gradient on irrelevant features, over a box of changes of them.
+
+    .. math:: R = \frac{1}{N d} \sum_{n, i} |A_{ni}\, \underline g_{ni}|
+              + |A_{ni}\, \overline g_{ni}|, \qquad
+              \underline g_n \le \nabla_x L(f(x), y_n) \le \overline g_n
+              \;\; \text{for all} \; |x - x_n| \le \epsilon A_n
+
+    An ordinary right-reasons loss sees the gradient at the input only, which a network can keep
+    small there and there alone. This one bounds it for every change of the marked features by
+    up to ε. The bounds come from interval arithmetic, forwards through the layers and back, so
+    no gradient is differentiated and no point is sampled: all inputs of the box obey them, and
+    they are exact for ε = 0. They widen with depth and with ε: raise ε during training.
+
+    ReLU, leaky ReLU, ELU, softplus, tanh and sigmoid, linear and convolutional layers, average and
+    maximal pooling, batch norm, dropout, residual sums and reshaping are known; another layer
+    raises an error that names it, and :class:`~pear_lightning.losses.PGDR4Loss` and
+    :class:`~pear_lightning.losses.RandR4Loss` look at points of the box instead. The third relative
+    of the paper, Smooth-R3, is
+    ``RightReasonsLoss(output="log_prob", explainers={"smooth_grad": SmoothGrad()})``.
+
+    Args:
+        eps: ε, half the width of the box, in units of the inputs, at least 0.
+        output: What is differentiated: ``"log_prob"``, the cross-entropy up to its sign (the
+            paper's), or ``"sum_log_prob"``, over all classes, as in Right for the Right Reasons.
+
+    Raises:
+        ValueError: If ``eps`` is negative or the output is not known; when called, if a mask is
+            not made of zeros and ones or does not fit, or a label is no class.
+        NotImplementedError: When called, if a layer has no interval arithmetic; it is named.
+
+    Shapes:
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.nn import MLP
+        >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
+        >>> mask = torch.zeros(8, 4)
+        >>> mask[:, 0] = 1  # the first feature must not matter
+        >>> _, reasons = R4Loss(eps=0.1).of_model(model, inputs, target, mask)
+        >>> loss = torch.nn.functional.cross_entropy(model(inputs), target) + reasons
+
+    References:
+        Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025.
+
+    Deviations from the paper:
+        Probabilities are bounded as tightly as bounds of the logits allow. The model is in eval
+        mode and runs in float32, whatever the precision of training.
+    """
+
+    needs_mask: ClassVar[bool] = True
+
+    def __init__(self, eps: float = 0.1, *, output: BoundedScalar = "log_prob") -> None:
+        super().__init__()
+        if not eps >= 0:
+            raise ValueError(f"eps must be at least 0, got {eps}")
+        check_choice("output", output, ("log_prob", "sum_log_prob"))
+        self.eps = eps
+        self.output: BoundedScalar = output
+
+    def of_model(
+        self,
+        forward: Forward,
+        inputs: Tensor,
+        target: Tensor | None,
+        mask: Tensor | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        points_per_pass: int | None = None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the loss of a model on a batch; see the class.
+
+        Args:
+            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
+            inputs: Inputs, ``(B, *S)``.
+            target: Labels, ``(B,)``.
+            mask: 1 marks what must not matter; ``None`` marks nothing.
+            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
+            points_per_pass: Not used: there are no points.
+
+        Returns:
+            ``None``, and a scalar.
+        """
+        rows = annotated_batch(inputs, target, mask, forward_kwargs)
+        if rows is None:
+            return None, self.nothing(inputs)
+        box, logits = logit_bounds(forward, rows.inputs, self.eps * rows.mask, rows.forward_kwargs)
+        rows.check_classes(logits)
+        gradient = input_gradient_bounds(box, logits, rows.target, self.output)
+        size = (rows.mask * gradient.lower).abs() + (rows.mask * gradient.upper).abs()
+        return None, size.sum() / inputs.numel()
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"eps={self.eps}, output={self.output!r}"

@@ -1,0 +1,65 @@
+"""Runs a model on a stand-in of its inputs, as the model is at inference."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from pear_lightning.explainers.guards import eval_mode, module_of
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.stand_in import NoRuleError, StandIn
+
+SomeStandIn = TypeVar("SomeStandIn", bound=StandIn)
+
+
+def stand_in_forward(
+    forward: Forward,
+    stand_in: SomeStandIn,
+    forward_kwargs: Mapping[str, Any] | None = None,
+) -> SomeStandIn:
+    """Return what a model makes of a stand-in: logits of its kind, ``(B, C)``.
+
+    The model is in eval mode, and autocast is off: the arithmetic is that of the stand-in's type.
+
+    Args:
+        forward: The model: inputs ``(B, *S)`` to logits ``(B, C)``.
+        stand_in: In the place of the inputs.
+        forward_kwargs: Further keyword arguments of the model.
+
+    Returns:
+        Stand-in of the logits.
+
+    Raises:
+        NotImplementedError: If the model calls something that there is no rule for; the message
+            names the layer.
+        TypeError: If the model does not hand the stand-in through to its output.
+    """
+    forward = getattr(forward, "_orig_mod", forward)  # what torch.compile wrapped
+    module = module_of(forward)
+    with eval_mode(module), torch.autocast(stand_in.device.type, enabled=False):
+        try:
+            logits = forward(stand_in, **(forward_kwargs or {}))
+        except NoRuleError as error:
+            raise NotImplementedError(f"{_where(error, module)}: {error}") from error
+    if not isinstance(logits, type(stand_in)) or logits.ndim != 2:
+        raise TypeError(
+            f"the model must return logits (B, C) computed by functions that know {stand_in.kind}, "
+            f"got {type(logits).__name__} of shape {tuple(getattr(logits, 'shape', ()))}"
+        )
+    return logits
+
+
+def _where(error: NoRuleError, model: nn.Module | None) -> str:
+    """Return the name of the innermost layer that an error came from."""
+    innermost: nn.Module | None = None
+    traceback = error.__traceback__
+    while traceback is not None:
+        owner = traceback.tb_frame.f_locals.get("self")
+        innermost = owner if isinstance(owner, nn.Module) else innermost
+        traceback = traceback.tb_next
+    if innermost is None:
+        return "the model"
+    names = {} if model is None else {id(each): name for name, each in model.named_modules()}
+    name = names.get(id(innermost), "")
+    return f"layer {name!r} ({type(innermost).__name__})" if name else type(innermost).__name__

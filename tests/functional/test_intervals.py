@@ -1,0 +1,155 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+
+from pear_lightning.functional.intervals import Interval, pull_back
+from pear_lightning.functional.stand_in import NoRuleError
+
+
+class Residual(nn.Module):
+    """Sums, constants, functions and a batch norm with statistics."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(4, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.norm.running_mean.normal_()
+        self.norm.running_var.uniform_(0.5, 2)
+        nn.init.normal_(self.norm.weight)
+
+    def forward(self, x):
+        x = (x - 0.3) / torch.tensor([0.5, -1.0, 2.0, 1.0]).view(4, 1, 1).double()
+        return F.relu(2 * x + self.norm(self.convolution(x)) - x, inplace=True)
+
+
+NETWORKS = {
+    "rows": lambda: nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)),
+    "smooth rows": lambda: nn.Sequential(
+        nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 8), nn.Sigmoid(), nn.Linear(8, 8), nn.Softplus(),
+        nn.Linear(8, 8), nn.ELU(), nn.Linear(8, 8), nn.LeakyReLU(0.2), nn.Linear(8, 3),
+    ),
+    "images": lambda: nn.Sequential(
+        nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(),
+        nn.MaxPool2d(3, 2, 1), Residual(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 3),
+    ),
+    "overlapping pools": lambda: nn.Sequential(
+        nn.Conv2d(2, 3, 3, stride=2, padding=2, dilation=2), nn.Softplus(),
+        nn.MaxPool2d((2, 3), (1, 2)), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 3),
+    ),
+}  # fmt: skip
+
+
+def network(name, seed=0):
+    torch.manual_seed(seed)
+    return NETWORKS[name]().double().eval(), torch.randn(
+        2, *((6,) if "rows" in name else (2, 8, 8))
+    )
+
+
+def bounds(model, x, radius):
+    box = Interval(x - radius, x + radius)
+    logits = model(box)
+    cotangent = torch.eye(3, dtype=x.dtype)[[1]].expand(len(x), 3)
+    return logits, pull_back(logits, Interval(cotangent, cotangent), box)
+
+
+def values(model, x):
+    x = x.clone().requires_grad_()
+    logits = model(x)
+    return logits.detach(), torch.autograd.grad(logits[:, 1].sum(), x)[0]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000), size=st.floats(1e-6, 1.0))
+def test_every_point_of_a_box_obeys_the_bounds(name, seed, size):
+    model, x = network(name, seed)
+    x = x.double()
+    radius = size * (torch.rand_like(x) > 0.5)
+    logits, gradient = bounds(model, x, radius)
+    for k in range(12):
+        share = torch.rand_like(x) if k % 2 else torch.randint(2, x.shape)  # corners too
+        z, g = values(model, x + radius * (2 * share - 1))
+        tolerance = 1e-9 * (1 + gradient.upper.abs().max() + z.abs().max())
+        for value, bound in ((z, logits), (g, gradient)):
+            assert (value >= bound.lower - tolerance).all()
+            assert (value <= bound.upper + tolerance).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_box_of_one_point_is_exact_and_so_are_its_derivatives(name):
+    model, x = network(name)
+    x = x.double()
+    logits, gradient = bounds(model, x, torch.zeros_like(x))
+    z, g = values(model, x)
+    for bound, value in ((logits, z), (gradient, g)):
+        assert torch.equal(bound.lower, bound.upper)
+        torch.testing.assert_close(bound.lower, value)
+    weights = [p for p in model.parameters() if p.ndim > 1]
+    inputs = x.clone().requires_grad_()
+    (wanted,) = torch.autograd.grad(model(inputs)[:, 1].sum(), inputs, create_graph=True)
+    torch.testing.assert_close(
+        torch.autograd.grad(gradient.upper.square().sum(), weights),
+        torch.autograd.grad(wanted.square().sum(), weights),
+    )
+
+
+def test_linear_bounds_are_tight_and_derivatives_of_bounds_are_right():
+    layer, x = nn.Linear(4, 2).double(), torch.randn(3, 4).double()
+    reached = layer(Interval(x - 0.5, x + 0.5))
+    corner = (layer.weight[None] >= 0) * 1.0 - 0.5
+    torch.testing.assert_close(
+        reached.upper, torch.einsum("bi,oi->bo", x, layer.weight)
+        + (corner * layer.weight).sum(2) + layer.bias,
+    )  # fmt: skip
+    first, second = torch.randn(5, 4).double(), torch.randn(3, 5).double()
+
+    def loss(first, second):
+        box = Interval(x - 0.3, x + 0.3)
+        output = F.linear(torch.tanh(F.linear(box, first)), second)
+        one = torch.ones_like(output.lower)
+        gradient = pull_back(output, Interval(one, one), box)
+        return output.upper.sum() + gradient.lower.square().sum() + gradient.upper.abs().sum()
+
+    parameters = (first.requires_grad_(), second.requires_grad_())
+    assert torch.autograd.gradcheck(loss, parameters)
+
+
+def test_what_the_output_does_not_depend_on_has_no_gradient():
+    box = Interval(torch.zeros(1, 2), torch.ones(1, 2))
+    other = nn.Linear(2, 1)(Interval(torch.zeros(1, 2), torch.ones(1, 2)))
+    one = torch.ones(1, 1)
+    assert not pull_back(other, Interval(one, one), box).upper.any()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: x.softmax(1), "softmax has no rule for intervals"),
+        (lambda x: F.gelu(x), "gelu has no rule"),
+        (lambda x: x @ torch.ones(2, 2), "matmul has no rule"),
+        (lambda x: x[:, 0], "getitem has no rule"),
+        (lambda x: x * x, "product of two intervals"),
+        (lambda x: torch.ones(2, 2) / x, "dividing by an interval"),
+        (lambda x: F.linear(torch.ones(2, 2), x), "not its weights"),
+        (lambda x: F.dropout(x), "ran in training mode"),
+        (lambda x: F.batch_norm(x, None, None, training=True), "ran in training mode"),
+        (lambda x: F.leaky_relu(x, -1.0), r"slopes in \[0, 1\]"),
+        (lambda x: F.elu(x, 2.0), r"alpha in \[0, 1\]"),
+        (lambda x: x + x.sum(1), "differ"),
+        (lambda x: F.max_pool2d(x, 2, ceil_mode=True), "default options"),
+    ],
+)
+def test_what_has_no_rule_is_refused(call, message):
+    with pytest.raises(NoRuleError, match=message):
+        call(Interval(torch.zeros(2, 2), torch.ones(2, 2)))
+
+
+def test_it_looks_like_its_tensor():
+    box = Interval(torch.zeros(2, 3), torch.ones(2, 3))
+    assert (box.shape, box.ndim, len(box), box.dtype) == ((2, 3), 2, 2, torch.float32)
+    assert (box.size(), box.size(1), box.dim(), box.device.type) == ((2, 3), 3, 2, "cpu")
+    assert not hasattr(box, "nothing_of_a_tensor")
