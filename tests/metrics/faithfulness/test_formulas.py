@@ -2,8 +2,14 @@
 
 import pytest
 import torch
+from scipy import stats
 
-from pear_lightning.metrics.faithfulness import Deletion, NegativePerturbation
+from pear_lightning.metrics.faithfulness import (
+    Deletion,
+    FaithfulnessEstimate,
+    MonotonicityCorrelation,
+    NegativePerturbation,
+)
 from tests.metrics.faithfulness.cases import CASES, Case, Recorder, score
 from tests.metrics.faithfulness.configurations import (
     CONFIGURATIONS,
@@ -11,6 +17,7 @@ from tests.metrics.faithfulness.configurations import (
     SUBSETS,
     make,
 )
+from tests.reference import correlation
 from tests.reference import faithfulness as reference
 
 NOTHING: frozenset[int] = frozenset()
@@ -148,3 +155,46 @@ def test_other_outputs(output: str) -> None:
         function = make("deletion", case.masker, output=lambda z, t: z.gather(1, t[:, None])[:, 0])
         if output == "logit":
             assert torch.equal(score(function, case), found)
+
+
+@pytest.mark.parametrize("draws", [1, 3])
+def test_draws_of_a_random_baseline(draws: int) -> None:
+    case = CASES["table"]()
+    masker = case.masker.with_baseline("uniform")
+    groups = [[place[0] for place in feature] for feature in case.elements(0)]
+    metrics = [
+        cls(masker, n_draws=draws) for cls in (FaithfulnessEstimate, MonotonicityCorrelation)
+    ]
+    for i in range(len(case)):
+        row = case.rows([i])
+        row.model = recorder = Recorder(case.model)
+        found = [score(metric, row, target=case.target[[i]]) for metric in metrics]
+        original = case.inputs[i]
+        copies = torch.cat(recorder.seen)
+        replaced = (copies != original).tolist()  # by which columns changed
+        with torch.no_grad():
+            outputs = case.model(copies).softmax(dim=1)[:, case.target[i]].tolist()
+        drops: list[list[float]] = [[] for _ in groups]
+        for changed, output in zip(replaced, outputs, strict=True):
+            columns = [column for column, each in enumerate(changed) if each]
+            if columns:
+                drops[groups.index(columns)].append(outputs[0] - output)
+        # both metrics were run, and had the same draws, all different
+        assert [len(each) for each in drops] == [2 * draws] * len(groups)
+        assert all(len({round(drop, 9) for drop in each}) == draws for each in drops)
+        s = case.saliency(i)
+        means = [sum(each) / len(each) for each in drops]
+        squares = [sum(drop**2 for drop in each) / len(each) for each in drops]
+        ranks = (stats.rankdata([abs(x) for x in s]), stats.rankdata(squares))
+        assert found[0].item() == pytest.approx(correlation.pearson(s, means), rel=1e-6)
+        assert found[1].item() == pytest.approx(correlation.pearson(*ranks), rel=1e-6)
+
+
+def test_every_random_subset_has_a_draw_of_its_own() -> None:
+    case = CASES["table"]().rows([0])
+    case.model = recorder = Recorder(case.model)
+    masker = case.masker.with_baseline("uniform")
+    score(make("correlation", masker, n_subsets=200), case)
+    values = torch.cat(recorder.seen)[:, 0]
+    replaced = values[values != case.inputs[0, 0]]
+    assert 30 < len(replaced.unique()) == len(replaced)
