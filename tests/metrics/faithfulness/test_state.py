@@ -1,19 +1,28 @@
 """Metrics as torchmetrics: states, collections, processes, precision and Lightning."""
 
+import io
 import pickle
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
 import torch
+from rich.console import Console
+from rich.progress import Progress
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics import MetricCollection
 
 from pear_lightning.explainers import Gradient, InputXGradient, explain
 from pear_lightning.masking import ColumnMasker, TokenMasker
-from pear_lightning.metrics.faithfulness import Deletion, FaithfulnessSuite, MaxSensitivity
+from pear_lightning.metrics.faithfulness import (
+    Deletion,
+    FaithfulnessSuite,
+    MaxSensitivity,
+    evaluation,
+)
 from tests.ddp import run_distributed
 from tests.metrics.faithfulness.cases import CASES, images, mlp, score, table
 from tests.metrics.faithfulness.configurations import CONFIGURATIONS, make
@@ -50,16 +59,16 @@ def test_forward_returns_the_value_of_the_batch(name: str) -> None:
     torch.testing.assert_close(metric.compute(), score(metric, case).mean().float())
 
 
-def test_progress_is_shown_where_it_is_asked_for(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich draws on terminals only
+def test_progress_is_shown_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True)
+    monkeypatch.setattr(evaluation, "Progress", partial(Progress, console=terminal))
     case = table()
     quiet = score(make("deletion", case.masker, samples_per_pass=4), case)
-    assert capsys.readouterr().out == ""
+    assert screen.getvalue() == ""
     shown = make("deletion", case.masker, samples_per_pass=4, progress=True)
     assert torch.equal(score(shown, case), quiet)
-    assert "evaluating perturbed inputs" in capsys.readouterr().out
+    assert "evaluating perturbed inputs" in screen.getvalue()
 
 
 def test_score_adds_nothing() -> None:
