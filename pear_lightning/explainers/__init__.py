@@ -4,6 +4,7 @@ from pear_lightning.explainers.base import Explainer, GradientExplainer, Query
 from pear_lightning.explainers.captum_explainer import CaptumExplainer
 from pear_lightning.explainers.expected_gradients import ExpectedGradients
 from pear_lightning.explainers.explain import explain
+from pear_lightning.explainers.grad_cam import GradCAM
 from pear_lightning.explainers.gradient import Gradient
 from pear_lightning.explainers.input_x_gradient import InputXGradient
 from pear_lightning.explainers.integrated_gradients import IntegratedGradients
@@ -19,6 +20,7 @@ __all__ = [
     "CaptumExplainer",
     "ExpectedGradients",
     "Explainer",
+    "GradCAM",
     "Gradient",
     "GradientExplainer",
     "InputXGradient",

@@ -6,6 +6,8 @@ from pear_lightning.losses.deep_lasso import DeepLassoLoss, deep_lasso_loss
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.r4 import R4Loss
 from pear_lightning.losses.right_reasons import RightReasonsLoss, right_reasons_loss
+from pear_lightning.losses.rrr_g import RRRGLoss
+from pear_lightning.losses.simplified_hint import SimplifiedHINTLoss
 
 __all__ = [
     "AttributionLoss",
@@ -14,7 +16,9 @@ __all__ = [
     "DeepLassoLoss",
     "ExplanationLoss",
     "R4Loss",
+    "RRRGLoss",
     "RightReasonsLoss",
+    "SimplifiedHINTLoss",
     "deep_lasso_loss",
     "right_reasons_loss",
 ]

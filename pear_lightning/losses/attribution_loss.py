@@ -148,8 +148,10 @@ class AttributionLoss(ExplanationLoss):
             points_per_pass=points_per_pass,
         )
         if rows is not None:
-            zeros = attributions[0].new_zeros(inputs.shape)
-            attributions = [zeros.index_copy(0, rows, each) for each in attributions]
+            attributions = [  # some, of a layer, are not shaped like the inputs
+                each.new_zeros(len(inputs), *each.shape[1:]).index_copy(0, rows, each)
+                for each in attributions
+            ]
         loss = self(*attributions, mask=mask)
         if loss.ndim:
             raise ValueError(

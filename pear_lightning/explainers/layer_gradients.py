@@ -1,0 +1,92 @@
+"""The gradient of the explained scalar at the output of a named layer."""
+
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.explainers.guards import module_of
+from pear_lightning.explainers.scorer import Scorer
+
+
+def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor, Tensor]:
+    """Return logits, what a layer puts out for the inputs, and the gradient with respect to that.
+
+    With gradients enabled all three carry the graph to the model's weights: a loss of them trains
+    the layers before and after. It also works in inference mode, under autocast and with frozen
+    weights, and layers that follow may write to their inputs.
+
+    Args:
+        scorer: The explained scalar.
+        inputs: Inputs, ``(B, *S)``.
+        layer: Name of the layer in the model, as ``named_modules`` has it.
+
+    Returns:
+        Logits ``(B, C)``, output of the layer ``(B, K, *L)`` and gradient ``(B, K, *L)``, the last
+        two in float32 or better.
+
+    Raises:
+        TypeError: If the layer does not return one tensor.
+        ValueError: If the model has no such layer, or does not call it exactly once.
+    """
+    create_graph = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+    held: list[Tensor] = []
+
+    def hold(module: nn.Module, arguments: object, output: object) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise TypeError(
+                f"layer {layer!r} must return one tensor to be explained at, got "
+                f"{type(output).__name__}"
+            )
+        held.append(output if output.requires_grad else output.detach().requires_grad_())
+        return held[-1].clone()  # for layers that write to their inputs
+
+    handle = named_layer(scorer, layer).register_forward_hook(hold)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            # an inference tensor enters autograd only as a copy
+            points = inputs.clone() if inputs.is_inference() else inputs
+            scores, logits = scorer.outside_inference_mode().evaluate(points[None])
+            if len(held) != 1:
+                raise ValueError(
+                    f"the model called layer {layer!r} {len(held)} times for one batch; only a "
+                    "layer that is called once can be explained at"
+                )
+            (gradients,) = torch.autograd.grad(
+                scores.sum(), held, create_graph=create_graph, materialize_grads=True
+            )
+    finally:
+        handle.remove()
+    activation, gradients = _at_least_float32(held[0]), _at_least_float32(gradients)
+    if not create_graph:
+        return logits[0].detach(), activation.detach(), gradients.detach()
+    return logits[0], activation, gradients
+
+
+def named_layer(scorer: Scorer, layer: str) -> nn.Module:
+    """Return a layer of the model by name.
+
+    Args:
+        scorer: The scorer that calls the model.
+        layer: Name, as ``named_modules`` has it; for a model in ``DistributedDataParallel`` that
+            in the wrapped module.
+
+    Returns:
+        The layer.
+
+    Raises:
+        ValueError: If there is none of that name.
+    """
+    module = module_of(scorer.forward)
+    if isinstance(module, nn.parallel.DistributedDataParallel):
+        module = module_of(module.module)
+    names: dict[str, nn.Module] = {} if module is None else dict(module.named_modules())
+    if not layer or layer not in names:
+        known = ", ".join(repr(name) for name in list(names)[1:9])
+        raise ValueError(
+            f"the model has no layer {layer!r}; "
+            + (f"it has {known} and so on (model.named_modules())" if known else "it has no layers")
+        )
+    return names[layer]
+
+
+def _at_least_float32(tensor: Tensor) -> Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()

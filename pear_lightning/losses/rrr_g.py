@@ -1,0 +1,97 @@
+"""RRR-G: Grad-CAM must not light up where the mask says that nothing matters."""
+
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from pear_lightning.explainers import GradCAM
+from pear_lightning.explainers.outputs import OutputFunction, OutputName
+from pear_lightning.functional.validation import check_attributions, check_choice
+from pear_lightning.losses.attribution_loss import AttributionLoss
+from pear_lightning.losses.class_activation import between_zero_and_one, mask_at
+
+
+class RRRGLoss(AttributionLoss):
+    r"""The Grad-CAM of the predicted class on what is annotated as irrelevant.
+
+    .. math:: R = \frac{1}{N} \sum_n \sum_{ij} \left( A^{\downarrow}_{n,ij}\, S_{n,ij} \right)^2
+
+    S is the Grad-CAM of the predicted class at a layer, without its ReLU, scaled to [0, 1] for
+    each image; A↓ is the mask at the positions of the layer: the share of each that is marked.
+    R looks at where in the image evidence lies, not at how much there is: the map of every image
+    reaches 1 somewhere.
+
+    Args:
+        layer: Name of the layer in the model, usually its last convolution; see
+            :class:`~pear_lightning.explainers.GradCAM`.
+        reduction: ``"mean"`` over the rows of the batch, or ``"sum"``.
+        output: Scalar that is explained; ``"max_logit"`` is the predicted class.
+
+    Raises:
+        ValueError: If a name is not known; when called, if the model has no such layer, a mask is
+            not made of zeros and ones or does not fit the inputs.
+
+    Shapes:
+        - inputs: ``(B, C, *S)``; mask: ``(B, C, *S)``, 1 in dimensions that it is broadcast over,
+          or ``(B, H, W)``
+        - attributions: maps ``(B, 1, *L)``
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> import torch
+        >>> model = torch.nn.Sequential(
+        ...     torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(),
+        ...     torch.nn.Linear(144, 2),
+        ... )
+        >>> images, labels = torch.rand(5, 1, 8, 8), torch.randint(2, (5,))
+        >>> mask = torch.zeros(5, 8, 8)
+        >>> mask[:, :3, :3] = 1  # this corner must not matter
+        >>> _, reasons = RRRGLoss("1").of_model(model, images, labels, mask)
+        >>> reasons.backward()
+
+    References:
+        Schramowski et al., *Making deep neural networks right for the right scientific reasons by
+        interacting with their explanations*, Nature Machine Intelligence 2020, arXiv 2001.05371;
+        in the form of Friedrich et al., *A typology for exploring the mitigation of shortcut
+        behaviour*, Nature Machine Intelligence 2023.
+
+    Deviations from the paper:
+        A mean over the batch instead of a sum. The mask is resized by area, so that a small mark
+        is not lost on a coarse map.
+    """
+
+    needs_mask: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        layer: str,
+        reduction: Literal["mean", "sum"] = "mean",
+        *,
+        output: OutputName | OutputFunction = "max_logit",
+    ) -> None:
+        check_choice("reduction", reduction, ("mean", "sum"))
+        super().__init__({"grad_cam": GradCAM(layer, relu=False, resize=False)}, output)
+        self.layer = layer
+        self.reduction: Literal["mean", "sum"] = reduction
+
+    def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the loss.
+
+        Args:
+            *attributions: Maps of the layer, ``(B, 1, *L)``.
+            mask: 1 marks what must not matter; ``None`` marks nothing.
+
+        Returns:
+            Scalar.
+        """
+        (maps,) = attributions
+        if mask is None:
+            return self.nothing(maps)
+        check_attributions("attributions", maps)
+        wrong = mask_at(mask, maps) * between_zero_and_one(maps)
+        rows = wrong.flatten(1).square().sum(dim=1)
+        return rows.mean() if self.reduction == "mean" else rows.sum()
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"layer={self.layer!r}, reduction={self.reduction!r}, output={self.output!r}"
