@@ -98,6 +98,7 @@ class ExplanationRegularizer(Callback):
         weight = loss.default_weight if weight is None else weight
         loss.task_weight(weight)  # refuses what the objective has no place for
         self.loss = loss
+        _ = loss.explainers  # made when first asked for: before a checkpoint fills them
         self.weight = PenaltyWeight(
             weight, start_epoch=start_epoch, match_magnitude=match_magnitude
         )
@@ -121,7 +122,6 @@ class ExplanationRegularizer(Callback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the state of a checkpoint."""
-        getattr(self.loss, "explainers", None)  # made when first asked for, and to be filled here
         self.loss.load_state_dict(state_dict["loss"])
         self.weight.load_state_dict(state_dict["weight"])
 
@@ -147,7 +147,6 @@ class ExplanationRegularizer(Callback):
                 f"precision weights are too coarse for its gradients. Use one of {_PRECISIONS}"
             )
         self._network(pl_module)
-        getattr(self.loss, "explainers", None)  # made when first asked for
         self.loss.to(pl_module.device)
         self.weight.to(pl_module.device)
         fit_explainers(
@@ -177,13 +176,15 @@ class ExplanationRegularizer(Callback):
         self._added = True
         epochs = epochs_so_far(trainer)
         weight = self.weight.at(epochs)
-        if not weight and not self.weight.listens_at(epochs):
-            return
         share = 1 / trainer.accumulate_grad_batches  # as Lightning scales the loss of a step
         scaler = trainer.scaler
+        task_loss = loss.detach() / (share * (1.0 if scaler is None else scaler.get_scale()))
+        if not weight:
+            self.weight.begin(task_loss)
+            if not self.weight.listens_at(epochs):
+                return
         with torch.set_grad_enabled(bool(weight)), self._precision(trainer):
             penalty = self._penalty(pl_module, self._sample)
-        task_loss = loss.detach() / (share * (1.0 if scaler is None else scaler.get_scale()))
         if not weight:
             self.weight.compare(task_loss, penalty, epochs, trainer)
             return

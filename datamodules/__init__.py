@@ -1,6 +1,7 @@
 """Lightning data modules: tables, tables of known relevance, and data with annotated reasons."""
 
 from pear_lightning.datamodules.adult import Adult
+from pear_lightning.datamodules.always_include import AlwaysInclude
 from pear_lightning.datamodules.bank_marketing import BankMarketing
 from pear_lightning.datamodules.breast_cancer import BreastCancer
 from pear_lightning.datamodules.california_housing import CaliforniaHousing
@@ -19,6 +20,7 @@ from pear_lightning.datamodules.xor import XOR
 __all__ = [
     "XOR",
     "Adult",
+    "AlwaysInclude",
     "BankMarketing",
     "BreastCancer",
     "CaliforniaHousing",

@@ -1,13 +1,14 @@
 """Data that come with a mask of what is irrelevant."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, SequentialSampler
 from typing_extensions import override
 
+from pear_lightning.datamodules.always_include import AlwaysInclude
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset, Batch
 from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
 from pear_lightning.datamodules.table_dataset import as_batch
@@ -30,6 +31,9 @@ class AnnotatedDataModule(LightningDataModule):
     Args:
         n_annotated: Number of training rows that keep their mask, the first ones; the others have
             an empty mask. None keeps all.
+        annotated_per_batch: Annotated rows that are put in front of every training batch, in turn,
+            so that few annotations count for more; see
+            :class:`~pear_lightning.datamodules.AlwaysInclude`. 0 adds none.
         val_fraction: Share of the training rows that is held out for validation, 0 to below 1.
         seed: Seed of everything that is drawn, the validation rows among it.
         shuffle: Whether each epoch visits the training rows in an order of its own. The experiments
@@ -64,6 +68,7 @@ class AnnotatedDataModule(LightningDataModule):
         self,
         *,
         n_annotated: int | None = None,
+        annotated_per_batch: int = 0,
         val_fraction: float = 0.0,
         seed: int = 0,
         shuffle: bool = True,
@@ -79,12 +84,15 @@ class AnnotatedDataModule(LightningDataModule):
         self.save_hyperparameters(logger=False)
         if n_annotated is not None and n_annotated < 0:
             raise ValueError(f"n_annotated is {n_annotated}: a number of rows is expected, or None")
+        if annotated_per_batch < 0:
+            raise ValueError(f"annotated_per_batch is {annotated_per_batch}: 0 or more is expected")
         if not 0 <= val_fraction < 1:
             raise ValueError(f"val_fraction is {val_fraction}: a share from 0 to below 1")
         for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
             if size is not None and size < 1:
                 raise ValueError(f"{name} is {size}: at least 1 row is expected")
         self.n_annotated = n_annotated
+        self.annotated_per_batch = annotated_per_batch
         self.val_fraction = val_fraction
         self.seed = seed
         self.shuffle = shuffle
@@ -191,7 +199,19 @@ class AnnotatedDataModule(LightningDataModule):
                 f"drop_last leaves no batch: {len(rows)} training rows, "
                 f"batch_size {self.batch_size}"
             )
-        return self._loader(rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last)
+        annotated = rows.mask.flatten(1).any(dim=1).nonzero().squeeze(1).tolist()
+        if not self.annotated_per_batch or not annotated:
+            return self._loader(
+                rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last
+            )
+        batches = AlwaysInclude(
+            EpochShuffle(rows) if self.shuffle else SequentialSampler(rows),
+            self.batch_size,
+            self.drop_last,
+            annotated,
+            per_batch=self.annotated_per_batch,
+        )
+        return DataLoader(rows, batch_sampler=batches, **self._loading)
 
     @override
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
@@ -221,8 +241,15 @@ class AnnotatedDataModule(LightningDataModule):
             batch_size=batch_size,
             sampler=EpochShuffle(rows) if shuffle else None,
             drop_last=drop_last,
-            collate_fn=as_batch,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=self.pin_memory and torch.cuda.is_available(),
+            **self._loading,
         )
+
+    @property
+    def _loading(self) -> dict[str, Any]:
+        """Arguments of all loaders."""
+        return {
+            "collate_fn": as_batch,
+            "num_workers": self.num_workers,
+            "persistent_workers": self.num_workers > 0,
+            "pin_memory": self.pin_memory and torch.cuda.is_available(),
+        }

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.scorer import Forward
 
 
@@ -36,6 +37,11 @@ class ExplanationLoss(nn.Module, ABC):
     needs_mask: ClassVar[bool] = False
     differentiates_gradients: ClassVar[bool] = False
     default_weight: ClassVar[float] = 1.0
+
+    @property
+    def explainers(self) -> dict[str, Explainer]:
+        """Explainers of the loss by name, whose reference data are fitted before training."""
+        return {}
 
     @abstractmethod
     def of_model(

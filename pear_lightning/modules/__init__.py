@@ -3,7 +3,15 @@
 from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.deep_lasso import DeepLasso
 from pear_lightning.modules.pear import PEAR
+from pear_lightning.modules.right_reasons import RightForTheRightReasons
 from pear_lightning.modules.scored import ScoredModule
 from pear_lightning.modules.scores_activation import ScoresActivationModule
 
-__all__ = ["PEAR", "DeepLasso", "ExplainedModule", "ScoredModule", "ScoresActivationModule"]
+__all__ = [
+    "PEAR",
+    "DeepLasso",
+    "ExplainedModule",
+    "RightForTheRightReasons",
+    "ScoredModule",
+    "ScoresActivationModule",
+]

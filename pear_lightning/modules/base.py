@@ -157,14 +157,25 @@ class ExplainedModule(LightningModule, ABC):
             The loss.
         """
         inputs, target = batch
-        parts = self.training_loss(inputs, target)
+        return self.log_parts(self.training_loss(inputs, target), len(inputs))
+
+    def log_parts(self, parts: dict[str, Tensor], batch_size: int) -> Tensor:
+        """Log the parts of a training loss every ``log_every_n_steps``.
+
+        Args:
+            parts: What :meth:`training_loss` returned.
+            batch_size: Rows of the batch.
+
+        Returns:
+            The loss.
+        """
         if self._logs_now():
             for name, value in parts.items():
                 self.log(
                     f"train_{name}",
                     value.detach(),
                     prog_bar=name != "task_loss",
-                    batch_size=len(inputs),
+                    batch_size=batch_size,
                 )
         return parts["loss"]
 

@@ -1,6 +1,7 @@
 """The weight of an explanation loss over training: switched on late, matched to the task loss."""
 
 import math
+import warnings
 
 import torch
 from lightning.pytorch import Trainer
@@ -18,7 +19,7 @@ class PenaltyWeight(nn.Module):
     before. At step 0 this would be wrong: a network of the usual initialisation on inputs of
     the usual scale predicts almost uniformly, where many penalties (the gradient of the sum of
     log-probabilities, for one) are nearly 0, and the weight would come out thousands of times too
-    large.
+    large. The same goes for a start so early that the model has hardly learned, which is warned of.
 
     Args:
         weight: w, at least 0.
@@ -57,6 +58,7 @@ class PenaltyWeight(nn.Module):
         self.register_buffer("scale", torch.full((), math.nan if match_magnitude else 1.0))
         # not buffers: DistributedDataParallel would give every rank those of the first
         self._sums: Tensor | None = None
+        self._first: Tensor | None = None
         self._factor: float | None = None  # the scale, read from its device once
 
     @property
@@ -86,6 +88,15 @@ class PenaltyWeight(nn.Module):
             return 0.0
         return self.weight * self.factor
 
+    def begin(self, task_loss: Tensor) -> None:
+        """Take the task loss of every step before the start; the first one is remembered.
+
+        Args:
+            task_loss: Task loss of the step, a scalar.
+        """
+        if self._first is None and self.match_magnitude:
+            self._first = task_loss.detach().float()
+
     def listens_at(self, epochs: float) -> bool:
         """Return whether :meth:`compare` wants both losses of this step.
 
@@ -108,13 +119,26 @@ class PenaltyWeight(nn.Module):
             epochs: Epochs, with the share of the current one.
             trainer: The trainer, to add up over its ranks.
         """
-        losses = torch.stack([task_loss.detach().float(), penalty.detach().float()])
+        losses = torch.stack(
+            [task_loss.detach().float(), penalty.detach().float(), torch.ones_like(penalty).float()]
+        )
         self._sums = losses if self._sums is None else self._sums + losses
         if epochs < self.start_epoch:
             return
-        task_sum, penalty_sum = trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
-        if penalty_sum > 0:
-            self.scale.copy_(task_sum / penalty_sum)
+        sums = trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
+        task_sum, penalty_sum, steps = sums.tolist()
+        if not penalty_sum > 0:
+            return
+        self.scale.fill_(task_sum / penalty_sum)
+        if self._first is not None and task_sum / steps > 0.8 * self._first.item():
+            warnings.warn(
+                f"magnitudes were matched at epoch {epochs:.3g}, when the task loss had only gone "
+                f"from {self._first.item():.3g} to {task_sum / steps:.3g}: a model that has hardly "
+                "begun to learn is nearly uniform, where penalties are nearly 0. The weight came "
+                f"out as {self.weight * self.factor:.3g}; if training suffers, choose a later "
+                "start_epoch",
+                stacklevel=2,
+            )
 
 
 def epochs_so_far(trainer: Trainer) -> float:

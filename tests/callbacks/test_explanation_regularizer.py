@@ -321,29 +321,37 @@ def test_a_step_without_a_backward_pass_is_noticed():
 # --- magnitudes, state, ranks -----------------------------------------------------------------
 
 
+def fast(module):
+    module.configure_optimizers = lambda: torch.optim.Adam(module.parameters(), lr=0.03)
+    return module
+
+
 def test_magnitudes_are_matched_after_a_warm_up():
-    module = Plain(lr=0.5)
-    plain = Plain(copy.deepcopy(module.net), lr=0.5)
+    module = fast(Plain())
+    plain = fast(Plain(copy.deepcopy(module.net)))
     regularizer = ExplanationRegularizer(
-        RightReasonsLoss(), 0.25, start_epoch=4, match_magnitude=True
+        RightReasonsLoss(), 0.25, start_epoch=40, match_magnitude=True
     )
-    fitted(plain, None, max_epochs=4)
-    trainer = fitted(module, regularizer, max_epochs=4)
+    fitted(plain, None, max_epochs=40)
+    trainer = fitted(module, regularizer, max_epochs=40)
     assert_same(module, plain, rtol=0, atol=0)  # nothing was added so far
     assert not regularizer.weight.is_matched
     assert "train_explanation_loss" not in trainer.callback_metrics
-    module = Plain(copy.deepcopy(plain.net), lr=0.0)
+
+
+@pytest.mark.filterwarnings("ignore:magnitudes were matched at epoch 2")  # at a rate of 0
+def test_the_matched_weight_is_the_ratio_of_the_sums():
+    module = Plain(lr=0.0)
     regularizer = ExplanationRegularizer(
         RightReasonsLoss(), 0.25, start_epoch=2, match_magnitude=True
     )
     trainer = fitted(module, regularizer, max_epochs=4)
-    task = torch.stack([F.cross_entropy(module(x), y) for x, y, _ in masked_loader()]).mean()
+    batches = list(masked_loader())
     loss = RightReasonsLoss()
-    reasons = [loss.of_model(module, x, y, m)[1] for x, y, m in masked_loader()]
+    task = [F.cross_entropy(module(x), y) for x, y, _ in batches]
+    reasons = [loss.of_model(module, *batch)[1] for batch in batches]
     # the second of two epochs, and the first batch of the third
-    wanted = (3 * task + F.cross_entropy(module(masked()[:16][0]), masked()[:16][1])) / (
-        sum(reasons) + reasons[0]
-    )
+    wanted = (sum(task) + task[0]) / (sum(reasons) + reasons[0])
     assert regularizer.weight.factor == pytest.approx(wanted.item(), rel=1e-4)
     weight = trainer.callback_metrics["train_explanation_loss_weight"].item()
     assert weight == pytest.approx(0.25 * wanted.item(), rel=1e-4)
@@ -353,30 +361,35 @@ def test_the_checkpoint_holds_references_and_the_matched_weight(tmp_path):
     def regularizer():
         explainers = {"eg": ExpectedGradients(2)}
         return ExplanationRegularizer(
-            RightReasonsLoss(explainers=explainers), 0.5, start_epoch=1, match_magnitude=True
+            RightReasonsLoss(explainers=explainers), 0.5, start_epoch=40, match_magnitude=True
         )
 
-    first, module = regularizer(), Plain()
-    trainer = fitted(module, first, max_epochs=2)
+    first, module = regularizer(), fast(Plain())
+    trainer = fitted(module, first, max_epochs=41)
     trainer.save_checkpoint(tmp_path / "half.ckpt")
     second = regularizer()
-    again = quiet_trainer(callbacks=[second], max_epochs=3)
-    again.fit(Plain(), masked_loader(), ckpt_path=tmp_path / "half.ckpt")
+    again = quiet_trainer(callbacks=[second], max_epochs=42)
+    again.fit(fast(Plain()), masked_loader(), ckpt_path=tmp_path / "half.ckpt")
     assert second.weight.factor == first.weight.factor
     background = second.loss.explainers["eg"].background
     torch.testing.assert_close(background, first.loss.explainers["eg"].background)
     assert len(background) == 48
 
 
+class Adaptive(Plain):
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=0.03)
+
+
 def fit_on(**trainer):
     seed_everything(0, verbose=False)
-    module = Plain()
+    module = Adaptive()
     world = trainer.get("devices", 1)
     data = DataLoader(masked(64, annotated=0.3), batch_size=64 // world)
     regularizer = ExplanationRegularizer(
-        RightReasonsLoss(), 0.5, start_epoch=2, match_magnitude=True
+        RightReasonsLoss(), 0.5, start_epoch=40, match_magnitude=True
     )
-    fitted(module, regularizer, data, max_epochs=6, **trainer)
+    fitted(module, regularizer, data, max_epochs=44, **trainer)
     return module, regularizer.weight.factor
 
 
@@ -409,7 +422,7 @@ def test_two_ranks_train_as_one():
     alone, factor = fit_on()
     together, _ = fit_on(devices=2, strategy=strategy)
     assert factor > 0
-    assert_same(alone, together, rtol=1e-4, atol=1e-6)
+    assert_same(alone, together, rtol=1e-3, atol=1e-5)
 
 
 def test_loader_of_pairs_needs_no_mask():

@@ -1,0 +1,76 @@
+from collections import Counter
+
+import pytest
+import torch
+from torch.utils.data import DataLoader, SequentialSampler
+
+from pear_lightning.datamodules import AlwaysInclude, IrisCancer
+from tests.ddp import run_distributed
+from tests.modules.helpers import quiet_trainer
+
+
+def test_chosen_rows_take_turns_before_the_ordinary_ones():
+    batches = list(AlwaysInclude(SequentialSampler(range(12)), 2, False, [20, 21, 22], 2))
+    assert [batch[2:] for batch in batches] == [[i, i + 1] for i in range(0, 12, 2)]
+    fronts = [row for batch in batches for row in batch[:2]]
+    assert set(Counter(fronts).values()) == {4}
+    assert all(len(set(batch)) == 4 for batch in batches)
+
+
+def test_all_of_them_is_the_papers_way():
+    batches = list(AlwaysInclude(range(5), 2, True, [3, 1]))
+    assert [sorted(batch[:2]) for batch in batches] == [[1, 3], [1, 3]]
+    assert [batch[2:] for batch in batches] == [[0, 1], [2, 3]]
+    assert len(AlwaysInclude(range(5), 2, True, [3], 9)) == 2
+
+
+def test_epochs_differ_and_can_be_repeated():
+    torch.manual_seed(3)
+    batches = AlwaysInclude(range(40), 4, False, list(range(100, 130)), 2)
+    first, second = list(batches), list(batches)
+    assert first != second
+    batches.epoch = 0
+    assert list(batches) == first
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="rows is empty"):
+        AlwaysInclude(range(5), 2, False, [])
+    with pytest.raises(ValueError, match="per_batch is 0"):
+        AlwaysInclude(range(5), 2, False, [1], 0)
+    with pytest.raises(ValueError, match="annotated_per_batch is -1"):
+        IrisCancer(annotated_per_batch=-1)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_annotated_data_modules_put_annotated_rows_in_every_batch(shuffle):
+    data = IrisCancer(n_annotated=5, annotated_per_batch=3, batch_size=16, shuffle=shuffle)
+    data.setup()
+    batches = list(data.train_dataloader())
+    assert [len(x) for x, *_ in batches] == [19, 19, 19, 19, 6]
+    assert all(mask[:3].any(1).all() for *_, mask in batches)
+    plain = IrisCancer(n_annotated=0, annotated_per_batch=3, batch_size=16)
+    plain.setup()
+    assert [len(x) for x, *_ in plain.train_dataloader()] == [16, 16, 16, 16, 3]
+
+
+def loader_of_rank(rank, world_size):
+    """What Lightning makes of the loader when it gives every rank its share."""
+    torch.manual_seed(0)
+    data = IrisCancer(n_annotated=6, annotated_per_batch=2, batch_size=8)
+    trainer = quiet_trainer(max_epochs=1)
+    data.setup()
+    loader = data.train_dataloader()
+    assert isinstance(loader, DataLoader)
+    sampler = torch.utils.data.DistributedSampler(loader.dataset, world_size, rank)
+    again = AlwaysInclude(sampler, 8, False, loader.batch_sampler.rows, per_batch=2)
+    assert trainer.world_size == 1
+    return [batch[:2] for batch in again], [row for batch in again for row in batch[2:]]
+
+
+@pytest.mark.ddp
+def test_ranks_share_the_ordinary_rows_and_begin_elsewhere_among_the_chosen():
+    (fronts_a, rows_a), (fronts_b, rows_b) = run_distributed(loader_of_rank)
+    assert set(rows_a) | set(rows_b) == set(range(67))
+    assert len(rows_a) == len(rows_b) == 34
+    assert fronts_a != fronts_b

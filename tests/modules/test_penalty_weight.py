@@ -1,0 +1,58 @@
+import warnings
+
+import pytest
+import torch
+
+from pear_lightning.modules.penalty_weight import PenaltyWeight
+from tests.modules.helpers import quiet_trainer
+
+
+def test_it_is_off_before_its_start():
+    weight = PenaltyWeight(3.0, start_epoch=1.5)
+    assert [weight.at(epochs) for epochs in (0.0, 1.4, 1.5, 7.0)] == [0.0, 0.0, 3.0, 3.0]
+    assert not weight.listens_at(1.0)
+
+
+def test_it_matches_magnitudes_over_the_second_half_of_the_warm_up():
+    weight, trainer = PenaltyWeight(0.5, start_epoch=2, match_magnitude=True), quiet_trainer()
+    listening = [weight.listens_at(epochs) for epochs in (0.0, 0.9, 1.0, 2.0)]
+    assert listening == [False, False, True, True]
+    assert weight.at(5.0) == 0.0  # nothing is known yet
+    for task, penalty, epochs in ((2.0, 0.0, 1.0), (1.0, 8.0, 1.5), (1.0, 8.0, 2.0)):
+        weight.compare(torch.tensor(task), torch.tensor(penalty), epochs, trainer)
+    assert weight.at(2.1) == 0.5 * 4 / 16
+    assert not weight.listens_at(2.1)
+    again = PenaltyWeight(0.5, start_epoch=2, match_magnitude=True)
+    again.load_state_dict(weight.state_dict())
+    assert again.at(2.1) == 0.125
+
+
+def test_it_waits_for_an_annotated_row():
+    weight, trainer = PenaltyWeight(1.0, start_epoch=1, match_magnitude=True), quiet_trainer()
+    for penalty, known in ((0.0, False), (0.0, False), (4.0, True)):
+        weight.compare(torch.tensor(1.0), torch.tensor(penalty), 1.0, trainer)
+        assert weight.is_matched == known
+    assert weight.at(1.0) == 0.75
+
+
+def test_a_model_that_has_hardly_learned_is_warned_of():
+    trainer = quiet_trainer()
+    for first, warned in ((2.5, False), (1.1, True)):
+        weight = PenaltyWeight(1.0, start_epoch=1, match_magnitude=True)
+        for task_loss in (first, 0.1):
+            weight.begin(torch.tensor(task_loss))
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            weight.compare(torch.tensor(1.0), torch.tensor(1e-4), 1.0, trainer)
+        assert bool(caught) == warned
+    assert "gone from 1.1 to 1: a model that has hardly begun" in str(caught[0].message)
+    assert "The weight came out as 1e+04" in str(caught[0].message)
+
+
+def test_the_first_step_is_no_time_to_match():
+    with pytest.raises(ValueError, match="an untrained network predicts almost uniformly"):
+        PenaltyWeight(1.0, match_magnitude=True)
+    with pytest.raises(ValueError, match="start_epoch must be at least 0 and finite, got -1"):
+        PenaltyWeight(1.0, start_epoch=-1)
+    with pytest.raises(ValueError, match="weight must be at least 0 and finite, got inf"):
+        PenaltyWeight(float("inf"))

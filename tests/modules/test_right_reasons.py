@@ -1,0 +1,335 @@
+import copy
+import warnings
+
+import pytest
+import torch
+from lightning.pytorch import seed_everything
+from lightning.pytorch.strategies import DDPStrategy
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+from torch.utils.data import DataLoader, TensorDataset
+
+from pear_lightning.callbacks import ExplanationRegularizer, PredictionWriter
+from pear_lightning.datamodules import DecoyDigits, IrisCancer
+from pear_lightning.explainers import ExpectedGradients
+from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
+from pear_lightning.masking import ColumnMasker, PatchMasker
+from pear_lightning.modules import ExplainedModule, RightForTheRightReasons
+from pear_lightning.nn import MLP
+from tests.ddp import run_distributed
+from tests.modules.helpers import loader, quiet_trainer, sgd, table, weights
+from tests.reference.right_reasons import right_reasons
+
+
+def masked(rows=48, annotated=1.0):
+    x, y = table(rows).tensors
+    mask = torch.zeros(rows, 6)
+    mask[: int(annotated * rows), 3:] = 1
+    return TensorDataset(x, y, mask)
+
+
+def masked_loader(rows=48, batch_size=16, **kwargs):
+    return DataLoader(masked(rows, **kwargs), batch_size=batch_size)
+
+
+def small(weight=1.0, loss=None, **kwargs):
+    backbone = MLP(6, 2, (12,), activation="softplus")
+    return RightForTheRightReasons(backbone, weight, loss, **{"optimizer": sgd} | kwargs)
+
+
+def test_loss_is_the_papers_formula():
+    model, (x, y, mask) = small(3.0), masked(8, annotated=0.75).tensors
+    parts = model.training_loss(x, y, mask)
+    reasons = right_reasons(model.backbone, x, y, mask) / 8
+    loss = F.cross_entropy(model.backbone(x), y) + 3.0 * reasons
+    torch.testing.assert_close(parts["reasons"], reasons)
+    torch.testing.assert_close(parts["loss"], loss)
+    torch.testing.assert_close(parts["ratio"], (3.0 * reasons / (loss - 3.0 * reasons)).detach())
+    wanted = torch.autograd.grad(loss, list(model.backbone.parameters()))
+    actual = torch.autograd.grad(parts["loss"], list(model.backbone.parameters()))
+    torch.testing.assert_close(actual, wanted)
+
+
+def test_few_annotations_cost_few_rows():
+    rows = []
+
+    class Counting(MLP):
+        def forward(self, inputs):
+            rows.append(len(inputs))
+            return super().forward(inputs)
+
+    model, (x, y, mask) = small(), masked(16, annotated=0.25).tensors
+    parts = [model.training_loss(x, y, mask)["loss"].item()]
+    model.backbone = Counting(6, 2, (12,), activation="softplus")
+    model.training_loss(x, y, mask)
+    assert sorted(rows[-2:]) == [4, 16]
+    rows.clear()
+    model.training_loss(x, y, None)
+    assert rows == [16]
+    assert parts[0] > 0
+
+
+def test_batches_with_and_without_masks():
+    model, plain = small(5.0), small(0.0)
+    plain.load_state_dict(model.state_dict())
+    quiet_trainer().fit(model, loader(48))
+    quiet_trainer().fit(plain, masked_loader())
+    for a, b in zip(weights(model), weights(plain), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    assert len(model.training_loss(*table(4).tensors)) == 4
+    with pytest.raises(TypeError, match=r"a batch must be \(inputs, target\) or .* got tuple 4"):
+        model.training_step((1, 2, 3, 4), 0)
+
+
+def test_it_is_the_callback_on_a_plain_module():
+    class Plain(RightForTheRightReasons):
+        """Cross-entropy alone."""
+
+    model, plain = small(2.0), small(0.0)
+    plain.backbone.load_state_dict(model.backbone.state_dict())
+    quiet_trainer().fit(model, masked_loader())
+    regularizer = ExplanationRegularizer(RightReasonsLoss(), 2.0, model="backbone")
+    quiet_trainer(callbacks=[regularizer]).fit(plain, masked_loader())
+    for a, b in zip(weights(model), weights(plain), strict=True):
+        torch.testing.assert_close(a, b)
+    assert issubclass(Plain, ExplainedModule)
+
+
+def test_any_loss_of_the_family_and_its_own_objective():
+    model = small(0.25, ConsensusLoss())
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, masked_loader())
+    x, y, mask = masked(8).tensors
+    parts = model.training_loss(x, y, mask)
+    wanted = 0.75 * parts["task_loss"] + 0.25 * parts["reasons"]
+    torch.testing.assert_close(parts["loss"], wanted)
+    with pytest.raises(ValueError, match=r"weight must lie in \[0, 1\]"):
+        small(2.0, ConsensusLoss())
+    with pytest.raises(TypeError, match="loss must be an ExplanationLoss"):
+        small(2.0, F.cross_entropy)
+
+
+def test_masks_of_patches_and_of_columns():
+    images, y = torch.rand(4, 2, 6, 6), torch.randint(2, (4,))
+    backbone = nn.Sequential(nn.Conv2d(2, 3, 3), nn.Softplus(), nn.Flatten(), nn.Linear(48, 2))
+    model = RightForTheRightReasons(backbone, masker=PatchMasker(3, 6))
+    patches = torch.tensor([[1, 0, 0, 0], [0, 0, 0, 0], [0, 1, 1, 0], [0, 0, 0, 1]])
+    pixels = torch.zeros(4, 6, 6)
+    pixels[0, :3, :3] = pixels[2, :3, 3:] = pixels[2, 3:, :3] = pixels[3, 3:, 3:] = 1
+    by_patch = model.training_loss(images, y, patches)["reasons"]
+    by_pixel = RightForTheRightReasons(backbone).training_loss(images, y, pixels)["reasons"]
+    torch.testing.assert_close(by_patch, by_pixel)
+    with pytest.raises(ValueError, match=r"masker's features, \(4, 4\), got \(4, 6, 6\)"):
+        model.training_loss(images, y, pixels)
+    with pytest.raises(ValueError, match="mask must hold zeros and ones only"):
+        model.training_loss(images, y, 0.5 * patches)
+    grouped = small(masker=ColumnMasker(6))
+    x, y, mask = masked(8).tensors
+    by_column = grouped.training_loss(x, y, mask)["reasons"]
+    grouped.masker = None
+    torch.testing.assert_close(by_column, grouped.training_loss(x, y, mask)["reasons"])
+
+
+def test_validation_test_and_prediction_in_inference_mode(tmp_path):
+    model, data = small(), masked_loader(annotated=0.5)
+    trainer = quiet_trainer(callbacks=[PredictionWriter(tmp_path)])
+    trainer.fit(model, data, data)
+    for results in (
+        trainer.validate(model, data, verbose=False)[0],
+        trainer.test(model, data, verbose=False)[0],
+    ):
+        stage = next(iter(results)).split("_")[0]
+        values = [model.reasons(x, y, m)[1] for x, y, m in data]
+        wanted = torch.stack(values).mean().item()
+        assert results[f"{stage}_reasons"] == pytest.approx(wanted, rel=1e-5)
+        assert 0 < results[f"{stage}_entropy"] < 0.7
+        assert set(results) >= {f"{stage}_loss", f"{stage}_accuracy"}
+    trainer.predict(model, data)
+    saved = torch.load(tmp_path / "predictions-rank0.pt")
+    x = masked().tensors[0].requires_grad_()
+    score = model.backbone(x).softmax(1).amax(1).sum()
+    gradient = torch.autograd.grad(score, x)[0]
+    torch.testing.assert_close(saved["attributions"]["gradient"], gradient)
+
+
+def test_switching_on_later_is_plain_training_until_then():
+    model, plain = small(5.0, start_epoch=2), small(0.0)
+    plain.load_state_dict(model.state_dict())
+    quiet_trainer(max_epochs=2).fit(model, masked_loader())
+    quiet_trainer(max_epochs=2).fit(plain, masked_loader())
+    for a, b in zip(weights(model), weights(plain), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+    trainer = quiet_trainer(max_epochs=3)
+    trainer.fit(model, masked_loader())
+    assert trainer.callback_metrics["train_ratio"] > 0
+
+
+def test_magnitudes_are_matched_and_the_ratio_is_logged(tmp_path):
+    model = small(0.5, start_epoch=40, match_magnitude=True, optimizer=fast)
+    trainer = quiet_trainer(max_epochs=42)
+    trainer.fit(model, masked_loader())
+    assert model.weight.is_matched
+    assert 0.05 < trainer.callback_metrics["train_ratio"] < 5
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    again = RightForTheRightReasons.load_from_checkpoint(
+        tmp_path / "model.ckpt", backbone=copy.deepcopy(model.backbone)
+    )
+    assert again.weight.factor == model.weight.factor
+    assert (again.weight.start_epoch, again.weight.match_magnitude) == (40, True)
+
+
+def fast(params):
+    return torch.optim.Adam(params, lr=0.03)
+
+
+def test_a_checkpoint_holds_reference_data_and_resumes(tmp_path):
+    def build():
+        seed_everything(0, verbose=False)
+        return small(0.5, RightReasonsLoss(explainers={"eg": ExpectedGradients(1, seed=0)}))
+
+    whole, half = build(), build()
+    quiet_trainer(max_epochs=4).fit(whole, masked_loader())
+    trainer = quiet_trainer(max_epochs=2)
+    trainer.fit(half, masked_loader())
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    resumed = build()
+    quiet_trainer(max_epochs=4).fit(resumed, masked_loader(), ckpt_path=tmp_path / "half.ckpt")
+    for a, b in zip(weights(whole), weights(resumed), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_bfloat16_trains_and_other_precisions_are_refused():
+    model = small(2.0)
+    other = small(2.0)
+    other.load_state_dict(model.state_dict())
+    quiet_trainer(max_epochs=1).fit(model, masked_loader())
+    quiet_trainer(max_epochs=1, precision="bf16-mixed").fit(other, masked_loader())
+    for a, b in zip(weights(model), weights(other), strict=True):
+        torch.testing.assert_close(a, b, rtol=0.1, atol=0.02)
+    with pytest.raises(ValueError, match="precision='16-true' cannot train RightReasonsLoss"):
+        quiet_trainer(precision="16-true").fit(model, masked_loader())
+
+
+def test_batch_norm_and_dropout_are_explained_as_they_will_be_used():
+    backbone = MLP(6, 2, (12,), dropout=0.5, normalization="batch")
+    model = RightForTheRightReasons(backbone)
+    x, y, mask = masked(8).tensors
+    first, second = (model.training_loss(x, y, mask) for _ in range(2))
+    assert first["reasons"] != 0
+    model.eval()
+    torch.testing.assert_close(model.training_loss(x, y, mask)["task_loss"],
+                               F.cross_entropy(backbone(x), y))  # fmt: skip
+    assert first["task_loss"] != second["task_loss"]  # dropout
+
+
+def test_bad_input():
+    model, (x, y, mask) = small(), masked(8).tensors
+    with pytest.raises(ValueError, match=r"target must lie in 0\.\.1 \(num_classes=2\)"):
+        model.training_loss(x, y + 1, mask)
+    with pytest.raises(ValueError, match="mask must have the shape of the inputs"):
+        model.training_loss(x, y, mask[:, :4])
+    with pytest.raises(ValueError, match=r"zeros and ones only, got 0\.5"):
+        model.training_loss(x, y, mask / 2)
+    with pytest.warns(UserWarning, match="punishes any certainty"):
+        model.training_loss(x, y, torch.ones(8, 6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.training_loss(x, y, torch.ones(8, 6))
+
+
+# --- ranks ------------------------------------------------------------------------------------
+
+
+def gradients_of_rank(rank, world_size):
+    torch.manual_seed(0)
+    model = small(5.0)
+    x, y, mask = (value[rank::world_size] for value in masked(32, annotated=0.4)[:])
+
+    class Step(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, x, y, mask):
+            return self.model.training_loss(x, y, mask)["loss"]
+
+    step = nn.parallel.DistributedDataParallel(Step()) if world_size > 1 else Step()
+    for _ in range(2):
+        model.zero_grad()
+        step(x, y, mask).backward()
+    return [p.grad for p in model.backbone.parameters()]
+
+
+@pytest.mark.ddp
+def test_two_ranks_have_the_gradients_of_one_process():
+    alone = gradients_of_rank(0, 1)
+    for of_rank in run_distributed(gradients_of_rank):
+        torch.testing.assert_close(of_rank, alone, rtol=1e-5, atol=1e-7)
+
+
+def fit_on(**trainer):
+    seed_everything(0, verbose=False)
+    model = small(0.5, start_epoch=40, match_magnitude=True, optimizer=fast)
+    world = trainer.get("devices", 1)
+    data = DataLoader(masked(64, annotated=0.3), batch_size=64 // world)
+    trainer = quiet_trainer(max_epochs=44, **trainer)
+    trainer.fit(model, data, data)
+    return model, {name: value.item() for name, value in trainer.callback_metrics.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.ddp
+@pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
+def test_trainer_on_two_ranks_trains_and_measures_as_on_one():
+    strategy = DDPStrategy(process_group_backend="gloo", start_method="spawn")
+    alone, metrics = fit_on()
+    together, metrics_of_two = fit_on(devices=2, strategy=strategy)
+    for a, b in zip(weights(alone), weights(together), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)
+    assert together.weight.factor == pytest.approx(alone.weight.factor, rel=1e-3)
+    names = ["val_loss", "val_accuracy", "val_reasons", "val_entropy"]
+    wanted = [metrics[n] for n in names]
+    assert [metrics_of_two[n] for n in names] == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.ddp
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
+def test_annotated_rows_in_every_batch_of_every_rank():
+    strategy = DDPStrategy(process_group_backend="gloo", start_method="spawn")
+    data = IrisCancer(n_annotated=4, annotated_per_batch=2, batch_size=8)
+    model = RightForTheRightReasons(MLP(34, 2, (8,), activation="elu"))
+    trainer = quiet_trainer(max_epochs=1, devices=2, strategy=strategy)
+    trainer.fit(model, data)
+    # the last batch has 2 ordinary rows and 2 annotated ones, and no other epoch follows
+    assert trainer.callback_metrics["train_reasons"] > 0
+
+
+# --- the measured numbers ---------------------------------------------------------------------
+
+
+def decoy_digits(seed, weight, epochs=64, **kwargs):
+    data = DecoyDigits(seed=seed, batch_size=64, eval_batch_size=512)
+    seed_everything(seed, verbose=False)
+    backbone = MLP(64, 10, (50, 30))
+    model = RightForTheRightReasons(backbone, weight, num_classes=10, **kwargs)
+    trainer = quiet_trainer(max_epochs=epochs)
+    trainer.fit(model, data)
+    accuracy = trainer.test(model, data, verbose=False)[0]["test_accuracy"]
+    return accuracy, model
+
+
+@pytest.mark.slow
+def test_decoy_digits_as_measured():
+    """Without masks .829, with them .96 for any λ from 0.01 to 10, over four seeds."""
+    plain = sum(decoy_digits(seed, 0.0)[0] for seed in range(4)) / 4
+    right = sum(decoy_digits(seed, 1.0)[0] for seed in range(4)) / 4
+    assert plain == pytest.approx(0.829, abs=0.015)
+    assert right == pytest.approx(0.960, abs=0.01)
+
+
+@pytest.mark.slow
+def test_decoy_digits_with_magnitudes_matched():
+    accuracy, model = decoy_digits(0, 1.0, start_epoch=4, match_magnitude=True)
+    assert accuracy > 0.945
+    assert 1e-3 < model.weight.factor < 1e2
