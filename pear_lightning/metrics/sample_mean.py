@@ -17,6 +17,9 @@ class SampleMean(Metric, ABC):
     Samples whose score is not defined (a correlation with a constant, say) have the score 0, count
     in the mean, and are counted apart: :meth:`undefined_share`.
 
+    A ``MetricCollection`` with two metrics of one class needs ``compute_groups=False``:
+    torchmetrics merges metrics whose states are equal after the first update.
+
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
     """

@@ -3,14 +3,8 @@
 from abc import ABC
 from typing import Any, ClassVar, Literal
 
-from torch import Tensor
-
-from pear_lightning.functional.curves import (
-    area_under_curve,
-    freeze_after_flip,
-    relative_curve,
-    reverse_curve,
-)
+from pear_lightning.functional.curves import reverse_curve
+from pear_lightning.functional.faithfulness_curves import CurveValue, perturbation_area
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
@@ -19,7 +13,6 @@ from pear_lightning.metrics.faithfulness.probes import Empty, Original, Probe, R
 from pear_lightning.metrics.faithfulness.readings import Readings
 
 Ends = Literal["both", "last", "none"]
-CurveValue = Literal["score", "ratio", "accuracy"]
 
 
 class CurveMetric(FaithfulnessMetric, ABC):
@@ -70,34 +63,22 @@ class CurveMetric(FaithfulnessMetric, ABC):
 
     def reduce(self, readings: Readings) -> PerSample:
         """Return the area of each row, ``(R,)``."""
-        heights, undefined = self._heights(readings)
-        fractions = readings.removed_fractions(self.probe).to(heights.dtype)
-        if self.inserting:
-            heights, fractions = reverse_curve(heights, fractions)
-        if self.ends == "none":  # the last step gets the width 0
-            last = fractions.masked_fill(fractions >= 1, 0).amax(dim=1, keepdim=True)
-            fractions = fractions.minimum(last)
-        area = area_under_curve(
-            heights, fractions, include_start=self.ends == "both", normalize=self.normalize
-        )
-        undefined = undefined | area.undefined
-        return PerSample(area.values.masked_fill(undefined, 0), undefined)
-
-    def _heights(self, readings: Readings) -> PerSample:
-        """Return the heights of the curves, ``(R, m + 1)``, in the order of removal."""
+        if self.value == "accuracy" and readings.n_classes < 2:
+            raise ValueError("value='accuracy' needs a model with at least 2 classes, got 1")
         curve = readings.curve(self.probe)
-        if self.value == "accuracy":
-            if readings.n_classes < 2:
-                raise ValueError("value='accuracy' needs a model with at least 2 classes, got 1")
-            heights, undefined = curve.hits.to(curve.scores.dtype), _never(curve.hits)
-        elif self.value == "ratio":
-            heights, undefined = relative_curve(curve.scores, readings.original[:, 0])
-        else:
-            heights, undefined = curve.scores, _never(curve.hits)
-        if self.freeze:
-            heights = freeze_after_flip(heights, curve.hits)
-        return PerSample(heights, undefined)
-
-
-def _never(hits: Tensor) -> Tensor:
-    return hits.new_zeros(len(hits))
+        scores, hits = curve.scores, curve.hits
+        fractions = readings.removed_fractions(self.probe).to(scores.dtype)
+        if self.inserting:
+            scores, fractions = reverse_curve(scores, fractions)
+            hits = hits.flip(1)
+        return perturbation_area(
+            scores,
+            fractions,
+            hits,
+            value=self.value,
+            freeze=self.freeze,
+            include_start=self.ends == "both",
+            include_end=self.ends != "none",
+            normalize=self.normalize,
+            original=readings.original[:, 0],
+        )

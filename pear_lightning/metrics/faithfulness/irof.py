@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from pear_lightning.functional.faithfulness_curves import irof
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
-from pear_lightning.metrics.faithfulness.curve_metric import CurveMetric
+from pear_lightning.metrics.faithfulness.curve_metric import CurveMetric, Ends
 from pear_lightning.metrics.faithfulness.readings import Readings
 
 
@@ -26,9 +27,11 @@ class IROF(CurveMetric):
         masker: What the features are, and what stands in the place of a removed one.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
-        **kwargs: As for :class:`~pear_lightning.metrics.Deletion`: ``ends``, ``normalize``,
-            ``freeze``, ``output``, ``samples_per_pass``, ``progress``. The output must be
-            positive: a ratio of logits means nothing.
+        ends: ``"both"`` ends of the curve belong to the area, the ``"last"`` alone, or ``"none"``.
+        normalize: Whether to divide the area by the width of the curve.
+        **kwargs: As for :class:`~pear_lightning.metrics.Deletion`: ``output``,
+            ``samples_per_pass``, ``progress``. The output must be positive: a ratio of logits
+            means nothing.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,
@@ -58,10 +61,25 @@ class IROF(CurveMetric):
     metric_name = "irof"
     higher_is_better = True
 
-    def __init__(self, masker: Masker, n_steps: int | None = 50, **kwargs: Any) -> None:
-        super().__init__(masker, n_steps, value="ratio", **kwargs)
+    def __init__(
+        self,
+        masker: Masker,
+        n_steps: int | None = 50,
+        *,
+        ends: Ends = "both",
+        normalize: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        shape: dict[str, Any] = {"ends": ends, "normalize": normalize}
+        super().__init__(masker, n_steps, value="ratio", freeze=False, **shape, **kwargs)
 
-    def _heights(self, readings: Readings) -> PerSample:
-        """Return one less the relative output."""
-        ratios, undefined = super()._heights(readings)
-        return PerSample(1 - ratios, undefined)
+    def reduce(self, readings: Readings) -> PerSample:
+        """Return the area over the ratios of each row, ``(R,)``."""
+        scores = readings.curve(self.probe).scores
+        return irof(
+            scores,
+            readings.removed_fractions(self.probe).to(scores.dtype),
+            include_start=self.ends == "both",
+            include_end=self.ends != "none",
+            normalize=self.normalize,
+        )
