@@ -49,7 +49,7 @@ class Interval(StandIn):
 
     References:
         Gowal et al., *On the Effectiveness of Interval Bound Propagation for Training Verifiably
-        Robust Models*, 2018, arXiv 1810.12715, equation 6; backwards as Wicker et al., *Robust
+        Robust Models*, 2018, arXiv 1810.12715; backwards as Wicker et al., *Robust
         Explanation Constraints for Neural Networks*, ICLR 2023, arXiv 2212.08507.
     """
 

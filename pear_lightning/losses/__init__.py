@@ -1,9 +1,11 @@
 """Losses of attributions."""
 
 from pear_lightning.losses.attribution_loss import AttributionLoss
+from pear_lightning.losses.cdep import CDEPLoss
 from pear_lightning.losses.consensus import ConsensusLoss, ConsensusTerms
 from pear_lightning.losses.deep_lasso import DeepLassoLoss, deep_lasso_loss
 from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.ibp_ex import IBPExLoss
 from pear_lightning.losses.r4 import R4Loss
 from pear_lightning.losses.right_reasons import RightReasonsLoss, right_reasons_loss
 from pear_lightning.losses.rrr_g import RRRGLoss
@@ -11,10 +13,12 @@ from pear_lightning.losses.simplified_hint import SimplifiedHINTLoss
 
 __all__ = [
     "AttributionLoss",
+    "CDEPLoss",
     "ConsensusLoss",
     "ConsensusTerms",
     "DeepLassoLoss",
     "ExplanationLoss",
+    "IBPExLoss",
     "R4Loss",
     "RRRGLoss",
     "RightReasonsLoss",

@@ -1,0 +1,214 @@
+"""Contextual decomposition: what a part of the input contributes, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+
+from pear_lightning.functional.stand_in import (
+    NoRuleError,
+    Rule,
+    StandIn,
+    batch_norm_scale_and_shift,
+    refuse_training,
+)
+
+_STABILISER = 1e-19  # shares a bias in halves where both parts are 0
+
+
+class Decomposed(StandIn):
+    r"""A tensor as the sum of a relevant part β and the rest γ.
+
+    Handed to a network in the place of its input it becomes a decomposition of the logits, whose
+    parts sum to the logits. Linear and convolutional layers (and batch norm) act on both parts and
+    share their bias in proportion to the sizes of the two results; a ReLU gives
+    :math:`\beta' = \mathrm{ReLU}(\beta)` and
+    :math:`\gamma' = \mathrm{ReLU}(\beta + \gamma) - \mathrm{ReLU}(\beta)`; maximal pooling takes
+    both parts where their sum is largest.
+
+    Args:
+        relevant: β, any shape.
+        rest: γ, same shape.
+
+    Raises:
+        NoRuleError: If a network calls a function that has no rule.
+
+    Example:
+        >>> x, mask = torch.rand(2, 4), torch.tensor([1.0, 0.0, 0.0, 0.0])
+        >>> network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU())
+        >>> parts = network(Decomposed(mask * x, x - mask * x))
+        >>> torch.allclose(parts.relevant + parts.rest, network(x), atol=1e-6)
+        True
+
+    References:
+        Singh, Murdoch, Yu, *Hierarchical interpretations for neural network predictions*, ICLR
+        2019, arXiv 1806.05337.
+    """
+
+    kind: ClassVar[str] = "contextual decomposition"
+
+    def __init__(self, relevant: Tensor, rest: Tensor) -> None:
+        super().__init__(relevant)
+        self.relevant = relevant
+        self.rest = rest
+
+    @property
+    def total(self) -> Tensor:
+        """The tensor that is decomposed."""
+        return self.relevant + self.rest
+
+    def each(self, function: Callable[[Tensor], Tensor]) -> Decomposed:
+        """Apply a linear map to both parts.
+
+        Args:
+            function: The map.
+
+        Returns:
+            The decomposition of its value.
+        """
+        return Decomposed(function(self.relevant), function(self.rest))
+
+    def plus(self, bias: Tensor) -> Decomposed:
+        """Add a constant, shared in proportion to the sizes of the parts.
+
+        Args:
+            bias: The constant, broadcast to the shape.
+
+        Returns:
+            The decomposition of the sum.
+        """
+        relevant, rest = self.relevant.abs() + _STABILISER, self.rest.abs() + _STABILISER
+        share = relevant / (relevant + rest)
+        return Decomposed(self.relevant + share * bias, self.rest + (1 - share) * bias)
+
+
+def _linear(input: Decomposed, weight: Tensor, bias: Tensor | None = None) -> Decomposed:
+    _refuse_tensor(input)
+    parts = input.each(lambda v: F.linear(v, weight))
+    return parts if bias is None else parts.plus(bias)
+
+
+def _convolution(function: Callable[..., Tensor]) -> Rule:
+    def rule(
+        input: Decomposed, weight: Tensor, bias: Tensor | None = None, *args: Any, **kwargs: Any
+    ) -> Decomposed:
+        _refuse_tensor(input)
+        parts = input.each(lambda v: function(v, weight, None, *args, **kwargs))
+        return parts if bias is None else parts.plus(bias.reshape(-1, *(1,) * (input.ndim - 2)))
+
+    return rule
+
+
+def _refuse_tensor(input: Any) -> None:
+    if isinstance(input, Tensor):
+        raise NoRuleError("a decomposition can be the input of a layer only, not its weights")
+
+
+def _batch_norm(input: Decomposed, *args: Any, **kwargs: Any) -> Decomposed:
+    scale, shift = batch_norm_scale_and_shift(input.ndim, *args, **kwargs)
+    return input.each(lambda v: v * scale).plus(shift)
+
+
+def _dropout(
+    input: Decomposed, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Decomposed:
+    refuse_training("dropout", training)
+    return input
+
+
+def _relu(input: Decomposed, inplace: bool = False) -> Decomposed:
+    relevant = torch.relu(input.relevant)
+    return Decomposed(relevant, torch.relu(input.total) - relevant)
+
+
+def _max_pool(function: Callable[..., Any]) -> Rule:
+    def rule(
+        input: Decomposed,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: bool = False,
+        return_indices: bool = False,
+    ) -> Decomposed:
+        total = input.total.detach()
+        values, places = function(
+            total, kernel_size, stride, padding, dilation, ceil_mode, return_indices=True
+        )
+        from_batch = total.ndim - values.ndim + 2  # dimensions before the positions
+
+        def chosen(v: Tensor) -> Tensor:
+            at = places.flatten(from_batch)
+            return v.flatten(from_batch).gather(from_batch, at).reshape(values.shape)
+
+        return input.each(chosen)
+
+    return rule
+
+
+def _linear_function(function: Callable[..., Tensor]) -> Rule:
+    """Return the rule of a linear map without a bias."""
+    return lambda input, *args, **kwargs: input.each(lambda v: function(v, *args, **kwargs))
+
+
+def _linear_method(name: str) -> Rule:
+    return _linear_function(lambda v, *args, **kwargs: getattr(v, name)(*args, **kwargs))
+
+
+def _add(a: Any, b: Any, *, alpha: float = 1) -> Decomposed:
+    b = b if alpha == 1 else b * alpha
+    if isinstance(a, Decomposed) and isinstance(b, Decomposed):
+        return Decomposed(a.relevant + b.relevant, a.rest + b.rest)
+    parts, constant = (a, b) if isinstance(a, Decomposed) else (b, a)
+    return parts.plus(torch.as_tensor(constant, dtype=parts.dtype, device=parts.device))
+
+
+def _mul(a: Any, b: Any) -> Decomposed:
+    if isinstance(a, Decomposed) and isinstance(b, Decomposed):
+        raise NoRuleError("the product of two decompositions has no rule")
+    parts, factor = (a, b) if isinstance(a, Decomposed) else (b, a)
+    return parts.each(lambda v: v * factor)
+
+
+def _div(a: Any, b: Any) -> Decomposed:
+    if isinstance(b, Decomposed):
+        raise NoRuleError("dividing by a decomposition has no rule")
+    return _mul(a, 1 / b)
+
+
+def _sub(a: Any, b: Any, *, alpha: float = 1) -> Decomposed:
+    return _add(a, b * -alpha)
+
+
+_METHODS = [
+    *("flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose", "contiguous"),
+    *("mean", "sum"),
+]
+
+Decomposed.rules = {
+    "linear": _linear,
+    "conv1d": _convolution(F.conv1d),
+    "conv2d": _convolution(F.conv2d),
+    "conv3d": _convolution(F.conv3d),
+    "batch_norm": _batch_norm,
+    "dropout": _dropout,
+    "relu": _relu,
+    "max_pool1d": _max_pool(F.max_pool1d),
+    "max_pool2d": _max_pool(F.max_pool2d),
+    "max_pool3d": _max_pool(F.max_pool3d),
+    "avg_pool1d": _linear_function(F.avg_pool1d),
+    "avg_pool2d": _linear_function(F.avg_pool2d),
+    "avg_pool3d": _linear_function(F.avg_pool3d),
+    "adaptive_avg_pool1d": _linear_function(F.adaptive_avg_pool1d),
+    "adaptive_avg_pool2d": _linear_function(F.adaptive_avg_pool2d),
+    "adaptive_avg_pool3d": _linear_function(F.adaptive_avg_pool3d),
+    "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    **{name: _linear_method(name) for name in _METHODS},
+}

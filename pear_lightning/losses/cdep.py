@@ -1,0 +1,94 @@
+"""CDEP: a part of the input that is irrelevant must not contribute to any class."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.contextual_decomposition import Decomposed
+from pear_lightning.losses.annotated_batch import annotated_batch
+from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.stand_in_forward import stand_in_forward
+
+
+class CDEPLoss(ExplanationLoss):
+    r"""How much the marked features contribute to the logits, by contextual decomposition.
+
+    .. math:: R = \frac{1}{N K} \sum_n \sum_k
+              \frac{e^{\beta_{nk}}}{e^{\beta_{nk}} + e^{\gamma_{nk}}}, \qquad
+              \beta_n + \gamma_n = f(x_n)
+
+    The input is split into the marked features :math:`A \odot x` and the rest, and both parts go
+    through the layers side by side (:mod:`~pear_lightning.functional.contextual_decomposition`);
+    β is what arrives of the marked part. The features of a row are taken **together**, with their
+    interactions among each other. No gradient is taken: a step costs about two passes more.
+
+    Linear and convolutional layers, ReLU, pooling, batch norm, dropout, residual sums and
+    reshaping are known; another layer raises an error that names it. The loss of an annotated row
+    lies between 0 and 1 and is 1/2 where both parts contribute equally, so it does not come down to
+    0 in general. What is marked should not be 0 in the input: there is nothing to decompose there.
+
+    Raises:
+        ValueError: When called, if a mask is not made of zeros and ones or does not fit, or a
+            label is no class.
+        NotImplementedError: When called, if a layer cannot be decomposed; it is named.
+
+    Shapes:
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> import torch
+        >>> from pear_lightning.nn import MLP
+        >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
+        >>> mask = torch.zeros(8, 4)
+        >>> mask[:, 0] = 1  # the first feature must not matter
+        >>> logits, reasons = CDEPLoss().of_model(model, inputs, target, mask)
+        >>> loss = torch.nn.functional.cross_entropy(logits, target) + reasons
+
+    References:
+        Rieger, Singh, Murdoch, Yu, *Interpretations are useful: penalizing explanations to align
+        neural networks with prior knowledge*, ICML 2020, arXiv 1909.13584.
+
+    Deviations from the paper:
+        The model is decomposed in eval mode, in float32 whatever the precision of training.
+    """
+
+    needs_mask: ClassVar[bool] = True
+
+    def of_model(
+        self,
+        forward: Forward,
+        inputs: Tensor,
+        target: Tensor | None,
+        mask: Tensor | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        points_per_pass: int | None = None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the logits and the loss of a model on a batch; see the class.
+
+        Args:
+            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
+            inputs: Inputs, ``(B, *S)``.
+            target: Labels, ``(B,)``.
+            mask: 1 marks what must not matter; ``None`` marks nothing.
+            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
+            points_per_pass: Not used: there are no points.
+
+        Returns:
+            Logits ``(B, C)`` of the model in eval mode, the sum of both parts, or ``None`` where
+            not all rows are annotated; and a scalar.
+        """
+        rows = annotated_batch(inputs, target, mask, forward_kwargs)
+        if rows is None:
+            return None, self.nothing(inputs)
+        marked = rows.mask * rows.inputs
+        logits = stand_in_forward(
+            forward, Decomposed(marked, rows.inputs - marked), rows.forward_kwargs
+        )
+        rows.check_classes(logits)
+        shares = torch.sigmoid(logits.relevant - logits.rest)  # the softmax of the two
+        return (logits.total if rows.is_whole else None), shares.mean(dim=1).sum() / rows.n_rows

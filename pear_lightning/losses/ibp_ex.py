@@ -1,0 +1,132 @@
+"""IBP-Ex: the right answer for every change of what is irrelevant, certified by intervals."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+
+from pear_lightning.explainers import explain
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.validation import at_least_float32
+from pear_lightning.losses.annotated_batch import annotated_batch
+from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.interval_bounds import logit_bounds
+
+
+class IBPExLoss(ExplanationLoss):
+    r"""By how much the cross-entropy can rise when irrelevant features change.
+
+    .. math:: R = \frac{1}{N} \sum_n \overline{\mathrm{CE}}_n - \mathrm{CE}(f(x_n), y_n), \qquad
+              \overline{\mathrm{CE}}_n \ge \max_{|x - x_n| \le \epsilon A_n} \mathrm{CE}(f(x), y_n)
+
+    The worst case is bounded by interval arithmetic: the lower bound of the label's logit against
+    the upper bounds of all others. With a weight w = 1 − α the objective CE + w R is the paper's
+    α CE + (1 − α) worst-case CE. Written as an excess, R is 0 for rows without annotations and for
+    ε = 0, and never negative.
+
+    The paper raises ε and lowers α from 1 while it trains. ``ramp_steps`` does both: over so
+    many training batches ε, and with it the share of R in the objective, grow in proportion from 0.
+
+    Layers are those of :class:`~pear_lightning.losses.R4Loss`; another one raises an error that
+    names it.
+
+    Args:
+        eps: ε, half the width of the box, in units of the inputs, at least 0.
+        ramp_steps: Training batches (calls with gradients enabled) until ε and the share of R
+            are reached; 0 for none. The count is part of the state.
+
+    Raises:
+        ValueError: If a value is negative; when called, if a mask is not made of zeros and ones or
+            does not fit, or a label is no class.
+        NotImplementedError: When called, if a layer has no interval arithmetic; it is named.
+
+    Shapes:
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> from pear_lightning.nn import MLP
+        >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
+        >>> mask = torch.zeros(8, 4)
+        >>> mask[:, 0] = 1  # the first feature must not matter
+        >>> logits, excess = IBPExLoss(eps=0.5).of_model(model, inputs, target, mask)
+        >>> loss = F.cross_entropy(logits, target) + 0.5 * excess
+
+    References:
+        Heo, Piratla, Wicker, Weller, *Use Perturbations when Learning from Explanations*, NeurIPS
+        2023, arXiv 2303.06419.
+
+    Deviations from the paper:
+        The excess of the worst case in the place of the worst case: the same objective for
+        w = 1 − α. Both ramps have one length. Both terms of R are of the model in eval mode.
+    """
+
+    needs_mask: ClassVar[bool] = True
+    default_weight: ClassVar[float] = 0.5
+
+    steps: Tensor
+
+    def __init__(self, eps: float = 0.1, *, ramp_steps: int = 0) -> None:
+        super().__init__()
+        if not eps >= 0:
+            raise ValueError(f"eps must be at least 0, got {eps}")
+        if ramp_steps < 0:
+            raise ValueError(f"ramp_steps must be at least 0, got {ramp_steps}")
+        self.eps = eps
+        self.ramp_steps = ramp_steps
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+    @property
+    def ramp(self) -> float:
+        """Share of ε, and of R in the objective, that is reached, from 0 to 1."""
+        return min(1.0, self.steps.item() / self.ramp_steps) if self.ramp_steps else 1.0
+
+    def of_model(
+        self,
+        forward: Forward,
+        inputs: Tensor,
+        target: Tensor | None,
+        mask: Tensor | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        points_per_pass: int | None = None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the logits and the loss of a model on a batch; see the class.
+
+        Args:
+            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
+            inputs: Inputs, ``(B, *S)``.
+            target: Labels, ``(B,)``.
+            mask: 1 marks what must not matter; ``None`` marks nothing.
+            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
+            points_per_pass: Not used: there are no points.
+
+        Returns:
+            Logits ``(B, C)`` of the model in eval mode, or ``None`` where not all rows are
+            annotated; and a scalar.
+        """
+        if self.ramp_steps and torch.is_grad_enabled():
+            self.steps += 1
+        rows = annotated_batch(inputs, target, mask, forward_kwargs)
+        if rows is None:
+            return None, self.nothing(inputs)
+        ramp = self.ramp
+        _, bounds = logit_bounds(
+            forward, rows.inputs, ramp * self.eps * rows.mask, rows.forward_kwargs
+        )
+        rows.check_classes(bounds)
+        own = F.one_hot(rows.target, bounds.shape[1]).bool()
+        worst = torch.where(own, bounds.lower, bounds.upper)
+        with torch.autocast(inputs.device.type, enabled=False):  # as the bounds are computed
+            logits, _ = explain(
+                forward, rows.inputs, rows.target, [], forward_kwargs=rows.forward_kwargs
+            )
+        at_inputs = F.cross_entropy(at_least_float32(logits), rows.target, reduction="sum")
+        excess = F.cross_entropy(worst, rows.target, reduction="sum") - at_inputs
+        return (logits if rows.is_whole else None), ramp * excess / rows.n_rows
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"eps={self.eps}, ramp_steps={self.ramp_steps}"
