@@ -15,6 +15,7 @@ change of the settings. Finished rankings are appended to ``rankings.jsonl`` in 
 """
 
 import argparse
+import itertools
 import json
 import os
 from pathlib import Path
@@ -22,9 +23,9 @@ from typing import Any
 
 OUTPUT = Path(__file__).parent / "results" / "explainer_ranking"
 DATA_SETS = ("bank", "ag_news", "mnist", "fashion")
-KINDS = ("papers", "deepfaith", "other baseline")
+KINDS = ("papers", "deepfaith", "other baseline", "budget")
 """Metrics as their own papers define them, as DeepFaith's code does, and as in their papers with
-another baseline than the explainers'."""
+another baseline than the explainers'; and what KernelShap and Lime gain from more evaluations."""
 
 
 def read_records(output: Path) -> list[dict[str, Any]]:
@@ -65,32 +66,27 @@ def main() -> None:
 
 
 def _rank(arguments: argparse.Namespace) -> None:
-    from ranking_explainers import OTHER_BASELINES
+    from ranking_explainers import BUDGET_SAMPLES, BUDGETS, OTHER_BASELINES
     from ranking_run import run  # after the threads are limited
 
     cache = arguments.cache or arguments.output / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     (cache / ".gitignore").write_text("*\n", encoding="utf-8")
     done = {(each["data_set"], each["kind"]) for each in read_records(arguments.output)}
-    for name in arguments.datasets:
-        kinds = [
-            kind
-            for kind in arguments.kinds
-            if (name, kind) not in done and (kind != "other baseline" or name in OTHER_BASELINES)
-        ]
-        if not kinds:
+    only = {"other baseline": OTHER_BASELINES, "budget": BUDGETS}
+    for kind, name in itertools.product(arguments.kinds, arguments.datasets):
+        if (name, kind) in done or name not in only.get(kind, DATA_SETS):
             continue
-        records = run(
+        record = run(
             name,
-            kinds,
+            kind,
             arguments.data_dir,
             cache / name,
-            samples=arguments.samples,
+            samples=arguments.samples or (BUDGET_SAMPLES if kind == "budget" else None),
             max_epochs=arguments.max_epochs,
         )
         with (arguments.output / "rankings.jsonl").open("a", encoding="utf-8") as file:
-            for record in records:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -82,6 +82,12 @@ OTHER_BASELINES = {"mnist": "mean", "fashion": "mean", "ag_news": "own_mean"}
 """What else removed features may become for the metrics, while explanations stay as they are."""
 
 
+BUDGETS = {"mnist": (300, 600, 1200, 2400)}
+BUDGET_SAMPLES = 50
+"""How KernelShap and Lime depend on their number of model evaluations: where, and on how many
+samples."""
+
+
 def masker_of(name: str, data: Data, *, other_baseline: bool = False) -> Masker:
     """Return the features of a data set: patches of 2 x 2 pixels, columns, tokens.
 
@@ -177,6 +183,21 @@ def explainers_of(name: str, model: nn.Module, data: Data, masker: Masker) -> di
             "LayerGradCam", layer="features.4", interpolate_mode="bilinear"
         )
         explainers["GuidedGradCam"] = CaptumExplainer("GuidedGradCam", layer="features.4")
+    return explainers | {"Random": RandomAttributions()}
+
+
+def budget_explainers(name: str, data: Data) -> dict[str, Explainer]:
+    """Return KernelShap and Lime with more and more model evaluations, and a reference.
+
+    Args:
+        name: Name of the data set.
+        data: The data set.
+    """
+    masker = masker_of(name, data)
+    explainers: dict[str, Explainer] = {"IntegratedGradients": IntegratedGradients(20)}
+    for size in BUDGETS[name]:
+        explainers[f"KernelShap, {size}"] = KernelShap(size, masker=masker)
+        explainers[f"Lime, {size}"] = Lime(size, masker=masker, similarity="masks")
     return explainers | {"Random": RandomAttributions()}
 
 

@@ -83,10 +83,13 @@ def _metrics(records: Records) -> Any:
     from matplotlib import pyplot as plt
 
     names = present(records)
+    n_rows = -(-len(names) // 2)
     figure, axes = plt.subplots(
-        1, len(names), figsize=(3.3 * len(names) + 0.6, 3.6), layout="constrained", squeeze=False
+        n_rows, 2, figsize=(8.2, 0.4 + 3.7 * n_rows), layout="constrained", squeeze=False
     )
-    for ax, name in zip(axes[0], names, strict=True):
+    for ax in axes.flat[len(names) :]:
+        ax.axis("off")
+    for ax, name in zip(axes.flat, names, strict=False):
         ranking = as_ranking(records[name, "papers"])
         values = ranking.metric_correlation()
         image = ax.imshow(values, cmap="RdBu", vmin=-1, vmax=1)
@@ -100,7 +103,7 @@ def _metrics(records: Records) -> Any:
                     text,
                     ha="center",
                     va="center",
-                    fontsize=6.5,
+                    fontsize=7,
                     color="white" if dark else "black",
                 )
         labels = ranking.metric_labels()
@@ -108,5 +111,5 @@ def _metrics(records: Records) -> Any:
         ax.set_yticks(range(len(labels)), labels)
         ax.tick_params(length=0)
         ax.set_title(TITLES[name], weight="bold")
-    figure.colorbar(image, ax=axes, shrink=0.75, label="Spearman over the explainers")
+    figure.colorbar(image, ax=axes, shrink=0.6, label="Spearman over the explainers")
     return figure

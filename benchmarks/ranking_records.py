@@ -1,6 +1,6 @@
 """Records of the ranking of explainers, as JSON and back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,6 +33,12 @@ class CountedRows(nn.Module):
         self.rows += len(inputs)
         logits: Tensor = self.model(inputs, **kwargs)
         return logits
+
+
+def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def rounded(values: Tensor) -> list[Any]:

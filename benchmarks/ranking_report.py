@@ -5,6 +5,8 @@ from pathlib import Path
 from ranking_figures import draw_figures
 from ranking_records import TITLES, Record, as_ranking
 from ranking_tables import (
+    behind_random_table,
+    budget_table,
     control_table,
     correlation_table,
     cost_table,
@@ -62,6 +64,11 @@ features become in the metrics (images: the mean training image; text: the mean 
 text) and leaves the explanations as they are.
 """
 
+_BUDGET = """\
+KernelShap and Lime with more and more model evaluations, IntegratedGradients as the reference. Mean
+ranks within this table (and the controls, not shown), mean scores, milliseconds per sample.\
+"""
+
 _METRICS = """\
 Spearman's correlation between the rankings of the explainers by two metrics, each read in its own
 direction, all explainers and controls:
@@ -109,9 +116,12 @@ def write_report(lines: list[Record], output: Path) -> None:
             "Mean scores:",
             score_table(ranking),
         ]
+    budgets = [each for each in TITLES if (each, "budget") in records]
     parts += [
         "## 4. Controls",
         control_table(records),
+        "By which metrics *Random* has the better mean score:",
+        behind_random_table(records),
         "## 5. How the metrics agree",
         _METRICS,
         correlation_table(records),
@@ -123,6 +133,10 @@ def write_report(lines: list[Record], output: Path) -> None:
         "## 7. Cost",
         cost_table(records),
     ]
+    for name in budgets:
+        samples = records[name, "budget"]["n_samples"]
+        parts += [f"## 8. Budget\n\n{_BUDGET} {TITLES[name]}, {samples} samples:"]
+        parts += [budget_table(records, name)]
     report = "\n\n".join(part.strip() for part in parts if part)
     (output / "README.md").write_text(report + "\n", encoding="utf-8")
     draw_figures(records, output)

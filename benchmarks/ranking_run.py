@@ -9,38 +9,46 @@ from typing import Any
 import numpy as np
 import torch
 from ranking_data import Data, load
-from ranking_explainers import CONTROLS, TERMS, explainers_of, masker_of, suite_of
+from ranking_explainers import (
+    CONTROLS,
+    TERMS,
+    budget_explainers,
+    explainers_of,
+    masker_of,
+    suite_of,
+)
 from ranking_networks import model_inputs, trained
 from ranking_records import CountedRows, as_record, metric_correlation_within_samples, rounded
 from rich.progress import track
 from torch import Tensor, nn
 
-from pear_lightning.explainers import explain
+from pear_lightning.explainers import Explainer, explain
 from pear_lightning.masking import Masker, TokenMasker
 from pear_lightning.metrics import ExplainerRanking
 
 
 def run(
     name: str,
-    kinds: list[str],
+    kind: str,
     folder: Path,
     cache: Path,
     *,
     samples: int | None = None,
     max_epochs: int | None = None,
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Rank the explainers on one data set.
 
     Args:
         name: Name of the data set.
-        kinds: Sets of metrics: ``"papers"``, ``"deepfaith"``, ``"other baseline"``.
+        kind: ``"papers"``, ``"deepfaith"`` or ``"other baseline"`` metrics; or ``"budget"``, which
+            ranks KernelShap and Lime by their model evaluations.
         folder: Folder of the data.
         cache: Folder for weights, attributions and scores.
         samples: Number of test samples instead of the data set's own, for a trial.
         max_epochs: Upper limit on the epochs of the network, for a trial.
 
     Returns:
-        A record for each set of metrics.
+        A record that can be written as JSON.
     """
     torch.set_num_threads(1)
     data = load(name, folder)
@@ -52,22 +60,25 @@ def run(
     inputs, kwargs = model_inputs(model, rows.inputs)
     with torch.no_grad():
         target = model(inputs, **kwargs).argmax(dim=1)
-    attributions, seconds = _explained(name, model, data, inputs, kwargs, target, cache)
-    record = {
+    if kind == "budget":
+        explainers = budget_explainers(name, data)
+    else:
+        explainers = explainers_of(name, model, data, masker_of(name, data))
+    attributions, seconds = _explained(name, explainers, model, data, inputs, kwargs, target, cache)
+    attributions[CONTROLS[1]] = -attributions["IntegratedGradients"]
+    return {
         "data_set": name,
         "terms": asdict(terms),
         **training,
         "accuracy_of_samples": round(100 * float((target == rows.target).float().mean()), 2),
         "ms_per_sample": {each: round(1000 * s / len(target), 2) for each, s in seconds.items()},
+        **_scored(name, kind, model, data, inputs, kwargs, target, attributions, cache),
     }
-    return [
-        record | _scored(name, kind, model, data, inputs, kwargs, target, attributions, cache)
-        for kind in kinds
-    ]
 
 
 def _explained(
     name: str,
+    explainers: dict[str, Explainer],
     model: nn.Module,
     data: Data,
     inputs: Tensor,
@@ -75,17 +86,16 @@ def _explained(
     target: Tensor,
     cache: Path,
 ) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """Return attributions of all samples by each explainer, and the seconds that they took."""
+    """Return attributions of all samples by each explainer, and the CPU seconds that it took."""
     masker, size = masker_of(name, data), TERMS[name].batch_size
     attributions, seconds = {}, {}
-    explainers = explainers_of(name, model, data, masker)
     for label, explainer in track(explainers.items(), f"{name}: explaining"):
         path = cache / f"attributions-{label}-{len(inputs)}.pt"
         if not path.exists():
             torch.manual_seed(0)
             np.random.seed(0)  # Captum's GradientShap draws from it
             random.seed(0)
-            start, parts = time.perf_counter(), []
+            start, parts = time.process_time(), []
             for batch in range(0, len(inputs), size):
                 chosen = slice(batch, batch + size)
                 given = {key: value[chosen] for key, value in kwargs.items()}
@@ -98,11 +108,10 @@ def _explained(
                     points_per_pass=50,
                 )
                 parts.append(_compact(masker, each.detach(), given))
-            saved = {"values": torch.cat(parts), "seconds": time.perf_counter() - start}
+            saved = {"values": torch.cat(parts), "seconds": time.process_time() - start}
             torch.save(saved, path)
         saved = torch.load(path)
         attributions[label], seconds[label] = saved["values"], saved["seconds"]
-    attributions[CONTROLS[1]] = -attributions["IntegratedGradients"]
     return attributions, seconds
 
 
@@ -131,7 +140,7 @@ def _scored(
         path = cache / f"scores-{kind}-{len(inputs)}-{batch}.pt"
         if not path.exists():
             chosen = slice(batch, batch + size)
-            counted.rows, start = 0, time.perf_counter()
+            counted.rows, start = 0, time.process_time()
             scores = suite.score(
                 counted,
                 inputs[chosen],
@@ -139,7 +148,7 @@ def _scored(
                 target[chosen],
                 forward_kwargs={key: value[chosen] for key, value in kwargs.items()},
             )
-            saved = {"seconds": time.perf_counter() - start, "rows": counted.rows}
+            saved = {"seconds": time.process_time() - start, "rows": counted.rows}
             torch.save(saved | {"scores": scores}, path)
         parts.append(torch.load(path))
     scores = {
@@ -150,7 +159,7 @@ def _scored(
     return {
         "kind": kind,
         "baseline": repr(masker.baseline),
-        "scoring_seconds": round(sum(part["seconds"] for part in parts), 1),
+        "scoring_ms_per_sample": round(1000 * sum(part["seconds"] for part in parts) / len(inputs)),
         "evaluations_per_sample": round(sum(part["rows"] for part in parts) / len(inputs)),
         **as_record(ranking),
         "within_samples": rounded(metric_correlation_within_samples(scores, suite.directions)),

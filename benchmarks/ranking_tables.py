@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import torch
-from pear_records import markdown
 from ranking_explainers import CONTROLS, TERMS
-from ranking_records import TITLES, Record, as_ranking
+from ranking_records import TITLES, Record, as_ranking, markdown
 from torch import Tensor
 
 from pear_lightning.functional.ranking import average_ranks
@@ -191,6 +190,31 @@ def _not_last(ranking: ExplainerRanking, row: int) -> list[str]:
     ]
 
 
+def behind_random_table(records: Records) -> str:
+    """Return by which metrics noise scores better than an explainer."""
+    names = present(records)
+    rankings = [as_ranking(records[name, "papers"]) for name in names]
+    columns: list[dict[str, str]] = []
+    for ranking in rankings:
+        noise = ranking.ranks[:, ranking.explainers.index(CONTROLS[0])]
+        behind = (ranking.ranks > noise[:, None]).T.tolist()
+        labels = [label[:-1] for label in ranking.metric_labels()]
+        columns.append(
+            {
+                each: ", ".join(
+                    label for label, is_behind in zip(labels, row, strict=True) if is_behind
+                )
+                for each, row in zip(ranking.explainers, behind, strict=True)
+            }
+        )
+    rows = [
+        [each, *(column.get(each, "–") for column in columns)]
+        for each in by_mean_place(rankings)
+        if each not in CONTROLS and any(column.get(each) for column in columns)
+    ]
+    return markdown(["explainer", *(TITLES[name] for name in names)], rows)
+
+
 def family_table(records: Records) -> str:
     """Return mean ranks in which each kind of probe counts once, beside the plain ones."""
     names = present(records)
@@ -269,8 +293,27 @@ def correlation_table(records: Records) -> str:
     return markdown(["", *labels], rows)
 
 
+def budget_table(records: Records, name: str) -> str:
+    """Return the scores of KernelShap and Lime by their number of model evaluations."""
+    ranking = as_ranking(records[name, "budget"])
+    cost = records[name, "budget"]["ms_per_sample"]
+    rows = []
+    for e in sorted(range(len(ranking.explainers)), key=lambda e: _by_size(ranking.explainers[e])):
+        each = ranking.explainers[e]
+        if each not in CONTROLS:
+            values = [f"{value:.4g}" for value in ranking.means[:, e].tolist()]
+            rows.append([each, f"{ranking.mean_rank[e]:.1f}", *values, f"{cost[each]:.0f}"])
+    return markdown(["explainer", "mean rank", *ranking.metric_labels(), "ms"], rows)
+
+
+def _by_size(explainer: str) -> tuple[str, int]:
+    """Return what sorts "Lime, 300" before "Lime, 1200"."""
+    name, _, size = explainer.partition(", ")
+    return name, int(size or 0)
+
+
 def cost_table(records: Records) -> str:
-    """Return the milliseconds that an explanation takes."""
+    """Return the milliseconds of CPU time that an explanation takes."""
     names = present(records)
     costs = [records[name, "papers"]["ms_per_sample"] for name in names]
     explainers = list(dict.fromkeys(each for cost in costs for each in cost))
@@ -279,9 +322,10 @@ def cost_table(records: Records) -> str:
         for each in explainers
     ]
     mains = [records[name, "papers"] for name in names]
-    scoring = [f"{1000 * each['scoring_seconds'] / each['n_samples']:.0f}" for each in mains]
+    scoring = [str(each["scoring_ms_per_sample"]) for each in mains]
     rows.append(["*all ten metrics of all explanations*", *scoring])
     batches = ", ".join(f"{TITLES[name]} {TERMS[name].batch_size}" for name in names)
     return markdown(["ms per sample", *(TITLES[name] for name in names)], rows) + (
-        f"\n\nOne thread, shared machine. Samples per batch: {batches}."
+        "\n\nCPU time of one thread, on a machine that others used too. Samples per batch: "
+        f"{batches}."
     )

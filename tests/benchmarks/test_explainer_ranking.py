@@ -63,7 +63,7 @@ def test_smoke_it_ranks_reports_and_resumes(folder: Path):
     output = folder / "output"
     lines = (output / "rankings.jsonl").read_text(encoding="utf-8").splitlines()
     records = {(each["data_set"], each["kind"]): each for each in map(json.loads, lines)}
-    assert len(lines) == len(records) == 8  # the table has no other baseline
+    assert len(lines) == len(records) == 9  # no other baseline for the table, budgets for one
     for record in records.values():
         assert len(record["metrics"]) == 10
         assert {"Random", "Inverted IG"} < set(record["explainers"])
