@@ -1,0 +1,40 @@
+"""The explanation losses that the right-reasons benchmark compares, by name."""
+
+from collections.abc import Callable
+
+from pear_lightning.losses import ExplanationLoss, R4Loss, RightReasonsLoss
+
+
+def make_loss(name: str) -> ExplanationLoss:
+    """Make a loss.
+
+    Args:
+        name: A name of :data:`LOSSES`.
+
+    Raises:
+        ValueError: If there is none of this name.
+    """
+    if name not in LOSSES:
+        raise ValueError(f"loss is {name!r}: one of {list(LOSSES)} is expected")
+    return LOSSES[name]()
+
+
+def _expected_gradients() -> ExplanationLoss:
+    from pear_lightning.explainers import ExpectedGradients
+
+    return RightReasonsLoss(
+        norm="l1",
+        output="log_prob",
+        explainers={"expected gradients": ExpectedGradients(n_samples=1)},
+    )
+
+
+LOSSES: dict[str, Callable[[], ExplanationLoss]] = {
+    "rrr": RightReasonsLoss,
+    "label": lambda: RightReasonsLoss(output="log_prob"),
+    "predicted": lambda: RightReasonsLoss(output="max_log_prob"),
+    "logits_l2": lambda: RightReasonsLoss(output="sum_logit", norm="l2"),
+    "rrr_l1": lambda: RightReasonsLoss(norm="l1"),
+    "expected": _expected_gradients,
+    "r4": lambda: R4Loss(eps=0.1),
+}

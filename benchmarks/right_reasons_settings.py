@@ -1,0 +1,180 @@
+"""What the right-reasons benchmark trains: named settings, and the order in which they run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one model is trained.
+
+    Attributes:
+        data: Name of the data set.
+        data_options: Its options, as pairs.
+        hidden: Widths of the hidden layers.
+        paper_init: Weights and biases 0.1 N(0, 1), and no shuffling; else PyTorch's own.
+        epochs: Number of epochs.
+        batch_size: Rows of a batch.
+        weight: λ, for losses averaged over the batch; on inputs 0..255 the paper's.
+        loss: Name of the explanation loss, see ``right_reasons_losses.py``.
+        decay: λ₂, the paper's penalty of the squares of all parameters, for sums over a batch.
+        found: Number of models that find-another-explanation adds to the first.
+        switch_on: Share of the epochs before the explanation loss is switched on.
+        data_seed: Seed of the data; None is the seed of the run.
+    """
+
+    data: str
+    data_options: tuple[tuple[str, Any], ...] = ()
+    hidden: tuple[int, ...] = (50, 30)
+    paper_init: bool = True
+    epochs: int = 64
+    batch_size: int = 256
+    weight: float = 0.0
+    loss: str = "rrr"
+    decay: float = 1e-4
+    found: int = 0
+    switch_on: float = 0.0
+    data_seed: int | None = None
+
+    def but(self, data_options: dict[str, Any] | None = None, **changes: Any) -> "Setting":
+        """Return a setting with changes; data options are added to those there are."""
+        options = {**dict(self.data_options), **(data_options or {})}
+        return replace(self, data_options=tuple(options.items()), **changes)
+
+
+IRIS = Setting("iris", epochs=200, batch_size=67)
+DIGITS = Setting("digits", paper_init=False, batch_size=64, decay=0.0)
+MNIST = Setting("mnist", data_seed=0)
+TOY = Setting("toy", (("mask", "corners"),), epochs=16)
+NEWS = Setting("news")
+WIDE = Setting(
+    "mnist",
+    (("scaling", "unit"),),
+    hidden=(512,),
+    paper_init=False,
+    epochs=4,
+    decay=0.0,
+    data_seed=0,
+)
+
+SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1e4, 1e5, 1e6)
+TOY_SWEEP = (0.1, 1.0, 10.0, 100.0, 1000.0)
+TOY_ROWS = (25, 100, 400, 1600)
+# losses and weights of the family on inputs 0..1
+FAMILY = (
+    ("rrr", 0.1),
+    ("rrr", 1.0),
+    ("rrr", 10.0),
+    ("label", 1.0),
+    ("label", 10.0),
+    ("predicted", 1.0),
+    ("logits_l2", 0.1),
+    ("rrr_l1", 0.1),
+    ("expected", 10.0),
+    ("r4", 100.0),
+)
+
+EXPERIMENTS: dict[str, dict[str, Setting]] = {
+    "iris": {
+        "none": IRIS,
+        "mask": IRIS.but(weight=1000.0),
+        "standardised, none": IRIS.but({"scaling": "standard"}),
+        "standardised, mask": IRIS.but({"scaling": "standard"}, weight=1000.0),
+    },
+    "mnist": {
+        # without a mask: the first model of find-another-explanation
+        "mask": MNIST.but(weight=1000.0),
+        "no decoy": MNIST.but({"decoy": False}),
+    },
+    "digits": {
+        "no decoy": DIGITS.but({"decoy": False}),
+        "none": DIGITS,
+        **{f"λ={weight:g}": DIGITS.but(weight=weight) for weight in (0.1, 1.0, 10.0, 100.0)},
+        **{
+            f"λ=1, {rows} rows": DIGITS.but({"n_annotated": rows}, weight=1.0)
+            for rows in (10, 50, 100)
+        },
+        "label, λ=10": DIGITS.but(weight=10.0, loss="label"),
+        "predicted, λ=10": DIGITS.but(weight=10.0, loss="predicted"),
+    },
+    "find": {
+        "mnist": MNIST.but(weight=1000.0, found=1),
+        "iris": IRIS.but(weight=1000.0, found=3),
+        "toy": TOY.but(weight=1000.0, found=2),
+        "news": NEWS.but(weight=250.0, found=3),
+    },
+    "toy": {
+        "none": TOY,
+        **{f"λ={weight:g}": TOY.but(weight=weight) for weight in TOY_SWEEP},
+        **{f"{rows} rows": TOY.but({"n_annotated": rows}, weight=1000.0) for rows in TOY_ROWS},
+        "top middle": TOY.but({"mask": "top_middle"}, weight=1000.0),
+        "both": TOY.but({"mask": "both"}, weight=1e6),
+    },
+    "news": {"none": NEWS},
+    "sweep": {f"λ={weight:g}": MNIST.but(weight=weight, epochs=8) for weight in SWEEP},
+    "family": {
+        "none": WIDE,
+        "no decoy": WIDE.but({"decoy": False}),
+        **{f"{loss}, λ={w:g}": WIDE.but(weight=w, loss=loss) for loss, w in FAMILY},
+    },
+    "fashion": {
+        "none": WIDE.but({"fashion": True}),
+        "no decoy": WIDE.but({"fashion": True, "decoy": False}),
+        **{
+            f"{loss}, λ={w:g}": WIDE.but({"fashion": True}, weight=w, loss=loss)
+            for loss, w in FAMILY
+        },
+    },
+    "masks": {
+        **{f"{rows} rows": WIDE.but({"n_annotated": rows}, weight=1.0) for rows in (25, 400, 5000)},
+        **{
+            kind: WIDE.but({"mask": kind}, weight=1.0)
+            for kind in ("half_block", "wrong_place", "random", "all", "all_corners")
+        },
+        "switched on midway": WIDE.but(weight=1.0, switch_on=0.5),
+    },
+}
+
+# the most important first
+ORDER: list[tuple[str, str, range]] = [
+    ("iris", r"^(none|mask)$", range(40)),
+    ("digits", r"^(none|λ=1|no decoy)$", range(5)),
+    ("mnist", r"^mask$", range(1)),
+    ("find", r"^mnist$", range(1)),
+    ("family", r"^(none|rrr, λ=1)$", range(5)),
+    ("family", "", range(1)),
+    ("toy", r"^(none|λ=.*)$", range(5)),
+    ("news", "", range(5)),
+    ("mnist", r"^mask$", range(5)),
+    ("find", r"^mnist$", range(5)),
+    ("toy", "rows", range(5)),
+    ("fashion", r"none|no decoy|rrr, λ=1|label, λ=1|expected|r4", range(1)),
+    ("masks", "", range(1)),
+    ("digits", "", range(5)),
+    ("iris", "", range(40)),
+    ("find", "iris", range(5)),
+    ("sweep", "", range(1)),
+    ("toy", "", range(5)),
+    ("find", "news", range(5)),
+    ("find", "toy", range(5)),
+    ("fashion", "", range(1)),
+    ("mnist", "no decoy", range(5)),
+    ("family", "", range(5)),
+    ("fashion", "", range(5)),
+    ("masks", "", range(5)),
+]
+
+
+def in_order() -> Iterator[tuple[str, str, int]]:
+    """Yield experiment, setting and seed, the most important first."""
+    import re
+
+    seen: set[tuple[str, str, int]] = set()
+    for experiment, pattern, seeds in ORDER:
+        for seed in seeds:
+            for name in EXPERIMENTS[experiment]:
+                job = (experiment, name, seed)
+                if re.search(pattern, name) and job not in seen:
+                    seen.add(job)
+                    yield job
