@@ -53,7 +53,9 @@ def draw_figures(runs: Runs, output: Path) -> None:
 def _recovery(plt: Any, runs: Runs, path: Path) -> None:
     """Precision at 5 against agreement with SHAP, one point for each method."""
     tables = [table for table in CLUSTERS if select(runs, "quality", table, NONE)]
-    figure, axes = plt.subplots(2, 3, figsize=(9, 5.6), layout="constrained", sharey=True)
+    figure, axes = plt.subplots(
+        2, 3, figsize=(9, 5.6), layout="constrained", sharex=True, sharey=True
+    )
     for axis, table in zip(axes.flat, tables, strict=False):
         relevance = relevance_of(table)
         for method, settings in METHODS.items():
@@ -75,7 +77,7 @@ def _recovery(plt: Any, runs: Runs, path: Path) -> None:
         axis.axvline(0.94, color="0.85", linewidth=0.8, zorder=0)
         axis.set_title(f"{table} training rows")
     for axis in axes[-1]:
-        axis.set_xlabel("Spearman of scores and mean |SHAP|")
+        axis.set_xlabel("Spearman with SHAP")
     for axis in axes[:, 0]:
         axis.set_ylabel("precision@5")
     labels: dict[str, Any] = {}

@@ -68,7 +68,8 @@ def relevance_of(table: str) -> Tensor:
 def found(metric: Any, scores: Tensor, other: Tensor) -> str:
     """Write the mean and the deviation of one metric over runs."""
     metric.update(scores, other)
-    return f"{float(metric.compute()):.3f} ± {float(metric.sd()):.3f}"
+    mean = f"{float(metric.compute()):.3f}"
+    return f"{mean} ± {float(metric.sd()):.3f}" if len(scores) > 1 else mean
 
 
 def gain(runs: Runs, base: Runs) -> str:
@@ -147,7 +148,7 @@ def aims_table(runs: Runs) -> str:
                     name,
                     *(
                         f"{values[m][i]:.{digits}f}" if m in values else "–"
-                        for m in (DEFAULT, TUNED)
+                        for m in (DEFAULT, TUNED, ALIGNED)
                     ),
                     f"{values[best][i]:.{digits}f} ({best})",
                     ["≥ .99", "", "≥ .94", ""][i],

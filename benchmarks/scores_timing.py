@@ -17,11 +17,11 @@ from pear_lightning.modules import ScoresActivationModule
 from pear_lightning.modules.base import ExplainedModule
 
 SHAPES = [
-    ("MLP 16-64-32-2, batch 32", 16, (64, 32), 32),
-    ("MLP 16-64-32-2, batch 256", 16, (64, 32), 256),
-    ("MLP 16-256-256-256-2, batch 256", 16, (256, 256, 256), 256),
-    ("MLP 64-1024-1024-1024-2, batch 256", 64, (1024, 1024, 1024), 256),
-    ("MLP 64-1024-1024-1024-2, batch 1024", 64, (1024, 1024, 1024), 1024),
+    ("MLP 16-64-32-2, batch 32", 16, (64, 32), 32, 60),
+    ("MLP 16-64-32-2, batch 256", 16, (64, 32), 256, 60),
+    ("MLP 16-256-256-256-2, batch 256", 16, (256, 256, 256), 256, 60),
+    ("MLP 64-1024-1024-1024-2, batch 256", 64, (1024, 1024, 1024), 256, 15),
+    ("MLP 64-1024-1024-1024-2, batch 1024", 64, (1024, 1024, 1024), 1024, 8),
 ]
 TABLES_TIMED = ("10/5, 400", "16/5, 400")
 MODELS = (NONE, DEFAULT, TUNED)
@@ -42,15 +42,15 @@ def measure(quick: bool = False) -> dict[str, Any]:
     shapes = SHAPES[:2] if quick else SHAPES
     return {
         "machine": f"{platform.machine()}, 1 thread, torch {torch.__version__}",
-        "steps": [_overhead(*shape, blocks=4 if quick else 60) for shape in shapes],
+        "steps": [_overhead(*shape, 4 if quick else blocks) for *shape, blocks in shapes],
         "tables": [_table(name, quick) for name in TABLES_TIMED],
     }
 
 
 def _overhead(
-    name: str, d: int, hidden: tuple[int, ...], batch: int, *, blocks: int
+    name: str, d: int, hidden: tuple[int, ...], batch: int, blocks: int
 ) -> dict[str, Any]:
-    """Time steps without and with a gate, which take turns in blocks of ten."""
+    """Time steps without and with a gate, which take turns."""
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(batch, d, generator=generator)
     target = torch.randint(2, (batch,), generator=generator)
@@ -60,10 +60,10 @@ def _overhead(
         method: _step(make_module(METHODS[method], table, data, list(range(d)), 1), inputs, target)
         for method in (NONE, DEFAULT, "CancelOut", "STG", "Deep Lasso")
     }
+    size = 2 if hidden[0] > 1000 else 10
     for step in steps.values():
-        for _ in range(20):
+        for _ in range(2 * size):
             step()
-    size = 10 if d * batch < 50_000 else 2
     times: dict[str, list[float]] = {method: [] for method in steps}
     for _ in range(blocks):
         for method, step in steps.items():
@@ -130,8 +130,9 @@ def _model(method: str, table: Table, data: Any, quick: bool) -> dict[str, Any]:
     _, read_seconds = _timed(read)
     asked, background = test.inputs[: 10 if quick else ROWS], data.training_rows(BACKGROUND)
     explained = {}
-    for explainer in EXPLAINERS[:2] if quick else EXPLAINERS:
-        if explainer == "exact" and len(groups) > 10:
+    for explainer in EXPLAINERS:
+        slow = explainer in ("kernel", "exact") and (quick or method != DEFAULT)
+        if slow or (explainer == "exact" and len(groups) > 10):
             continue
         (values, evaluations), seconds = _timed(
             partial(shap_importance, module, background, asked, groups, explainer)
