@@ -6,7 +6,10 @@ from pear_lightning.losses.consensus import ConsensusLoss, ConsensusTerms
 from pear_lightning.losses.deep_lasso import DeepLassoLoss, deep_lasso_loss
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.ibp_ex import IBPExLoss
+from pear_lightning.losses.pgd_r4 import PGDR4Loss
 from pear_lightning.losses.r4 import R4Loss
+from pear_lightning.losses.rand_r4 import RandR4Loss
+from pear_lightning.losses.rbr_identity_hessian import RBRIdentityHessianLoss
 from pear_lightning.losses.right_reasons import RightReasonsLoss, right_reasons_loss
 from pear_lightning.losses.rrr_g import RRRGLoss
 from pear_lightning.losses.simplified_hint import SimplifiedHINTLoss
@@ -19,8 +22,11 @@ __all__ = [
     "DeepLassoLoss",
     "ExplanationLoss",
     "IBPExLoss",
+    "PGDR4Loss",
     "R4Loss",
+    "RBRIdentityHessianLoss",
     "RRRGLoss",
+    "RandR4Loss",
     "RightReasonsLoss",
     "SimplifiedHINTLoss",
     "deep_lasso_loss",

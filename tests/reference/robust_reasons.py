@@ -96,3 +96,16 @@ def rand_r4(model, x, y, mask, moves):
         ]
         total = total + (a_n * torch.stack(changes).amax(0)).norm()
     return total / len(x)
+
+
+def rbr_identity_hessian(model, x, y, mask):
+    """Σ (A · i · ∂/∂x Σ_k log p_k)², i = ∂/∂x Σ over all parameters of ∂CE/∂θ; averaged."""
+    total = 0
+    for x_n, y_n, a_n in zip(x, y, mask, strict=True):
+        point = x_n.clone().requires_grad_()
+        loss = F.cross_entropy(model(point[None]), y_n[None])
+        gradients = torch.autograd.grad(loss, list(model.parameters()), create_graph=True)
+        summed = sum(gradient.sum() for gradient in gradients)
+        (i,) = torch.autograd.grad(summed, point, create_graph=True)
+        total = total + (a_n * i * input_gradient(model, x_n, y_n, "sum_log_prob")).square().sum()
+    return total / len(x)

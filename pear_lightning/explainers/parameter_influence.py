@@ -1,0 +1,74 @@
+"""How the input changes the direction in which a sample moves the weights."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+
+from pear_lightning.explainers.guards import differentiable_kernels, eval_mode, module_of
+from pear_lightning.explainers.scorer import Forward, as_logits
+from pear_lightning.functional.validation import at_least_float32
+
+
+def parameter_influence(
+    forward: Forward,
+    inputs: Tensor,
+    target: Tensor,
+    forward_kwargs: Mapping[str, Any] | None = None,
+) -> Tensor:
+    r"""Return the input gradient of the summed parameter gradient of each sample's loss.
+
+    .. math:: i_n = \nabla_x \sum_j \frac{\partial}{\partial \theta_j}
+              \mathrm{CE}(f_\theta(x_n), y_n)
+
+    The sum over all parameters is the derivative along the direction of ones, so it is taken
+    with respect to one number that is added to all of them, whatever their count. With gradients
+    enabled the result carries the graph to the weights, frozen or not: training it is third order.
+
+    Args:
+        forward: The model, a module or a method of one: inputs ``(N, *S)`` to logits ``(N, C)``.
+        inputs: Inputs, ``(B, *S)``.
+        target: Labels, ``(B,)``.
+        forward_kwargs: Further keyword arguments of the model.
+
+    Returns:
+        ``(B, *S)``.
+
+    Raises:
+        ValueError: If ``forward`` is neither a module nor a method of one.
+    """
+    owner = module_of(forward)
+    if owner is None:
+        raise ValueError(
+            f"the weights of {forward!r} are not to be found: give the module, or a method of it"
+        )
+    called = _Called(owner, forward)
+
+    def loss(shift: Tensor, points: Tensor) -> Tensor:
+        moved = {name: p + shift.to(p.dtype) for name, p in called.named_parameters()}
+        logits = torch.func.functional_call(called, moved, (points,), dict(forward_kwargs or {}))
+        return F.cross_entropy(
+            at_least_float32(as_logits(logits, len(points))), target, reduction="sum"
+        )
+
+    def along_ones(points: Tensor) -> Tensor:
+        derivative: Tensor = torch.func.grad(loss)(torch.zeros_like(points[:1].sum()), points)
+        return derivative
+
+    with eval_mode(owner), differentiable_kernels(owner):
+        influence: Tensor = torch.func.grad(along_ones)(inputs)
+    return influence
+
+
+class _Called(nn.Module):
+    """A module of which any method is called, with weights that can be replaced."""
+
+    def __init__(self, owner: nn.Module, call: Callable[..., Tensor]) -> None:
+        super().__init__()
+        self.owner = owner
+        self.call = (call,)  # in a tuple: it would be a second child otherwise
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        return self.call[0](*args, **kwargs)

@@ -1,0 +1,141 @@
+"""Rand-R4: the masked gradient must not change with what is irrelevant."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers import GradientExplainer, Query, explain
+from pear_lightning.explainers.draws import draw
+from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.losses.annotated_batch import annotated_batch
+from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.right_reasons import right_reasons_loss
+
+
+class RandR4Loss(ExplanationLoss):
+    r"""The largest change of the masked input gradient at random points of a box.
+
+    .. math:: R = \frac{1}{N} \sum_n \Big\| A_n \odot \max_k
+              \big| g(x_n + A_n \odot u_{nk}) - g(x_n) \big| \Big\|_2, \qquad
+              u_{nk} \sim U[-\epsilon, \epsilon]
+
+    The maximum is taken feature by feature. All points go through the model in one pass. It works
+    with any model and certifies nothing: :class:`~pear_lightning.losses.R4Loss` bounds the box.
+    It says that the gradient must not change and not that it must be small, so it belongs beside
+    a loss that does: ``RightReasonsLoss(output="log_prob")``.
+
+    Args:
+        eps: ε, half the width of the box, in units of the inputs, at least 0.
+        n_samples: Random points of each sample, at least 1.
+        output: Scalar that is differentiated: ``"log_prob"``, the cross-entropy up to its sign
+            (the paper's), another name or a function of logits ``(N, C)`` and target.
+        seed: Seed of moves that all samples and calls share; ``None`` draws anew.
+
+    Raises:
+        ValueError: If a value is out of range or the output is not known; when called, if a mask is
+            not made of zeros and ones or does not fit, or a label is no class.
+
+    Shapes:
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> from pear_lightning.nn import MLP
+        >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
+        >>> mask = torch.zeros(8, 4)
+        >>> mask[:, 0] = 1  # the first feature must not matter
+        >>> logits, change = RandR4Loss(eps=0.1).of_model(model, inputs, target, mask)
+        >>> loss = torch.nn.functional.cross_entropy(logits, target) + change
+
+    References:
+        Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025.
+
+    Deviations from the paper:
+        A mean over the batch. The model is explained in eval mode.
+    """
+
+    needs_mask: ClassVar[bool] = True
+    differentiates_gradients: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        eps: float = 0.1,
+        n_samples: int = 5,
+        *,
+        output: OutputName | OutputFunction = "log_prob",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        if not eps >= 0:
+            raise ValueError(f"eps must be at least 0, got {eps}")
+        if n_samples < 1:
+            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        resolve_output(output)
+        self.eps = eps
+        self.n_samples = n_samples
+        self.output: OutputName | OutputFunction = output
+        self.seed = seed
+
+    def of_model(
+        self,
+        forward: Forward,
+        inputs: Tensor,
+        target: Tensor | None,
+        mask: Tensor | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        points_per_pass: int | None = None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the logits and the loss of a model on a batch; see the class.
+
+        Args:
+            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
+            inputs: Inputs, ``(B, *S)``.
+            target: Labels, ``(B,)``.
+            mask: 1 marks what must not matter; ``None`` marks nothing.
+            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
+            points_per_pass: Bound on the points of each sample in one pass.
+
+        Returns:
+            Logits ``(B, C)`` of the model in eval mode, or ``None`` where not all rows are
+            annotated; and a scalar.
+        """
+        rows = annotated_batch(inputs, target, mask, forward_kwargs)
+        if rows is None:
+            return None, self.nothing(inputs)
+        shape = rows.inputs.shape[1:]
+        draws = draw("uniform", self.n_samples, rows.inputs, shape, self.seed)
+        logits, (change,) = explain(
+            forward,
+            rows.inputs,
+            rows.target,
+            [_LargestChange(self.eps * (2 * draws - 1) * rows.mask)],
+            output=self.output,
+            forward_kwargs=rows.forward_kwargs,
+            points_per_pass=points_per_pass,
+        )
+        size = right_reasons_loss(change, rows.mask, norm="l2", reduction="sum")
+        return (logits if rows.is_whole else None), size / rows.n_rows
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return (
+            f"eps={self.eps}, n_samples={self.n_samples}, output={self.output!r}, seed={self.seed}"
+        )
+
+
+class _LargestChange(GradientExplainer):
+    """By how much moves ``(K, B, *S)`` of the inputs change each element of the gradient."""
+
+    def __init__(self, moves: Tensor) -> None:
+        super().__init__()
+        self.moves = moves
+
+    def query(self, inputs: Tensor) -> Query:
+        return Query(torch.cat([inputs[None], inputs + self.moves]))
+
+    def reduce(self, gradients: Tensor, query: Query) -> Tensor:
+        return (gradients[1:] - gradients[0]).abs().amax(dim=0)

@@ -1,0 +1,101 @@
+"""RBR with the identity in the place of the Hessian."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers import Gradient, explain
+from pear_lightning.explainers.parameter_influence import parameter_influence
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.losses.annotated_batch import annotated_batch
+from pear_lightning.losses.explanation_loss import ExplanationLoss
+
+
+class RBRIdentityHessianLoss(ExplanationLoss):
+    r"""Influence of irrelevant features on the weights, times their input gradient.
+
+    .. math:: R = \frac{1}{N} \sum_n \sum_d \left( A_{nd}\; i_{nd}\;
+              \frac{\partial}{\partial x_{nd}} \sum_k \log \hat p_{nk} \right)^2, \qquad
+              i_n = \nabla_x \sum_j \frac{\partial}{\partial \theta_j}
+              \mathrm{CE}(f_\theta(x_n), y_n)
+
+    Right for Better Reasons penalises the influence of changing a feature,
+    :math:`-\nabla_x \nabla_\theta L \cdot H^{-1} \nabla_\theta L`. This is the form of its public
+    implementation, in which H is the identity and i is summed over **all** parameters. It is a
+    product of two gradients, of third order in training: several times the memory and time of
+    :class:`~pear_lightning.losses.RightReasonsLoss`. Its values are small where either gradient is
+    small, so weights are large: those of the public implementation, 1e5 to 1e6 for a cross-entropy
+    averaged over the N rows of a batch and R summed over them, are divided by N here.
+
+    Raises:
+        ValueError: When called, if a mask is not made of zeros and ones or does not fit, or a
+            label is no class, or the model is no module.
+
+    Shapes:
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> from pear_lightning.nn import MLP
+        >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
+        >>> mask = torch.zeros(8, 4)
+        >>> mask[:, 0] = 1  # the first feature must not matter
+        >>> logits, reasons = RBRIdentityHessianLoss().of_model(model, inputs, target, mask)
+        >>> loss = torch.nn.functional.cross_entropy(logits, target) + 400 * reasons
+
+    References:
+        Shao, Skryagin, Stammer, Schramowski, Kersting, *Right for Better Reasons: Training
+        Differentiable Models by Constraining their Influence Functions*, AAAI 2021, in the form of
+        Friedrich et al., *A typology for exploring the mitigation of shortcut behaviour*, Nature
+        Machine Intelligence 2023.
+
+    Deviations from the paper:
+        The identity for H, and a sum over parameters, as above. The loss whose parameter gradient
+        is taken is each sample's own, so that no sample's value depends on the batch. The model is
+        in eval mode and runs in float32, whatever the precision of training.
+    """
+
+    needs_mask: ClassVar[bool] = True
+    differentiates_gradients: ClassVar[bool] = True
+
+    def of_model(
+        self,
+        forward: Forward,
+        inputs: Tensor,
+        target: Tensor | None,
+        mask: Tensor | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        points_per_pass: int | None = None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the logits and the loss of a model on a batch; see the class.
+
+        Args:
+            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
+            inputs: Inputs, ``(B, *S)``.
+            target: Labels, ``(B,)``.
+            mask: 1 marks what must not matter; ``None`` marks nothing.
+            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
+            points_per_pass: Not used: there is one point.
+
+        Returns:
+            Logits ``(B, C)`` of the model in eval mode, or ``None`` where not all rows are
+            annotated; and a scalar.
+        """
+        rows = annotated_batch(inputs, target, mask, forward_kwargs)
+        if rows is None:
+            return None, self.nothing(inputs)
+        with torch.autocast(inputs.device.type, enabled=False):
+            logits, (gradient,) = explain(
+                forward,
+                rows.inputs,
+                rows.target,
+                [Gradient()],
+                output="sum_log_prob",
+                forward_kwargs=rows.forward_kwargs,
+            )
+            influence = parameter_influence(forward, rows.inputs, rows.target, rows.forward_kwargs)
+        size = (rows.mask * influence * gradient).square().sum()
+        return (logits if rows.is_whole else None), size / rows.n_rows
