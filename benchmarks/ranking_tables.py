@@ -63,7 +63,7 @@ def settings_table(records: Records) -> str:
     header = [
         "data set",
         "test accuracy",
-        "training",
+        "training (wall clock, busy machine)",
         "features",
         "baseline",
         "steps of a curve",
