@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pear_lightning.cli import main
-from pear_lightning.modules import RightForTheRightReasons
+from pear_lightning.modules import FindAnotherExplanation, RightForTheRightReasons
 
 CONFIGS = sorted(
     path.name for path in Path(str(files("pear_lightning.configs"))).glob("right_reasons_*.yaml")
@@ -70,3 +70,18 @@ def test_the_callback_regularizes_a_module_from_the_command_line():
                 "--trainer.callbacks.loss=pear_lightning.losses.RightReasonsLoss",
                 "--trainer.callbacks.weight=0.5"])  # fmt: skip
     assert cli.trainer.callback_metrics["train_explanation_loss"] > 0
+
+
+def test_a_sequence_of_models_from_the_command_line(capsys):
+    common = ["--config=find_another_explanation_decoy_digits.yaml", *QUICK,
+              "--model.max_models=2", "--model.epochs_per_model=1",
+              "--model.weight=[0.5, 1.0]"]  # fmt: skip
+    cli = main(["fit", *common, "--trainer.max_epochs=2", "--trainer.limit_train_batches=3"])
+    assert len(cli.model.trained) == 2
+    assert cli.model.weights == [0.5, 1.0]
+    (checkpoint,) = Path("checkpoints").glob("*.ckpt")
+    capsys.readouterr()
+    main(["test", *common, f"--ckpt_path={checkpoint}"])
+    assert "test_accuracy_of_model_1" in capsys.readouterr().out
+    again = FindAnotherExplanation.load_from_checkpoint(checkpoint)
+    assert len(again.trained) == 2

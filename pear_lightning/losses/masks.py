@@ -75,3 +75,29 @@ def as_masked(attributions: Tensor, mask: Tensor) -> Tensor:
         tensor([3.])
     """
     return attributions.sum_to_size(mask.shape)
+
+
+def largest_components(attributions: Tensor, cutoff: float = 0.67) -> Tensor:
+    r"""Return where attributions are large beside the largest one of the same sample.
+
+    .. math:: M_c(a)_d = 1 \;\; \text{if} \;\; |a_d| > c \, \max_j |a_j|
+
+    Args:
+        attributions: ``(B, *S)``.
+        cutoff: c in [0, 1).
+
+    Returns:
+        Mask ``(B, *S)`` of booleans; empty for a row of zeros.
+
+    Example:
+        >>> largest_components(torch.tensor([[3.0, -2.5, 2.0], [0.0, 0.0, 0.0]]))
+        tensor([[ True,  True, False],
+                [False, False, False]])
+
+    References:
+        Ross, Hughes, Doshi-Velez, *Right for the Right Reasons*, IJCAI 2017, arXiv 1703.03717.
+    """
+    if not 0 <= cutoff < 1:
+        raise ValueError(f"cutoff must lie in [0, 1), got {cutoff}")
+    size = attributions.abs().flatten(1)
+    return (size > cutoff * size.amax(dim=1, keepdim=True)).view(attributions.shape)

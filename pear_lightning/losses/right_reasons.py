@@ -192,7 +192,7 @@ class RightReasonsLoss(AttributionLoss):
         self.norm: Norm = norm
         self.reduction: Reduction = reduction
         self.channels: Channels = channels
-        self._warned = False
+        self.warns_of_full_masks = True
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the loss.
@@ -218,11 +218,11 @@ class RightReasonsLoss(AttributionLoss):
         return torch.stack(losses).mean()
 
     def _warn_of_full_rows(self, mask: Tensor) -> None:
-        if self._warned or is_traced():
+        if not self.warns_of_full_masks or is_traced():
             return
         full = int(mask.flatten(1).bool().all(dim=1).sum())
         if full:
-            self._warned = True
+            self.warns_of_full_masks = False  # once is enough
             warnings.warn(
                 f"{full} of {len(mask)} masks of a batch mark every feature as irrelevant: that "
                 "punishes any certainty of the model there, and tells it no other reason. Mark the "

@@ -2,6 +2,7 @@
 
 from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.deep_lasso import DeepLasso
+from pear_lightning.modules.find_another_explanation import FindAnotherExplanation
 from pear_lightning.modules.pear import PEAR
 from pear_lightning.modules.right_reasons import RightForTheRightReasons
 from pear_lightning.modules.scored import ScoredModule
@@ -11,6 +12,7 @@ __all__ = [
     "PEAR",
     "DeepLasso",
     "ExplainedModule",
+    "FindAnotherExplanation",
     "RightForTheRightReasons",
     "ScoredModule",
     "ScoresActivationModule",

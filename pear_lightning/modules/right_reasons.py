@@ -11,13 +11,12 @@ from pear_lightning.explainers import Gradient, explain
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.masking import Masker
+from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
 from pear_lightning.modules.base import ExplainedModule, Task
 from pear_lightning.modules.explanation_precision import refuse_precision
 from pear_lightning.modules.mode_independence import same_in_both_modes
 from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far
 from pear_lightning.modules.reference_data import fit_references
-
-AnnotatedBatch = tuple[Tensor, Tensor] | tuple[Tensor, Tensor, Tensor | None]
 
 
 def adam(params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -257,7 +256,7 @@ class RightForTheRightReasons(ExplainedModule):
         Returns:
             The loss.
         """
-        return self.log_parts(self.training_loss(*_parts(batch)), len(batch[0]))
+        return self.log_parts(self.training_loss(*parts_of(batch)), len(batch[0]))
 
     # --- evaluation -------------------------------------------------------------------------
 
@@ -304,7 +303,7 @@ class RightForTheRightReasons(ExplainedModule):
         return {"logits": logits, "prediction": prediction, "attributions": attributions}
 
     def _evaluate(self, stage: Literal["val", "test"], batch: AnnotatedBatch) -> None:
-        inputs, target, mask = _parts(batch)
+        inputs, target, mask = parts_of(batch)
         logits, reasons = self.reasons(inputs, target, mask)
         if logits is None:
             logits = self.backbone(inputs)
@@ -325,15 +324,3 @@ class RightForTheRightReasons(ExplainedModule):
                 f"target must lie in 0..{self.num_classes - 1} (num_classes={self.num_classes}), "
                 f"got values from {low} to {high}"
             )
-
-
-def _parts(batch: AnnotatedBatch) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return inputs, target and mask of a batch that may have none."""
-    if not isinstance(batch, list | tuple) or len(batch) not in (2, 3):
-        length = len(batch) if isinstance(batch, list | tuple) else ""
-        raise TypeError(
-            "a batch must be (inputs, target) or (inputs, target, mask), got "
-            f"{type(batch).__name__} {length}".rstrip()
-        )
-    inputs, target, *mask = batch
-    return inputs, target, mask[0] if mask else None

@@ -1,0 +1,456 @@
+"""Find another explanation: models that are right for different reasons, without annotations."""
+
+from itertools import combinations
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from torch import Tensor, nn
+
+from pear_lightning.explainers import Gradient, explain
+from pear_lightning.functional.validation import at_least_float32
+from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
+from pear_lightning.losses.masks import aligned_mask, annotated_rows, largest_components
+from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
+from pear_lightning.modules.base import ExplainedModule
+from pear_lightning.modules.explanation_precision import refuse_precision
+from pear_lightning.modules.fresh_weights import Initializer, fresh_copy
+from pear_lightning.modules.mode_independence import same_in_both_modes
+from pear_lightning.modules.right_reasons import adam
+
+
+class FindAnotherExplanation(ExplainedModule):
+    r"""Train a sequence of models, each forbidden to use what those before it looked at.
+
+    .. math:: A_0 = 0, \qquad \theta_i = \arg\min_\theta L(\theta; A_i), \qquad
+              A_{i+1} = A_i \cup M_c[f_{\theta_i}]
+
+    :math:`M_c` marks the features of a sample whose absolute gradient of the largest probability
+    exceeds c times the largest one of that sample, and L is the loss of
+    :class:`~pear_lightning.modules.RightForTheRightReasons`. Where data have several explanations,
+    the models are accurate for different reasons: show them to somebody who knows, ask for labels
+    where they disagree, read their number as the redundancy of the data.
+
+    All models are trained in one ``Trainer.fit``, ``epochs_per_model`` epochs each, from fresh
+    weights and with a fresh optimiser, so ``max_epochs`` should be at least ``max_models *
+    epochs_per_model``. The sequence ends by itself when a model's accuracy drops, or its
+    explanations are no longer new; that model is kept, but is not :attr:`accepted`.
+
+    The mask of a row is a function of the row and of the models before: it is computed from them
+    in every step instead of being stored. So it does not matter in which order rows come, on how
+    many devices, whether they are augmented, or whether a run was resumed. It costs a forward and
+    a backward pass for each model before. (A stored mask would be the same: the models before
+    do not change any more.)
+
+    Logged are the task metrics of the model in training, and when it is done ``model_accuracy``
+    and ``model_overlap`` (what share of its marked features were forbidden to it), of validation
+    rows where there are any, else of training rows. A test logs the metrics of the ensemble, the
+    accuracy of each model and the mean ``disagreement``.
+
+    Args:
+        backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``; the first model.
+        weight: λ, at least 0, or one for each model (the last one for all that follow). What it
+            means depends on the scale of the inputs, see
+            :class:`~pear_lightning.losses.RightReasonsLoss`.
+        loss: Loss of the masks; ``None`` is :class:`~pear_lightning.losses.RightReasonsLoss`.
+        max_models: Number of models at most.
+        epochs_per_model: Epochs of training of each model.
+        cutoff: c in [0, 1).
+        max_accuracy_drop: A model is not accepted if its accuracy lies more than this below the
+            first one's.
+        max_overlap: Nor if more than this share of what it looks at was forbidden to it; then its
+            explanation is not another one, and a larger weight may help.
+        initialize: Draws the weights of a module anew, in place, for the models after the first.
+            ``None`` calls ``reset_parameters`` of every layer.
+        num_classes: Number of classes C.
+        optimizer: Callable from parameters to an optimiser; Adam with rate 1e-3 by default.
+        lr_scheduler: Callable from the optimiser to a scheduler, which begins anew with each model.
+
+    Raises:
+        ValueError: If a value is out of range, or weights cannot be drawn anew.
+
+    Shapes:
+        - batch: inputs ``(B, *S)``, target ``(B,)``, and optionally a mask of what the first model
+          must not use either
+        - prediction: see :meth:`predict_step`
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> from pear_lightning.datamodules import IrisCancer
+        >>> from pear_lightning.nn import MLP
+        >>> model = FindAnotherExplanation(MLP(34), 1000.0, max_models=2, epochs_per_model=3)
+        >>> trainer = Trainer(max_epochs=6, accelerator="cpu", logger=False,
+        ...                   enable_checkpointing=False, enable_progress_bar=False,
+        ...                   enable_model_summary=False)
+        >>> trainer.fit(model, IrisCancer(n_annotated=0))
+        >>> len(model.trained)
+        2
+
+    References:
+        Ross, Hughes, Doshi-Velez, *Right for the Right Reasons: Training Differentiable Models by
+        Constraining their Explanations*, IJCAI 2017, arXiv 1703.03717, "find-another-explanation".
+
+    Deviations from the paper:
+        An automatic rule ends the sequence. Explanations for the masks are computed from
+        probabilities in float64, which do not saturate as soon.
+    """
+
+    not_hyperparameters: ClassVar[tuple[str, ...]] = (
+        *ExplainedModule.not_hyperparameters,
+        "loss",
+        "initialize",
+    )
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        weight: float | list[float] = 1.0,
+        loss: ExplanationLoss | None = None,
+        *,
+        max_models: int = 5,
+        epochs_per_model: int = 10,
+        cutoff: float = 0.67,
+        max_accuracy_drop: float = 0.05,
+        max_overlap: float = 0.5,
+        initialize: Initializer | None = None,
+        num_classes: int = 2,
+        optimizer: OptimizerCallable = adam,
+        lr_scheduler: LRSchedulerCallable | None = None,
+    ) -> None:
+        super().__init__(
+            backbone, num_classes=num_classes, optimizer=optimizer, lr_scheduler=lr_scheduler
+        )
+        weights = [float(w) for w in (weight if isinstance(weight, list | tuple) else [weight])]
+        if not weights or min(weights) < 0:
+            raise ValueError(f"weight must be at least 0, or a list of such, got {weight}")
+        for name, count in {"max_models": max_models, "epochs_per_model": epochs_per_model}.items():
+            if count < 1:
+                raise ValueError(f"{name} must be at least 1, got {count}")
+        shares = {"max_accuracy_drop": max_accuracy_drop, "max_overlap": max_overlap}
+        for name, share in shares.items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {share}")
+        if not 0 <= cutoff < 1:
+            raise ValueError(f"cutoff must lie in [0, 1), got {cutoff}")
+        self.loss = RightReasonsLoss() if loss is None else loss
+        if not self.loss.needs_mask:
+            raise ValueError(
+                f"loss must be one of masks, such as RightReasonsLoss(), got {self.loss!r}"
+            )
+        if isinstance(self.loss, RightReasonsLoss):
+            self.loss.warns_of_full_masks = False  # nothing left to look at is an answer here
+        self.weights = weights
+        self.max_models = max_models
+        self.epochs_per_model = epochs_per_model
+        self.cutoff = cutoff
+        self.max_accuracy_drop = max_accuracy_drop
+        self.max_overlap = max_overlap
+        # Trained models, and the first weights of those to come: so all ranks have the same.
+        self.models = nn.ModuleList(fresh_copy(backbone, initialize) for _ in range(max_models))
+        self.models.requires_grad_(False)
+        self.models[0].load_state_dict(backbone.state_dict())
+        self.round = 0
+        self.finished = False
+        self.accuracies: list[float] = []
+        self.overlaps: list[float] = []
+        self.stop_reason: str | None = None
+        self._sums: dict[str, Tensor] = {}
+        self._reuse_logits: bool | None = None
+
+    # --- the models ---------------------------------------------------------------------------
+
+    @property
+    def trained(self) -> list[nn.Module]:
+        """All models whose training is complete, in order."""
+        return list(self.models)[: self.round + self.finished]
+
+    @property
+    def accepted(self) -> list[nn.Module]:
+        """Those of them that are accurate for reasons of their own; the first one always is.
+
+        While the first model is still in training, it is what there is.
+        """
+        refused = self.stop_reason is not None and len(self.trained) > 1
+        models = self.trained[:-1] if refused else self.trained
+        return models or [self.backbone]
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds beside the weights, as plain values."""
+        return {
+            "round": self.round,
+            "finished": self.finished,
+            "accuracies": self.accuracies,
+            "overlaps": self.overlaps,
+            "stop_reason": self.stop_reason,
+        }
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Take the state of a checkpoint.
+
+        Args:
+            state: What :meth:`get_extra_state` returned.
+        """
+        self.round, self.finished = int(state["round"]), bool(state["finished"])
+        self.accuracies, self.overlaps = list(state["accuracies"]), list(state["overlaps"])
+        self.stop_reason = state["stop_reason"]
+
+    def explanation(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        """Return where a model looks: the features with the largest gradients.
+
+        Args:
+            model: One of the models.
+            inputs: Inputs, ``(B, *S)``.
+
+        Returns:
+            Mask, ``(B, *S)`` bool.
+        """
+        with torch.no_grad():
+            target = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
+            _, (gradient,) = explain(model, inputs, target, [Gradient()], output=_confidence)
+        return largest_components(gradient, self.cutoff)
+
+    def forbidden(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return what the model in training must not use: A_i of these rows.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            mask: Annotations, where there are any.
+
+        Returns:
+            Mask, ``(B, *S)`` bool.
+        """
+        forbidden = torch.zeros_like(inputs, dtype=torch.bool)
+        if mask is not None:
+            forbidden |= aligned_mask(mask, inputs)
+        for model in list(self.models)[: self.round]:
+            forbidden |= self.explanation(model, inputs)
+        return forbidden
+
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        """Build the optimiser of the model in training.
+
+        Returns:
+            The optimiser.
+        """
+        return self._optimizer(self.backbone.parameters())
+
+    # --- training -----------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Refuse precisions that gradients cannot be trained in, and too few epochs.
+
+        Raises:
+            ValueError: If the trainer's precision is not supported.
+        """
+        refuse_precision(self.trainer, self.loss)
+        epochs, wanted = self.trainer.max_epochs, self.max_models * self.epochs_per_model
+        if epochs is not None and 0 <= epochs < wanted:
+            rank_zero_warn(
+                f"max_epochs={epochs} ends before the {self.max_models} models of "
+                f"epochs_per_model={self.epochs_per_model} are trained; {wanted} epochs are enough"
+            )
+
+    def training_loss(
+        self, inputs: Tensor, target: Tensor, mask: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return ``L = CE + λ R(A_i)`` and its parts.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            target: Target, ``(B,)``.
+            mask: What must not matter for any model; ``None`` for nothing.
+
+        Returns:
+            ``loss``, ``task_loss`` and, where something is forbidden, ``reasons``.
+        """
+        forbidden = self.forbidden(inputs, mask)
+        weight = self.weights[min(self.round, len(self.weights) - 1)]
+        logits: Tensor | None = None
+        parts: dict[str, Tensor] = {}
+        if weight and bool(annotated_rows(forbidden).any()):
+            if self._reuse_logits is None:
+                self._reuse_logits = same_in_both_modes(self.backbone, inputs)
+            logits, parts["reasons"] = self.loss.of_model(self.backbone, inputs, target, forbidden)
+        if logits is None or not self._reuse_logits:
+            logits = self.backbone(inputs)
+        task_loss = self.task_loss(logits, target)
+        if self._is_last_epoch:
+            self._judge("train", inputs, target, logits, forbidden)
+        loss = task_loss + weight * parts["reasons"] if parts else task_loss
+        return {"loss": loss, "task_loss": task_loss, **parts}
+
+    def training_step(self, batch: AnnotatedBatch, batch_idx: int) -> Tensor:
+        """Compute the loss of a training batch, and log its parts.
+
+        Args:
+            batch: Inputs ``(B, *S)``, target ``(B,)`` and, where there are annotations, mask.
+            batch_idx: Index of the batch in the epoch.
+
+        Returns:
+            The loss.
+        """
+        return self.log_parts(self.training_loss(*parts_of(batch)), len(batch[0]))
+
+    def on_train_epoch_start(self) -> None:
+        """Begin with the next model, where one is done."""
+        if self.current_epoch >= (self.round + 1) * self.epochs_per_model and not self.finished:
+            self._finish()  # resumed from a checkpoint that was written before it was
+        if self.finished and self.stop_reason is None:
+            self._begin_next()
+        self._sums = {}
+
+    def on_train_epoch_end(self) -> None:
+        """Complete a model after its last epoch."""
+        if self._is_last_epoch and not self.finished:
+            self._finish()
+        if self.stop_reason is not None:
+            self.trainer.should_stop = True
+
+    @property
+    def _is_last_epoch(self) -> bool:
+        """Whether the model in training is in its last epoch."""
+        return self.current_epoch + 1 >= (self.round + 1) * self.epochs_per_model
+
+    def _finish(self) -> None:
+        """Keep the model in training, and decide whether it was the last one."""
+        self.models[self.round].load_state_dict(self.backbone.state_dict())
+        self.finished = True
+        if not self._sums:
+            return  # nothing was measured: go on
+        sums = self._sums.get("val", self._sums["train"])
+        right, rows, overlap, marked = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        self.accuracies.append(right / max(rows, 1.0))
+        self.overlaps.append(overlap / max(marked, 1.0))
+        self.log("model_accuracy", self.accuracies[-1])
+        self.log("model_overlap", self.overlaps[-1])
+        number = f"model {self.round + 1}"
+        if self.accuracies[-1] < self.accuracies[0] - self.max_accuracy_drop:
+            self.stop_reason = (
+                f"accuracy of {number} dropped to {self.accuracies[-1]:.3f}, from "
+                f"{self.accuracies[0]:.3f} of the first"
+            )
+        elif self.round and self.overlaps[-1] > self.max_overlap:
+            self.stop_reason = (
+                f"{number} looks at what was forbidden: {self.overlaps[-1]:.0%} of what it marks; "
+                "a larger weight may help"
+            )
+        elif self.round + 1 == self.max_models:
+            self.trainer.should_stop = True
+        if self.stop_reason is not None:
+            rank_zero_info(f"FindAnotherExplanation ends: {self.stop_reason}")
+
+    def _begin_next(self) -> None:
+        """Train from fresh weights, with a fresh optimiser and scheduler."""
+        if self.round + 1 == self.max_models:
+            return
+        self.round, self.finished = self.round + 1, False
+        self.backbone.load_state_dict(self.models[self.round].state_dict())
+        optimizer = self.make_optimizer()
+        schedulers: Any = self.lr_schedulers()
+        if self._lr_scheduler is not None:
+            schedulers.load_state_dict(self._lr_scheduler(optimizer).state_dict())
+        running: Any = self.optimizers(use_pl_optimizer=False)
+        running.load_state_dict(optimizer.state_dict())
+
+    def _judge(
+        self, rows: str, inputs: Tensor, target: Tensor, logits: Tensor, forbidden: Tensor
+    ) -> None:
+        """Count how often the model in training is right, and how much it looks where it may not.
+
+        Args:
+            rows: ``"train"`` or ``"val"``.
+            inputs: Inputs, ``(B, *S)``.
+            target: Target, ``(B,)``.
+            logits: Its logits, ``(B, C)``.
+            forbidden: What it must not use, ``(B, *S)``.
+        """
+        looks_at = self.explanation(self.backbone, inputs).flatten(1)
+        size = looks_at.sum(dim=1)
+        shares = (looks_at & forbidden.flatten(1)).sum(dim=1) / size.clamp(min=1)
+        right = (logits.argmax(dim=1) == target).sum()
+        counts = torch.stack([right, torch.tensor(len(inputs)).to(right), (size > 0).sum()])
+        values = torch.cat([counts[:2], shares.sum()[None], counts[2:]])
+        self._sums[rows] = self._sums.get(rows, 0) + values.double()
+
+    # --- evaluation ---------------------------------------------------------------------------
+
+    def validation_step(self, batch: AnnotatedBatch, batch_idx: int) -> None:
+        """Log the task metrics of the model in training.
+
+        Args:
+            batch: As in training.
+            batch_idx: Index of the batch.
+        """
+        inputs, target, mask = parts_of(batch)
+        logits = self.backbone(inputs)
+        self.log_task("val", inputs, logits, target)
+        training = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
+        if training and self._is_last_epoch:
+            self._judge("val", inputs, target, logits, self.forbidden(inputs, mask))
+
+    def test_step(self, batch: AnnotatedBatch, batch_idx: int) -> None:
+        """Log the metrics of the ensemble, of each accepted model, and their disagreement.
+
+        Args:
+            batch: As in training.
+            batch_idx: Index of the batch.
+        """
+        inputs, target, _ = parts_of(batch)
+        logits = torch.stack([model(inputs) for model in self.accepted], dim=1)
+        probabilities = torch.softmax(at_least_float32(logits), dim=2).mean(dim=1)
+        self.log_task("test", inputs, probabilities.log(), target)
+        right = (logits.argmax(dim=2) == target[:, None]).float().mean(dim=0)
+        values = {f"test_accuracy_of_model_{i}": each for i, each in enumerate(right, start=1)}
+        values["test_disagreement"] = _disagreement(logits).mean()
+        self.log_dict(values, batch_size=len(inputs), sync_dist=True)
+
+    def predict_step(self, batch: AnnotatedBatch | Tensor, batch_idx: int) -> dict[str, Any]:
+        """Predict with every accepted model and with their ensemble.
+
+        Args:
+            batch: Inputs ``(B, *S)``, alone or first in a batch as in training.
+            batch_idx: Index of the batch.
+
+        Returns:
+            ``logits`` ``(B, M, C)`` of M models; ``prediction`` ``(B,)`` and ``probabilities``
+            ``(B, C)`` of the ensemble, the mean of their probabilities; ``disagreement`` ``(B,)``,
+            the share of pairs of models that predict different classes; ``mutual_information``
+            ``(B,)``, the entropy of the ensemble less the mean entropy of its models, in nats;
+            and ``explanations`` ``(B, M, *S)``, where each model looks.
+        """
+        inputs = batch if isinstance(batch, Tensor) else batch[0]
+        logits = torch.stack([model(inputs) for model in self.accepted], dim=1)
+        each = torch.softmax(at_least_float32(logits), dim=2)
+        probabilities = each.mean(dim=1)
+        explanations = [self.explanation(model, inputs) for model in self.accepted]
+        return {
+            "logits": logits,
+            "prediction": probabilities.argmax(dim=1),
+            "probabilities": probabilities,
+            "disagreement": _disagreement(logits),
+            "mutual_information": _entropy(probabilities) - _entropy(each).mean(dim=1),
+            "explanations": torch.stack(explanations, dim=1),
+        }
+
+
+def _confidence(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the log of the largest probability, in float64 so that it saturates late.
+
+    Its gradient is that of the largest probability but for a factor, so the same components are
+    the largest ones of a sample.
+    """
+    return torch.log_softmax(logits.double(), dim=1).amax(dim=1)
+
+
+def _disagreement(logits: Tensor) -> Tensor:
+    """Return the share ``(B,)`` of pairs of models that disagree, from logits ``(B, M, C)``."""
+    classes = logits.argmax(dim=2).unbind(dim=1)
+    pairs = [(a != b).float() for a, b in combinations(classes, 2)]
+    return torch.stack(pairs).mean(dim=0) if pairs else torch.zeros(len(logits)).to(logits.device)
+
+
+def _entropy(probabilities: Tensor) -> Tensor:
+    """Return the entropy over the last dimension, in nats."""
+    entropy: Tensor = torch.special.entr(probabilities).sum(dim=-1)
+    return entropy

@@ -1,0 +1,310 @@
+import copy
+
+import pytest
+import torch
+from lightning.pytorch import seed_everything
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.strategies import DDPStrategy
+from torch import nn
+from torch.nn import functional as F  # noqa: N812
+from torch.utils.data import DataLoader, TensorDataset
+
+from pear_lightning.callbacks import PredictionWriter
+from pear_lightning.datamodules import DecoyDigits
+from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
+from pear_lightning.losses.masks import largest_components
+from pear_lightning.modules import FindAnotherExplanation
+from pear_lightning.modules.fresh_weights import fresh_copy
+from pear_lightning.nn import MLP
+from tests.modules.helpers import quiet_trainer, weights
+from tests.reference.right_reasons import input_gradient
+
+
+def adam(params):
+    return torch.optim.Adam(params, lr=0.01)
+
+
+def sgd(params):
+    """Its steps are as large as the features, so that the larger one is learned first."""
+    return torch.optim.SGD(params, lr=0.1)
+
+
+def redundant(rows=128, seed=0):
+    """Two features that each tell the classes apart, the first one by more, and two of noise."""
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.arange(rows) % 2
+    x = torch.randn(rows, 4, generator=generator) * 0.2
+    x[:, 0] += 3 * (2 * y - 1)
+    x[:, 1] += 1 * (2 * y - 1)
+    return TensorDataset(x, y)
+
+
+def redundant_loader(rows=128, batch_size=32, shuffle=False, seed=0):
+    return DataLoader(redundant(rows, seed), batch_size=batch_size, shuffle=shuffle)
+
+
+def build(**kwargs):
+    seed_everything(0, verbose=False)
+    settings = {
+        "weight": 1.0,
+        "max_models": 4,
+        "epochs_per_model": 20,
+        "max_overlap": 0.4,
+        "max_accuracy_drop": 0.2,
+        "optimizer": sgd,
+    }
+    return FindAnotherExplanation(MLP(4, 2, ()), **settings | kwargs)
+
+
+@pytest.fixture(scope="module")
+def sequence():
+    model = build()
+    trainer = quiet_trainer(max_epochs=80)
+    trainer.fit(model, redundant_loader(shuffle=True), redundant_loader(seed=1))
+    return model, trainer
+
+
+def test_the_second_model_is_right_for_another_reason_and_the_third_is_not(sequence):
+    model, trainer = sequence
+    x, y = redundant(seed=2).tensors
+    assert len(model.trained) == 3
+    assert len(model.accepted) == 2
+    first, second = (model.explanation(each, x).float().mean(0) for each in model.accepted)
+    assert first[0] > 0.95
+    assert first[1:].max() < 0.2
+    assert second[1] > 0.9
+    assert second[0] < 0.05
+    for each in model.accepted:
+        assert (each(x).argmax(1) == y).float().mean() > 0.98
+    assert trainer.current_epoch == 60
+    assert (
+        "accuracy of model 3 dropped" in model.stop_reason or "model 3 looks" in model.stop_reason
+    )
+    assert trainer.callback_metrics["model_accuracy"].item() == pytest.approx(model.accuracies[-1])
+    assert model.overlaps[0] == 0
+    assert model.overlaps[1] < 0.1
+
+
+def test_masks_are_those_that_would_have_been_stored(sequence):
+    """A boolean OR over the models before, kept by row, in whatever order rows come."""
+    model, _ = sequence
+    x, _ = redundant().tensors
+    stored = torch.zeros(128, 4, dtype=torch.bool)
+    for each in list(model.models)[: model.round]:
+        for n in range(128):
+            g = input_gradient(each, x[n], 0, "max_prob")
+            stored[n] |= g.abs() > 0.67 * g.abs().max()
+    order = torch.randperm(128)
+    for rows in order.split(30):
+        assert torch.equal(model.forbidden(x[rows]), stored[rows])
+
+
+def test_largest_components():
+    g = torch.tensor([[[0.67, -1.0], [0.68, 0.0]], [[0.0, 0.0], [0.0, 0.0]]])
+    wanted = [[[False, True], [True, False]], [[False, False], [False, False]]]
+    assert largest_components(g).tolist() == wanted  # strict, and nothing of a row of zeros
+    with pytest.raises(ValueError, match="cutoff must lie in"):
+        largest_components(g, 1.0)
+
+
+def test_annotations_are_forbidden_to_the_first_model_too():
+    model = build()
+    x, y = redundant(8).tensors
+    mask = torch.zeros(8, 4)
+    mask[:3, 0] = 1
+    assert torch.equal(model.forbidden(x, mask), mask.bool())
+    parts = model.training_loss(x, y, mask)
+    _, wanted = RightReasonsLoss().of_model(model.backbone, x, y, mask)
+    torch.testing.assert_close(parts["reasons"], wanted)
+    torch.testing.assert_close(parts["loss"], parts["task_loss"] + wanted)
+    assert set(model.training_loss(x, y)) == {"loss", "task_loss"}
+
+
+def test_each_model_may_have_a_weight_of_its_own():
+    model = build(weight=[1.0, 5.0])
+    x, y = redundant(8).tensors
+    for number, weight in enumerate((1.0, 5.0, 5.0)):
+        model.round = number
+        parts = model.training_loss(x, y, torch.eye(8, 4))
+        total = parts["task_loss"] + weight * parts["reasons"]
+        torch.testing.assert_close(parts["loss"], total)
+
+
+def test_a_model_starts_afresh_with_optimiser_and_scheduler():
+    def scheduler(optimizer):
+        return torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+
+    rates, steps = [], []
+
+    class Watched(FindAnotherExplanation):
+        def on_train_batch_start(self, batch, batch_idx):
+            optimizer = self.optimizers(use_pl_optimizer=False)
+            rates.append(optimizer.param_groups[0]["lr"])
+            steps.append(len(optimizer.state))
+
+    seed_everything(0, verbose=False)
+    model = Watched(MLP(4, 2, (8,)), max_models=2, epochs_per_model=3, optimizer=adam,
+                    lr_scheduler=scheduler, max_accuracy_drop=1.0, max_overlap=1.0)  # fmt: skip
+    first = copy.deepcopy(model.models[1].state_dict())
+    assert not torch.equal(first["layers.0.weight"], model.models[0].layers[0].weight)
+    quiet_trainer(max_epochs=6).fit(model, redundant_loader(batch_size=128))
+    assert rates == pytest.approx([0.01, 0.005, 0.0025] * 2)
+    assert steps == [0, 4, 4] * 2
+    # what the second model became, trained alone from the same weights
+    torch.testing.assert_close(model.models[1].state_dict(), model.backbone.state_dict())
+
+
+def test_it_ends_after_the_last_model():
+    model = build(max_models=2, epochs_per_model=1, max_accuracy_drop=1.0, max_overlap=1.0)
+    trainer = quiet_trainer(max_epochs=9)
+    trainer.fit(model, redundant_loader())
+    assert trainer.current_epoch == 2
+    assert len(model.accepted) == 2
+    assert model.stop_reason is None
+    assert len(model.accuracies) == 2  # of training rows: there are no others
+    with pytest.warns(UserWarning, match="max_epochs=1 ends before the 2 models"):
+        quiet_trainer(max_epochs=1).fit(build(max_models=2, epochs_per_model=1), redundant_loader())
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
+@pytest.mark.parametrize("checkpoint", ["of an epoch", "of a validation"])
+def test_a_run_resumes_in_the_middle_of_the_sequence(tmp_path, checkpoint):
+    def fit(epochs, callbacks=(), **kwargs):
+        model = build(epochs_per_model=3, max_models=3, max_accuracy_drop=1.0, max_overlap=1.0)
+        saving = {"callbacks": list(callbacks), "enable_checkpointing": bool(callbacks)}
+        trainer = quiet_trainer(max_epochs=epochs, **saving)
+        trainer.fit(model, redundant_loader(), redundant_loader(seed=1), **kwargs)
+        return model
+
+    whole = fit(9)
+    saver = ModelCheckpoint(tmp_path, save_top_k=-1, filename="{epoch}",
+                            save_on_train_epoch_end=checkpoint == "of an epoch")  # fmt: skip
+    with pytest.warns(UserWarning, match="max_epochs=6"):
+        fit(6, [saver])
+    for epoch in (2, 4):  # the end of the first model, and the middle of the second
+        resumed = fit(9, ckpt_path=tmp_path / f"epoch={epoch}.ckpt")
+        assert len(resumed.trained) == 3
+        for a, b in zip(weights(whole.models), weights(resumed.models), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_test_and_predictions_of_each_model_and_of_all(sequence, tmp_path):
+    model, _ = sequence
+    data = redundant_loader(seed=3)
+    results = quiet_trainer().test(model, data, verbose=False)[0]
+    assert results["test_accuracy"] > 0.98
+    assert results["test_accuracy_of_model_2"] > 0.98
+    assert "test_accuracy_of_model_3" not in results
+    quiet_trainer(callbacks=[PredictionWriter(tmp_path)]).predict(model, data)
+    saved = torch.load(tmp_path / "predictions-rank0.pt")
+    x = redundant(seed=3).tensors[0]
+    each = torch.stack([F.softmax(m(x), 1) for m in model.accepted], 1)
+    torch.testing.assert_close(saved["probabilities"], each.mean(1))
+    assert torch.equal(saved["prediction"], each.mean(1).argmax(1))
+    differ = (each[:, 0].argmax(1) != each[:, 1].argmax(1)).float()
+    torch.testing.assert_close(saved["disagreement"], differ)
+    assert results["test_disagreement"] == pytest.approx(differ.mean().item())
+    assert saved["explanations"].shape == (128, 2, 4)
+    conflict = torch.tensor([[3.0, -3.0, 0.0, 0.0], [3.0, 3.0, 0.0, 0.0]])
+    out = model.predict_step(conflict, 0)
+    assert out["disagreement"].tolist() == [1.0, 0.0]
+    assert out["mutual_information"][0] > out["mutual_information"][1] + 0.1
+
+
+def test_all_models_are_in_the_checkpoint(sequence, tmp_path):
+    model, trainer = sequence
+    trainer.save_checkpoint(tmp_path / "all.ckpt")
+    again = FindAnotherExplanation.load_from_checkpoint(
+        tmp_path / "all.ckpt", backbone=MLP(4, 2, ())
+    )
+    x = redundant(8).tensors[0]
+    assert len(again.accepted) == 2
+    assert again.stop_reason == model.stop_reason
+    wanted = model.eval().predict_step(x, 0)
+    for name, value in again.eval().predict_step(x, 0).items():
+        torch.testing.assert_close(value, wanted[name])
+
+
+def test_before_training_there_is_one_model():
+    model = build().eval()
+    out = model.predict_step(redundant(8).tensors[0], 0)
+    assert out["logits"].shape == (8, 1, 2)
+    assert out["disagreement"].tolist() == [0.0] * 8
+
+
+def test_confident_rows_still_have_an_explanation():
+    model = build()
+    with torch.no_grad():
+        x = redundant(16).tensors[0]
+        model.backbone.layers[-1].bias.zero_()
+        model.backbone.layers[-1].weight.mul_(24 / model.backbone(x).diff(dim=1).abs().median())
+    gap = model.backbone(x).diff(dim=1).abs().squeeze(1)
+    confident = (gap > 17) & (gap < 33)  # the probability is 1 in float32
+    assert confident.any()
+    wanted = input_gradient(copy.deepcopy(model.backbone).double(), x[confident][0].double(), 0,
+                            "max_log_prob")  # fmt: skip
+    marked = model.explanation(model.backbone, x[confident])[0]
+    assert torch.equal(marked, largest_components(wanted[None])[0])
+
+
+def test_weights_that_cannot_be_drawn_anew_are_named():
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(2))
+            self.layers = nn.Sequential(nn.Linear(4, 2), nn.MultiheadAttention(4, 2))
+
+    with pytest.raises(ValueError, match=r"Odd has weights that cannot be drawn anew: Odd without"):
+        fresh_copy(Odd())
+    other = fresh_copy(Odd(), lambda module: nn.init.zeros_(module.scale))
+    assert other.scale.tolist() == [0, 0]
+    assert fresh_copy(nn.TransformerEncoderLayer(8, 2)) is not None
+
+
+def test_bad_input():
+    for message, wrong in (
+        (r"weight must be at least 0", {"weight": [1.0, -1.0]}),
+        (r"max_models must be at least 1, got 0", {"max_models": 0}),
+        (r"cutoff must lie in \[0, 1\)", {"cutoff": 1.0}),
+        (r"max_overlap must lie in \[0, 1\]", {"max_overlap": 2}),
+        (r"loss must be one of masks", {"loss": ConsensusLoss()}),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build(**wrong)
+
+
+def fit_on(**trainer):
+    world = trainer.get("devices", 1)
+    model = build(epochs_per_model=25)
+    data = redundant_loader(128, 128 // world)
+    trainer = quiet_trainer(max_epochs=100, **trainer)
+    trainer.fit(model, data, redundant_loader(128, 128 // world, seed=1))
+    return model
+
+
+@pytest.mark.slow
+@pytest.mark.ddp
+@pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
+def test_two_ranks_find_what_one_finds():
+    strategy = DDPStrategy(process_group_backend="gloo", start_method="spawn")
+    alone, together = fit_on(), fit_on(devices=2, strategy=strategy)
+    assert len(alone.accepted) == len(together.accepted) == 2
+    assert alone.accuracies == pytest.approx(together.accuracies)
+    assert alone.overlaps == pytest.approx(together.overlaps, abs=0.02)
+    for a, b in zip(alone.accepted, together.accepted, strict=True):
+        for left, right in zip(weights(a), weights(b), strict=True):
+            torch.testing.assert_close(left, right, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_decoy_digits_without_any_annotation():
+    """The first model reads the blocks (.83); the next one must read the digits."""
+    data = DecoyDigits(seed=0, n_annotated=0, batch_size=64, eval_batch_size=512)
+    seed_everything(0, verbose=False)
+    model = FindAnotherExplanation(
+        MLP(64, 10, (50, 30)), 1.0, max_models=2, epochs_per_model=64, num_classes=10
+    )
+    quiet_trainer(max_epochs=128).fit(model, data)
+    tested = quiet_trainer().test(model, data, verbose=False)[0]
+    assert tested["test_accuracy_of_model_1"] < 0.87
+    assert tested["test_accuracy_of_model_2"] > tested["test_accuracy_of_model_1"] + 0.05
