@@ -23,8 +23,9 @@ class Infidelity(FaithfulnessMetric):
 
     Lower is better. With ``normalize`` β is the number with the smallest error,
     :math:`\sum σ Δ / \sum σ^2`, and the unit of the saliency does not matter; without it β is 1,
-    and explanations in different units cannot be compared. The value has the square of the unit of
-    the output.
+    and explanations in different units cannot be compared. β may be negative, so with ``normalize``
+    an explanation and its opposite score the same. The value has the square of the unit of the
+    output.
 
     The perturbation is binary: attributions are taken as contributions, which contain
     ``x - baseline``, such as those of integrated gradients, input x gradient or Shapley values.

@@ -15,7 +15,8 @@ class MonotonicityCorrelation(SingleRemovalMetric):
     .. math:: \mathrm{MC} = ρ_S\left( |s_i|, e_i \right)_{i ≤ n}, \qquad
               e_i = \frac{1}{R} \sum_{r ≤ R} \left( f(x) − f(x ∖_r \{i\}) \right)^2
 
-    with R draws of the replacement. Higher is better.
+    with R draws of the replacement. Higher is better. Neither side has a sign: an explanation and
+    its opposite score the same.
 
     Args:
         masker: What the features are, and what stands in the place of a removed one; the paper's
