@@ -134,16 +134,23 @@ def _sum(a: Interval, b: Interval) -> Interval:
 # --- kinds of functions -----------------------------------------------------------------------
 
 
-def _affine(x: Interval, function: Map, of_radius: Map) -> Interval:
-    """Apply an affine map, given also as the linear map with absolute weights."""
+def _affine(
+    x: Interval, function: Map, of_radius: Map, transposed: tuple[Map, Map] | None = None
+) -> Interval:
+    """Apply an affine map, given also as the linear map with absolute weights.
+
+    ``transposed`` holds the transposes of both; where they are not at hand, autograd has them.
+    """
     if isinstance(x, Tensor):
         raise NoRuleError("an interval can be the input of a layer only, not its weights")
     centre, radius = function(x.centre), of_radius(x.radius)
 
     def pullback(gradient: Interval) -> tuple[Interval, ...]:
-        # the derivative of an affine map is the same everywhere
-        (centre,) = torch.func.vjp(function, x.lower)[1](gradient.centre)
-        (radius,) = torch.func.vjp(of_radius, x.lower)[1](gradient.radius)
+        if transposed is None:  # the derivative of an affine map is the same everywhere
+            (centre,) = torch.func.vjp(function, x.lower)[1](gradient.centre)
+            (radius,) = torch.func.vjp(of_radius, x.lower)[1](gradient.radius)
+        else:
+            centre, radius = transposed[0](gradient.centre), transposed[1](gradient.radius)
         return (Interval(centre - radius, centre + radius),)
 
     return Interval(centre - radius, centre + radius, (x,), pullback)
@@ -214,7 +221,12 @@ def _pools(function: Callable[..., Tensor]) -> Rule:
 
 
 def _linear(input: Interval, weight: Tensor, bias: Tensor | None = None) -> Interval:
-    return _affine(input, lambda v: F.linear(v, weight, bias), lambda v: F.linear(v, weight.abs()))
+    return _affine(
+        input,
+        lambda v: F.linear(v, weight, bias),
+        lambda v: F.linear(v, weight.abs()),
+        (lambda g: F.linear(g, weight.T), lambda g: F.linear(g, weight.T.abs())),
+    )
 
 
 def _convolution(function: Callable[..., Tensor]) -> Rule:
