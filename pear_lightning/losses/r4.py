@@ -28,8 +28,8 @@ class R4Loss(ExplanationLoss):
     small there and there alone. This one bounds it for every change of the marked features by
     up to ε. The bounds come from interval arithmetic, forwards through the layers and back, so
     no gradient is differentiated and no point is sampled: all inputs of the box obey them, and
-    they are exact for ε = 0. They widen with depth and with ε. A step with this loss costs about ten
-    plain ones on a small network, and needs no further memory for points.
+    they are exact for ε = 0. They widen with depth and with ε. On a small network a step costs
+    about as much as ten plain ones.
 
     ReLU, leaky ReLU, ELU, softplus, tanh and sigmoid, linear and convolutional layers, average and
     maximal pooling, batch norm, dropout, residual sums and reshaping are known; another layer
