@@ -47,7 +47,8 @@ def write_report(runs: Runs, output: Path) -> None:
             "and Kendall of the scores with mean absolute SHAP values **of the same model** (shap, "
             f"permutation explainer, log-odds, {ROWS} test rows, {BACKGROUND} background rows, "
             f"{PERMUTATIONS} permutations and their reverses). “ρ, effective”: of "
-            "w_i · ‖W_:,i‖ instead of w. Without a gate the score is the norm of the first layer's "
+            "w_i · ‖W_:,i‖ instead of w; “ρ, relevant only”: among the 5 "
+            "relevant features. Without a gate the score is the norm of the first layer's "
             f"column. “decay”: weight decay {DECAY:g} of the network at a learning rate of 1e-3.",
             *(quality_table(runs, table) for table in present),
         ]

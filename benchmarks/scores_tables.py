@@ -106,13 +106,21 @@ def quality_table(runs: Runs, table: str) -> str:
                 found(RelevanceAveragePrecision(), scores, relevance),
                 found(ImportanceSpearman(), scores, shap),
                 "" if effective is None else found(ImportanceSpearman(), effective, shap),
+                found(ImportanceSpearman(), scores[:, relevance], shap[:, relevance]),
                 found(ImportanceKendall(), scores, shap),
                 found(TopKOverlap(5), scores, shap),
                 found(PrecisionAtK(), shap, relevance),
             ]
         )
     header = [table, "seeds", "test, %", "gain, points", "train, %", "P@5", "AUROC", "AP"]
-    header += ["ρ with SHAP", "ρ, effective", "τ with SHAP", "top 5 with SHAP", "P@5 of SHAP"]
+    header += [
+        "ρ with SHAP",
+        "ρ, effective",
+        "ρ, relevant only",
+        "τ with SHAP",
+        "top 5 with SHAP",
+        "P@5 of SHAP",
+    ]
     return markdown(header, rows)
 
 
