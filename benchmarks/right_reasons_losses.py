@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
-from pear_lightning.losses import ExplanationLoss, R4Loss, RightReasonsLoss
+from pear_lightning.losses import (
+    CDEPLoss,
+    ExplanationLoss,
+    IBPExLoss,
+    PGDR4Loss,
+    R4Loss,
+    RightReasonsLoss,
+)
 
 
 def make_loss(name: str) -> ExplanationLoss:
@@ -37,4 +44,7 @@ LOSSES: dict[str, Callable[[], ExplanationLoss]] = {
     "rrr_l1": lambda: RightReasonsLoss(norm="l1"),
     "expected": _expected_gradients,
     "r4": lambda: R4Loss(eps=0.1),
+    "pgd_r4": lambda: PGDR4Loss(eps=0.1, n_steps=2),
+    "ibp_ex": lambda: IBPExLoss(eps=0.1),
+    "cdep": CDEPLoss,
 }

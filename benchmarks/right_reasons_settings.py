@@ -46,7 +46,7 @@ class Setting:
 IRIS = Setting("iris", epochs=200, batch_size=67)
 DIGITS = Setting("digits", paper_init=False, batch_size=64, decay=0.0)
 MNIST = Setting("mnist", data_seed=0)
-TOY = Setting("toy", (("mask", "corners"),), epochs=16)
+TOY = Setting("toy", (("mask", "corners"),))
 NEWS = Setting("news")
 WIDE = Setting(
     "mnist",
@@ -59,7 +59,7 @@ WIDE = Setting(
 )
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1e4, 1e5, 1e6)
-TOY_SWEEP = (0.1, 1.0, 10.0, 100.0, 1000.0)
+TOY_SWEEP = (1.0, 10.0, 100.0, 1000.0)
 TOY_ROWS = (25, 100, 400, 1600)
 # losses and weights of the family on inputs 0..1
 FAMILY = (
@@ -73,6 +73,10 @@ FAMILY = (
     ("rrr_l1", 0.1),
     ("expected", 10.0),
     ("r4", 100.0),
+    ("r4", 1000.0),
+    ("pgd_r4", 1.0),
+    ("ibp_ex", 0.5),
+    ("cdep", 10.0),
 )
 
 EXPERIMENTS: dict[str, dict[str, Setting]] = {
@@ -143,26 +147,29 @@ ORDER: list[tuple[str, str, range]] = [
     ("mnist", r"^mask$", range(1)),
     ("find", r"^mnist$", range(1)),
     ("family", r"^(none|rrr, λ=1)$", range(5)),
-    ("family", "", range(1)),
-    ("toy", r"^(none|λ=.*)$", range(5)),
     ("news", "", range(5)),
+    ("toy", r"^(none|λ=10+)$", range(2)),
+    ("fashion", r"^(none|no decoy|rrr, λ=1)$", range(1)),
     ("mnist", r"^mask$", range(5)),
-    ("find", r"^mnist$", range(5)),
-    ("toy", "rows", range(5)),
-    ("fashion", r"none|no decoy|rrr, λ=1|label, λ=1|expected|r4", range(1)),
+    ("family", "", range(1)),
     ("masks", "", range(1)),
+    ("toy", r"^(none|λ=10+)$", range(5)),
+    ("find", r"^mnist$", range(3)),
+    ("toy", "rows", range(3)),
     ("digits", "", range(5)),
     ("iris", "", range(40)),
     ("find", "iris", range(5)),
-    ("sweep", "", range(1)),
+    ("find", r"^mnist$", range(5)),
+    ("find", "news", range(2)),
     ("toy", "", range(5)),
-    ("find", "news", range(5)),
-    ("find", "toy", range(5)),
-    ("fashion", "", range(1)),
+    ("sweep", "", range(1)),
+    ("fashion", r"none|rrr|label|expected", range(1)),
+    ("find", "", range(5)),
     ("mnist", "no decoy", range(5)),
     ("family", "", range(5)),
     ("fashion", "", range(5)),
     ("masks", "", range(5)),
+    ("sweep", "", range(5)),
 ]
 
 
