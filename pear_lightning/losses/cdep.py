@@ -28,9 +28,9 @@ class CDEPLoss(ExplanationLoss):
     Linear and convolutional layers, ReLU, pooling, batch norm, dropout, residual sums and
     reshaping are known; another layer raises an error that names it. The loss of an annotated row
     lies between 0 and 1 and is 1/2 where both parts contribute equally, so it does not come down to
-    0 in general, and it also falls where the marked part speaks against all classes alike instead of
-    being ignored: watch the accuracy when the weight is raised. What is marked should not be 0 in
-    the input: there is nothing to decompose there.
+    0 in general, and it also falls where the marked part speaks against all classes alike instead
+    of being ignored: watch the accuracy when the weight is raised. What is marked should not be 0
+    in the input: there is nothing to decompose there.
 
     Raises:
         ValueError: When called, if a mask is not made of zeros and ones or does not fit, or a
