@@ -72,16 +72,21 @@ def test_the_callback_regularizes_a_module_from_the_command_line():
     assert cli.trainer.callback_metrics["train_explanation_loss"] > 0
 
 
-def test_a_sequence_of_models_from_the_command_line(capsys):
-    common = ["--config=find_another_explanation_decoy_digits.yaml", *QUICK,
+@pytest.mark.parametrize("data", ["toy_colors", "decoy_mnist"])
+def test_a_sequence_of_models_from_the_command_line(data, request, capsys):
+    common = [f"--config=find_another_explanation_{data}.yaml", *QUICK,
               "--model.max_models=2", "--model.epochs_per_model=1",
-              "--model.weight=[0.5, 1.0]"]  # fmt: skip
+              "--model.weight=[0.5, 1.0]", "--model.max_accuracy_drop=1"]  # fmt: skip
+    if data == "decoy_mnist":
+        common.append(f"--data.data_dir={request.getfixturevalue('data_dir')}")
+    else:
+        common += ["--data.n_train=600", "--data.n_test=100"]
     cli = main(["fit", *common, "--trainer.max_epochs=2", "--trainer.limit_train_batches=3"])
     assert len(cli.model.trained) == 2
     assert cli.model.weights == [0.5, 1.0]
     (checkpoint,) = Path("checkpoints").glob("*.ckpt")
     capsys.readouterr()
-    main(["test", *common, f"--ckpt_path={checkpoint}"])
+    main(["test", *common, "--trainer.limit_test_batches=1", f"--ckpt_path={checkpoint}"])
     assert "test_accuracy_of_model_1" in capsys.readouterr().out
     again = FindAnotherExplanation.load_from_checkpoint(checkpoint)
     assert len(again.trained) == 2

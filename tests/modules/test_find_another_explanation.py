@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import PredictionWriter
-from pear_lightning.datamodules import DecoyDigits
+from pear_lightning.datamodules import ToyColors
 from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.losses.masks import largest_components
 from pear_lightning.modules import FindAnotherExplanation
@@ -297,14 +297,22 @@ def test_two_ranks_find_what_one_finds():
 
 
 @pytest.mark.slow
-def test_decoy_digits_without_any_annotation():
-    """The first model reads the blocks (.83); the next one must read the digits."""
-    data = DecoyDigits(seed=0, n_annotated=0, batch_size=64, eval_batch_size=512)
+def test_toy_colors_have_two_explanations():
+    """The first model looks at the corners, the second one at the middle of the top row."""
+    data = ToyColors(scaling="unit", n_test=2000)
     seed_everything(0, verbose=False)
-    model = FindAnotherExplanation(
-        MLP(64, 10, (50, 30)), 1.0, max_models=2, epochs_per_model=64, num_classes=10
-    )
-    quiet_trainer(max_epochs=128).fit(model, data)
-    tested = quiet_trainer().test(model, data, verbose=False)[0]
-    assert tested["test_accuracy_of_model_1"] < 0.87
-    assert tested["test_accuracy_of_model_2"] > tested["test_accuracy_of_model_1"] + 0.05
+    model = FindAnotherExplanation(MLP(75, 2, (50, 30)), 10.0, max_models=2, epochs_per_model=20)
+    quiet_trainer(max_epochs=40).fit(model, data)
+    x, y = data.rows("test").inputs, data.rows("test").target
+    corners, top = (torch.zeros(5, 5, 3, dtype=torch.bool) for _ in range(2))
+    corners[::4, ::4] = top[0, 1:4] = True
+    shares = []
+    for each in model.accepted:
+        assert (each(x).argmax(1) == y).float().mean() > 0.95
+        marked = model.explanation(each, x).view(-1, 5, 5, 3).float()
+        inside = [(marked * where).sum() / marked.sum() for where in (corners, top)]
+        shares.append([share.item() for share in inside])
+    (first_corners, _), (second_corners, second_top) = shares
+    assert first_corners > 0.9
+    assert second_corners < 0.05
+    assert second_top > 0.8

@@ -54,3 +54,47 @@ def robust_mlx(model, x, y, mask):
     for x_n, y_n, a_n in zip(x, y, mask, strict=True):
         total = total + (a_n * input_gradient(model, x_n, y_n, "sum_logit")).norm()
     return total
+
+
+def double_backpropagation(model, x, y):
+    """Mean over the samples of ‖∇_x CE‖²."""
+    total = 0
+    for x_n, y_n in zip(x, y, strict=True):
+        total = total + input_gradient(model, x_n, y_n, "log_prob").square().sum()
+    return total / len(x)
+
+
+def gini(v):
+    """mean_ij |v_i − v_j| / (2 mean v)."""
+    differences = [abs(a - b) for a in v for b in v]
+    return sum(differences) / len(differences) / (2 * sum(v) / len(v))
+
+
+def total_variation(phi):
+    """mean |φ_{i+1,j} − φ_{i,j}| + mean |φ_{i,j+1} − φ_{i,j}| of images (B, H, W)."""
+    n, height, width = phi.shape
+    down = [abs(phi[b, i + 1, j] - phi[b, i, j])
+            for b in range(n) for i in range(height - 1) for j in range(width)]  # fmt: skip
+    right = [abs(phi[b, i, j + 1] - phi[b, i, j])
+             for b in range(n) for i in range(height) for j in range(width - 1)]  # fmt: skip
+    return sum(down) / len(down) + sum(right) / len(right)
+
+
+def energy(phi, box):
+    """Mean over the samples of 1 − (positive attribution inside) / (all positive attribution)."""
+    values = []
+    for phi_n, box_n in zip(phi, box, strict=True):
+        positive = phi_n.clamp(min=0)
+        values.append(1 - (positive * box_n).sum() / positive.sum())
+    return sum(values) / len(values)
+
+
+def pgd(model, x, y, mask, eps, steps):
+    """Sign-gradient ascent of the cross-entropy inside ±eps·mask, in steps of eps/steps."""
+    delta = torch.zeros_like(x)
+    for _ in range(steps):
+        moved = (x + delta).detach().requires_grad_()
+        gradient = torch.autograd.grad(F.cross_entropy(model(moved), y), moved)[0]
+        delta = delta + eps / steps * gradient.sign()
+        delta = torch.minimum(torch.maximum(delta, -eps * mask), eps * mask)
+    return x + delta

@@ -1,0 +1,65 @@
+"""CoRM: the right answer under noise on what is irrelevant."""
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.losses.annotated_batch import AnnotatedBatch
+from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
+
+
+class CoRMLoss(PerturbedAnswersLoss):
+    r"""Cross-entropy with Gaussian noise on irrelevant features.
+
+    .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f(x_n + A_n \odot \delta_n), y_n\big), \qquad
+              \delta_{nd} \sim N(0, \epsilon^2)
+
+    With weight 1 the objective is CE(x) + CE(x + A δ), as the authors train it.
+
+    Args:
+        eps: ε, standard deviation of the noise, in units of the inputs, at least 0.
+
+    Raises:
+        ValueError: If ``eps`` is negative; when called, if a mask is not made of zeros and ones or
+            does not fit, or a label is no class.
+
+    Shapes:
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> from pear_lightning.nn import MLP
+        >>> inputs, target, mask = torch.rand(8, 4), torch.randint(2, (8,)), torch.eye(8, 4)
+        >>> _, loss = CoRMLoss(eps=0.5).of_model(MLP(4), inputs, target, mask)
+
+    References:
+        Heo, Piratla, Wicker, Weller, *Use Perturbations when Learning from Explanations*, NeurIPS
+        2023, arXiv 2303.06419.
+
+    Deviations from the paper:
+        Rows without annotations are not evaluated a second time.
+    """
+
+    def __init__(self, eps: float = 1.0) -> None:
+        super().__init__()
+        if not eps >= 0:
+            raise ValueError(f"eps must be at least 0, got {eps}")
+        self.eps = eps
+
+    def perturb(self, forward: Forward, batch: AnnotatedBatch, dtype: torch.dtype) -> Tensor:
+        """Return the rows with noise on irrelevant features.
+
+        Args:
+            forward: Not used.
+            batch: The annotated rows.
+            dtype: Not used.
+
+        Returns:
+            ``(A, *S)``.
+        """
+        noise: Tensor = self.eps * torch.randn_like(batch.inputs)
+        return batch.inputs + batch.mask * noise
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"eps={self.eps}"

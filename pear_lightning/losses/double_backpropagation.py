@@ -1,0 +1,67 @@
+"""Double backpropagation: a small input gradient everywhere."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers import Explainer
+from pear_lightning.explainers.outputs import OutputFunction, OutputName
+from pear_lightning.functional.validation import at_least_float32, check_attributions
+from pear_lightning.losses.attribution_loss import AttributionLoss
+
+
+class DoubleBackpropagationLoss(AttributionLoss):
+    r"""The squared input gradient of the loss: input-gradient regularisation.
+
+    .. math:: R = \frac{1}{N} \sum_n \left\| \nabla_x \mathrm{CE}(f(x_n), y_n) \right\|_2^2
+
+    It needs no annotations: it is :class:`~pear_lightning.losses.RightReasonsLoss` of the label's
+    scalar where everything is marked. It makes the model smooth around the data, and says nothing
+    about which features are right. As there, inputs divided by s need the weight divided by s².
+
+    Args:
+        output: Scalar that is differentiated: ``"log_prob"``, the cross-entropy up to its sign;
+            ``"sum_log_prob"`` is the certainty regularisation of Right for the Right Reasons.
+        explainers: Explainers by name; ``None`` is the gradient. The loss is averaged over them.
+
+    Raises:
+        ValueError: If the output is not known; when called, if attributions hold NaN or Inf.
+
+    Shapes:
+        - attributions: ``(B, *S)``
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> DoubleBackpropagationLoss()(torch.tensor([[3.0, 4.0], [0.0, 0.0]])).item()
+        12.5
+
+    References:
+        Drucker, LeCun, *Improving generalization performance using double backpropagation*, IEEE
+        Transactions on Neural Networks, 1992. Ross, Doshi-Velez, *Improving the adversarial
+        robustness and interpretability of deep neural networks by regularizing their input
+        gradients*, AAAI 2018, arXiv 1711.09404.
+    """
+
+    def __init__(
+        self,
+        *,
+        output: OutputName | OutputFunction = "log_prob",
+        explainers: Mapping[str, Explainer] | None = None,
+    ) -> None:
+        super().__init__(explainers, output)
+
+    def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the loss.
+
+        Args:
+            *attributions: Attributions ``(B, *S)`` of each explainer.
+            mask: Not used.
+
+        Returns:
+            Scalar.
+        """
+        for each in attributions:
+            check_attributions("attributions", each)
+        squares = [at_least_float32(each).flatten(1).square().sum(dim=1) for each in attributions]
+        return torch.stack(squares).mean()

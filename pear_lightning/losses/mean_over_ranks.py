@@ -1,0 +1,32 @@
+"""A mean over the rows of all ranks, for losses that are not a mean over rows themselves."""
+
+from torch import Tensor, distributed
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Return the mean of a tensor over all ranks, differentiable with respect to this rank's part.
+
+    Meant for a loss that is a nonlinear function of a mean over rows: with it every rank computes
+    the loss of the whole batch. The gradient goes to this rank's part with factor 1, because
+    DistributedDataParallel averages gradients over the ranks. Without a process group, or with one
+    process, the value is returned as it is. All ranks must call it.
+
+    Args:
+        value: Mean over the rows of this rank.
+
+    Returns:
+        Mean over the rows of all ranks, if they have as many.
+
+    Example:
+        >>> import torch
+        >>> mean_over_ranks(torch.tensor([1.0, 2.0]))
+        tensor([1., 2.])
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return value
+    if distributed.get_world_size() == 1:
+        return value
+    total = value.detach().clone()
+    distributed.all_reduce(total)
+    mean: Tensor = value + (total / distributed.get_world_size() - value).detach()
+    return mean

@@ -1,0 +1,86 @@
+"""PGD-Ex: the right answer under the worst change of what is irrelevant that can be found."""
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers import Gradient, explain
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.losses.annotated_batch import AnnotatedBatch
+from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
+
+
+class PGDExLoss(PerturbedAnswersLoss):
+    r"""Cross-entropy at an adversarial change of irrelevant features.
+
+    .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f(x_n + \delta_n), y_n\big), \qquad
+              \delta \leftarrow \mathrm{clamp}\big(\delta + \tfrac{\epsilon}{T} \,
+              \mathrm{sign} \nabla_x \mathrm{CE}(f(x + \delta), y), \pm \epsilon A\big)
+
+    T steps of projected gradient ascent from δ = 0. With weight 1 the objective is
+    CE(x) + CE(x + δ), as the authors train it. The change is found for the model in eval mode, and
+    costs T forward and backward passes of the annotated rows.
+
+    Args:
+        eps: ε, half the width of the box, in units of the inputs, at least 0.
+        n_steps: T, at least 1.
+
+    Raises:
+        ValueError: If a value is out of range; when called, if a mask is not made of zeros and
+            ones or does not fit, or a label is no class.
+
+    Shapes:
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> from pear_lightning.nn import MLP
+        >>> inputs, target, mask = torch.rand(8, 4), torch.randint(2, (8,)), torch.eye(8, 4)
+        >>> _, loss = PGDExLoss(eps=0.5).of_model(MLP(4), inputs, target, mask)
+
+    References:
+        Heo, Piratla, Wicker, Weller, *Use Perturbations when Learning from Explanations*, NeurIPS
+        2023, arXiv 2303.06419.
+
+    Deviations from the paper:
+        Rows without annotations are not evaluated a second time.
+    """
+
+    def __init__(self, eps: float = 1.0, n_steps: int = 7) -> None:
+        super().__init__()
+        if not eps >= 0:
+            raise ValueError(f"eps must be at least 0, got {eps}")
+        if n_steps < 1:
+            raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+        self.eps = eps
+        self.n_steps = n_steps
+
+    def perturb(self, forward: Forward, batch: AnnotatedBatch, dtype: torch.dtype) -> Tensor:
+        """Return the rows with irrelevant features moved to where the answer is most wrong.
+
+        Args:
+            forward: The model.
+            batch: The annotated rows.
+            dtype: What the model takes.
+
+        Returns:
+            ``(A, *S)``.
+        """
+        bound = self.eps * batch.mask
+        change = torch.zeros_like(batch.inputs)
+        with torch.no_grad():
+            for _ in range(self.n_steps):
+                _, (gradient,) = explain(
+                    forward,
+                    (batch.inputs + change).to(dtype),
+                    batch.target,
+                    [Gradient()],
+                    output="log_prob",
+                    forward_kwargs=batch.forward_kwargs,
+                )
+                change = change - self.eps / self.n_steps * gradient.to(change).sign()
+                change = change.clamp(-bound, bound)
+        return batch.inputs + change
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"eps={self.eps}, n_steps={self.n_steps}"

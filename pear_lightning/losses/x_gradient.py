@@ -1,0 +1,139 @@
+"""X-Gradient: attribution priors for networks without biases, at the price of one gradient."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+from weakref import WeakSet
+
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.explainers import InputXGradient, explain
+from pear_lightning.explainers.guards import module_of
+from pear_lightning.explainers.scorer import Forward
+from pear_lightning.losses.attribution_loss import AttributionLoss
+from pear_lightning.losses.explanation_loss import ExplanationLoss
+
+
+class XGradientPrior(ExplanationLoss):
+    r"""Any loss of attributions, on the input times the gradient of a network without biases.
+
+    .. math:: f(\alpha x) = \alpha f(x) \; (\alpha \ge 0) \quad \Rightarrow \quad
+              \phi(x) = x \odot \nabla f(x) = \mathrm{IG}(x; 0)
+
+    In a network that is homogeneous (ReLU, leaky ReLU, max and average pooling, no biases) the
+    input times the gradient **is** the integrated gradient from the baseline 0: it sums to the
+    output and needs one query point instead of many. The first call checks with the batch at hand
+    that ``f(2x) = 2 f(x)``, and names what has a bias where it does not hold. A scalar that is not
+    homogeneous in the logits (a probability) has no such property: logits are explained.
+
+    Args:
+        prior: Loss of attributions; its explainers are replaced.
+
+    Raises:
+        TypeError: If ``prior`` is not a loss of attributions.
+        ValueError: When called, if the network is not homogeneous.
+
+    Shapes:
+        - inputs, mask: as ``prior`` takes them
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> from pear_lightning.losses import SparsityPrior
+        >>> network = nn.Sequential(nn.Linear(6, 8, bias=False), nn.ReLU(),
+        ...                         nn.Linear(8, 2, bias=False))
+        >>> inputs, target = torch.rand(4, 6), torch.randint(2, (4,))
+        >>> logits, loss = XGradientPrior(SparsityPrior()).of_model(network, inputs, target)
+
+    References:
+        Hesse, Schaub-Meyer, Roth, *Fast Axiomatic Attribution for Neural Networks*, NeurIPS 2021,
+        arXiv 2111.07668.
+    """
+
+    differentiates_gradients: ClassVar[bool] = True
+
+    def __init__(self, prior: AttributionLoss) -> None:
+        super().__init__()
+        if not isinstance(prior, AttributionLoss):
+            raise TypeError(f"prior must be a loss of attributions, got {type(prior).__name__}")
+        self.prior = prior.explain_with({"x_gradient": InputXGradient()}, "logit")
+        self._checked: WeakSet[nn.Module] = WeakSet()
+
+    @property
+    def needs_mask(self) -> bool:  # type: ignore[override]
+        """Whether the prior is about annotated features."""
+        return self.prior.needs_mask
+
+    def task_weight(self, weight: float) -> float:
+        """Return what the prior's objective multiplies the task loss by.
+
+        Args:
+            weight: Weight of this loss.
+
+        Returns:
+            Weight of the task loss.
+        """
+        return self.prior.task_weight(weight)
+
+    def of_model(
+        self,
+        forward: Forward,
+        inputs: Tensor,
+        target: Tensor | None,
+        mask: Tensor | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        points_per_pass: int | None = None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """Check the network once, and return what the prior returns.
+
+        Args:
+            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
+            inputs: Inputs, ``(B, *S)``.
+            target: Classes of the samples, ``(B,)``; ``None`` for a model with one output.
+            mask: Annotations, or ``None``.
+            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
+            points_per_pass: Bound on the query points of each sample in one pass.
+
+        Returns:
+            Logits ``(B, C)`` or ``None``, and a scalar.
+        """
+        module = module_of(forward)
+        if module is None or module not in self._checked:
+            _check_homogeneous(forward, inputs, target, forward_kwargs)
+            if module is not None:
+                self._checked.add(module)
+        return self.prior.of_model(
+            forward,
+            inputs,
+            target,
+            mask,
+            forward_kwargs=forward_kwargs,
+            points_per_pass=points_per_pass,
+        )
+
+
+def _check_homogeneous(
+    forward: Forward,
+    inputs: Tensor,
+    target: Tensor | None,
+    forward_kwargs: Mapping[str, Any] | None,
+) -> None:
+    """Raise unless twice the inputs give twice the logits."""
+    with torch.no_grad():
+        once, twice = (
+            explain(forward, factor * inputs, target, [], forward_kwargs=forward_kwargs)[0]
+            for factor in (1, 2)
+        )
+    error = (twice - 2 * once).abs().max()
+    if error <= 1e-3 * twice.abs().max():
+        return
+    module = module_of(forward)
+    names = [] if module is None else [n for n, _ in module.named_parameters() if "bias" in n]
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    raise ValueError(
+        "the network is not homogeneous: twice the inputs do not give twice the logits, so input x "
+        "gradient is not the integrated gradient. It needs layers without biases"
+        + (f" (here: {shown})" if shown else "")
+        + ", ReLU-like activations, and no layers that shift or normalise; or use the prior with "
+        "integrated or expected gradients"
+    )

@@ -1,0 +1,220 @@
+import pytest
+import torch
+from torch import nn
+
+from pear_lightning.explainers import (
+    ExpectedGradients,
+    Gradient,
+    InputXGradient,
+    IntegratedGradients,
+    explain,
+)
+from pear_lightning.losses import (
+    DoubleBackpropagationLoss,
+    EnergyLoss,
+    ExpectedGradientsPrior,
+    SmoothnessPrior,
+    SparsityPrior,
+    XGradientPrior,
+    right_reasons_loss,
+)
+from pear_lightning.losses.sparsity_prior import gini
+from pear_lightning.modules import RightForTheRightReasons
+from pear_lightning.nn import MLP
+from tests.ddp import run_distributed
+from tests.modules.helpers import loader, quiet_trainer, sgd
+from tests.reference import right_reasons as reference
+
+BACKGROUND = torch.zeros(2, 5).double()
+
+
+def network():
+    return MLP(5, 3, (8, 8), activation="softplus").double()
+
+
+def rows(n=6):
+    mask = (torch.rand(n, 5) > 0.6).double()
+    mask[:, 0] = 1
+    mask[:, 1] = 0
+    return torch.rand(n, 5).double(), torch.randint(3, (n,)), mask
+
+
+def expected():
+    return {"expected_gradients": ExpectedGradients(2, BACKGROUND, seed=0)}
+
+
+# --- each formula -----------------------------------------------------------------------------
+
+
+def test_double_backpropagation():
+    model, (x, y, _) = network(), rows()
+    wanted = reference.double_backpropagation(model, x, y)
+    loss = DoubleBackpropagationLoss().of_model(model, x, y)[1]
+    torch.testing.assert_close(loss, wanted)
+    weights = list(model.parameters())
+    torch.testing.assert_close(
+        torch.autograd.grad(loss, weights), torch.autograd.grad(wanted, weights)
+    )
+
+
+def test_expected_gradients_prior():
+    model, (x, y, mask) = network(), rows()
+    prior = ExpectedGradientsPrior(2, BACKGROUND, seed=0)
+    _, (phi,) = explain(model, x, y, list(expected().values()))
+    wanted = (phi * mask).abs().sum() / 6
+    torch.testing.assert_close(prior.of_model(model, x, y, mask)[1], wanted)
+
+
+@pytest.mark.parametrize("n", [1, 2, 7])
+def test_gini(n):
+    v = torch.rand(n).double().requires_grad_()
+    torch.testing.assert_close(gini(v), reference.gini(v))
+    assert torch.autograd.gradcheck(gini, (v,))
+    assert gini(torch.zeros(n)).item() == 0
+    assert gini(torch.full((n,), 3.0)).item() == pytest.approx(0, abs=1e-6)
+    assert gini(torch.eye(n)[0]).item() == pytest.approx(1 - 1 / n)
+
+
+def test_sparsity():
+    model, (x, y, _) = network(), rows()
+    _, (phi,) = explain(model, x, y, list(expected().values()))
+    loss = SparsityPrior(expected()).of_model(model, x, y)[1]
+    torch.testing.assert_close(loss, 1 - reference.gini(phi.abs().mean(0)))
+    zeros = torch.zeros(3, 4, requires_grad=True)
+    SparsityPrior()(zeros).backward()
+    assert zeros.grad.isfinite().all()
+
+
+def test_smoothness():
+    phi = torch.randn(2, 4, 5).double().requires_grad_()
+    torch.testing.assert_close(SmoothnessPrior()(phi), reference.total_variation(phi))
+    torch.testing.assert_close(SmoothnessPrior()(phi[:, None]), reference.total_variation(phi))
+    series = SmoothnessPrior(dims=(-1,))(phi)
+    torch.testing.assert_close(series, (phi[..., 1:] - phi[..., :-1]).abs().mean())
+    each = torch.stack([SmoothnessPrior()(row[None]) for row in phi])
+    torch.testing.assert_close(SmoothnessPrior()(phi), each.mean())
+    for shape in ((2, 6), (2, 1, 6), (2, 3, 6, 1)):
+        with pytest.raises(ValueError, match="have no neighbours along the dimensions"):
+            SmoothnessPrior()(torch.rand(shape))
+    with pytest.raises(ValueError, match="at least one dimension"):
+        SmoothnessPrior(dims=())
+
+
+def test_energy():
+    phi = torch.randn(4, 3, 5, 5).double()
+    box = torch.zeros(4, 5, 5).double()
+    box[:, 1:4, 2:] = 1
+    wanted = reference.energy(phi.sum(1), box)
+    torch.testing.assert_close(EnergyLoss("relevant")(phi, mask=box), wanted)
+    torch.testing.assert_close(EnergyLoss()(phi, mask=1 - box), wanted)
+    torch.testing.assert_close(EnergyLoss()(1e-40 * phi, mask=1 - box), wanted)  # any scale
+    each = [EnergyLoss()(phi[n : n + 1], mask=box[n : n + 1]) for n in range(4)]
+    torch.testing.assert_close(EnergyLoss()(phi, mask=box), torch.stack(each).mean())
+
+
+@pytest.mark.parametrize("marks", ["relevant", "irrelevant"])
+def test_energy_of_rows_that_say_nothing(marks):
+    phi = torch.tensor([[1.0, 2.0], [-1.0, -2.0], [0.0, 0.0]], requires_grad=True)
+    mask = torch.tensor([[0, 0], [1, 0], [1, 0]])  # not annotated; nothing positive; nothing
+    loss = EnergyLoss(marks)(phi, mask=mask)
+    loss.backward()
+    assert loss.item() == 0
+    assert not phi.grad.any()
+    with pytest.raises(ValueError, match="marks is 'inside'"):
+        EnergyLoss("inside")
+
+
+# --- X-Gradient -------------------------------------------------------------------------------
+
+
+def bias_free():
+    return nn.Sequential(
+        nn.Linear(5, 8, bias=False), nn.ReLU(), nn.Linear(8, 8, bias=False), nn.LeakyReLU(),
+        nn.Linear(8, 3, bias=False),
+    ).double()  # fmt: skip
+
+
+def test_without_biases_input_x_gradient_is_the_integrated_gradient():
+    model, (x, y, mask) = bias_free(), rows()
+    explainers = [InputXGradient(), IntegratedGradients(7, baseline="zeros")]
+    logits, (fast, slow) = explain(model, x, y, explainers)
+    torch.testing.assert_close(fast, slow)
+    torch.testing.assert_close(fast.sum(1), logits.gather(1, y[:, None]).squeeze(1))
+    for prior in (SparsityPrior(), EnergyLoss(), ExpectedGradientsPrior()):
+        loss = XGradientPrior(prior)
+        value = loss.of_model(model, x, y, mask)[1]
+        torch.testing.assert_close(value, prior(slow, mask=mask))
+        assert loss.needs_mask == prior.needs_mask
+        assert not loss.of_model(model, x, y, mask)[1].isnan()
+
+
+@pytest.mark.parametrize("model", [MLP(5, 3, (8,)), MLP(5, 3, (8,), activation="tanh")])
+def test_networks_that_are_not_homogeneous_are_refused(model):
+    x, y, _ = rows()
+    message = r"is not homogeneous.*here: layers.0.bias, layers.2.bias"
+    with pytest.raises(ValueError, match=message):
+        XGradientPrior(SparsityPrior()).of_model(model, x.float(), y)
+    with pytest.raises(TypeError, match="prior must be a loss of attributions, got Linear"):
+        XGradientPrior(nn.Linear(2, 2))
+
+
+# --- that they train --------------------------------------------------------------------------
+
+PRIORS = [
+    DoubleBackpropagationLoss(),
+    ExpectedGradientsPrior(1, BACKGROUND, seed=0),
+    SparsityPrior(expected()),
+    SmoothnessPrior(expected(), dims=(-1,)),
+    EnergyLoss(),
+]
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=lambda prior: type(prior).__name__)
+def test_they_reach_the_weights_and_work_in_inference_mode(prior):
+    model, (x, y, mask) = network(), rows()
+    loss = prior.of_model(model, x, y, mask)[1]
+    loss.backward()
+    weights = [p for name, p in model.named_parameters() if "weight" in name]
+    assert all(p.grad.any() for p in weights)
+    with torch.inference_mode():
+        again = prior.of_model(model, x.clone(), y, mask)[1]
+    torch.testing.assert_close(again, loss.detach())
+    with torch.no_grad():
+        for p in model.parameters():
+            p -= 0 if p.grad is None else 1e-3 * p.grad
+    assert prior.of_model(model, x, y, mask)[1] < loss
+
+
+@pytest.mark.parametrize("prior", [SparsityPrior(), ExpectedGradientsPrior()])
+def test_their_background_comes_from_the_training_data(prior):
+    model = RightForTheRightReasons(MLP(6, 2, (8,)), 0.1, prior, optimizer=sgd)
+    quiet_trainer(max_epochs=1).fit(model, loader(48), loader(16, seed=1))
+    assert len(prior.explainers["expected_gradients"].background) == 48
+
+
+def test_a_prior_that_is_the_right_reasons_loss_of_another_explanation():
+    model, (x, y, mask) = network(), rows()
+    _, (g,) = explain(model, x, y, [Gradient()])
+    prior = ExpectedGradientsPrior(1, BACKGROUND).explain_with({"gradient": Gradient()})
+    wanted = right_reasons_loss(g, mask, "l1")
+    torch.testing.assert_close(prior.of_model(model, x, y, mask)[1], wanted)
+
+
+def sparsity_gradients(rank, world_size):
+    torch.manual_seed(0)
+    model, (x, y, _) = network(), rows(8)
+    wrapped = nn.parallel.DistributedDataParallel(model) if world_size > 1 else model
+    x, y = x[rank::world_size], y[rank::world_size]
+    task = nn.functional.cross_entropy(wrapped(x), y)
+    loss = SparsityPrior(expected()).of_model(model, x, y)[1]
+    (task + loss).backward()
+    return loss.item(), [p.grad for p in model.parameters()]
+
+
+@pytest.mark.ddp
+def test_sparsity_of_two_ranks_is_that_of_one():
+    """It is no mean over rows, so every rank must know the others' attributions."""
+    alone, gradients = sparsity_gradients(0, 1)
+    for loss, of_rank in run_distributed(sparsity_gradients):
+        assert loss == pytest.approx(alone)
+        torch.testing.assert_close(of_rank, gradients)
