@@ -33,9 +33,9 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
             f"it is broadcast over (channels, say), got {tuple(shape)}"
         )
     if mask.dtype != torch.bool:
-        marked = mask == 1
-        if not torch.compiler.is_compiling() and not bool((marked | (mask == 0)).all()):
-            other = mask[~(marked | (mask == 0))].flatten()[0].item()
+        marked = mask.bool()
+        if not torch.compiler.is_compiling() and not torch.equal(marked.to(mask.dtype), mask):
+            other = mask[marked.to(mask.dtype) != mask].flatten()[0].item()
             raise ValueError(
                 f"mask must hold zeros and ones only, got {other}; binarise it (mask > 0.5), or "
                 "weight the loss"

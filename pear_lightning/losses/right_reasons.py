@@ -65,7 +65,7 @@ def right_reasons_loss(
 
 def _norm_of_rows(values: Tensor, marked: Tensor, norm: Norm) -> Tensor:
     """Return the size ``(B,)`` of values ``(B, n)`` where they are marked."""
-    wrong = values * marked
+    wrong = values.where(marked, 0)
     if norm == "squared_l2":
         return wrong.square().sum(dim=1)
     if norm == "l1":
@@ -220,7 +220,7 @@ class RightReasonsLoss(AttributionLoss):
     def _warn_of_full_rows(self, mask: Tensor) -> None:
         if not self.warns_of_full_masks or is_traced():
             return
-        full = int(mask.flatten(1).bool().all(dim=1).sum())
+        full = int(mask.flatten(1).all(dim=1).sum())
         if full:
             self.warns_of_full_masks = False  # once is enough
             warnings.warn(

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 from lightning.pytorch import LightningModule, seed_everything
+from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -194,9 +195,26 @@ def test_precisions(precision):
         torch.testing.assert_close(a.float(), b, **loose)
 
 
+def test_loss_scaling_scales_the_penalty_too():
+    """float16 with a loss scaler, on the CPU: the penalty is scaled, the explanation is not."""
+    module = Plain()
+    other = Plain(copy.deepcopy(module.net))
+    scaled = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=1024.0))
+    regularizer = ExplanationRegularizer(RightReasonsLoss(), 5.0)
+    fitted(module, ExplanationRegularizer(RightReasonsLoss(), 5.0))
+    trainer = fitted(other, regularizer, plugins=[scaled])
+    assert trainer.precision == "16-mixed"
+    assert trainer.scaler.get_scale() == 1024.0
+    assert_same(module, other, rtol=1e-2, atol=1e-3)
+    ratio = trainer.callback_metrics["train_explanation_loss_ratio"]
+    wanted = 5 * trainer.callback_metrics["train_explanation_loss"]
+    torch.testing.assert_close(ratio, wanted / trainer.callback_metrics["train_loss"].float(),
+                               rtol=1e-2, atol=1e-3)  # fmt: skip
+
+
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["16-mixed", "bf16-mixed"])
-def test_loss_scaling_scales_the_penalty_too(precision):
+def test_mixed_precision_on_a_gpu(precision):
     module = Plain()
     other = Plain(copy.deepcopy(module.net))
     fitted(module, ExplanationRegularizer(RightReasonsLoss(), 5.0), accelerator="gpu")
