@@ -95,7 +95,7 @@ def _gain(plt: Any, runs: Runs, path: Path) -> None:
     widths = sorted({int(table.split("/")[0]) for table in GAIN})
     sizes = sorted({int(table.split(", ")[1]) for table in GAIN})
     figure, axes = plt.subplots(
-        1, len(widths), figsize=(9, 3), layout="constrained", sharey=True, squeeze=False
+        1, len(widths), figsize=(10, 3), layout="constrained", sharey=True, squeeze=False
     )
     for axis, d in zip(axes[0], widths, strict=True):
         for i, (method, colour) in enumerate(shown.items()):
@@ -121,12 +121,14 @@ def _gain(plt: Any, runs: Runs, path: Path) -> None:
                     label=method if place == 0 else None,
                 )
         for points, style in ((11.24, "--"), (29.33, ":")):
-            axis.axhline(points, color="0.5", linewidth=0.8, linestyle=style, zorder=0)
+            label = f"abstract: +{points}"
+            axis.axhline(points, color="0.5", linewidth=0.8, linestyle=style, zorder=0, label=label)
         axis.axhline(0, color="black", linewidth=0.6)
         axis.set_xticks(range(len(sizes)), sizes)
         axis.set_xlabel("training rows")
         axis.set_title(f"{d} features, 5 relevant")
     axes[0, 0].set_ylabel("gain over no gate, points")
-    axes[0, -1].legend(frameon=False, fontsize=8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right center", frameon=False)
     figure.savefig(path)
     plt.close(figure)

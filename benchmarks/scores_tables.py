@@ -252,8 +252,8 @@ def real_table(runs: Runs, table: str) -> str:
     plain = select(runs, "real", table, NONE)
     if not plain:
         return ""
-    trees, shap_plain = column(plain, "trees").mean(0), column(plain, "shap")
-    half = max(1, round(trees.numel() / 2))
+    trees, shap_plain = column(plain, "trees"), column(plain, "shap")
+    half = max(1, round(trees.shape[1] / 2))
     for method in [*SHORT, ALIGNED]:
         chosen = select(runs, "real", table, method)
         if not chosen:
@@ -266,9 +266,9 @@ def real_table(runs: Runs, table: str) -> str:
                 percent(run["test"] for run in chosen),
                 found(ImportanceSpearman(), scores, shap),
                 found(ImportanceSpearman(), scores, shap_plain[: len(scores)]),
-                found(ImportanceSpearman(), scores, trees),
+                found(ImportanceSpearman(), scores, trees[: len(scores)]),
                 found(TopKOverlap(half), scores, shap),
-                found(TopKOverlap(half), scores, trees),
+                found(TopKOverlap(half), scores, trees[: len(scores)]),
                 *_retrained(chosen, "scores"),
             ]
         )
@@ -280,15 +280,15 @@ def real_table(runs: Runs, table: str) -> str:
                 str(len(plain)),
                 percent(run["trees_test"] for run in plain) if key == "trees" else "",
                 "",
-                found(ImportanceSpearman(), values, shap_plain),
-                found(ImportanceSpearman(), values, trees),
+                "" if key == "shap" else found(ImportanceSpearman(), values, shap_plain),
+                "" if key == "trees" else found(ImportanceSpearman(), values, trees),
                 "",
-                found(TopKOverlap(half), values, trees),
+                "" if key == "trees" else found(TopKOverlap(half), values, trees),
                 *_retrained(plain, key),
             ]
         )
     rows.append(["random features", str(len(plain)), *[""] * 6, *_retrained(plain, "random")])
-    header = [f"{table}, {trees.numel()} features", "seeds", "test, %", "ρ with SHAP"]
+    header = [f"{table}, {trees.shape[1]} features", "seeds", "test, %", "ρ with SHAP"]
     header += ["ρ with SHAP of no gate", "ρ with trees", f"top {half} with SHAP"]
     header += [f"top {half} with trees", "best quarter, %", "best half, %"]
     return markdown(header, rows)
