@@ -275,13 +275,15 @@ def differences() -> Iterator[dict[str, str]]:
     }
 
     watched = Watched(problem.model, record=True).eval()
-    two = problem.first(2).with_model(watched)
+    first = problem.first(2).with_model(watched)
+    inputs = first.inputs * torch.tensor([1.0, 0.5]).view(-1, 1, 1, 1)
+    two = Problem("", watched, inputs, first.target, first.attributions)
     _quantus("PixelFlipping", two, features_in_step=784, perturb_baseline="black")
     yield {
         "metric": "all",
         "what": '`"black"`, the usual baseline, is the smallest value of the sample itself, or of '
         "what is left of it; ours is what the masker says",
-        "measured": f"two samples become {_listed(watched.seen()[2:].flatten(1)[:, 0])}, their "
+        "measured": f"two samples become {_listed(watched.seen().flatten(1)[:, 0])}, their "
         f"smallest values are {_listed(two.inputs.flatten(1).amin(dim=1))}",
     }
 

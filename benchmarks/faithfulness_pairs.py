@@ -5,9 +5,11 @@ Quantus is imported where it is used: without it our side still runs.
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -153,6 +155,17 @@ def theirs_of(
         return run
 
     return prepare
+
+
+@contextmanager
+def without_check() -> Iterator[None]:
+    """Take away Quantus' check, sample by sample, of whether a perturbation changed anything."""
+    with mock.patch("quantus.helpers.warn.warn_perturbation_caused_no_change", _no_check):
+        yield
+
+
+def _no_check(**_: Any) -> None:  # a mock would take longer than the check
+    pass
 
 
 def gradient_for_quantus(

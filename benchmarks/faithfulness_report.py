@@ -54,7 +54,9 @@ def _metrics(records: Sequence[Record]) -> Iterable[str]:
     yield "## Metric by metric\n\n"
     yield (
         "*Evaluations* of the model for one sample, *time* in all, and inside the model's forward "
-        'pass ("model"). *Bound*: how many times faster ours would be if it did nothing but '
+        'pass ("model"). *Check*: Quantus compares every perturbed sample with the original by '
+        "`numpy.allclose`, to warn where nothing changed; a column shows it without. *Bound*: how "
+        "many times faster ours would be if it did nothing but "
         "evaluate the model. *Memory*: what a fresh process grows by, beyond model, samples and "
         "libraries.\n\n"
     )
@@ -71,6 +73,7 @@ def _metrics(records: Sequence[Record]) -> Iterable[str]:
                     "ours, ms (model)",
                     "theirs, ms (model)",
                     "times faster",
+                    "than theirs without its check",
                     "bound",
                     "memory, MB, ours / theirs",
                 ),
@@ -97,6 +100,7 @@ def _metric(record: Record) -> tuple[str, ...]:
         _milliseconds(ours),
         _milliseconds(theirs) if theirs else "not installed",
         f"**{theirs['seconds'] / ours['seconds']:.1f}**" if theirs else "",
+        f"{record['unchecked'] / ours['seconds']:.1f}" if record.get("unchecked") else "",
         f"{theirs['seconds'] / ours['model']:.1f}" if theirs else "",
         " / ".join(memory) if any(memory) else "",
     )

@@ -19,6 +19,7 @@ is what a fresh process grows by. ``--quick`` does little of everything, to see 
 """
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -35,7 +36,7 @@ from typing import Any
 import faithfulness_agreement
 import faithfulness_report
 import torch
-from faithfulness_pairs import PAIRS, Pair
+from faithfulness_pairs import PAIRS, Pair, without_check
 from faithfulness_problems import PROBLEMS, Problem
 from faithfulness_suite import compare_suite
 from measuring import can_read_peak, clock, interleaved, resident_peak
@@ -85,6 +86,8 @@ def compare(
     if find_spec(pair.package):
         prepare["theirs"] = pair.theirs
     functions = {side: make(problem) for side, make in prepare.items()}
+    if pair.package == "quantus" and "theirs" in functions:
+        functions["unchecked"] = without_check()(functions["theirs"])
     for function in functions.values():
         function()
     times = interleaved(functions, repetitions, now, seconds=20)
@@ -105,6 +108,7 @@ def compare(
         "settings": pair.settings,
         "note": pair.note,
         "runs": len(times["ours"]),
+        "unchecked": statistics.median(times["unchecked"]) if "unchecked" in times else None,
     } | {name: side and asdict(side) for name, side in sides.items()}
 
 
@@ -181,6 +185,25 @@ def growth(side: str, pair: Pair, path: str) -> float:
     return resident_peak() - before
 
 
+def keep_memory(records: Sequence[dict[str, Any]], output: Path) -> None:
+    """Fill in the memory that an earlier run measured.
+
+    Args:
+        records: Records of this run, changed in place.
+        output: Folder of the earlier run's results.
+    """
+    keys = ("problem", "samples", "metric", "peer", "threads")
+    earlier = {
+        tuple(record[key] for key in keys): record
+        for record in json.loads((output / "results.json").read_text(encoding="utf-8"))["metrics"]
+    }
+    for record in records:
+        same = earlier.get(tuple(record[key] for key in keys))
+        for side in ("ours", "theirs"):
+            if same and record[side] and same[side]:
+                record[side]["memory"] = same[side]["memory"]
+
+
 def main(argv: Sequence[str] | None = None) -> Path:
     """Measure, print and save.
 
@@ -196,6 +219,14 @@ def main(argv: Sequence[str] | None = None) -> Path:
     parser.add_argument("--data-dir", type=Path, help="folder of MNIST; without it, small digits")
     parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--no-memory", action="store_true", help="leave out the fresh processes")
+    parser.add_argument(
+        "--keep-memory", action="store_true", help="take memory from the last run's results"
+    )
+    parser.add_argument(
+        "--agreement",
+        action="store_true",
+        help="measure agreement alone, keep the last run's times",
+    )
     parser.add_argument("--quick", action="store_true", help="few samples, few repetitions")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
@@ -205,6 +236,13 @@ def main(argv: Sequence[str] | None = None) -> Path:
         sys.stdout.write(f"{growth(side, PAIRS[int(pair)], path)}\n")
         return Path(arguments.output)
 
+    results: dict[str, Any]
+    if arguments.agreement:
+        results = json.loads((arguments.output / "results.json").read_text(encoding="utf-8"))
+        results["agreement"] = faithfulness_agreement.measure()
+        sys.stdout.write(faithfulness_report.write(results, arguments.output))
+        return Path(arguments.output)
+
     quick, device = arguments.quick, arguments.device
     repetitions = 3 if quick else 15
     problems = {
@@ -212,7 +250,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
         for name, make in PROBLEMS.items()
         if not (quick and name == "wide")
     }
-    results: dict[str, Any] = {
+    results = {
         "machine": {
             "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
             "torch": torch.__version__,
@@ -237,10 +275,13 @@ def main(argv: Sequence[str] | None = None) -> Path:
                             problem,
                             repetitions,
                             clock(device, threads),
-                            memory=threads == arguments.threads[0] and not arguments.no_memory,
+                            memory=threads == arguments.threads[0]
+                            and not (arguments.no_memory or arguments.keep_memory),
                         )
                         | {"threads": threads}
                     )
+    if arguments.keep_memory:
+        keep_memory(results["metrics"], arguments.output)
     torch.set_num_threads(arguments.threads[0])
     now = clock(device, arguments.threads[0])
     for name, sizes in {} if quick else BATCHES.items():
