@@ -73,8 +73,9 @@ def write_report(runs: Runs, output: Path) -> None:
         parts += [
             "## 6. Real tables",
             "Trees: permutation importance of XGBoost (defaults; mean of five shuffles of the test "
-            "rows). The split is the files'; of Breast Cancer, it differs between seeds. Best quarter "
-            "and half: accuracy of a network without a gate that is trained again on the features with the largest scores.",
+            "rows). The split is the files'; of Breast Cancer, it differs between seeds. Best "
+            "quarter and half: accuracy of a network without a gate that is trained again on the "
+            "features with the largest scores.",
             *(real_table(runs, table) for table in REAL),
         ]
     if timing is not None:
