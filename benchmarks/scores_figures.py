@@ -66,7 +66,13 @@ def _recovery(plt: Any, runs: Runs, path: Path) -> None:
             axis.plot(
                 float(spearman(scores, shap).mean()),
                 float(precision_at_k(scores, relevance).mean()),
-                marker="*" if method in (TUNED, ALIGNED) else "^" if "decay" in method else "o",
+                marker="D"
+                if "instance" in method
+                else "*"
+                if method in (TUNED, ALIGNED)
+                else "^"
+                if "decay" in method
+                else "o",
                 markersize=12 if method in (TUNED, ALIGNED) else 7,
                 color=COLOURS[settings.kind],
                 fillstyle="none" if method in HOLLOW else "full",
