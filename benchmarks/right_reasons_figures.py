@@ -14,8 +14,8 @@ MODELS = {
 }
 
 
-def draw_figures(runs: Runs, output: Path) -> list[str]:
-    """Draw what can be drawn, and return the names of the files."""
+def draw_figures(runs: Runs, output: Path) -> None:
+    """Draw what can be drawn; the pictures of a run are there where it was run."""
     try:
         import matplotlib
     except ImportError as error:
@@ -23,13 +23,10 @@ def draw_figures(runs: Runs, output: Path) -> list[str]:
             "the figures need matplotlib: pip install pear-lightning[plot]"
         ) from error
     matplotlib.use("Agg")
-    drawn = []
     for name, draw in {"looked_at": _pictures, "toy": _toy, "sweep": _sweep}.items():
         figure = draw(runs, output)
         if figure is not None:
             figure.savefig(output / f"{name}.png", dpi=120, bbox_inches="tight")
-            drawn.append(name)
-    return drawn
 
 
 def _pictures(runs: Runs, output: Path) -> Any:
@@ -53,7 +50,8 @@ def _pictures(runs: Runs, output: Path) -> Any:
         axes[row, 0].set_ylabel(f"a {first['target'][row]}", fontsize=9)
         for axis, (title, each) in zip(axes[row, 1:], kept.items(), strict=True):
             gradient = each["gradients"][row].astype(float).reshape(28, 28)
-            axis.imshow(gradient, cmap="RdBu_r", vmin=-1, vmax=1)
+            strong = np.quantile(np.abs(gradient), 0.99)  # one pixel alone must not hide the rest
+            axis.imshow(gradient, cmap="RdBu_r", vmin=-strong, vmax=strong)
             says = int(each["predicted"][row])
             right = says == each["target"][row]
             axis.set_xlabel(f"says {says}", fontsize=8, color="black" if right else "crimson")

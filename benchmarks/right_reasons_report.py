@@ -23,12 +23,12 @@ def write_report(runs: Runs, output: Path) -> None:
         runs: Records of the finished runs.
         output: Folder to write to; ``notes.md`` in it is copied to the top of the report.
     """
-    drawn = draw_figures(runs, output)
+    draw_figures(runs, output)
     notes, cost = output / "notes.md", output / "cost.json"
     cpu = sum(run["cpu_seconds"] for run in runs) / 60
 
     def figure(name: str, title: str) -> str:
-        return f"![{title}]({name}.png)" if name in drawn else ""
+        return f"![{title}]({name}.png)" if (output / f"{name}.png").exists() else ""
 
     parts = [
         "# Right for the right reasons",
