@@ -80,8 +80,10 @@ def gain(runs: Runs, base: Runs) -> str:
     ]
     if not points:
         return "–"
-    error = np.std(points, ddof=1) / len(points) ** 0.5 if len(points) > 1 else np.nan
-    return f"{np.mean(points):+.1f} ± {error:.1f}"
+    mean = f"{np.mean(points):+.1f}"
+    if len(points) == 1:
+        return mean
+    return f"{mean} ± {np.std(points, ddof=1) / len(points) ** 0.5:.1f}"
 
 
 def quality_table(runs: Runs, table: str) -> str:
@@ -200,6 +202,8 @@ def stability_table(runs: Runs) -> str:
     ]
     rows = []
     for method in SHORT:
+        if not select(runs, "stability", "16/5, 400", method):
+            continue
         cells = [method]
         for bootstrapped in (False, True):
             chosen = [
