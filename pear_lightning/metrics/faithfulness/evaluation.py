@@ -13,6 +13,7 @@ from torch import Tensor
 from pear_lightning.explainers.guards import eval_mode, module_of
 from pear_lightning.explainers.outputs import OutputFunction
 from pear_lightning.explainers.scorer import Forward, Scorer, as_logits
+from pear_lightning.functional.ranking import hard_ranks
 from pear_lightning.functional.validation import at_least_float32, check_finite
 from pear_lightning.masking import BoundMasker, Masker
 from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
@@ -104,8 +105,9 @@ class Evaluation:
             scores, logits = scorer.evaluate(batch.inputs[None])
         else:
             logits = as_logits(model(batch.inputs, **batch.forward_kwargs), len(batch.inputs))
-            scorer = replace(scorer, target=logits.argmax(dim=1))
-            scores, logits = self.output(logits, logits.argmax(dim=1))[None], logits[None]
+            predicted = logits.argmax(dim=1)
+            scorer = replace(scorer, target=predicted)
+            scores, logits = self.output(logits, predicted)[None], logits[None]
         return scorer, _outcome(scorer, scores, logits), logits.shape[2]
 
     @contextmanager
@@ -164,7 +166,7 @@ class _Plan:
         """Bind a masker, pool the explanations to its features, and rank those."""
         sample_data = {**self._batch.forward_kwargs, **self._batch.masker_kwargs}
         bound = masker.bind(self._inputs, sample_data)
-        present = bound.present.expand(len(self._inputs), -1)
+        present = bound.present
         ground = Ground(present, present.sum(dim=1), bound.seeds)
         self._bound[id(masker)] = bound
         self._grounds[id(masker), None] = ground
@@ -172,7 +174,8 @@ class _Plan:
             _saliency(bound, each) for each in self._batch.attributions.values()
         ]
         for number, saliency in enumerate(self._saliency[id(masker)]):
-            ranks = _ranks(saliency.masked_fill(~present, -torch.inf))
+            known = saliency.masked_fill(~present, -torch.inf)
+            ranks = hard_ranks(known, ties="ordinal", descending=True).long() - 1
             self._grounds[id(masker), number] = replace(ground, ranks=ranks)
 
     def _jobs_of(self, need: Need) -> Iterator[_Job]:
@@ -284,10 +287,3 @@ def _saliency(bound: BoundMasker, attributions: Tensor) -> Tensor:
     if attributions.shape == shape and attributions.shape != bound.inputs.shape:
         return at_least_float32(attributions).masked_fill(~bound.present, 0)
     return bound.pool(attributions)
-
-
-def _ranks(saliency: Tensor) -> Tensor:
-    """Return positions in descending order, 0 for the largest; the lower index first in ties."""
-    order = saliency.argsort(dim=1, descending=True, stable=True)
-    positions = torch.arange(order.shape[1], device=order.device).expand_as(order)
-    return torch.empty_like(order).scatter_(1, order, positions)

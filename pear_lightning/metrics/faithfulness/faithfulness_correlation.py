@@ -1,21 +1,12 @@
 """Faithfulness correlation."""
 
-from typing import Any
-
 from pear_lightning.functional.faithfulness import faithfulness_correlation
 from pear_lightning.functional.per_sample import PerSample
-from pear_lightning.masking import Masker
-from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
-from pear_lightning.metrics.faithfulness.probes import (
-    Original,
-    Probe,
-    RandomSubsets,
-    SubsetSize,
-)
+from pear_lightning.metrics.faithfulness.random_subset_metric import RandomSubsetMetric
 from pear_lightning.metrics.faithfulness.readings import Readings
 
 
-class FaithfulnessCorrelation(FaithfulnessMetric):
+class FaithfulnessCorrelation(RandomSubsetMetric):
     r"""Correlation, over random subsets, of the saliency removed and the drop it causes.
 
     .. math:: \mathrm{FC} = ρ_P\left( \sum_{i ∈ I_j} s_i, \; f(x) − f(x ∖ I_j) \right)_{j ≤ K}
@@ -55,23 +46,6 @@ class FaithfulnessCorrelation(FaithfulnessMetric):
 
     metric_name = "faithfulness_correlation"
     higher_is_better = True
-
-    def __init__(
-        self,
-        masker: Masker,
-        n_subsets: int = 100,
-        subset_size: SubsetSize = 0.1,
-        *,
-        seed: int = 0,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(masker, **kwargs)
-        self.probe = RandomSubsets(n_subsets, subset_size, seed)
-
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        """The sample, and the sample without each subset."""
-        return Original(), self.probe
 
     def reduce(self, readings: Readings) -> PerSample:
         """Return the correlation of each row, ``(R,)``."""

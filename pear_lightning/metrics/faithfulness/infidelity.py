@@ -5,17 +5,12 @@ from typing import Any
 from pear_lightning.functional.faithfulness import infidelity
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
-from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
-from pear_lightning.metrics.faithfulness.probes import (
-    Original,
-    Probe,
-    RandomSubsets,
-    SubsetSize,
-)
+from pear_lightning.metrics.faithfulness.probes import SubsetSize
+from pear_lightning.metrics.faithfulness.random_subset_metric import RandomSubsetMetric
 from pear_lightning.metrics.faithfulness.readings import Readings
 
 
-class Infidelity(FaithfulnessMetric):
+class Infidelity(RandomSubsetMetric):
     r"""Mean squared error, over random subsets, of the saliency removed as a forecast of the drop.
 
     .. math:: \mathrm{INFD} = \frac{1}{K} \sum_{j ≤ K} \left( β σ_j − Δ_j \right)^2, \qquad
@@ -81,14 +76,8 @@ class Infidelity(FaithfulnessMetric):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(masker, **kwargs)
-        self.probe = RandomSubsets(n_subsets, subset_size, seed)
+        super().__init__(masker, n_subsets, subset_size, seed=seed, **kwargs)
         self.normalize = normalize
-
-    @property
-    def probes(self) -> tuple[Probe, ...]:
-        """The sample, and the sample without each subset."""
-        return Original(), self.probe
 
     def reduce(self, readings: Readings) -> PerSample:
         """Return the error of each row, ``(R,)``."""
