@@ -20,6 +20,25 @@ class RegionRows(NamedTuple):
     marked: Tensor
 
 
+def aligned_region(region: Tensor, inputs: Tensor) -> Tensor | None:
+    """Return a region with the dimensions of the inputs, or None where its shape does not fit.
+
+    Args:
+        region: ``(B, *S)``, 1 in a dimension where one value stands for all of it, or
+            ``(B, H, W)`` for images ``(B, C, H, W)``.
+        inputs: ``(B, *S)``.
+
+    Example:
+        >>> aligned_region(torch.zeros(2, 8, 8), torch.rand(2, 3, 8, 8)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    if inputs.ndim == 4 and region.ndim == 3:
+        region = region[:, None]
+    fits = region.ndim == inputs.ndim and region.shape[:1] == inputs.shape[:1]
+    sizes = zip(region.shape, inputs.shape, strict=fits)
+    return region if fits and all(size in (1, full) for size, full in sizes) else None
+
+
 def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> RegionRows:
     """Check attributions and a region, and lay them side by side.
 
@@ -46,17 +65,14 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
         (tensor([[3., 3., 3., 3.]]), tensor([[ True, False, False,  True]]))
     """
     check_attributions("attributions", attributions)
-    shape, wanted = tuple(region.shape), tuple(attributions.shape)
-    if attributions.ndim == 4 and region.ndim == 3:
-        region = region[:, None]
-    fits = region.ndim == attributions.ndim and region.shape[0] == wanted[0]
-    if not fits or any(
-        size not in (1, full) for size, full in zip(region.shape, wanted, strict=True)
-    ):
+    aligned = aligned_region(region, attributions)
+    if aligned is None:
         raise ValueError(
-            f"{name} has shape {shape} and attributions has {wanted}; expected equal shapes, or 1 "
-            f"in dimensions of the {name} that one value stands for"
+            f"{name} has shape {tuple(region.shape)} and attributions has "
+            f"{tuple(attributions.shape)}; expected equal shapes, or 1 in dimensions of the {name} "
+            "that one value stands for"
         )
+    region = aligned
     if region.dtype != torch.bool:
         ones = region == 1
         if not bool((ones | (region == 0)).all()):

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.regions import aligned_region
+
 
 def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
     """Return a checked mask with the dimensions of the inputs.
@@ -22,16 +24,13 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
         >>> aligned_mask(torch.zeros(2, 8, 8), torch.rand(2, 3, 8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
-    shape, wanted = mask.shape, inputs.shape
-    if inputs.ndim == 4 and mask.ndim == 3:
-        mask = mask[:, None]
-    fits = mask.ndim == inputs.ndim and mask.shape[:1] == wanted[:1]
-    sizes = zip(mask.shape, wanted, strict=fits)
-    if not fits or any(size not in (1, full) for size, full in sizes):
+    aligned = aligned_region(mask, inputs)
+    if aligned is None:
         raise ValueError(
-            f"mask must have the shape of the inputs, {tuple(wanted)}, with 1 in dimensions that "
-            f"it is broadcast over (channels, say), got {tuple(shape)}"
+            f"mask must have the shape of the inputs, {tuple(inputs.shape)}, with 1 in dimensions "
+            f"that it is broadcast over (channels, say), got {tuple(mask.shape)}"
         )
+    mask = aligned
     if mask.dtype != torch.bool:
         marked = mask.bool()
         if not torch.compiler.is_compiling() and not torch.equal(marked.to(mask.dtype), mask):
