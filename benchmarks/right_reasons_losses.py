@@ -4,10 +4,16 @@ from collections.abc import Callable
 
 from pear_lightning.losses import (
     CDEPLoss,
+    CoRMLoss,
+    CounterexamplesLoss,
+    EnergyLoss,
     ExplanationLoss,
     IBPExLoss,
+    PGDExLoss,
     PGDR4Loss,
     R4Loss,
+    RandR4Loss,
+    RBRIdentityHessianLoss,
     RightReasonsLoss,
 )
 
@@ -47,4 +53,10 @@ LOSSES: dict[str, Callable[[], ExplanationLoss]] = {
     "pgd_r4": lambda: PGDR4Loss(eps=0.1, n_steps=2),
     "ibp_ex": lambda: IBPExLoss(eps=0.1),
     "cdep": CDEPLoss,
+    "rand_r4": lambda: RandR4Loss(eps=0.1),
+    "rbr": RBRIdentityHessianLoss,
+    "energy": EnergyLoss,
+    "counterexamples": CounterexamplesLoss,
+    "corm": CoRMLoss,
+    "pgd_ex": lambda: PGDExLoss(eps=1.0, n_steps=2),
 }

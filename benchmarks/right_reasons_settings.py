@@ -58,7 +58,7 @@ WIDE = Setting(
     data_seed=0,
 )
 
-SWEEP = (0.01, 1.0, 10.0, 100.0, 1e4, 1e5)
+SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1e4, 1e5, 1e6)
 TOY_SWEEP = (1.0, 10.0, 100.0, 1000.0)
 TOY_ROWS = (25, 100, 400, 1600)
 # losses and weights of the family on inputs 0..1
@@ -77,6 +77,15 @@ FAMILY = (
     ("pgd_r4", 1.0),
     ("ibp_ex", 0.5),
     ("cdep", 10.0),
+    ("cdep", 1000.0),
+    ("rand_r4", 10.0),
+    ("rand_r4", 1000.0),
+    ("rbr", 1.0),
+    ("rbr", 100.0),
+    ("energy", 1.0),
+    ("counterexamples", 1.0),
+    ("corm", 1.0),
+    ("pgd_ex", 1.0),
 )
 
 EXPERIMENTS: dict[str, dict[str, Setting]] = {
@@ -117,7 +126,7 @@ EXPERIMENTS: dict[str, dict[str, Setting]] = {
         "both": TOY.but({"mask": "both"}, weight=1e6),
     },
     "news": {"none": NEWS},
-    "sweep": {f"λ={weight:g}": MNIST.but(weight=weight, epochs=24) for weight in SWEEP},
+    "sweep": {f"λ={weight:g}": MNIST.but(weight=weight) for weight in SWEEP},
     "family": {
         "none": WIDE,
         "no decoy": WIDE.but({"decoy": False}),
@@ -137,7 +146,8 @@ EXPERIMENTS: dict[str, dict[str, Setting]] = {
             kind: WIDE.but({"mask": kind}, weight=1.0)
             for kind in ("half_block", "wrong_place", "random", "all", "all_corners")
         },
-        "switched on midway": WIDE.but(weight=1.0, switch_on=0.5),
+        "switched on after 2 of 4 epochs": WIDE.but(weight=1.0, switch_on=0.5),
+        "switched on after 4 of 16 epochs": WIDE.but(weight=1.0, switch_on=0.25, epochs=16),
     },
 }
 
