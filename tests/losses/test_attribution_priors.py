@@ -13,6 +13,7 @@ from pear_lightning.losses import (
     DoubleBackpropagationLoss,
     EnergyLoss,
     ExpectedGradientsPrior,
+    GraphSmoothnessPrior,
     SmoothnessPrior,
     SparsityPrior,
     XGradientPrior,
@@ -100,6 +101,91 @@ def test_smoothness():
         SmoothnessPrior(dims=())
 
 
+def adjacency():
+    matrix = (torch.rand(5, 5) * (torch.rand(5, 5) > 0.4)).triu(1)
+    matrix[0, 1] = 0.5
+    return matrix + matrix.T + torch.diag(torch.rand(5))  # loops cancel in a Laplacian
+
+
+def test_graph_smoothness():
+    model, (x, y, _), matrix = network(), rows(), adjacency()
+    _, (phi,) = explain(model, x, y, list(expected().values()))
+    prior = GraphSmoothnessPrior.from_adjacency(matrix, explainers=expected())
+    wanted = reference.graph_roughness(phi.abs().mean(0), matrix.double())
+    loss = prior.of_model(model, x, y)[1]
+    torch.testing.assert_close(loss, wanted)
+    weights = list(model.parameters())
+    torch.testing.assert_close(
+        torch.autograd.grad(loss, weights, allow_unused=True),
+        torch.autograd.grad(wanted, weights, allow_unused=True),
+    )
+    both = GraphSmoothnessPrior([(2, 0), (0, 4)], torch.tensor([0.5, 3.0]))(phi, 2 * phi)
+    v = phi.abs().mean(0)
+    squares = 0.5 * (v[0] - v[2]) ** 2 + 3 * (v[4] - v[0]) ** 2
+    torch.testing.assert_close(both, (1 + 4) / 2 * squares)  # the mean over explanations
+
+
+def test_graph_smoothness_of_every_sample():
+    phi, matrix = torch.randn(4, 5).double(), adjacency()
+    prior = GraphSmoothnessPrior.from_adjacency(matrix, over="samples")
+    each = [reference.graph_roughness(row.abs(), matrix.double()) for row in phi]
+    torch.testing.assert_close(prior(phi), sum(each) / 4)
+    alone = torch.stack([prior(row[None]) for row in phi])
+    torch.testing.assert_close(prior(phi), alone.mean())  # no sample knows of another
+    assert GraphSmoothnessPrior.from_adjacency(matrix)(phi) <= prior(phi)
+    torch.testing.assert_close(prior(phi.view(4, 5, 1)), prior(phi))
+
+
+@pytest.mark.parametrize("over", ["batch", "samples"])
+def test_derivatives_of_graph_smoothness(over):
+    prior = GraphSmoothnessPrior([(0, 1), (1, 2), (3, 4)], [1.0, 0.0, 2.5], over=over)
+    phi = torch.randn(3, 5).double().requires_grad_()
+    assert torch.autograd.gradcheck(prior, (phi,))
+    assert torch.autograd.gradgradcheck(prior, (phi,))
+    zeros = torch.zeros(3, 5, requires_grad=True)
+    prior(zeros).backward()
+    assert zeros.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("edges", "weights", "message"),
+    [
+        ([], None, r"one pair of features or more, \(E, 2\), got \(0,\)"),
+        ([(0, 1, 2)], None, r"got \(1, 3\)"),
+        ([(0, -1)], None, "integers from 0 on, got torch.int64 from -1"),
+        ([(0, 1.5)], None, "integers from 0 on, got torch.float32"),
+        ([(0, 1), (2, 2)], None, r"connect different features, got \(2, 2\)"),
+        ([(0, 1), (2, 1), (1, 0)], None, r"each pair once, in any direction, got \(0, 1\)"),
+        ([(0, 1)], [1.0, 2.0], r"one number for each edge, \(1,\), got \(2,\)"),
+        ([(0, 1)], [-2.0], "at least 0 and finite, got -2"),
+        ([(0, 1)], [float("nan")], "at least 0 and finite, got nan"),
+    ],
+)
+def test_what_is_no_graph_is_refused(edges, weights, message):
+    with pytest.raises(ValueError, match=message):
+        GraphSmoothnessPrior(edges, weights)
+
+
+def test_what_is_no_adjacency_is_refused():
+    for matrix, message in (
+        (torch.ones(2, 3), r"square matrix \(n, n\), got \(2, 3\)"),
+        (torch.tensor([[0.0, 1], [2, 0]]), r"symmetric, got 1 at \(0, 1\) and 2 at \(1, 0\)"),
+        (torch.tensor([[0.0, -1], [-1, 0]]), "at least 0 and finite, got -1"),
+        (torch.tensor([[0.0, float("nan")], [float("nan"), 0]]), "finite, got nan"),
+        (torch.eye(3), "one pair of features or more"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            GraphSmoothnessPrior.from_adjacency(matrix)
+    sparse = adjacency().to_sparse()
+    dense = GraphSmoothnessPrior.from_adjacency(sparse.to_dense())
+    assert torch.equal(GraphSmoothnessPrior.from_adjacency(sparse).weights, dense.weights)
+    with pytest.raises(ValueError, match=r"name feature 7, and .* have features 0 to 4 only"):
+        GraphSmoothnessPrior([(0, 7)])(torch.rand(2, 5))
+    with pytest.raises(ValueError, match="over is 'rows'"):
+        GraphSmoothnessPrior([(0, 1)], over="rows")
+    assert not GraphSmoothnessPrior([(0, 1)]).state_dict()  # a graph is a setting
+
+
 def test_energy():
     phi = torch.randn(4, 3, 5, 5).double()
     box = torch.zeros(4, 5, 5).double()
@@ -126,6 +212,13 @@ def test_energy_of_rows_that_say_nothing(marks):
 
 # --- X-Gradient -------------------------------------------------------------------------------
 
+PLAIN_PRIORS = [
+    SparsityPrior(),
+    GraphSmoothnessPrior([(0, 4)]),
+    EnergyLoss(),
+    ExpectedGradientsPrior(),
+]
+
 
 def bias_free():
     return nn.Sequential(
@@ -140,7 +233,7 @@ def test_without_biases_input_x_gradient_is_the_integrated_gradient():
     logits, (fast, slow) = explain(model, x, y, explainers)
     torch.testing.assert_close(fast, slow)
     torch.testing.assert_close(fast.sum(1), logits.gather(1, y[:, None]).squeeze(1))
-    for prior in (SparsityPrior(), EnergyLoss(), ExpectedGradientsPrior()):
+    for prior in PLAIN_PRIORS:
         loss = XGradientPrior(prior)
         value = loss.of_model(model, x, y, mask)[1]
         torch.testing.assert_close(value, prior(slow, mask=mask))
@@ -165,6 +258,8 @@ PRIORS = [
     ExpectedGradientsPrior(1, BACKGROUND, seed=0),
     SparsityPrior(expected()),
     SmoothnessPrior(expected(), dims=(-1,)),
+    GraphSmoothnessPrior([(0, 1), (2, 4)], explainers=expected()),
+    GraphSmoothnessPrior([(0, 1), (2, 4)], over="samples", explainers=expected()),
     EnergyLoss(),
 ]
 
@@ -200,21 +295,25 @@ def test_a_prior_that_is_the_right_reasons_loss_of_another_explanation():
     torch.testing.assert_close(prior.of_model(model, x, y, mask)[1], wanted)
 
 
-def sparsity_gradients(rank, world_size):
+def gradients_of_a_batch_loss(rank, world_size, prior):
     torch.manual_seed(0)
     model, (x, y, _) = network(), rows(8)
     wrapped = nn.parallel.DistributedDataParallel(model) if world_size > 1 else model
     x, y = x[rank::world_size], y[rank::world_size]
     task = nn.functional.cross_entropy(wrapped(x), y)
-    loss = SparsityPrior(expected()).of_model(model, x, y)[1]
+    loss = prior.of_model(model, x, y)[1]
     (task + loss).backward()
     return loss.item(), [p.grad for p in model.parameters()]
 
 
 @pytest.mark.ddp
-def test_sparsity_of_two_ranks_is_that_of_one():
+@pytest.mark.parametrize(
+    "prior",
+    [SparsityPrior(expected()), GraphSmoothnessPrior([(0, 1), (2, 4)], explainers=expected())],
+)
+def test_a_batch_loss_of_two_ranks_is_that_of_one(prior):
     """It is no mean over rows, so every rank must know the others' attributions."""
-    alone, gradients = sparsity_gradients(0, 1)
-    for loss, of_rank in run_distributed(sparsity_gradients):
+    alone, gradients = gradients_of_a_batch_loss(0, 1, prior)
+    for loss, of_rank in run_distributed(gradients_of_a_batch_loss, prior):
         assert loss == pytest.approx(alone)
         torch.testing.assert_close(of_rank, gradients)

@@ -80,6 +80,17 @@ def total_variation(phi):
     return sum(down) / len(down) + sum(right) / len(right)
 
 
+def graph_roughness(v, adjacency):
+    """v^T L v with the Laplacian L = D - W written out."""
+    n = len(v)
+    total = 0
+    for i in range(n):
+        for j in range(n):
+            degree = sum(adjacency[i, k] for k in range(n)) if i == j else 0
+            total = total + v[i] * (degree - adjacency[i, j]) * v[j]
+    return total
+
+
 def energy(phi, box):
     """Mean over the samples of 1 − (positive attribution inside) / (all positive attribution)."""
     values = []
