@@ -5,7 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.validation import at_least_float32, check_attributions
+from pear_lightning.functional.validation import (
+    at_least_float32,
+    check_attributions,
+    is_traced,
+)
 
 
 class RegionRows(NamedTuple):
@@ -37,6 +41,34 @@ def aligned_region(region: Tensor, inputs: Tensor) -> Tensor | None:
     fits = region.ndim == inputs.ndim and region.shape[:1] == inputs.shape[:1]
     sizes = zip(region.shape, inputs.shape, strict=fits)
     return region if fits and all(size in (1, full) for size, full in sizes) else None
+
+
+def zeros_and_ones(marks: Tensor, name: str) -> Tensor:
+    """Return what is marked as booleans, and refuse anything but zeros and ones.
+
+    Values are not looked at where they cannot be (see
+    :func:`~pear_lightning.functional.validation.is_traced`).
+
+    Args:
+        marks: any shape, bool or zeros and ones.
+        name: what the caller calls it, for messages.
+
+    Raises:
+        ValueError: if a value is neither 0 nor 1.
+
+    Example:
+        >>> zeros_and_ones(torch.tensor([0.0, 1.0]), "mask")
+        tensor([False,  True])
+    """
+    if marks.dtype == torch.bool:
+        return marks
+    marked = marks.bool()
+    if not is_traced() and not torch.equal(marked.to(marks.dtype), marks):
+        other = marks[marked.to(marks.dtype) != marks].flatten()[0].item()
+        raise ValueError(
+            f"{name} must hold zeros and ones only, got {other}; binarise it ({name} > 0.5)"
+        )
+    return marked
 
 
 def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> RegionRows:
@@ -72,12 +104,7 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
             f"{tuple(attributions.shape)}; expected equal shapes, or 1 in dimensions of the {name} "
             "that one value stands for"
         )
-    region = aligned
-    if region.dtype != torch.bool:
-        ones = region == 1
-        if not bool((ones | (region == 0)).all()):
-            raise ValueError(f"{name} holds other values than 0 and 1; binarise it first")
-        region = ones
+    region = zeros_and_ones(aligned, name)
     values = at_least_float32(attributions).sum_to_size(region.shape)
     return RegionRows(values.flatten(1), region.flatten(1))
 

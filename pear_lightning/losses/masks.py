@@ -1,9 +1,8 @@
 """Annotation masks: which features of a sample an explanation loss is about."""
 
-import torch
 from torch import Tensor
 
-from pear_lightning.functional.regions import aligned_region
+from pear_lightning.functional.regions import aligned_region, zeros_and_ones
 
 
 def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
@@ -30,17 +29,7 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
             f"mask must have the shape of the inputs, {tuple(inputs.shape)}, with 1 in dimensions "
             f"that it is broadcast over (channels, say), got {tuple(mask.shape)}"
         )
-    mask = aligned
-    if mask.dtype != torch.bool:
-        marked = mask.bool()
-        if not torch.compiler.is_compiling() and not torch.equal(marked.to(mask.dtype), mask):
-            other = mask[marked.to(mask.dtype) != mask].flatten()[0].item()
-            raise ValueError(
-                f"mask must hold zeros and ones only, got {other}; binarise it (mask > 0.5), or "
-                "weight the loss"
-            )
-        mask = marked
-    return mask
+    return zeros_and_ones(aligned, "mask")
 
 
 def annotated_rows(mask: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from pear_lightning.explainers import Gradient, explain
+from pear_lightning.functional.regions import zeros_and_ones
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.masking import Masker
@@ -241,10 +242,7 @@ class RightForTheRightReasons(ExplainedModule):
                 f"mask must have one column for each of the masker's features, "
                 f"({len(inputs)}, {bound.n_features}), got {tuple(mask.shape)}"
             )
-        values = mask.to(torch.float32)
-        if not bool(((values == 0) | (values == 1)).all()):
-            raise ValueError("mask must hold zeros and ones only; binarise it (mask > 0.5)")
-        return bound.spread(values) > 0
+        return bound.spread(zeros_and_ones(mask, "mask").float()) > 0
 
     def training_step(self, batch: AnnotatedBatch, batch_idx: int) -> Tensor:
         """Compute the loss of a training batch, and log its parts.

@@ -183,7 +183,7 @@ def test_errors_name_the_argument_and_leave_no_trace(make: Any) -> None:
         (attributions * torch.nan, mask, "attributions holds 96 NaN"),
         (attributions, mask[:1], r"(mask|region) has shape \(1, 3, 4, 4\) and attributions has"),
         (attributions, mask[..., :2], r"(mask|region) has shape \(2, 3, 4, 2\)"),
-        (attributions, mask + 0.5, "(mask|region) holds other values than 0 and 1"),
+        (attributions, mask + 0.5, r"(mask|region) must hold zeros and ones only, got (0|1)\.5"),
     ]:
         with pytest.raises(ValueError, match=message):
             metric.update(values, region)
