@@ -20,6 +20,7 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
         ValueError: If the shape does not fit, or a value is neither 0 nor 1.
 
     Example:
+        >>> import torch
         >>> aligned_mask(torch.zeros(2, 8, 8), torch.rand(2, 3, 8, 8)).shape
         torch.Size([2, 1, 8, 8])
     """
@@ -42,6 +43,7 @@ def annotated_rows(mask: Tensor) -> Tensor:
         ``(B,)`` bool.
 
     Example:
+        >>> import torch
         >>> annotated_rows(torch.tensor([[True, False], [False, False]]))
         tensor([ True, False])
     """
@@ -59,6 +61,7 @@ def as_masked(attributions: Tensor, mask: Tensor) -> Tensor:
         Attributions in the shape of the mask.
 
     Example:
+        >>> import torch
         >>> as_masked(torch.ones(2, 3, 8, 8), torch.ones(2, 1, 8, 8)).unique()
         tensor([3.])
     """
@@ -78,6 +81,7 @@ def largest_components(attributions: Tensor, cutoff: float = 0.67) -> Tensor:
         Mask ``(B, *S)`` of booleans; empty for a row of zeros.
 
     Example:
+        >>> import torch
         >>> largest_components(torch.tensor([[3.0, -2.5, 2.0], [0.0, 0.0, 0.0]]))
         tensor([[ True,  True, False],
                 [False, False, False]])
