@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from drawing import BLUE, GREEN, GREY, RED, pyplot
 from pear_protocols import ALIGNED, PAPER, pairs_of
 from pear_records import (
     PRA,
@@ -31,8 +32,6 @@ HIGHLIGHTS = {
 _OFFSETS = {0.0: (-26, 8), 0.25: (-18, -12), 0.5: (5, 7), 0.75: (-18, -12), 0.95: (-8, -14)}
 """Where the weights are written, in points from their marker."""
 
-BLUE, RED, GREEN, GREY = "#2a6fb0", "#c2452d", "#3b8f4f", "#777777"
-
 
 def draw_figures(runs: Runs, output: Path) -> None:
     """Draw all figures.
@@ -44,34 +43,16 @@ def draw_figures(runs: Runs, output: Path) -> None:
     Raises:
         ImportError: If matplotlib is missing.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError("the figures need matplotlib: pip install matplotlib") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    style = {
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 10,
-        "savefig.dpi": 160,
-    }
-    with plt.rc_context(style):
+    with pyplot() as plt:
         for name, draw in {
             "tradeoff": _trade_off,
             "pairs": _pairs,
             "linearity": _linearity,
         }.items():
-            figure = draw(runs)
-            figure.savefig(output / f"{name}.png")
-            plt.close(figure)
+            draw(plt, runs).savefig(output / f"{name}.png")
 
 
-def _trade_off(runs: Runs) -> Any:
-    from matplotlib import pyplot as plt
-
+def _trade_off(plt: Any, runs: Runs) -> Any:
     figure, axes = plt.subplots(2, 3, figsize=(11, 7.4), layout="constrained")
     for column, (data_set, title) in enumerate(TITLES.items()):
         for row, (label, protocol) in enumerate(
@@ -187,9 +168,7 @@ def _self_agreement(runs: Runs, data_set: str, protocol: tuple[str, ...]) -> flo
     return float(np.mean(values)) if values else 0.0
 
 
-def _pairs(runs: Runs) -> Any:
-    from matplotlib import pyplot as plt
-
+def _pairs(plt: Any, runs: Runs) -> Any:
     names = ("paper λ=0", "paper λ=0.5", "linear")
     figure, axes = plt.subplots(3, 3, figsize=(9.6, 9.4), layout="constrained")
     image = None
@@ -237,9 +216,7 @@ def _pairs(runs: Runs) -> Any:
     return figure
 
 
-def _linearity(runs: Runs) -> Any:
-    from matplotlib import pyplot as plt
-
+def _linearity(plt: Any, runs: Runs) -> Any:
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.7), layout="constrained", sharey=True)
     for ax, (data_set, title) in zip(axes, TITLES.items(), strict=True):
         for settings, colour, marker, label in (
@@ -277,5 +254,5 @@ def _linearity(runs: Runs) -> Any:
         ax.set_title(title, weight="bold")
         ax.set_xlabel("FVU: variance that an affine fit leaves")
     axes[0].set_ylabel("mean PRA of the 14 untrained pairs")
-    axes[0].legend(frameon=False)
+    axes[0].legend()
     return figure

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from drawing import BLUE, GREEN, GREY, PURPLE, RED, pyplot
 from ranking_explainers import CONTROLS
 from ranking_records import TITLES, as_ranking
 from ranking_tables import Records, by_mean_place, present
 
-COLOURS = {"mnist": "#2a6fb0", "fashion": "#c2452d", "bank": "#3b8f4f", "ag_news": "#8d5fb5"}
+COLOURS = {"mnist": BLUE, "fashion": RED, "bank": GREEN, "ag_news": PURPLE}
 
 
 def draw_figures(records: Records, output: Path) -> None:
@@ -20,34 +21,18 @@ def draw_figures(records: Records, output: Path) -> None:
     Raises:
         ImportError: If matplotlib is missing.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError("the figures need matplotlib: pip install matplotlib") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    with plt.rc_context({"font.size": 9, "savefig.dpi": 150, "axes.titlesize": 10}):
+    with pyplot() as plt:
         for name in present(records):
             ranking = as_ranking(records[name, "papers"])
             figure, (left, _) = ranking.plot(controls=CONTROLS)
             left.set_title(TITLES[name], weight="bold", loc="left")
-            _save(figure, output / f"{name}.png")
-        _save(_overview(records), output / "overview.png")
-        _save(_metrics(records), output / "metrics.png")
+            figure.savefig(output / f"{name}.png")
+        _overview(plt, records).savefig(output / "overview.png")
+        _metrics(plt, records).savefig(output / "metrics.png")
 
 
-def _save(figure: Any, path: Path) -> None:
-    from matplotlib import pyplot as plt
-
-    figure.savefig(path)
-    plt.close(figure)
-
-
-def _overview(records: Records) -> Any:
+def _overview(plt: Any, records: Records) -> Any:
     """Draw mean ranks on all data sets, as shares of the way from first to last."""
-    from matplotlib import pyplot as plt
-
     names = present(records)
     rankings = {name: as_ranking(records[name, "papers"]) for name in names}
     explainers = by_mean_place(list(rankings.values()))
@@ -70,18 +55,16 @@ def _overview(records: Records) -> Any:
         ax.axhspan(row - 0.5, row + 0.5, color="#f4f4f4", zorder=0)
     ax.set_yticks(range(len(explainers)), explainers)
     for tick, explainer in zip(ax.get_yticklabels(), explainers, strict=True):
-        tick.set_color("#777777" if explainer in CONTROLS else "black")
+        tick.set_color(GREY if explainer in CONTROLS else "black")
     ax.set_ylim(len(explainers) - 0.5, -0.5)
     ax.set_xlim(-0.02, 1.02)
     ax.set_xlabel("mean rank over ten metrics: 0 is first, 1 last (95 % interval over samples)")
-    ax.legend(frameon=False, loc="upper right")
+    ax.legend(loc="upper right")
     return figure
 
 
-def _metrics(records: Records) -> Any:
+def _metrics(plt: Any, records: Records) -> Any:
     """Draw how alike the metrics rank the explainers."""
-    from matplotlib import pyplot as plt
-
     names = present(records)
     n_rows = -(-len(names) // 2)
     figure, axes = plt.subplots(

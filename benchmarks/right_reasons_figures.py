@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from right_reasons_settings import SWEEP, TOY_ROWS, TOY_SWEEP
-from right_reasons_tables import AUTHORS_SWEEP, Runs, of
+from drawing import BLUE, GREY, RED, pyplot
+from right_reasons_settings import TOY_ROWS, TOY_SWEEP
+from right_reasons_tables import AUTHORS_SWEEP, Runs, of, sweep_runs
 
 MODELS = {
     "find-mnist-0-0": "no mask",
@@ -16,23 +17,15 @@ MODELS = {
 
 def draw_figures(runs: Runs, output: Path) -> None:
     """Draw what can be drawn; the pictures of a run are there where it was run."""
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError(
-            "the figures need matplotlib: pip install pear-lightning[plot]"
-        ) from error
-    matplotlib.use("Agg")
-    for name, draw in {"looked_at": _pictures, "toy": _toy, "sweep": _sweep}.items():
-        figure = draw(runs, output)
-        if figure is not None:
-            figure.savefig(output / f"{name}.png", dpi=120, bbox_inches="tight")
+    with pyplot() as plt:
+        for name, draw in {"looked_at": _pictures, "toy": _toy, "sweep": _sweep}.items():
+            figure = draw(plt, runs, output)
+            if figure is not None:
+                figure.savefig(output / f"{name}.png")
 
 
-def _pictures(runs: Runs, output: Path) -> Any:
+def _pictures(plt: Any, runs: Runs, output: Path) -> Any:
     """Images of Decoy MNIST beside the gradients of the models."""
-    from matplotlib import pyplot as plt
-
     kept = {
         title: np.load(output / "pictures" / f"{name}.npz")
         for name, title in MODELS.items()
@@ -43,7 +36,11 @@ def _pictures(runs: Runs, output: Path) -> Any:
     first = next(iter(kept.values()))
     rows = min(5, len(first["images"]))
     figure, axes = plt.subplots(
-        rows, len(kept) + 1, figsize=(1.7 * (len(kept) + 1), 1.75 * rows), squeeze=False
+        rows,
+        len(kept) + 1,
+        figsize=(1.7 * (len(kept) + 1), 1.75 * rows),
+        squeeze=False,
+        layout="constrained",
     )
     for row in range(rows):
         axes[row, 0].imshow(first["images"][row].reshape(28, 28), cmap="gray", vmin=0, vmax=255)
@@ -62,19 +59,17 @@ def _pictures(runs: Runs, output: Path) -> Any:
     for axis in axes.flat:
         axis.set_xticks([])
         axis.set_yticks([])
-    figure.tight_layout(pad=0.4)
+        axis.spines[:].set(visible=True, color="lightgrey")
     return figure
 
 
-def _toy(runs: Runs, output: Path) -> Any:
+def _toy(plt: Any, runs: Runs, output: Path) -> Any:
     """Where the toy model looks as λ and the annotations grow."""
-    from matplotlib import pyplot as plt
-
     by_weight = [(0.0, "none"), *((weight, f"λ={weight:g}") for weight in TOY_SWEEP)]
     by_rows = [(0, "none"), *((n, f"{n} rows") for n in TOY_ROWS), (20_000, "λ=1000")]
     if not any(of(runs, "toy", name) for _, name in by_weight):
         return None
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.2), sharey=True, layout="constrained")
     for axis, points, label in (
         (axes[0], by_weight, "λ, all rows annotated"),
         (axes[1], by_rows, "annotated rows of 20,000, λ = 1000"),
@@ -82,52 +77,40 @@ def _toy(runs: Runs, output: Path) -> Any:
         present = [(x, of(runs, "toy", name)) for x, name in points if of(runs, "toy", name)]
         places = range(len(present))
         for pick, colour, title in (
-            ("corners", "#c0392b", "corners (penalised)"),
-            ("top_middle", "#2471a3", "top middle"),
+            ("corners", RED, "corners (penalised)"),
+            ("top_middle", BLUE, "top middle"),
         ):
             values = [[run["models"][0][pick] for run in chosen] for _, chosen in present]
             axis.plot(places, [np.mean(v) for v in values], color=colour, label=title)
             for place, each in zip(places, values, strict=True):
                 axis.plot([place] * len(each), each, ".", color=colour, alpha=0.5)
         accuracy = [np.mean([r["models"][0]["test"] for r in chosen]) for _, chosen in present]
-        axis.plot(places, accuracy, color="gray", linestyle=":", label="test accuracy")
+        axis.plot(places, accuracy, color=GREY, linestyle=":", label="test accuracy")
         axis.set_xticks(list(places), [f"{x:g}" for x, _ in present])
         axis.set_xlabel(label)
-        axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("share of what is looked at")
-    axes[0].legend(frameon=False, fontsize=8)
-    figure.tight_layout()
+    axes[0].legend(fontsize=8)
     return figure
 
 
-def _sweep(runs: Runs, output: Path) -> Any:
+def _sweep(plt: Any, runs: Runs, output: Path) -> Any:
     """Accuracy on Decoy MNIST over λ, ours and the authors'."""
-    from matplotlib import pyplot as plt
-
-    ours = {weight: of(runs, "sweep", f"λ={weight:g}") for weight in SWEEP}
+    ours = {weight: sweep_runs(runs, weight) for weight in AUTHORS_SWEEP}
     ours = {weight: chosen for weight, chosen in ours.items() if chosen}
     if len(ours) < 3:
         return None
-    figure, axis = plt.subplots(figsize=(5, 3.2))
-    axis.plot(
-        list(AUTHORS_SWEEP),
-        [test for _, test in AUTHORS_SWEEP.values()],
-        color="gray",
-        marker=".",
-        label="authors, 64 epochs",
-    )
-    epochs = next(iter(ours.values()))[0]["options"]["epochs"]
+    figure, axis = plt.subplots(figsize=(5, 3.2), layout="constrained")
+    theirs = [test for _, test in AUTHORS_SWEEP.values()]
+    axis.plot(list(AUTHORS_SWEEP), theirs, color=GREY, marker=".", label="authors, test")
     for pick, style in (("test", "-"), ("train", ":")):
-        values = [np.mean([r["models"][0][pick] for r in chosen]) for chosen in ours.values()]
-        label = f"ours, {epochs} epochs, {pick}"
-        axis.plot(list(ours), values, style, marker=".", color="#2471a3", label=label)
-    long = [run["models"][0]["test"] for run in of(runs, "mnist", "mask")]
-    if long:
-        axis.plot([1000], [np.mean(long)], "*", color="#c0392b", label="ours, 64 epochs, test")
+        values = [[run["models"][0][pick] for run in chosen] for chosen in ours.values()]
+        axis.plot(
+            list(ours), [np.mean(each) for each in values], style, color=BLUE, label=f"ours, {pick}"
+        )
+        for weight, each in zip(ours, values, strict=True):
+            axis.plot([weight] * len(each), each, ".", color=BLUE, alpha=0.5)
     axis.set_xscale("log")
     axis.set_xlabel("λ on pixels 0..255")
     axis.set_ylabel("accuracy")
-    axis.spines[["top", "right"]].set_visible(False)
-    axis.legend(frameon=False, fontsize=8)
-    figure.tight_layout()
+    axis.legend(fontsize=8)
     return figure

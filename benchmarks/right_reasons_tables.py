@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from right_reasons_settings import EXPERIMENTS, SWEEP, TOY_ROWS, TOY_SWEEP
+from right_reasons_settings import EXPERIMENTS, TOY_ROWS, TOY_SWEEP
 from scipy import stats
 
 Runs = list[dict[str, Any]]
@@ -100,24 +100,30 @@ def golden_table(runs: Runs) -> str:
     )
 
 
+def sweep_runs(runs: Runs, weight: float) -> Runs:
+    """Return the runs of a weight on Decoy MNIST."""
+    where = ("mnist", "mask") if weight == 1000 else ("sweep", f"λ={weight:g}")
+    return of(runs, *where)
+
+
 def sweep_table(runs: Runs) -> str:
     """Decoy MNIST over λ."""
     rows = []
-    for weight in sorted([*SWEEP, 1000.0]):
-        where = ("mnist", "mask") if weight == 1000 else ("sweep", f"λ={weight:g}")
-        authors = [_short(each, 3) for each in AUTHORS_SWEEP[weight]]
-        chosen = of(runs, *where)
+    for weight, authors in AUTHORS_SWEEP.items():
+        models = [run["models"][0] for run in sweep_runs(runs, weight)]
         rows.append(
             [
                 f"{weight:g}",
-                *authors,
-                *(cell(runs, *where, pick) for pick in ("train", "test", "first_ratio", "inside")),
-                str(chosen[0]["options"]["epochs"]) if chosen else "–",
-                str(len(chosen)),
+                *(_short(each, 3) for each in authors),
+                *(
+                    interval(model[pick] for model in models)
+                    for pick in ("train", "test", "first_ratio", "inside")
+                ),
+                str(len(models)),
             ]
         )
     header = ["λ", "authors: train", "test", "ours: train", "test", "ratio at step 1"]
-    return markdown([*header, "gradient inside mask", "epochs", "runs"], rows)
+    return markdown([*header, "gradient inside mask", "runs"], rows)
 
 
 def toy_table(runs: Runs) -> str:
@@ -155,12 +161,28 @@ def find_table(runs: Runs) -> str:
                     str(model + 1),
                     *(cell(runs, "find", name, pick, model) for pick in ("train", "test")),
                     where,
-                    cell(runs, "find", name, "kept", model),
+                    *(cell(runs, "find", name, pick, model) for pick in ("kept", "overlap")),
+                    _similarity(runs, name, model),
+                    _refused(runs, name, model),
                     str(len(of(runs, "find", name))),
                 ]
             )
     header = ["data", "model", "train", "test", "on the confound", "share of entries marked"]
+    header += ["of them forbidden", "similarity to earlier models", "ends by the rule"]
     return markdown([*header, "runs"], rows)
+
+
+def _similarity(runs: Runs, name: str, model: int) -> str:
+    """Write the largest similarity of a model's explanations to those of a model before it."""
+    if model == 0:
+        return "–"
+    return cell(runs, "find", name, lambda m: max(m["similarities"]), model)
+
+
+def _refused(runs: Runs, name: str, model: int) -> str:
+    """Write in how many runs a model is the first one that the stop rule does not accept."""
+    refused = [[m["refused"] is not None for m in r["models"]] for r in of(runs, "find", name)]
+    return f"{sum(each[model] and not any(each[:model]) for each in refused)} of {len(refused)}"
 
 
 def family_table(runs: Runs, experiment: str) -> str:

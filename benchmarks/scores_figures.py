@@ -4,19 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from drawing import BLUE, GREEN, GREY, ORANGE, RED, pyplot
 from scores_settings import ALIGNED, CLUSTERS, DECAYED, DEFAULT, GAIN, METHODS, NONE, ORACLE, TUNED
 from scores_tables import Runs, column, relevance_of, select
 
 from pear_lightning.functional import precision_at_k, spearman
 
-BLUE, RED, GREEN, ORANGE, PURPLE, GREY = (
-    "#2a6fb0",
-    "#c2452d",
-    "#3b8f4f",
-    "#c98a1b",
-    "#7a4fa0",
-    "#777777",
-)
 HOLLOW = (ALIGNED, "ScoresActivation, rate x1", "ScoresActivation, instance-wise")
 COLOURS = {"none": GREY, "softmax": RED, "cancel_out": ORANGE, "stg": BLUE, "deep_lasso": GREEN}
 
@@ -31,21 +24,7 @@ def draw_figures(runs: Runs, output: Path) -> None:
     Raises:
         ImportError: If matplotlib is missing.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise ImportError("the figures need matplotlib: pip install matplotlib") from error
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    style = {
-        "font.size": 9,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.titlesize": 10,
-        "savefig.dpi": 160,
-    }
-    with plt.rc_context(style):
+    with pyplot() as plt:
         _recovery(plt, runs, output / "recovery.png")
         _gain(plt, runs, output / "gain.png")
 
@@ -90,9 +69,8 @@ def _recovery(plt: Any, runs: Runs, path: Path) -> None:
     for axis in axes.flat:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             labels.setdefault(label, handle)
-    figure.legend(list(labels.values()), list(labels), loc="outside right center", frameon=False)
+    figure.legend(list(labels.values()), list(labels), loc="outside right center")
     figure.savefig(path)
-    plt.close(figure)
 
 
 def _gain(plt: Any, runs: Runs, path: Path) -> None:
@@ -135,6 +113,5 @@ def _gain(plt: Any, runs: Runs, path: Path) -> None:
         axis.set_title(f"{d} features, 5 relevant")
     axes[0, 0].set_ylabel("gain over no gate, points")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False)
+    figure.legend(handles, labels, loc="outside right center")
     figure.savefig(path)
-    plt.close(figure)
