@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from right_reasons_settings import Setting
 from right_reasons_training import (
+    find_sequence,
     fit,
     gradients,
     looked_at,
@@ -50,25 +51,26 @@ def run(
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     cpu, wall = time.process_time(), time.perf_counter()
-    data = make_data(setting, seed, data_dir)
-    models = []
-    rows = data.rows("train")
-    given = rows.mask
+    models: list[dict[str, Any]] = []
     if setting.found:
-        rows.mask = torch.zeros_like(given)  # grows: what any model so far has looked at
-    for model in range(setting.found + 1):
+        data = make_data(setting, seed, data_dir, n_annotated=0)
+        sequence = find_sequence(setting, data, seed)
+        backbones = sequence.trained
+        inputs = data.rows("train").inputs
+        for backbone, note in zip(backbones, sequence.notes, strict=True):
+            marked = [sequence.explanation(backbone, rows) for rows in inputs.split(2000)]
+            models.append({**note, "kept": float(torch.cat(marked).double().mean())})
+    else:
+        data = make_data(setting, seed, data_dir)
         before = time.process_time()
-        module = make_module(setting, data, 1000 * model + seed)
+        module = make_module(setting, data, seed)
         trained = fit(module, data, setting.epochs, setting.switch_on)
-        trained["train_cpu_seconds"] = round(time.process_time() - before, 2)
-        models.append({**trained, **measure(module.backbone, setting, data, seed, data_dir)})
+        models.append({**trained, "train_cpu_seconds": round(time.process_time() - before, 2)})
+        backbones = [module.backbone]
+    for number, backbone in enumerate(backbones):
+        models[number] |= measure(backbone, setting, data, seed, data_dir)
         if pictures is not None and setting.data in ("mnist", "toy"):
-            _keep(module.backbone, data, pictures / f"{experiment}-{name}-{seed}-{model}.npz")
-        if setting.found:
-            found = looked_at(gradients(module.backbone, rows.inputs))
-            models[-1]["kept"] = float(found.double().mean())
-            rows.mask = rows.mask | found
-    rows.mask = given
+            _keep(backbone, data, pictures / f"{experiment}-{name}-{seed}-{number}.npz")
     return {
         "experiment": experiment,
         "setting": name,

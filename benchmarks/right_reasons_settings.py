@@ -20,6 +20,7 @@ class Setting:
         loss: Name of the explanation loss, see ``right_reasons_losses.py``.
         decay: λ₂, the paper's penalty of the squares of all parameters, for sums over a batch.
         found: Number of models that find-another-explanation adds to the first.
+        weights: λ of each of those models, where it is not ``weight``; the first one has none.
         switch_on: Share of the epochs before the explanation loss is switched on.
         data_seed: Seed of the data; None is the seed of the run.
     """
@@ -34,6 +35,7 @@ class Setting:
     loss: str = "rrr"
     decay: float = 1e-4
     found: int = 0
+    weights: tuple[float, ...] = ()
     switch_on: float = 0.0
     data_seed: int | None = None
 
@@ -112,10 +114,10 @@ EXPERIMENTS: dict[str, dict[str, Setting]] = {
         "predicted, λ=10": DIGITS.but(weight=10.0, loss="predicted"),
     },
     "find": {
-        "mnist": MNIST.but(weight=1000.0, found=1),
-        "mnist, 512 units": WIDE.but(weight=1.0, found=1),
+        "mnist": MNIST.but(weight=1000.0, found=2),
+        "mnist, 512 units": WIDE.but(weight=1.0, found=3),
         "iris": IRIS.but(weight=1000.0, found=3),
-        "toy": TOY.but(weight=1000.0, found=2),
+        "toy": TOY.but(weight=1000.0, weights=(1000.0, 1e6), found=2),
         "news": NEWS.but(weight=250.0, found=3),
     },
     "toy": {

@@ -1,16 +1,22 @@
-"""Training for the right-reasons benchmark: the library's module, without the Trainer's loop.
+"""Training for the right-reasons benchmark, in the library's modules.
 
-The data are one tensor and batches are slices of it; a step of a small network takes about a
-millisecond, and the Trainer's bookkeeping as long again. The steps are those of the Trainer with
-the same data module, number for number: ``tests/benchmarks/test_right_reasons.py`` compares.
+One model is trained without the Trainer's loop: the data are one tensor and batches are slices of
+it; a step of a small network takes about a millisecond, and the Trainer's bookkeeping as long
+again. The steps are those of the Trainer with the same data module, number for number:
+``tests/benchmarks/test_right_reasons.py`` compares. Find-another-explanation runs in the Trainer.
 """
 
+import logging
+import time
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import OptimizerCallable
 from right_reasons_losses import make_loss
 from right_reasons_settings import Setting
 from torch import Tensor, nn
+from typing_extensions import override
 
 from pear_lightning.datamodules import (
     DecoyDigits,
@@ -21,7 +27,7 @@ from pear_lightning.datamodules import (
 )
 from pear_lightning.explainers import Explainer, explain
 from pear_lightning.explainers.gradient import Gradient
-from pear_lightning.modules import RightForTheRightReasons
+from pear_lightning.modules import FindAnotherExplanation, RightForTheRightReasons
 from pear_lightning.modules.penalty_weight import PenaltyWeight
 from pear_lightning.nn import MLP
 
@@ -56,28 +62,127 @@ def make_data(setting: Setting, seed: int, data_dir: str | None, **more: Any) ->
     return _DATA[key]
 
 
-def make_module(setting: Setting, data: Any, seed: int) -> RightForTheRightReasons:
-    """Return a new network in the library's module."""
+def make_backbone(setting: Setting, data: Any, seed: int) -> nn.Module:
+    """Return a new network."""
     torch.manual_seed(seed)
     width = data.rows("train").inputs[0].numel()
     backbone = MLP(width, data.num_classes, setting.hidden)
     if setting.paper_init:
-        for parameter in backbone.parameters():
-            nn.init.normal_(parameter, std=0.1)
-    # λ₂ Σ θ² beside losses summed over the batch, as Adam's weight decay beside their means
+        draw_as_paper(backbone)
+    return backbone
+
+
+def draw_as_paper(backbone: nn.Module) -> None:
+    """Draw weights and biases as the paper does, 0.1 N(0, 1)."""
+    for parameter in backbone.parameters():
+        nn.init.normal_(parameter, std=0.1)
+
+
+def make_optimizer(setting: Setting, data: Any) -> OptimizerCallable:
+    """Return what makes the optimiser: Adam, with the paper's λ₂ Σ θ².
+
+    Beside losses summed over the batch it is what Adam's weight decay is beside their means.
+    """
     rows = min(setting.batch_size, len(data.rows("train")))
+    return lambda parameters: torch.optim.Adam(
+        parameters, 1e-3, weight_decay=2 * setting.decay / rows, fused=True
+    )
+
+
+def make_module(setting: Setting, data: Any, seed: int) -> RightForTheRightReasons:
+    """Return a new network in the library's module."""
     module = RightForTheRightReasons(
-        backbone,
+        make_backbone(setting, data, seed),
         setting.weight,
         make_loss(setting.loss),
         num_classes=data.num_classes,
-        optimizer=lambda parameters: torch.optim.Adam(
-            parameters, 1e-3, weight_decay=2 * setting.decay / rows, fused=True
-        ),
+        optimizer=make_optimizer(setting, data),
     )
     for explainer in module.modules():
         if isinstance(explainer, Explainer) and explainer.uses_training_data:
             explainer.fit_reference(data.training_mean, data.training_rows(1024))
+    return module
+
+
+class WholeSequence(FindAnotherExplanation):
+    """Find another explanation, going on where its rule would end the sequence.
+
+    Attributes:
+        notes: Of each model in turn: ``steps``, ``first_ratio`` (of explanation loss to task loss,
+            at the first step with both), ``train_cpu_seconds``, the module's own judgement, and
+            ``refused``, why its rule would not accept the model.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.notes: list[dict[str, Any]] = []
+        self._start_note()
+
+    @override
+    def training_loss(
+        self, inputs: Tensor, target: Tensor, mask: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        parts = super().training_loss(inputs, target, mask)
+        self._steps += 1
+        if not self._ratio and "reasons" in parts:
+            loss, task_loss = parts["loss"].item(), parts["task_loss"].item()
+            self._ratio = loss / task_loss - 1
+        return parts
+
+    @override
+    def refusal(self, number: int) -> str | None:
+        refused = super().refusal(number)
+        self.notes.append(
+            {
+                "steps": self._steps,
+                "first_ratio": self._ratio,
+                "train_cpu_seconds": round(time.process_time() - self._start, 2),
+                "accuracy": self.accuracies[number],
+                "overlap": self.overlaps[number],
+                "similarities": self.similarities[number],
+                "refused": refused,
+            }
+        )
+        self._start_note()
+        return None
+
+    def _start_note(self) -> None:
+        self._steps, self._ratio, self._start = 0, 0.0, time.process_time()
+
+
+def find_sequence(setting: Setting, data: Any, seed: int) -> WholeSequence:
+    """Train a sequence of models by find-another-explanation.
+
+    Args:
+        setting: How to train.
+        data: The data module, without annotations.
+        seed: Seed of the networks.
+
+    Returns:
+        The trained module.
+    """
+    weights = [0.0, *setting.weights] if setting.weights else [setting.weight]
+    module = WholeSequence(
+        make_backbone(setting, data, seed),
+        weights,
+        make_loss(setting.loss),
+        max_models=setting.found + 1,
+        epochs_per_model=setting.epochs,
+        cutoff=CUTOFF,
+        initialize=draw_as_paper if setting.paper_init else None,
+        num_classes=data.num_classes,
+        optimizer=make_optimizer(setting, data),
+    )
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=(setting.found + 1) * setting.epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, data)
     return module
 
 

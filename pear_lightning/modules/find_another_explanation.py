@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.explainers import Gradient, explain
 from pear_lightning.functional.validation import at_least_float32
@@ -154,6 +155,7 @@ class FindAnotherExplanation(ExplainedModule):
         self.finished = False
         self.accuracies: list[float] = []
         self.overlaps: list[float] = []
+        self.similarities: list[list[float]] = []
         self.stop_reason: str | None = None
         self._sums: dict[str, Tensor] = {}
         self._reuse_logits: bool | None = None
@@ -182,6 +184,7 @@ class FindAnotherExplanation(ExplainedModule):
             "finished": self.finished,
             "accuracies": self.accuracies,
             "overlaps": self.overlaps,
+            "similarities": self.similarities,
             "stop_reason": self.stop_reason,
         }
 
@@ -193,6 +196,7 @@ class FindAnotherExplanation(ExplainedModule):
         """
         self.round, self.finished = int(state["round"]), bool(state["finished"])
         self.accuracies, self.overlaps = list(state["accuracies"]), list(state["overlaps"])
+        self.similarities = [list(each) for each in state["similarities"]]
         self.stop_reason = state["stop_reason"]
 
     def explanation(self, model: nn.Module, inputs: Tensor) -> Tensor:
@@ -205,10 +209,23 @@ class FindAnotherExplanation(ExplainedModule):
         Returns:
             Mask, ``(B, *S)`` bool.
         """
+        return largest_components(self.gradient(model, inputs), self.cutoff)
+
+    def gradient(self, model: nn.Module, inputs: Tensor) -> Tensor:
+        """Return the gradient that says where a model looks.
+
+        Args:
+            model: One of the models.
+            inputs: Inputs, ``(B, *S)``.
+
+        Returns:
+            Gradient of the log-odds of the predicted class, ``(B, *S)``: that of its probability,
+            but for a factor of each sample.
+        """
         with torch.no_grad():
             target = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
-            _, (gradient,) = explain(model, inputs, target, [Gradient()], output=_confidence)
-        return largest_components(gradient, self.cutoff)
+            _, (gradient,) = explain(model, inputs, target, [Gradient()], output=_log_odds)
+        return gradient
 
     def forbidden(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return what the model in training must not use: A_i of these rows.
@@ -277,7 +294,9 @@ class FindAnotherExplanation(ExplainedModule):
         task_loss = self.task_loss(logits, target)
         if self._is_last_epoch:
             self._judge("train", inputs, target, logits, forbidden)
-        loss = task_loss + weight * parts["reasons"] if parts else task_loss
+        loss = task_loss
+        if parts:
+            loss = self.loss.task_weight(weight) * task_loss + weight * parts["reasons"]
         return {"loss": loss, "task_loss": task_loss, **parts}
 
     def training_step(self, batch: AnnotatedBatch, batch_idx: int) -> Tensor:
@@ -316,29 +335,46 @@ class FindAnotherExplanation(ExplainedModule):
         """Keep the model in training, and decide whether it was the last one."""
         self.models[self.round].load_state_dict(self.backbone.state_dict())
         self.finished = True
-        if not self._sums:
-            return  # nothing was measured: go on
+        if not self._sums:  # resumed from a checkpoint written before: not measured, accepted
+            self.accuracies.append(float("nan"))
+            self.overlaps.append(float("nan"))
+            self.similarities.append([float("nan")] * self.round)
+            return
         sums = self._sums.get("val", self._sums["train"])
-        right, rows, overlap, marked = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        right, rows, overlap, marked, *similar = self.trainer.strategy.reduce(
+            sums, reduce_op="sum"
+        ).tolist()
         self.accuracies.append(right / max(rows, 1.0))
         self.overlaps.append(overlap / max(marked, 1.0))
+        self.similarities.append([each / max(rows, 1.0) for each in similar])
         self.log("model_accuracy", self.accuracies[-1])
         self.log("model_overlap", self.overlaps[-1])
-        number = f"model {self.round + 1}"
-        if self.accuracies[-1] < self.accuracies[0] - self.max_accuracy_drop:
-            self.stop_reason = (
-                f"accuracy of {number} dropped to {self.accuracies[-1]:.3f}, from "
-                f"{self.accuracies[0]:.3f} of the first"
-            )
-        elif self.round and self.overlaps[-1] > self.max_overlap:
-            self.stop_reason = (
-                f"{number} looks at what was forbidden: {self.overlaps[-1]:.0%} of what it marks; "
-                "a larger weight may help"
-            )
-        elif self.round + 1 == self.max_models:
-            self.trainer.should_stop = True
+        self.log("model_similarity", max(self.similarities[-1], default=0.0))
+        self.stop_reason = self.refusal(self.round)
         if self.stop_reason is not None:
             rank_zero_info(f"FindAnotherExplanation ends: {self.stop_reason}")
+        elif self.round + 1 == self.max_models:
+            self.trainer.should_stop = True
+
+    def refusal(self, number: int) -> str | None:
+        """Say why a model is not accepted, which ends the sequence.
+
+        Args:
+            number: Number of a trained model, from 0.
+
+        Returns:
+            A sentence, or ``None`` for a model that is accepted.
+        """
+        name = f"model {number + 1}"
+        accuracy, first = self.accuracies[number], self.accuracies[0]
+        if accuracy < first - self.max_accuracy_drop:
+            return f"accuracy of {name} dropped to {accuracy:.3f}, from {first:.3f} of the first"
+        if number and self.overlaps[number] > self.max_overlap:
+            return (
+                f"{name} looks at what was forbidden: {self.overlaps[number]:.0%} of what it "
+                "marks; a larger weight may help"
+            )
+        return None
 
     def _begin_next(self) -> None:
         """Train from fresh weights, with a fresh optimiser and scheduler."""
@@ -365,13 +401,16 @@ class FindAnotherExplanation(ExplainedModule):
             logits: Its logits, ``(B, C)``.
             forbidden: What it must not use, ``(B, *S)``.
         """
-        looks_at = self.explanation(self.backbone, inputs).flatten(1)
-        size = looks_at.sum(dim=1)
-        shares = (looks_at & forbidden.flatten(1)).sum(dim=1) / size.clamp(min=1)
+        gradient = self.gradient(self.backbone, inputs)
+        marked = largest_components(gradient, self.cutoff).flatten(1)
+        size = marked.sum(dim=1)
+        shares = (marked & forbidden.flatten(1)).sum(dim=1) / size.clamp(min=1)
         right = (logits.argmax(dim=1) == target).sum()
-        counts = torch.stack([right, torch.tensor(len(inputs)).to(right), (size > 0).sum()])
-        values = torch.cat([counts[:2], shares.sum()[None], counts[2:]])
-        self._sums[rows] = self._sums.get(rows, 0) + values.double()
+        values = [right, torch.tensor(len(inputs)).to(right), shares.sum(), (size > 0).sum()]
+        for model in list(self.models)[: self.round]:
+            values.append(_similarity(gradient, self.gradient(model, inputs)).sum())
+        sums = torch.stack([each.double() for each in values])
+        self._sums[rows] = self._sums.get(rows, 0) + sums
 
     # --- evaluation ---------------------------------------------------------------------------
 
@@ -434,13 +473,28 @@ class FindAnotherExplanation(ExplainedModule):
         }
 
 
-def _confidence(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the log of the largest probability, in float64 so that it saturates late.
+def _log_odds(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the log-odds of the predicted class, which never saturate.
 
-    Its gradient is that of the largest probability but for a factor, so the same components are
+    Their gradient is that of the largest probability but for a factor, so the same components are
     the largest ones of a sample.
     """
-    return torch.log_softmax(logits.double(), dim=1).amax(dim=1)
+    predicted = F.one_hot(logits.argmax(dim=1), logits.shape[1]).bool()
+    others = logits.masked_fill(predicted, -torch.inf)
+    return logits.amax(dim=1) - others.logsumexp(dim=1)
+
+
+def _similarity(gradient: Tensor, other: Tensor) -> Tensor:
+    """Return the cosine similarity ``(B,)`` of absolute gradients; 0 for a row of zeros."""
+    sizes = [F.normalize(_scaled(each), dim=1) for each in (gradient, other)]
+    return (sizes[0] * sizes[1]).sum(dim=1)
+
+
+def _scaled(gradient: Tensor) -> Tensor:
+    """Return absolute values ``(B, n)`` with a largest one of 1 in each row, or zeros."""
+    size = at_least_float32(gradient).abs().flatten(1)
+    largest = size.amax(dim=1, keepdim=True)
+    return size / torch.where(largest > 0, largest, 1)
 
 
 def _disagreement(logits: Tensor) -> Tensor:

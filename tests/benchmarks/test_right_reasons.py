@@ -35,7 +35,12 @@ def test_writes_a_report_and_resumes(tmp_path: Path) -> None:
     assert digits["inside"] < 0.02 < runs["digits", "none", 0]["models"][0]["inside"]
     shares = [runs["iris", name, 0]["models"][0]["iris_share"] for name in ("none", "mask")]
     assert shares[1] < shares[0]
-    assert len(runs["find", "iris", 0]["models"]) == 4
+    found = runs["find", "iris", 0]["models"]  # goes on where the rule would end the sequence
+    assert [len(model["similarities"]) for model in found] == [0, 1, 2, 3]
+    assert found[0]["refused"] is None
+    assert all(model["steps"] == 100 and 0 < model["kept"] < 1 for model in found)
+    assert found[0]["first_ratio"] == 0 < found[1]["first_ratio"]
+    assert "| iris | 4 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
     assert (tmp_path / "pictures" / "toy-λ=1000-0-0.npz").exists()
 
     report = (tmp_path / "README.md").read_text(encoding="utf-8")
