@@ -11,6 +11,7 @@ from pear_lightning.losses.energy import EnergyLoss
 from pear_lightning.losses.expected_gradients_prior import ExpectedGradientsPrior
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.graph_smoothness_prior import GraphSmoothnessPrior
+from pear_lightning.losses.hint import HINTLoss
 from pear_lightning.losses.ibp_ex import IBPExLoss
 from pear_lightning.losses.pgd_ex import PGDExLoss
 from pear_lightning.losses.pgd_r4 import PGDR4Loss
@@ -37,6 +38,7 @@ __all__ = [
     "ExpectedGradientsPrior",
     "ExplanationLoss",
     "GraphSmoothnessPrior",
+    "HINTLoss",
     "IBPExLoss",
     "PGDExLoss",
     "PGDR4Loss",

@@ -60,7 +60,7 @@ def mask_at(mask: Tensor, maps: Tensor) -> Tensor:
     given = mask.shape
     if mask.ndim == maps.ndim - 1:
         mask = mask[:, None]
-    if mask.ndim != maps.ndim or len(mask) != len(maps):
+    if mask.ndim != maps.ndim or len(mask) != len(maps) or maps.ndim - 2 not in _POOLS:
         raise ValueError(
             f"mask must have the positions of inputs (B, C, *S) with {maps.ndim - 2} dimensions S, "
             f"as the maps {tuple(maps.shape)} of the layer have, got {tuple(given)}"

@@ -24,8 +24,9 @@ class SimplifiedHINTLoss(AttributionLoss):
     **Here 1 marks what should matter**, other than in the losses that punish. A row of zeros is not
     annotated and costs nothing.
 
-    HINT itself ranks regions of an image and punishes pairs in the wrong order; this is what
-    comparisons of such methods use under its name.
+    HINT itself ranks regions of an image and punishes pairs in the wrong order
+    (:class:`~pear_lightning.losses.HINTLoss`); this is what comparisons of such methods use under
+    its name.
 
     Args:
         layer: Name of the layer in the model, usually its last convolution; see

@@ -44,3 +44,14 @@ def simplified_hint(features, head, x, y, mask):
         s = min_max(grad_cam(features, head, x_n, y_n))
         total = total + F.mse_loss(s, shares(h_n, len(s)))
     return total / len(x)
+
+
+def hint(alpha, h):
+    """Mean over samples of Σ |α_p − α_q| over pairs of regions in the wrong order."""
+    total = 0
+    for alpha_n, h_n in zip(alpha, h, strict=True):
+        for p in range(len(alpha_n)):
+            for q in range(len(alpha_n)):
+                if h_n[p] > h_n[q] and alpha_n[p] < alpha_n[q]:
+                    total = total + abs(alpha_n[p] - alpha_n[q])
+    return total / len(alpha)

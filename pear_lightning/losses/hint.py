@@ -1,0 +1,128 @@
+"""HINT: regions that people find relevant must matter more to the model than others."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from pear_lightning.explainers import Explainer
+from pear_lightning.explainers.outputs import OutputFunction, OutputName
+from pear_lightning.functional.regions import aligned_region, zeros_and_ones
+from pear_lightning.functional.validation import at_least_float32, check_attributions
+from pear_lightning.losses.attribution_loss import AttributionLoss
+from pear_lightning.losses.class_activation import mask_at
+from pear_lightning.losses.masks import as_masked
+from pear_lightning.masking import Masker
+
+
+class HINTLoss(AttributionLoss):
+    r"""How far pairs of regions are from the order in which people find them **relevant**.
+
+    .. math:: R = \frac{1}{N} \sum_n \sum_{p, q \,:\, h_{np} > h_{nq}}
+              \max(0, \alpha_{nq} - \alpha_{np}), \qquad
+              \alpha_{np} = \sum_{d \in p} \frac{\partial f_y}{\partial x_{nd}}
+
+    α is the model's importance of a region, the gradient of the label's logit summed over it; h is
+    people's: the share of the region that is marked. A pair in the right order costs nothing,
+    however close it is, and a pair in the wrong order the difference. Nothing is asked of regions
+    that are equally relevant, nor of how large α is.
+
+    **Here 1 marks what should matter**, other than in the losses that punish. A row of zeros is not
+    annotated and costs nothing, nor does a row that marks everything.
+
+    With ``masker`` a region is one of its features, such as a patch. Without it, every element of
+    the mask is one; where attributions are a map of a layer
+    (``explainers={"grad_cam": GradCAM("layer4", relu=False, resize=False)}``), every position of
+    the map. The *gradient* at a layer that is only averaged over positions afterwards is the same
+    everywhere, so there is no order in it; Grad-CAM has one.
+
+    Memory grows with the square of the number of regions, for each sample: pool an image to some
+    hundred. R is a sum over pairs, so its weight depends on how many regions there are.
+
+    Args:
+        masker: What a region is, the same for all samples: patches, groups of columns, one map of
+            segments. Superpixels that are found for each image cannot be used.
+        explainers: Explainers by name; ``None`` is the gradient. The loss is averaged over them.
+        output: Scalar that is explained; ``"logit"`` is the label's class.
+
+    Raises:
+        ValueError: If the output is not known; when called, if a mask is not made of zeros and
+            ones or does not fit the inputs, or attributions hold NaN or Inf.
+
+    Shapes:
+        - attributions: ``(B, *S)``, or maps of a layer ``(B, 1, *L)``; summed over the dimensions
+          that the mask is broadcast over, such as channels
+        - mask: ``(B, *S)``, with 1 in dimensions that it is broadcast over; ``(B, H, W)`` for
+          images
+        - output: a scalar, float32 or better
+
+    Example:
+        >>> attributions, relevant = torch.tensor([[3.0, 1.0, 0.5]]), torch.tensor([[0, 1, 0]])
+        >>> HINTLoss()(attributions, mask=relevant).item()  # the first is before the second
+        2.0
+        >>> HINTLoss()(attributions, mask=torch.tensor([[1, 0, 0]])).item()
+        0.0
+
+    References:
+        Selvaraju et al., *Taking a HINT: Leveraging Explanations to Make Vision and Language Models
+        More Grounded*, ICCV 2019, arXiv 1902.03751. The formula is taken from secondary sources
+        and not from the text of the paper: it is what Shrestha, Kafle, Kanan, *A Negative Case
+        Analysis of Visual Grounding Methods for VQA*, ACL 2020, arXiv 2004.05704, implement under
+        this name and, after them, Ying, Hase, Bansal, *VisFIS*, NeurIPS 2022, arXiv 2206.11212.
+
+    Deviations from the paper:
+        Regions are parts of the inputs or positions of a layer; the paper's are the features of
+        detected objects. A pair that people find equally relevant has no order, where those
+        implementations take any difference as wrong. They divide the sum by the number of
+        regions.
+    """
+
+    needs_mask: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        masker: Masker | None = None,
+        *,
+        explainers: Mapping[str, Explainer] | None = None,
+        output: OutputName | OutputFunction = "logit",
+    ) -> None:
+        super().__init__(explainers, output)
+        self.masker = masker
+
+    def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the loss.
+
+        Args:
+            *attributions: Attributions ``(B, *S)``, or maps ``(B, 1, *L)``, of each explainer.
+            mask: 1 marks what should matter; ``None`` says nothing.
+
+        Returns:
+            Scalar.
+        """
+        if mask is None:
+            return self.nothing(attributions[0])
+        marked = zeros_and_ones(mask, "mask")
+        losses = []
+        for each in attributions:
+            check_attributions("attributions", each)
+            importance, relevance = self._regions(at_least_float32(each), marked)
+            wrong = importance[:, None, :] - importance[:, :, None]  # α_q − α_p at (p, q)
+            ordered = relevance[:, :, None] > relevance[:, None, :]
+            losses.append(wrong.clamp(min=0).where(ordered, 0).sum(dim=(1, 2)).mean())
+        return torch.stack(losses).mean()
+
+    def _regions(self, attributions: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
+        """Return α and h, ``(B, n)`` each."""
+        aligned = aligned_region(marked, attributions)
+        if aligned is None:
+            return attributions.flatten(1), mask_at(marked, attributions).flatten(1)
+        if self.masker is None:
+            return as_masked(attributions, aligned).flatten(1), aligned.flatten(1).float()
+        ones = torch.ones_like(attributions)
+        relevance = self.masker.pool(ones * aligned) / self.masker.pool(ones)
+        return self.masker.pool(attributions), relevance
+
+    def extra_repr(self) -> str:
+        """Name the settings."""
+        return f"masker={self.masker!r}, output={self.output!r}"
