@@ -22,11 +22,22 @@ def mean_over_ranks(value: Tensor) -> Tensor:
         >>> mean_over_ranks(torch.tensor([1.0, 2.0]))
         tensor([1., 2.])
     """
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return value
-    if distributed.get_world_size() == 1:
+    n_ranks = number_of_ranks()
+    if n_ranks == 1:
         return value
     total = value.detach().clone()
     distributed.all_reduce(total)
-    mean: Tensor = value + (total / distributed.get_world_size() - value).detach()
+    mean: Tensor = value + (total / n_ranks - value).detach()
     return mean
+
+
+def number_of_ranks() -> int:
+    """Return how many processes train together, 1 without a process group.
+
+    Example:
+        >>> number_of_ranks()
+        1
+    """
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return 1
+    return distributed.get_world_size()

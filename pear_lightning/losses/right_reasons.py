@@ -2,13 +2,14 @@
 
 import warnings
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.outputs import OutputFunction, OutputName
+from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_attributions,
@@ -17,6 +18,7 @@ from pear_lightning.functional.validation import (
 )
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.masks import aligned_mask, as_masked
+from pear_lightning.losses.mean_over_ranks import mean_over_ranks, number_of_ranks
 
 Norm = Literal["squared_l2", "l1", "l2", "cosine"]
 Reduction = Literal["mean", "sum", "mask"]
@@ -133,7 +135,9 @@ class RightReasonsLoss(AttributionLoss):
             (not squared) or ``"cosine"``, the cosine of the absolute gradient and the mask, which
             does not depend on the scale.
         reduction: ``"mean"`` over the rows of the batch, annotated or not; ``"sum"`` (the
-            paper's); or ``"mask"``, divided by the number of ones in the mask (at least 1).
+            paper's); or ``"mask"``, divided by the number of ones in the mask (at least 1). On
+            several devices :meth:`of_model` divides the sum over all of them by the ones of all,
+            so that every rank computes R of the whole batch, and all of them must call it.
         channels: ``"separate"``, or ``"sum"`` to sum the gradient first over the dimensions that
             the mask is broadcast over, in which channels may cancel.
         output: Scalar that is explained, a name or a function of logits ``(N, C)`` and target.
@@ -216,6 +220,43 @@ class RightReasonsLoss(AttributionLoss):
             for each in attributions
         ]
         return torch.stack(losses).mean()
+
+    def of_model(
+        self,
+        forward: Forward,
+        inputs: Tensor,
+        target: Tensor | None,
+        mask: Tensor | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        points_per_pass: int | None = None,
+    ) -> tuple[Tensor | None, Tensor]:
+        """See :meth:`AttributionLoss.of_model`; ``"mask"`` divides by the ones of all ranks."""
+        logits, loss = super().of_model(
+            forward,
+            inputs,
+            target,
+            mask,
+            forward_kwargs=forward_kwargs,
+            points_per_pass=points_per_pass,
+        )
+        if self.reduction == "mask" and number_of_ranks() > 1:
+            loss = self._over_all_ranks(loss, inputs, mask)
+        return logits, loss
+
+    def _over_all_ranks(self, loss: Tensor, inputs: Tensor, mask: Tensor | None) -> Tensor:
+        """Return the ratio of the sums of all ranks, from the ratio of this one.
+
+        The mean of the ranks' ratios is another number where some have more ones than others.
+        """
+        ones = torch.zeros_like(loss, requires_grad=False)
+        if mask is not None:
+            marked = aligned_mask(mask, inputs)
+            shape = marked.shape if self.channels == "sum" else inputs.shape
+            ones = marked.expand(shape).sum().to(loss.dtype)
+        sums = torch.stack([loss * ones.clamp(min=1), ones])
+        total, n = mean_over_ranks(sums).unbind()
+        return total / n.clamp(min=1 / number_of_ranks())
 
     def _warn_of_full_rows(self, mask: Tensor) -> None:
         if not self.warns_of_full_masks or is_traced():

@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812
 from pear_lightning.explainers import ExpectedGradients, Gradient, explain
 from pear_lightning.losses import RightReasonsLoss, right_reasons_loss
 from pear_lightning.nn import MLP
+from tests.ddp import run_distributed
 from tests.reference import right_reasons as reference
 
 CNN = nn.Sequential(
@@ -288,3 +289,50 @@ def test_a_single_output_has_no_log_probabilities():
 def test_without_a_mask_there_is_nothing_to_punish():
     assert RightReasonsLoss()(torch.rand(2, 5)).item() == 0
     assert "norm='l1'" in repr(RightReasonsLoss("l1"))
+
+
+ANNOTATIONS = {
+    "uneven": torch.tensor([[1, 1, 1, 1, 0], [1, 0, 0, 0, 0], [1, 1, 1, 0, 0], [0, 0, 0, 0, 0]]),
+    "one rank has none": torch.tensor([[1, 1, 1, 0, 0], [0] * 5, [1, 0, 0, 0, 0], [0] * 5]),
+    "none": torch.zeros(4, 5),
+}
+
+
+def gradients_with_ones_counted(rank, world_size, annotations):
+    torch.manual_seed(0)
+    model, (x, y, _) = MLP(5, 3, (8,), activation="tanh").double(), rows(4)
+    wrapped = nn.parallel.DistributedDataParallel(model) if world_size > 1 else model
+    mask = ANNOTATIONS[annotations][rank::world_size]
+    x, y = x[rank::world_size], y[rank::world_size]
+    task = F.cross_entropy(wrapped(x), y)
+    given = mask if mask.any() else None
+    loss = RightReasonsLoss(reduction="mask").of_model(model, x, y, given)[1]
+    (task + loss).backward()
+    return loss.item(), [p.grad for p in model.parameters()]
+
+
+@pytest.mark.ddp
+@pytest.mark.parametrize("annotations", ANNOTATIONS)
+def test_ones_are_counted_on_all_ranks(annotations):
+    """The mean of two ratios is not the ratio of the sums."""
+    alone, gradients = gradients_with_ones_counted(0, 1, annotations)
+    assert (alone > 0) == bool(ANNOTATIONS[annotations].any())
+    for loss, of_rank in run_distributed(gradients_with_ones_counted, annotations):
+        assert loss == pytest.approx(alone)
+        torch.testing.assert_close(of_rank, gradients)
+
+
+def loss_of_channels(rank, world_size, channels):
+    torch.manual_seed(0)
+    x, y = torch.rand(4, 3, 2, 2), torch.randint(3, (4,))
+    mask = torch.tensor([1, 1, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]).view(4, 2, 2)
+    model = nn.Sequential(nn.Flatten(), MLP(12, 3, (8,), activation="tanh"))
+    parts = (part[2 * rank :][: 4 // world_size] for part in (x, y, mask))
+    return RightReasonsLoss(reduction="mask", channels=channels).of_model(model, *parts)[1].item()
+
+
+@pytest.mark.ddp
+@pytest.mark.parametrize("channels", ["separate", "sum"])
+def test_ones_that_stand_for_channels_are_counted_as_on_one_rank(channels):
+    alone = loss_of_channels(0, 1, channels)
+    assert run_distributed(loss_of_channels, channels) == pytest.approx([alone, alone], rel=1e-5)
