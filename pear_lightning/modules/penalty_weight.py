@@ -20,6 +20,7 @@ class PenaltyWeight(nn.Module):
     the usual scale predicts almost uniformly, where many penalties (the gradient of the sum of
     log-probabilities, for one) are nearly 0, and the weight would come out thousands of times too
     large. The same goes for a start so early that the model has hardly learned, which is warned of.
+    The sums belong to the state, so that training may stop and resume before the start.
 
     Args:
         weight: w, at least 0.
@@ -56,8 +57,8 @@ class PenaltyWeight(nn.Module):
         self.start_epoch = start_epoch
         self.match_magnitude = match_magnitude
         self.register_buffer("scale", torch.full((), math.nan if match_magnitude else 1.0))
-        # not buffers: DistributedDataParallel would give every rank those of the first
-        self._sums: Tensor | None = None
+        # not buffers, which a trainer of low precision makes too coarse to count with: extra state
+        self._sums: Tensor | None = None  # of all ranks: task loss, penalty, steps
         self._first: Tensor | None = None
         self._factor: float | None = None  # the scale, read from its device once
 
@@ -122,11 +123,12 @@ class PenaltyWeight(nn.Module):
         losses = torch.stack(
             [task_loss.detach().float(), penalty.detach().float(), torch.ones_like(penalty).float()]
         )
-        self._sums = losses if self._sums is None else self._sums + losses
+        # at every step, because a checkpoint holds what one rank knows
+        losses = trainer.strategy.reduce(losses, reduce_op="sum")
+        self._sums = losses if self._sums is None else self._sums.to(losses.device) + losses
         if epochs < self.start_epoch:
             return
-        sums = trainer.strategy.reduce(self._sums.clone(), reduce_op="sum")
-        task_sum, penalty_sum, steps = sums.tolist()
+        task_sum, penalty_sum, steps = self._sums.tolist()
         if not penalty_sum > 0:
             return
         self.scale.fill_(task_sum / penalty_sum)
@@ -139,6 +141,23 @@ class PenaltyWeight(nn.Module):
                 "start_epoch",
                 stacklevel=2,
             )
+
+    def get_extra_state(self) -> Tensor:
+        """Return what was measured so far: both sums, the number of steps, the first task loss."""
+        sums = torch.zeros(3) if self._sums is None else self._sums.cpu()
+        first = torch.tensor(math.nan) if self._first is None else self._first.cpu()
+        return torch.cat([sums, first[None]])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take what was measured before.
+
+        Args:
+            state: ``(4,)``, see :meth:`get_extra_state`.
+        """
+        state = state.float()
+        self._sums = state[:3] if state[2] > 0 else None
+        self._first = state[3] if state[3].isfinite() else None
+        self._factor = None
 
 
 def epochs_so_far(trainer: Trainer) -> float:

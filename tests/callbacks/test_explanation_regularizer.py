@@ -394,6 +394,26 @@ def test_the_checkpoint_holds_references_and_the_matched_weight(tmp_path):
     assert len(background) == 48
 
 
+@pytest.mark.filterwarnings("ignore:magnitudes were matched at epoch 6")  # early, here
+def test_a_run_that_resumes_in_the_warm_up_matches_the_same_magnitudes(tmp_path):
+    def fit(max_epochs, **resume):
+        seed_everything(0, verbose=False)
+        module = Adaptive()
+        regularizer = ExplanationRegularizer(
+            RightReasonsLoss(), 0.5, start_epoch=6, match_magnitude=True
+        )
+        trainer = quiet_trainer(callbacks=[regularizer], max_epochs=max_epochs)
+        trainer.fit(module, masked_loader(), **resume)
+        trainer.save_checkpoint(tmp_path / f"{max_epochs}.ckpt")
+        return module, regularizer.weight.factor
+
+    whole, factor = fit(8)
+    fit(5)
+    resumed, again = fit(8, ckpt_path=tmp_path / "5.ckpt")
+    assert again == factor
+    assert_same(whole, resumed, rtol=0, atol=0)
+
+
 class Adaptive(Plain):
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=0.03)

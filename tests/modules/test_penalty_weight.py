@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pear_lightning.modules.penalty_weight import PenaltyWeight
+from tests.ddp import run_distributed
 from tests.modules.helpers import quiet_trainer
 
 
@@ -25,6 +26,53 @@ def test_it_matches_magnitudes_over_the_second_half_of_the_warm_up():
     again = PenaltyWeight(0.5, start_epoch=2, match_magnitude=True)
     again.load_state_dict(weight.state_dict())
     assert again.at(2.1) == 0.125
+
+
+def test_what_was_measured_is_in_the_state(tmp_path):
+    def built():
+        return PenaltyWeight(0.5, start_epoch=2, match_magnitude=True)
+
+    def measure(weight, steps):
+        for task, penalty, epochs in steps:
+            weight.begin(torch.tensor(task))
+            if weight.listens_at(epochs):
+                weight.compare(torch.tensor(task), torch.tensor(penalty), epochs, quiet_trainer())
+
+    steps = [(9.0, 1.0, 0.5), (2.0, 3.0, 1.0), (1.5, 8.0, 1.5), (1.0, 8.0, 2.0)]
+    whole = built()
+    measure(whole, steps)
+    assert whole.at(2.1) == pytest.approx(0.5 * 4.5 / 19)
+    for stop in range(len(steps) + 1):
+        half = built()
+        measure(half, steps[:stop])
+        torch.save(half.state_dict(), tmp_path / "half.pt")
+        resumed = built()
+        resumed.load_state_dict(torch.load(tmp_path / "half.pt"))
+        measure(resumed, steps[stop:])
+        assert resumed.at(2.1) == whole.at(2.1)
+        assert torch.equal(resumed.get_extra_state(), whole.get_extra_state())
+        resumed.load_state_dict(built().state_dict())  # as if nothing had been
+        assert not resumed.is_matched
+    half.bfloat16()
+    assert half.get_extra_state().dtype == torch.float32
+
+
+def sums_of_rank(rank, world_size):
+    class Strategy:
+        def reduce(self, tensor, reduce_op):
+            torch.distributed.all_reduce(tensor)
+            return tensor
+
+    trainer = type("Trainer", (), {"strategy": Strategy()})()
+    weight = PenaltyWeight(1.0, start_epoch=2, match_magnitude=True)
+    weight.compare(torch.tensor(1.0 + rank), torch.tensor(4.0), 1.0, trainer)
+    return weight.get_extra_state()[:3].tolist()
+
+
+@pytest.mark.ddp
+def test_the_state_of_each_rank_is_that_of_all():
+    """A checkpoint holds the state of the first rank alone."""
+    assert run_distributed(sums_of_rank) == [[3.0, 8.0, 2.0]] * 2
 
 
 def test_it_waits_for_an_annotated_row():

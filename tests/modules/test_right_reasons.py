@@ -198,6 +198,26 @@ def test_a_checkpoint_holds_reference_data_and_resumes(tmp_path):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("epochs", [0, 3, 5])
+def test_a_run_that_resumes_in_the_warm_up_matches_the_same_magnitudes(epochs, tmp_path):
+    def fit(max_epochs, **resume):
+        seed_everything(0, verbose=False)
+        model = small(0.5, start_epoch=6, match_magnitude=True, optimizer=fast)
+        trainer = quiet_trainer(max_epochs=max_epochs, num_sanity_val_steps=0)
+        trainer.fit(model, masked_loader(), **resume)
+        trainer.save_checkpoint(tmp_path / f"{max_epochs}.ckpt")
+        return model
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "magnitudes were matched at epoch 6")  # early, here
+        whole = fit(8)
+        fit(epochs)
+        resumed = fit(8, ckpt_path=tmp_path / f"{epochs}.ckpt")
+    assert resumed.weight.factor == whole.weight.factor
+    for a, b in zip(weights(whole), weights(resumed), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
 def test_bfloat16_trains_and_other_precisions_are_refused():
     model = small(2.0)
     other = small(2.0)
