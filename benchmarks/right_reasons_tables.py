@@ -161,19 +161,19 @@ def find_table(runs: Runs) -> str:
                     str(model + 1),
                     *(cell(runs, "find", name, pick, model) for pick in ("train", "test")),
                     where,
-                    *(cell(runs, "find", name, pick, model) for pick in ("kept", "overlap")),
+                    cell(runs, "find", name, "kept", model),
                     _similarity(runs, name, model),
                     _refused(runs, name, model),
                     str(len(of(runs, "find", name))),
                 ]
             )
     header = ["data", "model", "train", "test", "on the confound", "share of entries marked"]
-    header += ["of them forbidden", "similarity to earlier models", "ends by the rule"]
+    header += ["similarity to an earlier model", "ends by the rule"]
     return markdown([*header, "runs"], rows)
 
 
 def _similarity(runs: Runs, name: str, model: int) -> str:
-    """Write the largest similarity of a model's explanations to those of a model before it."""
+    """Write how much a model's explanations are like those of the most similar model before."""
     if model == 0:
         return "–"
     return cell(runs, "find", name, lambda m: max(m["similarities"]), model)

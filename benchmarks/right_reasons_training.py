@@ -138,7 +138,6 @@ class WholeSequence(FindAnotherExplanation):
                 "first_ratio": self._ratio,
                 "train_cpu_seconds": round(time.process_time() - self._start, 2),
                 "accuracy": self.accuracies[number],
-                "overlap": self.overlaps[number],
                 "similarities": self.similarities[number],
                 "refused": refused,
             }

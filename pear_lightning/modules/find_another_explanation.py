@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.explainers import Gradient, explain
+from pear_lightning.functional.correlation import pearson
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.losses.masks import aligned_mask, annotated_rows, largest_components
@@ -35,8 +36,8 @@ class FindAnotherExplanation(ExplainedModule):
 
     All models are trained in one ``Trainer.fit``, ``epochs_per_model`` epochs each, from fresh
     weights and with a fresh optimiser, so ``max_epochs`` should be at least ``max_models *
-    epochs_per_model``. The sequence ends by itself when a model's accuracy drops, or its
-    explanations are no longer new; that model is kept, but is not :attr:`accepted`.
+    epochs_per_model``. The sequence ends by itself when a model's accuracy drops, or it looks where
+    a model before it did; that model is kept, but is not :attr:`accepted`.
 
     The mask of a row is a function of the row and of the models before: it is computed from them
     in every step instead of being stored. So it does not matter in which order rows come, on how
@@ -44,10 +45,16 @@ class FindAnotherExplanation(ExplainedModule):
     a backward pass for each model before. (A stored mask would be the same: the models before
     do not change any more.)
 
+    *When two models look at the same.* Their similarity is the Pearson correlation, over the
+    features of a sample, of the absolute values of their gradients; its mean over the samples is
+    compared with ``max_similarity``. 0 is that of gradients that have nothing to do with each
+    other. Masks do not tell: they hold the largest components of each sample, so a model that
+    returns to the evidence of an earlier one may mark others of its features.
+
     Logged are the task metrics of the model in training, and when it is done ``model_accuracy``
-    and ``model_overlap`` (what share of its marked features were forbidden to it), of validation
-    rows where there are any, else of training rows. A test logs the metrics of the ensemble, the
-    accuracy of each model and the mean ``disagreement``.
+    and ``model_similarity`` (with the model before that is most like it), of validation rows where
+    there are any, else of training rows. A test logs the metrics of the ensemble, the accuracy of
+    each model and the mean ``disagreement``.
 
     Args:
         backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``; the first model.
@@ -60,8 +67,8 @@ class FindAnotherExplanation(ExplainedModule):
         cutoff: c in [0, 1).
         max_accuracy_drop: A model is not accepted if its accuracy lies more than this below the
             first one's.
-        max_overlap: Nor if more than this share of what it looks at was forbidden to it; then its
-            explanation is not another one, and a larger weight may help.
+        max_similarity: Nor if its similarity with a model before it exceeds this; then it has not
+            found another explanation, and a larger weight may help. 1 accepts any.
         initialize: Draws the weights of a module anew, in place, for the models after the first.
             ``None`` calls ``reset_parameters`` of every layer.
         num_classes: Number of classes C.
@@ -93,8 +100,9 @@ class FindAnotherExplanation(ExplainedModule):
         Constraining their Explanations*, IJCAI 2017, arXiv 1703.03717, "find-another-explanation".
 
     Deviations from the paper:
-        An automatic rule ends the sequence. Explanations for the masks are computed from
-        probabilities in float64, which do not saturate as soon.
+        An automatic rule ends the sequence. Masks are made of the gradient of the log-odds of the
+        predicted class; it is that of the largest probability but for a factor of each sample, and
+        does not vanish where the probability is 1.
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = (
@@ -113,7 +121,7 @@ class FindAnotherExplanation(ExplainedModule):
         epochs_per_model: int = 10,
         cutoff: float = 0.67,
         max_accuracy_drop: float = 0.05,
-        max_overlap: float = 0.5,
+        max_similarity: float = 0.35,
         initialize: Initializer | None = None,
         num_classes: int = 2,
         optimizer: OptimizerCallable = adam,
@@ -128,7 +136,7 @@ class FindAnotherExplanation(ExplainedModule):
         for name, count in {"max_models": max_models, "epochs_per_model": epochs_per_model}.items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
-        shares = {"max_accuracy_drop": max_accuracy_drop, "max_overlap": max_overlap}
+        shares = {"max_accuracy_drop": max_accuracy_drop, "max_similarity": max_similarity}
         for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {share}")
@@ -146,7 +154,7 @@ class FindAnotherExplanation(ExplainedModule):
         self.epochs_per_model = epochs_per_model
         self.cutoff = cutoff
         self.max_accuracy_drop = max_accuracy_drop
-        self.max_overlap = max_overlap
+        self.max_similarity = max_similarity
         # Trained models, and the first weights of those to come: so all ranks have the same.
         self.models = nn.ModuleList(fresh_copy(backbone, initialize) for _ in range(max_models))
         self.models.requires_grad_(False)
@@ -154,7 +162,6 @@ class FindAnotherExplanation(ExplainedModule):
         self.round = 0
         self.finished = False
         self.accuracies: list[float] = []
-        self.overlaps: list[float] = []
         self.similarities: list[list[float]] = []
         self.stop_reason: str | None = None
         self._sums: dict[str, Tensor] = {}
@@ -183,7 +190,6 @@ class FindAnotherExplanation(ExplainedModule):
             "round": self.round,
             "finished": self.finished,
             "accuracies": self.accuracies,
-            "overlaps": self.overlaps,
             "similarities": self.similarities,
             "stop_reason": self.stop_reason,
         }
@@ -195,7 +201,7 @@ class FindAnotherExplanation(ExplainedModule):
             state: What :meth:`get_extra_state` returned.
         """
         self.round, self.finished = int(state["round"]), bool(state["finished"])
-        self.accuracies, self.overlaps = list(state["accuracies"]), list(state["overlaps"])
+        self.accuracies = list(state["accuracies"])
         self.similarities = [list(each) for each in state["similarities"]]
         self.stop_reason = state["stop_reason"]
 
@@ -293,7 +299,7 @@ class FindAnotherExplanation(ExplainedModule):
             logits = self.backbone(inputs)
         task_loss = self.task_loss(logits, target)
         if self._is_last_epoch:
-            self._judge("train", inputs, target, logits, forbidden)
+            self._judge("train", inputs, target, logits)
         loss = task_loss
         if parts:
             loss = self.loss.task_weight(weight) * task_loss + weight * parts["reasons"]
@@ -337,19 +343,16 @@ class FindAnotherExplanation(ExplainedModule):
         self.finished = True
         if not self._sums:  # resumed from a checkpoint written before: not measured, accepted
             self.accuracies.append(float("nan"))
-            self.overlaps.append(float("nan"))
             self.similarities.append([float("nan")] * self.round)
             return
         sums = self._sums.get("val", self._sums["train"])
-        right, rows, overlap, marked, *similar = self.trainer.strategy.reduce(
-            sums, reduce_op="sum"
-        ).tolist()
-        self.accuracies.append(right / max(rows, 1.0))
-        self.overlaps.append(overlap / max(marked, 1.0))
-        self.similarities.append([each / max(rows, 1.0) for each in similar])
-        self.log("model_accuracy", self.accuracies[-1])
-        self.log("model_overlap", self.overlaps[-1])
-        self.log("model_similarity", max(self.similarities[-1], default=0.0))
+        rows, *sums = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        accuracy, *similarities = (each / max(rows, 1.0) for each in sums)
+        self.accuracies.append(accuracy)
+        self.similarities.append(similarities)
+        self.log("model_accuracy", accuracy)
+        if similarities:
+            self.log("model_similarity", max(similarities))
         self.stop_reason = self.refusal(self.round)
         if self.stop_reason is not None:
             rank_zero_info(f"FindAnotherExplanation ends: {self.stop_reason}")
@@ -365,15 +368,15 @@ class FindAnotherExplanation(ExplainedModule):
         Returns:
             A sentence, or ``None`` for a model that is accepted.
         """
-        name = f"model {number + 1}"
-        accuracy, first = self.accuracies[number], self.accuracies[0]
+        name, accuracy, first = f"model {number + 1}", self.accuracies[number], self.accuracies[0]
         if accuracy < first - self.max_accuracy_drop:
             return f"accuracy of {name} dropped to {accuracy:.3f}, from {first:.3f} of the first"
-        if number and self.overlaps[number] > self.max_overlap:
-            return (
-                f"{name} looks at what was forbidden: {self.overlaps[number]:.0%} of what it "
-                "marks; a larger weight may help"
-            )
+        for other, similarity in enumerate(self.similarities[number], start=1):
+            if similarity > self.max_similarity:
+                return (
+                    f"{name} looks where model {other} did: their similarity is {similarity:.2f}; "
+                    "a larger weight may help"
+                )
         return None
 
     def _begin_next(self) -> None:
@@ -389,27 +392,20 @@ class FindAnotherExplanation(ExplainedModule):
         running: Any = self.optimizers(use_pl_optimizer=False)
         running.load_state_dict(optimizer.state_dict())
 
-    def _judge(
-        self, rows: str, inputs: Tensor, target: Tensor, logits: Tensor, forbidden: Tensor
-    ) -> None:
-        """Count how often the model in training is right, and how much it looks where it may not.
+    def _judge(self, rows: str, inputs: Tensor, target: Tensor, logits: Tensor) -> None:
+        """Sum up how often the model in training is right, and how similar it is to the others.
 
         Args:
             rows: ``"train"`` or ``"val"``.
             inputs: Inputs, ``(B, *S)``.
             target: Target, ``(B,)``.
             logits: Its logits, ``(B, C)``.
-            forbidden: What it must not use, ``(B, *S)``.
         """
-        gradient = self.gradient(self.backbone, inputs)
-        marked = largest_components(gradient, self.cutoff).flatten(1)
-        size = marked.sum(dim=1)
-        shares = (marked & forbidden.flatten(1)).sum(dim=1) / size.clamp(min=1)
-        right = (logits.argmax(dim=1) == target).sum()
-        values = [right, torch.tensor(len(inputs)).to(right), shares.sum(), (size > 0).sum()]
-        for model in list(self.models)[: self.round]:
-            values.append(_similarity(gradient, self.gradient(model, inputs)).sum())
-        sums = torch.stack([each.double() for each in values])
+        own = self.gradient(self.backbone, inputs)
+        others = [self.gradient(model, inputs) for model in list(self.models)[: self.round]]
+        right = (logits.argmax(dim=1) == target).sum().double()
+        similar = [_similarity(own, other).sum().double() for other in others]
+        sums = torch.stack([torch.full_like(right, len(inputs)), right, *similar])
         self._sums[rows] = self._sums.get(rows, 0) + sums
 
     # --- evaluation ---------------------------------------------------------------------------
@@ -421,12 +417,12 @@ class FindAnotherExplanation(ExplainedModule):
             batch: As in training.
             batch_idx: Index of the batch.
         """
-        inputs, target, mask = parts_of(batch)
+        inputs, target, _ = parts_of(batch)
         logits = self.backbone(inputs)
         self.log_task("val", inputs, logits, target)
         training = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
         if training and self._is_last_epoch:
-            self._judge("val", inputs, target, logits, self.forbidden(inputs, mask))
+            self._judge("val", inputs, target, logits)
 
     def test_step(self, batch: AnnotatedBatch, batch_idx: int) -> None:
         """Log the metrics of the ensemble, of each accepted model, and their disagreement.
@@ -485,16 +481,8 @@ def _log_odds(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _similarity(gradient: Tensor, other: Tensor) -> Tensor:
-    """Return the cosine similarity ``(B,)`` of absolute gradients; 0 for a row of zeros."""
-    sizes = [F.normalize(_scaled(each), dim=1) for each in (gradient, other)]
-    return (sizes[0] * sizes[1]).sum(dim=1)
-
-
-def _scaled(gradient: Tensor) -> Tensor:
-    """Return absolute values ``(B, n)`` with a largest one of 1 in each row, or zeros."""
-    size = at_least_float32(gradient).abs().flatten(1)
-    largest = size.amax(dim=1, keepdim=True)
-    return size / torch.where(largest > 0, largest, 1)
+    """Return the correlation ``(B,)`` of the absolute values of two models' gradients."""
+    return pearson(gradient.abs().flatten(1), other.abs().flatten(1))
 
 
 def _disagreement(logits: Tensor) -> Tensor:

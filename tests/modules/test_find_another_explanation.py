@@ -49,7 +49,6 @@ def build(**kwargs):
         "weight": 1.0,
         "max_models": 4,
         "epochs_per_model": 20,
-        "max_overlap": 0.4,
         "max_accuracy_drop": 0.2,
         "optimizer": sgd,
     }
@@ -81,8 +80,8 @@ def test_the_second_model_is_right_for_another_reason_and_the_third_is_not(seque
         "accuracy of model 3 dropped" in model.stop_reason or "model 3 looks" in model.stop_reason
     )
     assert trainer.callback_metrics["model_accuracy"].item() == pytest.approx(model.accuracies[-1])
-    assert model.overlaps[0] == 0
-    assert model.overlaps[1] < 0.1
+    assert [len(each) for each in model.similarities] == [0, 1, 2]
+    assert model.similarities[1][0] < 0.1
 
 
 def test_masks_are_those_that_would_have_been_stored(sequence):
@@ -97,6 +96,31 @@ def test_masks_are_those_that_would_have_been_stored(sequence):
     order = torch.randperm(128)
     for rows in order.split(30):
         assert torch.equal(model.forbidden(x[rows]), stored[rows])
+
+
+def test_similarities_are_those_of_each_sample_averaged(sequence):
+    model, _ = sequence
+    x, _ = redundant(seed=1).tensors  # the rows of validation
+    sizes = [torch.stack([input_gradient(each, row, 0, "max_prob").abs() for row in x])
+             for each in model.trained]  # fmt: skip
+    for one, similarities in enumerate(model.similarities):
+        for other, similarity in enumerate(similarities):
+            pairs = zip(sizes[one], sizes[other], strict=True)
+            wanted = [torch.corrcoef(torch.stack(pair))[0, 1].item() for pair in pairs]
+            assert similarity == pytest.approx(sum(wanted) / len(wanted), abs=1e-4)
+
+
+def test_a_model_that_looks_where_an_earlier_one_did_ends_the_sequence():
+    model = build(weight=0.0)  # nothing keeps it from that
+    trainer = quiet_trainer(max_epochs=80)
+    trainer.fit(model, redundant_loader(), redundant_loader(seed=1))
+    assert model.similarities[1][0] > 0.8
+    assert model.stop_reason.startswith("model 2 looks where model 1 did: their similarity is 0.")
+    assert (len(model.trained), len(model.accepted)) == (2, 1)
+    similarity = trainer.callback_metrics["model_similarity"].item()
+    assert similarity == pytest.approx(model.similarities[1][0])
+    model.max_similarity = 1.0
+    assert model.refusal(1) is None
 
 
 def test_largest_components():
@@ -144,7 +168,7 @@ def test_a_model_starts_afresh_with_optimiser_and_scheduler():
 
     seed_everything(0, verbose=False)
     model = Watched(MLP(4, 2, (8,)), max_models=2, epochs_per_model=3, optimizer=adam,
-                    lr_scheduler=scheduler, max_accuracy_drop=1.0, max_overlap=1.0)  # fmt: skip
+                    lr_scheduler=scheduler, max_accuracy_drop=1.0, max_similarity=1.0)  # fmt: skip
     first = copy.deepcopy(model.models[1].state_dict())
     assert not torch.equal(first["layers.0.weight"], model.models[0].layers[0].weight)
     quiet_trainer(max_epochs=6).fit(model, redundant_loader(batch_size=128))
@@ -155,7 +179,7 @@ def test_a_model_starts_afresh_with_optimiser_and_scheduler():
 
 
 def test_it_ends_after_the_last_model():
-    model = build(max_models=2, epochs_per_model=1, max_accuracy_drop=1.0, max_overlap=1.0)
+    model = build(max_models=2, epochs_per_model=1, max_accuracy_drop=1.0, max_similarity=1.0)
     trainer = quiet_trainer(max_epochs=9)
     trainer.fit(model, redundant_loader())
     assert trainer.current_epoch == 2
@@ -170,7 +194,7 @@ def test_it_ends_after_the_last_model():
 @pytest.mark.parametrize("checkpoint", ["of an epoch", "of a validation"])
 def test_a_run_resumes_in_the_middle_of_the_sequence(tmp_path, checkpoint):
     def fit(epochs, callbacks=(), **kwargs):
-        model = build(epochs_per_model=3, max_models=3, max_accuracy_drop=1.0, max_overlap=1.0)
+        model = build(epochs_per_model=3, max_models=3, max_accuracy_drop=1.0, max_similarity=1.0)
         saving = {"callbacks": list(callbacks), "enable_checkpointing": bool(callbacks)}
         trainer = quiet_trainer(max_epochs=epochs, **saving)
         trainer.fit(model, redundant_loader(), redundant_loader(seed=1), **kwargs)
@@ -266,7 +290,7 @@ def test_bad_input():
         (r"weight must be at least 0", {"weight": [1.0, -1.0]}),
         (r"max_models must be at least 1, got 0", {"max_models": 0}),
         (r"cutoff must lie in \[0, 1\)", {"cutoff": 1.0}),
-        (r"max_overlap must lie in \[0, 1\]", {"max_overlap": 2}),
+        (r"max_similarity must lie in \[0, 1\]", {"max_similarity": 2}),
         (r"loss must be one of masks", {"loss": ConsensusLoss()}),
     ):
         with pytest.raises(ValueError, match=message):
@@ -290,7 +314,8 @@ def test_two_ranks_find_what_one_finds():
     alone, together = fit_on(), fit_on(devices=2, strategy=strategy)
     assert len(alone.accepted) == len(together.accepted) == 2
     assert alone.accuracies == pytest.approx(together.accuracies)
-    assert alone.overlaps == pytest.approx(together.overlaps, abs=0.02)
+    for one, two in zip(alone.similarities, together.similarities, strict=True):
+        assert one == pytest.approx(two, abs=1e-3)
     for a, b in zip(alone.accepted, together.accepted, strict=True):
         for left, right in zip(weights(a), weights(b), strict=True):
             torch.testing.assert_close(left, right, rtol=1e-2, atol=1e-3)
