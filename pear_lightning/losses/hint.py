@@ -26,7 +26,9 @@ class HINTLoss(AttributionLoss):
     α is the model's importance of a region, the gradient of the label's logit summed over it; h is
     people's: the share of the region that is marked. A pair in the right order costs nothing,
     however close it is, and a pair in the wrong order the difference. Nothing is asked of regions
-    that are equally relevant, nor of how large α is.
+    that are equally relevant, nor of how large α is: a region that speaks strongly *against* the
+    label is in its place, the last, so the model may still look at it. Where it must not,
+    :class:`~pear_lightning.losses.RightReasonsLoss` says so.
 
     **Here 1 marks what should matter**, other than in the losses that punish. A row of zeros is not
     annotated and costs nothing, nor does a row that marks everything.
