@@ -8,6 +8,7 @@ from pear_lightning.losses import (
     CounterexamplesLoss,
     EnergyLoss,
     ExplanationLoss,
+    HINTLoss,
     IBPExLoss,
     PGDExLoss,
     PGDR4Loss,
@@ -15,7 +16,12 @@ from pear_lightning.losses import (
     RandR4Loss,
     RBRIdentityHessianLoss,
     RightReasonsLoss,
+    RRRGLoss,
+    SimplifiedHINTLoss,
 )
+
+LAST_MAP = "3"
+"""Name of the last map of the benchmark's convolutional network."""
 
 
 def make_loss(name: str) -> ExplanationLoss:
@@ -42,6 +48,12 @@ def _expected_gradients() -> ExplanationLoss:
     )
 
 
+def _hint() -> ExplanationLoss:
+    from pear_lightning.explainers import GradCAM
+
+    return HINTLoss(explainers={"grad_cam": GradCAM(LAST_MAP, relu=False, resize=False)})
+
+
 LOSSES: dict[str, Callable[[], ExplanationLoss]] = {
     "rrr": RightReasonsLoss,
     "label": lambda: RightReasonsLoss(output="log_prob"),
@@ -52,7 +64,11 @@ LOSSES: dict[str, Callable[[], ExplanationLoss]] = {
     "r4": lambda: R4Loss(eps=0.1),
     "pgd_r4": lambda: PGDR4Loss(eps=0.1, n_steps=2),
     "ibp_ex": lambda: IBPExLoss(eps=0.1),
+    "ibp_ex, eps=1": lambda: IBPExLoss(eps=1.0),
     "cdep": CDEPLoss,
+    "rrr_g": lambda: RRRGLoss(LAST_MAP),
+    "simplified_hint": lambda: SimplifiedHINTLoss(LAST_MAP),
+    "hint": _hint,
     "rand_r4": lambda: RandR4Loss(eps=0.1),
     "rbr": RBRIdentityHessianLoss,
     "energy": EnergyLoss,

@@ -12,12 +12,14 @@ class Setting:
     Attributes:
         data: Name of the data set.
         data_options: Its options, as pairs.
-        hidden: Widths of the hidden layers.
+        network: ``"mlp"``, or ``"cnn"`` of two convolutions.
+        hidden: Widths of the hidden layers of an MLP.
         paper_init: Weights and biases 0.1 N(0, 1), and no shuffling; else PyTorch's own.
         epochs: Number of epochs.
         batch_size: Rows of a batch.
         weight: λ, for losses averaged over the batch; on inputs 0..255 the paper's.
         loss: Name of the explanation loss, see ``right_reasons_losses.py``.
+        relevant: Masks mark the ink outside the block, for losses of what is relevant.
         decay: λ₂, the paper's penalty of the squares of all parameters, for sums over a batch.
         found: Number of models that find-another-explanation adds to the first.
         weights: λ of each of those models, where it is not ``weight``; the first one has none.
@@ -27,12 +29,14 @@ class Setting:
 
     data: str
     data_options: tuple[tuple[str, Any], ...] = ()
+    network: str = "mlp"
     hidden: tuple[int, ...] = (50, 30)
     paper_init: bool = True
     epochs: int = 64
     batch_size: int = 256
     weight: float = 0.0
     loss: str = "rrr"
+    relevant: bool = False
     decay: float = 1e-4
     found: int = 0
     weights: tuple[float, ...] = ()
@@ -59,6 +63,7 @@ WIDE = Setting(
     decay=0.0,
     data_seed=0,
 )
+CNN = WIDE.but({"flat": False}, network="cnn", hidden=())
 
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1e4, 1e5, 1e6)
 TOY_SWEEP = (1.0, 10.0, 100.0, 1000.0)
@@ -80,14 +85,23 @@ FAMILY = (
     ("ibp_ex", 0.5),
     ("cdep", 10.0),
     ("cdep", 1000.0),
-    ("rand_r4", 10.0),
-    ("rand_r4", 1000.0),
+    ("ibp_ex, eps=1", 0.5),
+    ("rand_r4", 100.0),
     ("rbr", 1.0),
-    ("rbr", 100.0),
-    ("energy", 1.0),
+    ("energy", 100.0),
     ("counterexamples", 1.0),
     ("corm", 1.0),
     ("pgd_ex", 1.0),
+)
+# losses of a layer, of a convolutional network; the hints mark what is relevant
+CNN_FAMILY = (
+    ("rrr", 1.0),
+    ("rrr_g", 5.0),
+    ("rrr_g", 20.0),
+    ("simplified_hint", 1.0),
+    ("simplified_hint", 5.0),
+    ("hint", 0.1),
+    ("hint", 1.0),
 )
 
 EXPERIMENTS: dict[str, dict[str, Setting]] = {
@@ -142,6 +156,14 @@ EXPERIMENTS: dict[str, dict[str, Setting]] = {
             for loss, w in FAMILY
         },
     },
+    "cnn": {
+        "none": CNN,
+        "no decoy": CNN.but({"decoy": False}),
+        **{
+            f"{loss}, λ={w:g}": CNN.but(weight=w, loss=loss, relevant="hint" in loss)
+            for loss, w in CNN_FAMILY
+        },
+    },
     "masks": {
         **{f"{rows} rows": WIDE.but({"n_annotated": rows}, weight=1.0) for rows in (25, 400, 5000)},
         **{
@@ -183,6 +205,7 @@ ORDER: list[tuple[str, str, range]] = [
     ("family", "", range(5)),
     ("fashion", "", range(5)),
     ("masks", "", range(5)),
+    ("cnn", "", range(5)),
     ("sweep", "", range(5)),
 ]
 

@@ -39,6 +39,7 @@ def make_data(setting: Setting, seed: int, data_dir: str | None, **more: Any) ->
     """Return the data of a setting, set up; the last ones are kept for the next run."""
     key = (setting.data, setting.data_options, setting.data_seed, tuple(more.items()))
     key += (seed if setting.data_seed is None else None, setting.batch_size, setting.paper_init)
+    key += (setting.relevant,)
     if key not in _DATA:
         if len(_DATA) > 1:
             _DATA.clear()
@@ -58,6 +59,9 @@ def make_data(setting: Setting, seed: int, data_dir: str | None, **more: Any) ->
             **options,
         )
         data.setup()
+        if setting.relevant:
+            rows = data.rows("train")
+            rows.mask = (rows.inputs > 0) & ~rows.mask
         _DATA[key] = data
     return _DATA[key]
 
@@ -66,10 +70,24 @@ def make_backbone(setting: Setting, data: Any, seed: int) -> nn.Module:
     """Return a new network."""
     torch.manual_seed(seed)
     width = data.rows("train").inputs[0].numel()
-    backbone = MLP(width, data.num_classes, setting.hidden)
+    backbone = (
+        small_cnn() if setting.network == "cnn" else MLP(width, data.num_classes, setting.hidden)
+    )
     if setting.paper_init:
         draw_as_paper(backbone)
     return backbone
+
+
+def small_cnn() -> nn.Module:
+    """Return a convolutional network on patches of 4 x 4 pixels; layer 3 is its last map, 7 x 7."""
+    return nn.Sequential(
+        nn.Conv2d(1, 16, 4, stride=4),
+        nn.ReLU(),
+        nn.Conv2d(16, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32 * 49, 10),
+    )
 
 
 def draw_as_paper(backbone: nn.Module) -> None:
