@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from pear_lightning.callbacks import ExplanationRegularizer
 from pear_lightning.losses import (
     CDEPLoss,
+    HINTLoss,
     IBPExLoss,
     PGDR4Loss,
     R4Loss,
@@ -20,6 +21,7 @@ from pear_lightning.losses import (
     RRRGLoss,
     SimplifiedHINTLoss,
 )
+from pear_lightning.masking import PatchMasker
 from pear_lightning.modules import RightForTheRightReasons
 from tests.ddp import run_distributed
 from tests.losses.model_losses import batch, network
@@ -31,7 +33,8 @@ LOSSES = {
     "Rand-R4": lambda: RandR4Loss(0.1, 2, seed=0),
     "IBP-Ex": lambda: IBPExLoss(0.1, ramp_steps=3),
     "RRR-G": lambda: RRRGLoss("0"),
-    "HINT": lambda: SimplifiedHINTLoss("0"),
+    "HINT": lambda: HINTLoss(PatchMasker(2)),
+    "HINT, simplified": lambda: SimplifiedHINTLoss("0"),
     "CDEP": CDEPLoss,
     "RBR": RBRIdentityHessianLoss,
 }
