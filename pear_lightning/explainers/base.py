@@ -117,7 +117,8 @@ class GradientExplainer(Explainer):
         Returns:
             Attributions, ``(B, *S)``.
         """
-        return (query.weights * gradients).sum(dim=0)
+        weighted = query.weights * gradients
+        return weighted.squeeze(0) if len(weighted) == 1 else weighted.sum(dim=0)
 
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
         """Return attributions of checked inputs, by a pass of this explainer alone.

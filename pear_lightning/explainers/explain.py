@@ -154,8 +154,11 @@ def _explain_fused(
         return scorer.evaluate(inputs[None])[1][0], []
     queries = [explainer.query(inputs) for explainer in explainers]
     own_points = [query.points for query in queries if query.points is not None]
-    logits, gradients = gradients_at(scorer, torch.cat([inputs[None], *own_points]))
-    at_inputs, *at_points = gradients.split([1, *(len(points) for points in own_points)])
+    if own_points:
+        logits, gradients = gradients_at(scorer, torch.cat([inputs[None], *own_points]))
+        at_inputs, *at_points = gradients.split([1, *(len(points) for points in own_points)])
+    else:  # saves copies of all inputs and all gradients, much of a small network's step
+        (logits, at_inputs), at_points = gradients_at(scorer, inputs[None]), []
     remaining = iter(at_points)
     attributions = [
         explainer.reduce(at_inputs if query.points is None else next(remaining), query)

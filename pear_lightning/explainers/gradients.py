@@ -1,6 +1,7 @@
 """Gradients of the explained scalar at query points, by one vector-Jacobian product."""
 
 import warnings
+from functools import partial
 from weakref import WeakSet
 
 import torch
@@ -64,11 +65,13 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
+    # every operation inside is dispatched several times over: reshape outside
     scores, pullback, logits = torch.func.vjp(  # type: ignore[misc]  # typed without has_aux
-        scorer.evaluate, points, has_aux=True
+        partial(scorer.evaluate_rows, n_points=len(points)), points.flatten(0, 1), has_aux=True
     )
     (gradients,) = pullback(torch.ones_like(scores))
-    return logits, _at_least_float32(gradients)
+    shape = points.shape[:2]
+    return logits.unflatten(0, shape), _at_least_float32(gradients).unflatten(0, shape)
 
 
 def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -75,18 +75,33 @@ class Scorer:
             Scores ``(K, B)`` and logits ``(K, B, C)``.
 
         Raises:
-            ValueError: If the model does not return logits ``(N, C)``, or has no class with the
-                index of a target.
+            ValueError: If the model does not return logits ``(N, C)`` or has no class with the
+                index of a target, or the output is not one scalar for each row.
         """
-        n_points, batch_size = points.shape[:2]
-        logits = self.forward(points.flatten(0, 1), **self.repeat_kwargs(n_points))
-        logits = as_logits(logits, n_points * batch_size)
-        target = self._target_of(batch_size, logits).repeat(n_points)
-        scores = self.output(logits, target)
-        return (
-            scores.unflatten(0, (n_points, batch_size)),
-            logits.unflatten(0, (n_points, batch_size)),
-        )
+        scores, logits = self.evaluate_rows(points.flatten(0, 1), len(points))
+        return scores.unflatten(0, points.shape[:2]), logits.unflatten(0, points.shape[:2])
+
+    def evaluate_rows(self, rows: Tensor, n_points: int) -> tuple[Tensor, Tensor]:
+        """Run the model once on points as it takes them, all of the first point before the next.
+
+        Args:
+            rows: Query points, ``(K·B, *S)``.
+            n_points: K.
+
+        Returns:
+            Scores ``(K·B,)`` and logits ``(K·B, C)``.
+
+        Raises:
+            ValueError: As in :meth:`evaluate`.
+        """
+        logits = as_logits(self.forward(rows, **self.repeat_kwargs(n_points)), len(rows))
+        scores = self.output(logits, self._targets(logits, n_points))
+        if scores.shape[:1] != logits.shape[:1]:
+            raise ValueError(
+                "output must return one scalar for each row of the logits, "
+                f"({len(logits)},), got {tuple(scores.shape)}"
+            )
+        return scores, logits
 
     def outside_inference_mode(self) -> "Scorer":
         """Return this scorer with copies of tensors that autograd could not save."""
@@ -97,8 +112,8 @@ class Scorer:
         kwargs = {name: usable(value) for name, value in self.forward_kwargs.items()}
         return replace(self, target=usable(self.target), forward_kwargs=kwargs)
 
-    def _target_of(self, batch_size: int, logits: Tensor) -> Tensor:
-        """Return the target ``(B,)``, checked against the classes of logits ``(N, C)``."""
+    def _targets(self, logits: Tensor, n_points: int) -> Tensor:
+        """Return the target of each row of logits ``(N, C)``, checked against their classes."""
         n_classes = logits.shape[1]
         if self.target is None:
             if n_classes != 1:
@@ -106,7 +121,7 @@ class Scorer:
                     f"target says which of the {n_classes} outputs is explained and may be left "
                     "out for a model with one output only"
                 )
-            return torch.zeros(batch_size, dtype=torch.long, device=logits.device)
+            return torch.zeros(len(logits), dtype=torch.long, device=logits.device)
         if not torch.compiler.is_compiling() and self.target.numel():
             low, high = (int(bound) for bound in self.target.aminmax())
             if low < 0 or high >= n_classes:
@@ -114,7 +129,7 @@ class Scorer:
                     f"target must lie in 0..{n_classes - 1}, the model's classes, "
                     f"got values from {low} to {high}"
                 )
-        return self.target
+        return self.target.repeat(n_points)
 
     def repeat_kwargs(self, n_points: int) -> dict[str, Any]:
         """Return the keyword arguments with each tensor's rows repeated ``n_points`` times."""

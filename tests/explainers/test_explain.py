@@ -325,6 +325,21 @@ def test_single_output_needs_no_target():
         torch.testing.assert_close(attributions, model.weight.expand(4, 6))
 
 
+def test_output_that_mixes_samples_is_refused():
+    with pytest.raises(ValueError, match=r"one scalar for each row of the logits, \(4,\)"):
+        explain(mlp(), torch.rand(4, 6), 0, [Gradient()], output=lambda logits, _: logits.sum())
+
+
+def test_explainers_of_the_same_gradients_share_no_memory():
+    model, inputs = mlp(), torch.rand(4, 6)
+    wanted = explain(model, inputs, 0, [Gradient()])[1][0]
+    for grad in (torch.enable_grad, torch.no_grad):
+        with grad():
+            _, (first, second) = explain(model, inputs, 0, [Gradient(), Gradient()])
+            first.zero_()
+        torch.testing.assert_close(second, wanted)
+
+
 def test_empty_batch():
     logits, (attributions,) = explain(mlp(), torch.rand(0, 6), torch.zeros(0).long(), [Gradient()])
     assert logits.shape == (0, 3)
