@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import Gradient, explain
 from pear_lightning.functional.regions import zeros_and_ones
-from pear_lightning.functional.validation import at_least_float32
+from pear_lightning.functional.validation import at_least_float32, is_traced
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.masking import Masker
 from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
@@ -314,7 +314,7 @@ class RightForTheRightReasons(ExplainedModule):
 
     def _check_target(self, target: Tensor) -> None:
         """Refuse labels that are no class, which would stop a GPU without a word of which."""
-        if self.task != "classification" or not target.numel():
+        if self.task != "classification" or not target.numel() or is_traced():
             return
         low, high = (int(bound) for bound in target.aminmax())
         if low < 0 or high >= self.num_classes:

@@ -50,6 +50,18 @@ def test_loss_is_the_papers_formula():
     torch.testing.assert_close(actual, wanted)
 
 
+def test_compiled_loss_equals_the_eager_one():
+    x, y, mask = torch.rand(6, 4), torch.tensor([0, 1, 2, 1, 0, 2]), torch.eye(6, 4)
+    model = RightForTheRightReasons(MLP(4, 3, (5,)), 10.0, num_classes=3)
+    compiled = torch.compile(model.training_loss, backend="aot_eager", fullgraph=True)
+    parts, gradients = [], []
+    for loss in (model.training_loss, compiled):  # the first step compares the backbone's modes
+        parts.append(loss(x, y, mask))
+        gradients.append(torch.autograd.grad(parts[-1]["loss"], model.backbone.parameters()))
+    torch.testing.assert_close(*parts)
+    torch.testing.assert_close(*gradients)
+
+
 def test_few_annotations_cost_few_rows():
     rows = []
 
