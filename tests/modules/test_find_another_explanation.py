@@ -323,11 +323,17 @@ def test_two_ranks_find_what_one_finds():
 
 @pytest.mark.slow
 def test_toy_colors_have_two_explanations():
-    """The first model looks at the corners, the second one at the middle of the top row."""
+    """The first model looks at the corners, the second one at the middle of the top row.
+
+    The third one finds other values of the corners to look at, which is no other explanation.
+    """
     data = ToyColors(scaling="unit", n_test=2000)
     seed_everything(0, verbose=False)
-    model = FindAnotherExplanation(MLP(75, 2, (50, 30)), 10.0, max_models=2, epochs_per_model=20)
-    quiet_trainer(max_epochs=40).fit(model, data)
+    model = FindAnotherExplanation(MLP(75, 2, (50, 30)), 10.0, max_models=4, epochs_per_model=20)
+    quiet_trainer(max_epochs=80).fit(model, data)
+    assert model.stop_reason.startswith("model 3 looks where model 1 did")
+    assert model.similarities[1][0] < 0.1
+    assert len(model.accepted) == 2
     x, y = data.rows("test").inputs, data.rows("test").target
     corners, top = (torch.zeros(5, 5, 3, dtype=torch.bool) for _ in range(2))
     corners[::4, ::4] = top[0, 1:4] = True
