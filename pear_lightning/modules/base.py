@@ -14,6 +14,9 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
+from pear_lightning.functional.validation import is_traced
+from pear_lightning.modules.mode_independence import same_in_both_modes
+
 Task = Literal["classification", "regression"]
 Batch = tuple[Tensor, Tensor]
 
@@ -80,6 +83,15 @@ class ExplainedModule(LightningModule, ABC):
         metrics = self.task_metrics()
         self.val_metrics = metrics.clone(prefix="val_")
         self.test_metrics = metrics.clone(prefix="test_")
+        self._same_in_both_modes = (-1, False)
+
+    def setup(self, stage: str) -> None:
+        """Forget what was known of the backbone in an earlier run.
+
+        Args:
+            stage: What begins.
+        """
+        self._same_in_both_modes = (-1, False)
 
     @abstractmethod
     def training_loss(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
@@ -134,6 +146,23 @@ class ExplainedModule(LightningModule, ABC):
         if self.task == "classification":
             return F.cross_entropy(logits, target)
         return F.mse_loss(self._single_output(logits), target.to(logits.dtype).flatten())
+
+    def same_in_both_modes(self, inputs: Tensor) -> bool:
+        """Return whether logits of the explained model, in eval mode, may train the task as well.
+
+        Asked of the backbone once in each epoch, because rates of dropout may change in between.
+
+        Args:
+            inputs: A batch, ``(B, *S)``.
+
+        Returns:
+            Whether the backbone is one function in train and in eval mode.
+        """
+        asked, answer = self._same_in_both_modes
+        if asked != self.current_epoch and not is_traced():
+            answer = same_in_both_modes(self.backbone, inputs)
+            self._same_in_both_modes = (self.current_epoch, answer)
+        return answer
 
     def explained_target(self, target: Tensor) -> Tensor | None:
         """Return which output of the model is explained: the true class, or the only output.

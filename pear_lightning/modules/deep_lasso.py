@@ -10,7 +10,6 @@ from pear_lightning.explainers import Gradient, explain
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import DeepLassoLoss
 from pear_lightning.modules.base import Batch, Task, adamw
-from pear_lightning.modules.mode_independence import same_in_both_modes
 from pear_lightning.modules.scored import ScoredModule, in_features_of
 
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed")
@@ -90,7 +89,6 @@ class DeepLasso(ScoredModule):
         # not buffers: DistributedDataParallel would give every rank those of the first
         self._squares: Tensor | None = None
         self._rows = 0
-        self._reuse_logits: bool | None = None
 
     @property
     def scores(self) -> Tensor:
@@ -119,10 +117,9 @@ class DeepLasso(ScoredModule):
         Returns:
             ``loss``, ``task_loss`` and ``penalty``.
         """
-        if self._reuse_logits is None:
-            self._reuse_logits = same_in_both_modes(self.backbone, inputs)
+        reuse = self.same_in_both_modes(inputs)
         logits, gradients = self.loss_gradients(inputs, target)
-        if not self._reuse_logits:
+        if not reuse:
             logits = self.backbone(inputs)
         self._remember(gradients.detach())
         task_loss, penalty = self.task_loss(logits, target), self.penalty(gradients)

@@ -18,7 +18,6 @@ from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
 from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.explanation_precision import refuse_precision
 from pear_lightning.modules.fresh_weights import Initializer, fresh_copy
-from pear_lightning.modules.mode_independence import same_in_both_modes
 from pear_lightning.modules.right_reasons import adam
 
 
@@ -168,7 +167,6 @@ class FindAnotherExplanation(ExplainedModule):
         self.similarities: list[list[float]] = []
         self.stop_reason: str | None = None
         self._sums: dict[str, Tensor] = {}
-        self._reuse_logits: bool | None = None
 
     # --- the models ---------------------------------------------------------------------------
 
@@ -295,10 +293,9 @@ class FindAnotherExplanation(ExplainedModule):
         logits: Tensor | None = None
         parts: dict[str, Tensor] = {}
         if weight and bool(annotated_rows(forbidden).any()):
-            if self._reuse_logits is None:
-                self._reuse_logits = same_in_both_modes(self.backbone, inputs)
+            reuse = self.same_in_both_modes(inputs)
             logits, parts["reasons"] = self.loss.of_model(self.backbone, inputs, target, forbidden)
-        if logits is None or not self._reuse_logits:
+        if logits is None or not reuse:
             logits = self.backbone(inputs)
         task_loss = self.task_loss(logits, target)
         if self._is_last_epoch:

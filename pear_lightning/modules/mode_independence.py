@@ -1,5 +1,7 @@
 """Whether a model is the same function in training and at inference."""
 
+import random
+
 import torch
 from torch import Tensor, nn
 
@@ -18,8 +20,9 @@ def same_in_both_modes(module: nn.Module, inputs: Tensor) -> bool:
     """Return whether the module computes the same in train mode and in eval mode.
 
     Dropout and batch norm are recognised by type; anything else (stochastic depth, layers of
-    one's own) by running both modes on a batch and comparing the results to the last bit.
-    Buffers and the random state are put back.
+    one's own) by running both modes on a batch: they differ where a result differs in the last
+    bit, or where train mode draws random numbers, which may do nothing for this batch and
+    something for the next. Buffers and random states are put back.
 
     Args:
         module: The model.
@@ -38,14 +41,28 @@ def same_in_both_modes(module: nn.Module, inputs: Tensor) -> bool:
     flags = {each: each.training for each in module.modules()}
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
     devices = [inputs.device] if inputs.is_cuda else []
+    own_draws = random.getstate()
     try:
         with torch.no_grad(), torch.random.fork_rng(devices):
+            draws = _random_states(inputs.device)
             in_training = module.train()(inputs)
-            in_eval = module.eval()(inputs)
-            return torch.equal(in_training, in_eval)
+            drawn = any(
+                not torch.equal(before, after)
+                for before, after in zip(draws, _random_states(inputs.device), strict=True)
+            )
+            if drawn or random.getstate() != own_draws:
+                return False
+            return torch.equal(in_training, module.eval()(inputs))
     finally:
+        random.setstate(own_draws)
         with torch.no_grad():
             for name, buffer in module.named_buffers():
                 buffer.copy_(buffers[name])
         for each, training in flags.items():
             each.training = training
+
+
+def _random_states(device: torch.device) -> list[Tensor]:
+    """Return the states of torch's generators that a model on the device draws from."""
+    states = [torch.get_rng_state()]
+    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states

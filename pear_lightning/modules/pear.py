@@ -18,7 +18,6 @@ from pear_lightning.losses import ConsensusLoss
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules.base import Batch, ExplainedModule, Task, adamw
 from pear_lightning.modules.explainer_sets import comparison_set, explainer_set
-from pear_lightning.modules.mode_independence import same_in_both_modes
 from pear_lightning.modules.reference_data import fit_references
 
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed")
@@ -172,7 +171,6 @@ class PEAR(ExplainedModule):
         self.test_agreement = AgreementMatrix(list(self.test_explainers), k=top_k)
         self._compile = compile
         self._objective: Any = None
-        self._reuse_logits: bool | None = None
 
     def on_fit_start(self) -> None:
         """Refuse precisions that explanations cannot be trained in, and fit the baselines.
@@ -216,10 +214,9 @@ class PEAR(ExplainedModule):
         if self.consensus_weight == 0:
             loss = self.task_loss(self.backbone(inputs), target)
             return {"loss": loss, "task_loss": loss}
-        if self._reuse_logits is None:
-            self._reuse_logits = same_in_both_modes(self.backbone, inputs)
+        reuse = self.same_in_both_modes(inputs)
         logits, consensus = self._explain_and_compare(inputs, target)
-        if not self._reuse_logits:
+        if not reuse:
             logits = self.backbone(inputs)
         task_loss = self.task_loss(logits, target)
         weight = self.current_consensus_weight()

@@ -15,7 +15,6 @@ from pear_lightning.masking import Masker
 from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
 from pear_lightning.modules.base import ExplainedModule, Task
 from pear_lightning.modules.explanation_precision import refuse_precision
-from pear_lightning.modules.mode_independence import same_in_both_modes
 from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far
 from pear_lightning.modules.reference_data import fit_references
 
@@ -142,7 +141,6 @@ class RightForTheRightReasons(ExplainedModule):
         )
         self.masker = masker
         self.points_per_pass = points_per_pass
-        self._reuse_logits: bool | None = None
 
     def on_fit_start(self) -> None:
         """Refuse precisions that explanations cannot be trained in, and fit reference data.
@@ -188,10 +186,9 @@ class RightForTheRightReasons(ExplainedModule):
                 reasons = self.reasons(inputs, target, mask)[1]
             self.weight.compare(task_loss, reasons, epochs, self.trainer)
             return {"loss": task_loss, "task_loss": task_loss, "reasons": reasons}
-        if self._reuse_logits is None:
-            self._reuse_logits = same_in_both_modes(self.backbone, inputs)
+        reuse = self.same_in_both_modes(inputs)
         logits, reasons = self.reasons(inputs, target, mask)
-        if logits is None or not self._reuse_logits:
+        if logits is None or not reuse:
             logits = self.backbone(inputs)
         task_loss = self.task_loss(logits, target)
         answers = self.loss.task_weight(weight) * task_loss

@@ -1,9 +1,10 @@
 import copy
+import random
 import warnings
 
 import pytest
 import torch
-from lightning.pytorch import seed_everything
+from lightning.pytorch import Callback, seed_everything
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
@@ -211,6 +212,18 @@ class WithBatchNorm(nn.Module):
         return self.body(x)
 
 
+class WithLateDropout(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential()
+        self.body.add_module("in", nn.Linear(6, 12))
+        self.body.add_module("dropout", nn.Dropout(0.0))
+        self.body.add_module("out", nn.Linear(12, 2))
+
+    def forward(self, x):
+        return self.body(x)
+
+
 class OwnNoise(nn.Module):
     """A layer of one's own that differs in training, which no type tells."""
 
@@ -233,13 +246,53 @@ def test_logits_are_reused_only_where_both_modes_are_one_function(backbone, reus
     backbone.register_forward_hook(lambda m, *_: calls.append(m.training))
     x, y = table(16).tensors
     model.training_loss(x, y)
-    assert model._reuse_logits is reused
     calls.clear()
     model.training_loss(x, y)
     assert calls == ([False] if reused else [False, True])
     if not isinstance(backbone, WithBatchNorm):
         for name, value in backbone.state_dict().items():
             torch.testing.assert_close(value, before[name])
+
+
+class LayerDrop(nn.Module):
+    """Stochastic depth by batch: most batches do not show that the layer is there."""
+
+    def __init__(self, draw):
+        super().__init__()
+        self.body, self.draw = MLP(6, hidden_features=(12,)), draw
+
+    def forward(self, x):
+        return self.body(0 * x if self.training and self.draw() < 1e-9 else x)
+
+
+@pytest.mark.parametrize("draw", [lambda: torch.rand(()), random.random])
+def test_a_layer_that_draws_in_training_only_is_a_layer_of_both_modes(draw):
+    backbone, draws = LayerDrop(draw), []
+    model = PEAR(backbone, explainers=PAIR)
+    random.seed(3)
+    state = torch.get_rng_state(), random.getstate()
+    assert not model.same_in_both_modes(table(4).tensors[0])
+    assert torch.equal(torch.get_rng_state(), state[0])
+    assert random.getstate() == state[1]
+    backbone.draw = lambda: draws.append(1) or 1.0
+    model.training_loss(*table(4).tensors)
+    assert len(draws) == 1  # the forward of the task, in train mode
+
+
+class RaisesDropout(Callback):
+    """What a curriculum does: dropout begins after the first epoch."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        pl_module.backbone.body.dropout.p = 0.5
+
+
+def test_dropout_that_begins_later_is_seen():
+    model = PEAR(WithLateDropout(), explainers=PAIR)
+    calls = []
+    model.backbone.register_forward_hook(lambda m, *_: calls.append(m.training))
+    quiet_trainer(max_epochs=2, callbacks=[RaisesDropout()]).fit(model, loader(16, batch_size=4))
+    # in train mode: the comparison of the first epoch, and every step of the second
+    assert calls.count(True) == 1 + 4
 
 
 def test_batch_norm_statistics_move_with_the_task_loss_only():
