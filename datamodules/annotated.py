@@ -29,11 +29,12 @@ class AnnotatedDataModule(LightningDataModule):
           is not annotated
 
     Args:
-        n_annotated: Number of training rows that keep their mask, the first ones; the others have
-            an empty mask. None keeps all.
+        n_annotated: Number of training rows that keep their mask, the first annotated ones; the
+            others have an empty mask. None keeps all there are, and 0 none.
         annotated_per_batch: Annotated rows that are put in front of every training batch, in turn,
             so that few annotations count for more; see
-            :class:`~pear_lightning.datamodules.AlwaysInclude`. 0 adds none.
+            :class:`~pear_lightning.datamodules.AlwaysInclude`. 0 adds none, as does
+            ``n_annotated=0``; all are added where there are fewer.
         val_fraction: Share of the training rows that is held out for validation, 0 to below 1.
         seed: Seed of everything that is drawn, the validation rows among it.
         shuffle: Whether each epoch visits the training rows in an order of its own. The experiments
@@ -45,7 +46,8 @@ class AnnotatedDataModule(LightningDataModule):
         pin_memory: Page-lock batches for the copy to the GPU. Ignored without CUDA.
 
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range; in ``setup``, if ``n_annotated`` is more than
+            there are annotated rows, or ``annotated_per_batch`` is given and there are none.
 
     Example:
         >>> class Signs(AnnotatedDataModule):
@@ -63,6 +65,9 @@ class AnnotatedDataModule(LightningDataModule):
 
     class_names: ClassVar[tuple[str, ...]] = ()
     """Names of the classes, in the order of ``target``."""
+
+    marked_by: ClassVar[str] = "the masks that load_rows() returns"
+    """What decides which rows are annotated, for messages."""
 
     def __init__(
         self,
@@ -128,12 +133,29 @@ class AnnotatedDataModule(LightningDataModule):
                 "train": AnnotatedDataset(*train.__getitems__(sorted(order[n_val:]))),
                 "val": AnnotatedDataset(*train.__getitems__(sorted(order[:n_val]))),
             }
-        if self.n_annotated is not None:
-            rows = datasets["train"]
-            kept = rows.mask.clone()  # it may be a view of one row
-            kept[self.n_annotated :] = False
-            datasets["train"] = AnnotatedDataset(rows.inputs, rows.target, kept)
+        datasets["train"] = self._with_few_annotations(datasets["train"])
         self._datasets = {**datasets, "test": loaded["test"]}
+
+    def _with_few_annotations(self, rows: AnnotatedDataset) -> AnnotatedDataset:
+        """Take the masks of all training rows but the first ``n_annotated`` annotated ones."""
+        annotated = _annotated(rows)
+        if (self.n_annotated or 0) > len(annotated):
+            raise ValueError(
+                f"n_annotated is {self.n_annotated}, and only {len(annotated)} of {len(rows)} "
+                f"training rows can be annotated: at most as many are expected, or None for all; "
+                f"look at {self.marked_by}"
+            )
+        if self.annotated_per_batch and self.n_annotated != 0 and not annotated:
+            raise ValueError(
+                f"annotated_per_batch is {self.annotated_per_batch}, and none of {len(rows)} "
+                f"training rows is annotated: 0 is expected, or annotations; look at "
+                f"{self.marked_by}"
+            )
+        if self.n_annotated is None:
+            return rows
+        kept = rows.mask.clone()  # it may be a view of one row
+        kept[annotated[self.n_annotated :]] = False
+        return AnnotatedDataset(rows.inputs, rows.target, kept)
 
     def rows(self, split: str) -> AnnotatedDataset:
         """Return all rows of a split: ``inputs``, ``target`` and ``mask`` are its attributes.
@@ -199,7 +221,7 @@ class AnnotatedDataModule(LightningDataModule):
                 f"drop_last leaves no batch: {len(rows)} training rows, "
                 f"batch_size {self.batch_size}"
             )
-        annotated = rows.mask.flatten(1).any(dim=1).nonzero().squeeze(1).tolist()
+        annotated = _annotated(rows)
         if not self.annotated_per_batch or not annotated:
             return self._loader(
                 rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last
@@ -253,3 +275,9 @@ class AnnotatedDataModule(LightningDataModule):
             "persistent_workers": self.num_workers > 0,
             "pin_memory": self.pin_memory and torch.cuda.is_available(),
         }
+
+
+def _annotated(rows: AnnotatedDataset) -> list[int]:
+    """Return the numbers of the rows that have anything marked."""
+    numbers: list[int] = rows.mask.flatten(1).any(dim=1).nonzero().squeeze(1).tolist()
+    return numbers

@@ -47,6 +47,7 @@ class DecoyDigits(AnnotatedDataModule):
     """
 
     class_names: ClassVar[tuple[str, ...]] = tuple("0123456789")
+    marked_by: ClassVar[str] = "decoy"
 
     def __init__(self, decoy: bool = True, flat: bool = True, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(seed=seed, **kwargs)

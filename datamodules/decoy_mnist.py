@@ -65,7 +65,8 @@ class DecoyMNIST(AnnotatedDataModule):
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.
-        ValueError: If an option is not known, or the block does not fit.
+        ValueError: If an option is not known, the block does not fit, or ``data_dir`` is the folder
+            of another data set (``MNIST`` with ``fashion``, say).
 
     Example:
         >>> data = DecoyMNIST("some/folder", scaling="unit", n_annotated=100)
@@ -81,6 +82,7 @@ class DecoyMNIST(AnnotatedDataModule):
     """
 
     class_names: ClassVar[tuple[str, ...]] = tuple("0123456789")
+    marked_by: ClassVar[str] = "mask and decoy"
 
     def __init__(
         self,

@@ -1,5 +1,6 @@
 """Images of MNIST and Fashion-MNIST: from their files, or from the hub."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 DigitSet = Literal["MNIST", "FashionMNIST"]
 HUB_IDS = {"MNIST": "ylecun/mnist", "FashionMNIST": "zalando-datasets/fashion_mnist"}
 _PREFIXES = {"train": "train", "test": "t10k"}
+# data sets of torchvision whose files have names of this kind, or the same ones
+_ALIKE = ("MNIST", "FashionMNIST", "EMNIST", "KMNIST", "QMNIST")
 
 
 def read_digit_files(
@@ -29,7 +32,8 @@ def read_digit_files(
 
     Raises:
         FileNotFoundError: If a file is in none of these folders.
-        ValueError: If there are not as many images as labels.
+        ValueError: If there are not as many images as labels, or the files lie in a folder that is
+            named after another data set.
     """
     root = Path(data_dir).expanduser()
     # the folder of the name first: another data set may lie beside it
@@ -37,7 +41,7 @@ def read_digit_files(
     splits = {}
     for split, prefix in _PREFIXES.items():
         images, labels = (
-            read_idx(_find(folders, f"{prefix}-{part}-ubyte"))
+            read_idx(_of_the_set(name, _find(folders, f"{prefix}-{part}-ubyte")))
             for part in ("images-idx3", "labels-idx1")
         )
         if len(images) != len(labels):
@@ -82,3 +86,18 @@ def _find(folders: list[Path], name: str) -> Path:
         f"data_dir {str(folders[-1])!r} has neither {name} nor {name}.gz, and neither have its "
         f"folders {', '.join(str(each.relative_to(folders[-1])) for each in folders[:-1])}"
     )
+
+
+def _of_the_set(name: DigitSet, path: Path) -> Path:
+    """Return the path of a file, unless its folder belongs to a data set of another name."""
+    folder = path.parent.resolve()
+    if folder.name == "raw":
+        folder = folder.parent
+    others = {other.lower(): other for other in _ALIKE if other != name}
+    other = others.get(re.sub(r"[\W_]", "", folder.name.lower()))  # fashion-mnist, Fashion_MNIST
+    if other is not None:
+        raise ValueError(
+            f"{name} is to be read, and {path} lies in the folder of {other}, whose files have the "
+            f"same names; give data_dir the folder of {name}, or the one above it"
+        )
+    return path

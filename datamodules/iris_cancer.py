@@ -53,6 +53,7 @@ class IrisCancer(AnnotatedDataModule):
     """
 
     class_names: ClassVar[tuple[str, ...]] = ("malignant", "benign")
+    marked_by: ClassVar[str] = "val_fraction, if it is given: all rows are annotated"
 
     def __init__(
         self,

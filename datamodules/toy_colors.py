@@ -64,6 +64,7 @@ class ToyColors(AnnotatedDataModule):
     """
 
     class_names: ClassVar[tuple[str, ...]] = ("rules hold", "rules broken")
+    marked_by: ClassVar[str] = "mask, which marks nothing where it is 'none'"
 
     def __init__(
         self,

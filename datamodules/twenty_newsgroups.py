@@ -61,6 +61,7 @@ class TwentyNewsgroups(AnnotatedDataModule):
     """
 
     class_names: ClassVar[tuple[str, ...]] = _GROUPS
+    marked_by: ClassVar[str] = "irrelevant_words, the words that are marked"
 
     def __init__(
         self,

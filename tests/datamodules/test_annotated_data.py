@@ -261,8 +261,36 @@ def test_fashion_is_another_folder(digits):
     assert data.class_names[9] == "ankle boot"
     assert len(data.class_names) == DecoyMNIST("x").num_classes == 10
     assert DecoyMNIST("x").class_names == tuple("0123456789")
-    inside = ready(DecoyMNIST, digits / "FashionMNIST" / "raw", decoy=False)
+    inside = ready(DecoyMNIST, digits / "FashionMNIST" / "raw", fashion=True, decoy=False)
     assert torch.equal(inside.rows("train").inputs, data.rows("train").inputs)
+
+
+@pytest.mark.parametrize("end", ["", "raw"])
+@pytest.mark.parametrize(
+    ("folder", "fashion"),
+    [("MNIST", True), ("FashionMNIST", False), ("KMNIST", False), ("fashion-mnist", False)],
+)
+def test_files_in_the_folder_of_another_data_set_are_refused(
+    digits, monkeypatch, folder, fashion, end
+):
+    where = digits / folder / end
+    if not where.is_dir():
+        (digits / "MNIST").rename(digits / folder)
+    wanted = "FashionMNIST" if fashion else "MNIST"
+    with pytest.raises(ValueError, match=rf"^{wanted} is to be read, and .* lies in the folder of"):
+        DecoyMNIST(where, fashion=fashion).setup()
+    monkeypatch.chdir(where)
+    with pytest.raises(ValueError, match=f"give data_dir the folder of {wanted}"):
+        DecoyMNIST(".", fashion=fashion).setup()
+
+
+def test_a_folder_named_after_one_data_set_may_hold_another(digits):
+    (digits / "MNIST").rename(digits / "digits")
+    above = digits / "MNIST"
+    above.mkdir()
+    (digits / "FashionMNIST").rename(above / "FashionMNIST")
+    assert ready(DecoyMNIST, above, fashion=True, decoy=False).rows("train").inputs.max() < 7
+    assert ready(DecoyMNIST, digits / "digits", decoy=False).rows("train").inputs.max() > 7
 
 
 def test_idx_files_that_are_none(digits, tmp_path):
@@ -408,6 +436,50 @@ def test_few_annotations_leave_the_first_rows():
     assert masked.rows("train").mask.sum(dim=1).tolist() == [12, 12, 0, 0]
 
 
+def test_the_first_annotated_rows_keep_their_masks():
+    class Halves(Numbers):
+        def load_rows(self) -> dict[str, AnnotatedDataset]:
+            rows = super().load_rows()["train"]
+            rows.mask[::2] = False
+            return {"train": rows, "test": rows}
+
+    rows = ready(Halves, n_annotated=3).rows("train")
+    assert rows.mask.any(dim=1).nonzero().flatten().tolist() == [1, 3, 5]
+    with pytest.raises(ValueError, match="only 10 of 20 training rows can be annotated"):
+        ready(Halves, n_annotated=11)
+    some = ready(Halves, val_fraction=0.5)
+    most = int(some.rows("train").mask.any(dim=1).sum())
+    few = ready(Halves, val_fraction=0.5, n_annotated=most)
+    assert torch.equal(few.rows("train").mask, some.rows("train").mask)
+    with pytest.raises(ValueError, match=f"only {most} of 10 training rows can be annotated"):
+        ready(Halves, val_fraction=0.5, n_annotated=most + 1)
+
+
+@pytest.mark.parametrize("asked", [{"n_annotated": 2}, {"annotated_per_batch": 2}])
+@pytest.mark.parametrize(
+    ("cls", "kwargs", "by"),
+    [
+        (ToyColors, {"n_train": 5, "n_test": 5}, "mask"),
+        (DecoyDigits, {"decoy": False}, "decoy"),
+        (DecoyMNIST, {"mask": "none"}, "mask"),
+        (DecoyMNIST, {"decoy": False}, "mask and decoy"),
+        (TwentyNewsgroups, {}, "irrelevant_words"),
+    ],
+)
+def test_annotations_that_there_are_none_of_are_refused(cls, kwargs, by, asked, digits, messages):
+    if cls in (DecoyMNIST, TwentyNewsgroups):
+        kwargs = {"data_dir": digits if cls is DecoyMNIST else messages, **kwargs}
+    (name,) = asked
+    with pytest.raises(ValueError, match=f"^{name} is 2, and .* look at {by}"):
+        ready(cls, **kwargs, **asked)
+    for none in (
+        {},
+        {"n_annotated": 0},
+        {"n_annotated": 0, "annotated_per_batch": 2},
+    ):  # what nobody asked for may be absent
+        assert not ready(cls, **kwargs, **none).rows("train").mask.any()
+
+
 def test_rows_can_be_keyed_and_masks_written_to():
     rows = ready(IrisCancer, n_annotated=0).rows("train")
     for i in (0, 66):
@@ -510,6 +582,10 @@ def test_yaml(digits):
         (lambda: DecoyMNIST(block_size=15), "block_size is 15"),
         (lambda: TwentyNewsgroups(max_features=0), "max_features is 0"),
         (lambda: DecoyDigits(n_annotated=-1), "n_annotated is -1"),
+        (
+            lambda: ready(IrisCancer, n_annotated=1000),
+            "n_annotated is 1000, and only 67 of 67 training rows can be annotated",
+        ),
         (lambda: DecoyDigits(val_fraction=1.0), "val_fraction is 1.0"),
         (lambda: DecoyDigits(batch_size=0), "batch_size is 0"),
         (lambda: Numbers(val_fraction=0.01).setup(), "leaves a split empty"),
