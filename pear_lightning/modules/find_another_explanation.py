@@ -1,5 +1,6 @@
 """Find another explanation: models that are right for different reasons, without annotations."""
 
+import math
 from itertools import combinations
 from typing import Any, ClassVar
 
@@ -341,18 +342,17 @@ class FindAnotherExplanation(ExplainedModule):
         """Keep the model in training, and decide whether it was the last one."""
         self.models[self.round].load_state_dict(self.backbone.state_dict())
         self.finished = True
-        if not self._sums:  # resumed from a checkpoint written before: not measured, accepted
-            self.accuracies.append(float("nan"))
-            self.similarities.append([float("nan")] * self.round)
-            return
-        sums = self._sums.get("val", self._sums["train"])
-        rows, *sums = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-        accuracy, *similarities = (each / max(rows, 1.0) for each in sums)
+        if self._sums:
+            sums = self._sums.get("val", self._sums["train"])
+            rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+            accuracy, *similarities = (each / max(rows, 1.0) for each in totals)
+            self.log("model_accuracy", accuracy)
+            if similarities:
+                self.log("model_similarity", max(similarities))
+        else:  # resumed from a checkpoint that was written before: not measured, so accepted
+            accuracy, similarities = math.nan, [math.nan] * self.round
         self.accuracies.append(accuracy)
         self.similarities.append(similarities)
-        self.log("model_accuracy", accuracy)
-        if similarities:
-            self.log("model_similarity", max(similarities))
         self.stop_reason = self.refusal(self.round)
         if self.stop_reason is not None:
             rank_zero_info(f"FindAnotherExplanation ends: {self.stop_reason}")
