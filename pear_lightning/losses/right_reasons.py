@@ -67,7 +67,9 @@ def right_reasons_loss(
 
 def _norm_of_rows(values: Tensor, marked: Tensor, norm: Norm) -> Tensor:
     """Return the size ``(B,)`` of values ``(B, n)`` where they are marked."""
-    wrong = values * marked.view(torch.uint8)  # kernels for bool take several times as long
+    # kernels that come with torch are quicker with bytes than with bools, compiled ones far slower
+    marks = marked if torch.compiler.is_compiling() else marked.view(torch.uint8)
+    wrong = values * marks
     if norm == "squared_l2":
         return wrong.square().sum(dim=1)
     if norm == "l1":
