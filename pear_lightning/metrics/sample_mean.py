@@ -5,13 +5,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.fixed_point import from_limbs, to_limbs
 
 
-class SampleMean(Metric, ABC):
+class SampleMean(ExactStates, ABC):
     """Mean of a score over samples, exact: it does not depend on batches, order or processes.
 
     Samples whose score is not defined (a correlation with a constant, say) have the score 0, count

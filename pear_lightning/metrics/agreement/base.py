@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from pear_lightning.functional.agreement import (
     AgreementName,
@@ -21,10 +20,11 @@ from pear_lightning.functional.validation import (
     check_choice,
     check_same_shape,
 )
+from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 
 
-class AgreementMetric(Metric, ABC):
+class AgreementMetric(ExactStates, ABC):
     """Mean over samples of one measure of agreement; see its subclasses.
 
     States are sums over samples, so several processes give the result of one.

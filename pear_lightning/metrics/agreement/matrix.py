@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from pear_lightning.functional.agreement import (
     AGREEMENT_NAMES,
@@ -23,6 +22,7 @@ from pear_lightning.functional.validation import (
     check_choice,
     check_same_shape,
 )
+from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Pair = tuple[str, str]
 
 
-class AgreementMatrix(Metric):
+class AgreementMatrix(ExactStates):
     """Agreement of every pair of explainers in the six agreement metrics, mean over samples.
 
     Each explanation is ranked once, however many others it is compared with. The diagonal is the

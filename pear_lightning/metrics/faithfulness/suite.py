@@ -5,13 +5,13 @@ from typing import Any, Self
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
 from pear_lightning.masking.baseline_spec import BaselineSpec
+from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
 from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
 from pear_lightning.metrics.faithfulness.deletion import Deletion
@@ -37,7 +37,7 @@ from pear_lightning.metrics.fixed_point import (
 Metrics = Mapping[str, FaithfulnessMetric]
 
 
-class FaithfulnessSuite(Metric):
+class FaithfulnessSuite(ExactStates):
     """Scores explanations by several faithfulness metrics at the price of their common probes.
 
     The model is evaluated once at every perturbed copy that any of the metrics asks for, and

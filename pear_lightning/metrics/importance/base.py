@@ -5,14 +5,14 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.validation import check_finite, check_floating, check_same_shape
+from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 
 
-class ImportanceMetric(Metric, ABC):
+class ImportanceMetric(ExactStates, ABC):
     """Mean over runs of one number per run; see its subclasses.
 
     States are sums over runs, so several processes give the result of one.

@@ -4,14 +4,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from pear_lightning.functional.wrong_reason import activation, wrong_reason
+from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.fixed_point import from_limbs, to_limbs
 
 
-class WrongReason(Metric):
+class WrongReason(ExactStates):
     r"""Share of a confounder that explanations light up (WR), mean over samples; lower is better.
 
     .. math::
