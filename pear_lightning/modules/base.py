@@ -1,7 +1,7 @@
 """What all methods share as Lightning modules."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -49,6 +49,7 @@ class ExplainedModule(LightningModule, ABC):
         lr_scheduler: Callable from the optimiser to a scheduler, stepped once an epoch.
 
     Raises:
+        TypeError: If the backbone is no module.
         ValueError: If a value is out of range.
     """
 
@@ -65,6 +66,8 @@ class ExplainedModule(LightningModule, ABC):
         lr_scheduler: LRSchedulerCallable | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(backbone, nn.Module):
+            raise TypeError(f"backbone must be a torch.nn.Module, got {backbone!r}")
         if task not in ("classification", "regression"):
             raise ValueError(f"task must be 'classification' or 'regression', got {task!r}")
         if task == "classification" and num_classes < 2:
@@ -142,25 +145,36 @@ class ExplainedModule(LightningModule, ABC):
 
         Returns:
             Scalar.
+
+        Raises:
+            ValueError: If there are not as many logits as classes.
         """
         if self.task == "classification":
+            if logits.ndim != 2 or logits.shape[1] != self.num_classes:
+                raise ValueError(
+                    f"num_classes is {self.num_classes}, and logits (B, {self.num_classes}) are "
+                    f"expected of the backbone, got {tuple(logits.shape)}"
+                )
             return F.cross_entropy(logits, target)
         return F.mse_loss(self._single_output(logits), target.to(logits.dtype).flatten())
 
-    def same_in_both_modes(self, inputs: Tensor) -> bool:
+    def same_in_both_modes(
+        self, inputs: Tensor, forward_kwargs: Mapping[str, Any] | None = None
+    ) -> bool:
         """Return whether logits of the explained model, in eval mode, may train the task as well.
 
         Asked of the backbone once in each epoch, because rates of dropout may change in between.
 
         Args:
             inputs: A batch, ``(B, *S)``.
+            forward_kwargs: Further keyword arguments of the backbone.
 
         Returns:
             Whether the backbone is one function in train and in eval mode.
         """
         asked, answer = self._same_in_both_modes
         if asked != self.current_epoch and not is_traced():
-            answer = same_in_both_modes(self.backbone, inputs)
+            answer = same_in_both_modes(self.backbone, inputs, forward_kwargs)
             self._same_in_both_modes = (self.current_epoch, answer)
         return answer
 
@@ -249,11 +263,13 @@ class ExplainedModule(LightningModule, ABC):
             target: Target, ``(B,)``.
         """
         metrics = self.val_metrics if stage == "val" else self.test_metrics
-        outputs = logits if self.task == "classification" else self._single_output(logits)
-        metrics.update(outputs, target)
+        task_loss = self.task_loss(logits, target)
+        metrics.update(
+            logits if self.task == "classification" else self._single_output(logits), target
+        )
         self.log(
             f"{stage}_loss",
-            self.task_loss(logits, target),
+            task_loss,
             prog_bar=stage == "val",
             batch_size=len(inputs),
             sync_dist=True,

@@ -15,7 +15,7 @@ from pear_lightning.functional.correlation import pearson
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.losses.masks import aligned_mask, annotated_rows, largest_components
-from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
+from pear_lightning.modules.annotated_batch import AnnotatedBatch, masked_parts_of
 from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.explanation_precision import refuse_precision
 from pear_lightning.modules.fresh_weights import Initializer, fresh_copy
@@ -316,7 +316,7 @@ class FindAnotherExplanation(ExplainedModule):
         Returns:
             The loss.
         """
-        return self.log_parts(self.training_loss(*parts_of(batch)), len(batch[0]))
+        return self.log_parts(self.training_loss(*masked_parts_of(batch)), len(batch[0]))
 
     def on_train_epoch_start(self) -> None:
         """Begin with the next model, where one is done."""
@@ -417,7 +417,7 @@ class FindAnotherExplanation(ExplainedModule):
             batch: As in training.
             batch_idx: Index of the batch.
         """
-        inputs, target, _ = parts_of(batch)
+        inputs, target, _ = masked_parts_of(batch)
         logits = self.backbone(inputs)
         self.log_task("val", inputs, logits, target)
         training = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
@@ -431,7 +431,7 @@ class FindAnotherExplanation(ExplainedModule):
             batch: As in training.
             batch_idx: Index of the batch.
         """
-        inputs, target, _ = parts_of(batch)
+        inputs, target, _ = masked_parts_of(batch)
         logits = torch.stack([model(inputs) for model in self.accepted], dim=1)
         probabilities = torch.softmax(at_least_float32(logits), dim=2).mean(dim=1)
         self.log_task("test", inputs, probabilities.log(), target)

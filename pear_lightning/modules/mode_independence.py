@@ -1,6 +1,8 @@
 """Whether a model is the same function in training and at inference."""
 
 import random
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,9 @@ _DROPOUT = (
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-def same_in_both_modes(module: nn.Module, inputs: Tensor) -> bool:
+def same_in_both_modes(
+    module: nn.Module, inputs: Tensor, forward_kwargs: Mapping[str, Any] | None = None
+) -> bool:
     """Return whether the module computes the same in train mode and in eval mode.
 
     Dropout and batch norm are recognised by type; anything else (stochastic depth, layers of
@@ -27,6 +31,7 @@ def same_in_both_modes(module: nn.Module, inputs: Tensor) -> bool:
     Args:
         module: The model.
         inputs: A batch for the comparison, ``(B, *S)``.
+        forward_kwargs: Further keyword arguments of the model.
 
     Returns:
         ``True`` if logits from eval mode may stand for logits from train mode.
@@ -38,6 +43,7 @@ def same_in_both_modes(module: nn.Module, inputs: Tensor) -> bool:
             return False
         if isinstance(each, _BATCH_NORM):
             return False
+    kwargs = forward_kwargs or {}
     flags = {each: each.training for each in module.modules()}
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
     devices = [inputs.device] if inputs.is_cuda else []
@@ -45,14 +51,14 @@ def same_in_both_modes(module: nn.Module, inputs: Tensor) -> bool:
     try:
         with torch.no_grad(), torch.random.fork_rng(devices):
             draws = _random_states(inputs.device)
-            in_training = module.train()(inputs)
+            in_training = module.train()(inputs, **kwargs)
             drawn = any(
                 not torch.equal(before, after)
                 for before, after in zip(draws, _random_states(inputs.device), strict=True)
             )
             if drawn or random.getstate() != own_draws:
                 return False
-            return torch.equal(in_training, module.eval()(inputs))
+            return torch.equal(in_training, module.eval()(inputs, **kwargs))
     finally:
         random.setstate(own_draws)
         with torch.no_grad():

@@ -1,6 +1,6 @@
 """Right for the Right Reasons: training with annotations of what must not matter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,7 +12,7 @@ from pear_lightning.functional.regions import zeros_and_ones
 from pear_lightning.functional.validation import at_least_float32, is_traced
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.masking import Masker
-from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
+from pear_lightning.modules.annotated_batch import AnnotatedBatch, Parts, parts_of
 from pear_lightning.modules.base import ExplainedModule, Task
 from pear_lightning.modules.explanation_precision import refuse_precision
 from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far
@@ -40,8 +40,11 @@ class RightForTheRightReasons(ExplainedModule):
 
     R is :class:`~pear_lightning.losses.RightReasonsLoss` or any other explanation loss.
 
-    Batches are ``(inputs, target, mask)`` or ``(inputs, target)``. The mask marks features that
-    must **not** matter with 1; a row of zeros is not annotated. Few annotated rows weigh more
+    Batches are ``(inputs, target)``, ``(inputs, target, mask)`` or
+    ``(inputs, target, mask, forward_kwargs)``. The mask marks features that must **not** matter
+    with 1; a row of zeros is not annotated. Keyword arguments of the backbone, such as an attention
+    mask, come as a mapping; token ids become the embeddings that can be explained in Lightning's
+    ``on_after_batch_transfer``. Few annotated rows weigh more
     where batches hold them more often: ``annotated_per_batch`` of the annotated data modules, or
     the batch sampler :class:`~pear_lightning.datamodules.AlwaysInclude`.
 
@@ -81,7 +84,8 @@ class RightForTheRightReasons(ExplainedModule):
 
     Shapes:
         - batch: inputs ``(B, *S)``, target ``(B,)`` and mask ``(B, *S)``, 1 in dimensions that it
-          is broadcast over, ``(B, H, W)`` for images, or ``(B, n)`` with a masker
+          is broadcast over, ``(B, H, W)`` for images, or ``(B, n)`` with a masker; keyword
+          arguments have ``B`` rows where they are tensors
         - prediction: see :meth:`predict_step`
 
     Example:
@@ -96,6 +100,11 @@ class RightForTheRightReasons(ExplainedModule):
         Ross, Hughes, Doshi-Velez, *Right for the Right Reasons: Training Differentiable Models by
         Constraining their Explanations*, IJCAI 2017, arXiv 1703.03717, section 2. Magnitude
         matching automates the advice of the authors' notebook.
+
+    Loading:
+        A checkpoint does not hold objects: ``load_from_checkpoint(path, backbone=..., loss=...)``
+        takes the backbone again, and the loss and masker where they are not the default. One that
+        the command line trained is rebuilt without them.
 
     Deviations from the paper:
         Both losses are averaged over the batch, which leaves λ as it is; the paper sums them.
@@ -134,6 +143,11 @@ class RightForTheRightReasons(ExplainedModule):
             raise TypeError(
                 f"loss must be an ExplanationLoss, such as RightReasonsLoss(), got {loss!r}"
             )
+        if task == "regression" and self.loss.needs_classes:
+            raise ValueError(
+                f"{type(self.loss).__name__} needs classes, and task='regression' has none; use a "
+                "loss that explains the output itself, such as RightReasonsLoss(output='logit')"
+            )
         _ = self.loss.explainers  # made when first asked for: before a checkpoint fills them
         self.loss.task_weight(weight)  # refuses what the objective has no place for
         self.weight = PenaltyWeight(
@@ -162,7 +176,11 @@ class RightForTheRightReasons(ExplainedModule):
     # --- training ---------------------------------------------------------------------------
 
     def training_loss(
-        self, inputs: Tensor, target: Tensor, mask: Tensor | None = None
+        self,
+        inputs: Tensor,
+        target: Tensor,
+        mask: Tensor | None = None,
+        forward_kwargs: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
         """Return ``L = CE + λ R`` and its parts.
 
@@ -170,26 +188,28 @@ class RightForTheRightReasons(ExplainedModule):
             inputs: Inputs, ``(B, *S)``.
             target: Target, ``(B,)``.
             mask: 1 marks what must not matter; ``None`` where nothing is annotated.
+            forward_kwargs: Further keyword arguments of the backbone.
 
         Returns:
             ``loss``, ``task_loss`` and, where R was computed, ``reasons`` and ``ratio``.
         """
+        kwargs = forward_kwargs or {}
         self._check_target(target)
         epochs = epochs_so_far(self.trainer) if self.weight.start_epoch else 0.0
         weight = self.weight.at(epochs)
         if not weight:
-            task_loss = self.task_loss(self.backbone(inputs), target)
+            task_loss = self.task_loss(self.backbone(inputs, **kwargs), target)
             self.weight.begin(task_loss)
             if not self.weight.listens_at(epochs):
                 return {"loss": task_loss, "task_loss": task_loss}
             with torch.no_grad():
-                reasons = self.reasons(inputs, target, mask)[1]
+                reasons = self.reasons(inputs, target, mask, kwargs)[1]
             self.weight.compare(task_loss, reasons, epochs, self.trainer)
             return {"loss": task_loss, "task_loss": task_loss, "reasons": reasons}
-        reuse = self.same_in_both_modes(inputs)
-        logits, reasons = self.reasons(inputs, target, mask)
+        reuse = self.same_in_both_modes(inputs, kwargs)
+        logits, reasons = self.reasons(inputs, target, mask, kwargs)
         if logits is None or not reuse:
-            logits = self.backbone(inputs)
+            logits = self.backbone(inputs, **kwargs)
         task_loss = self.task_loss(logits, target)
         answers = self.loss.task_weight(weight) * task_loss
         added = weight * reasons
@@ -198,7 +218,11 @@ class RightForTheRightReasons(ExplainedModule):
         return {"loss": loss, "task_loss": task_loss, "reasons": reasons, "ratio": ratio}
 
     def reasons(
-        self, inputs: Tensor, target: Tensor, mask: Tensor | None
+        self,
+        inputs: Tensor,
+        target: Tensor,
+        mask: Tensor | None,
+        forward_kwargs: Mapping[str, Any] | None = None,
     ) -> tuple[Tensor | None, Tensor]:
         """Return logits, where they had to be computed for all rows, and R.
 
@@ -206,6 +230,7 @@ class RightForTheRightReasons(ExplainedModule):
             inputs: Inputs, ``(B, *S)``.
             target: Target, ``(B,)``.
             mask: Mask, or ``None``.
+            forward_kwargs: Further keyword arguments of the backbone; maskers see them too.
 
         Returns:
             Logits ``(B, C)`` or ``None``, and a scalar.
@@ -214,16 +239,21 @@ class RightForTheRightReasons(ExplainedModule):
             self.backbone,
             inputs,
             self.explained_target(target),
-            None if mask is None else self.element_mask(inputs, mask),
+            None if mask is None else self.element_mask(inputs, mask, forward_kwargs),
+            forward_kwargs=forward_kwargs,
             points_per_pass=self.points_per_pass,
         )
 
-    def element_mask(self, inputs: Tensor, mask: Tensor) -> Tensor:
+    def element_mask(
+        self, inputs: Tensor, mask: Tensor, sample_data: Mapping[str, Any] | None = None
+    ) -> Tensor:
         """Return a mask of features as a mask of the elements of the inputs.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             mask: ``(B, n)`` with a masker, otherwise returned as it is.
+            sample_data: What the masker may want to know of the samples, such as their attention
+                mask.
 
         Returns:
             Mask that :func:`~pear_lightning.losses.masks.aligned_mask` takes.
@@ -233,7 +263,7 @@ class RightForTheRightReasons(ExplainedModule):
         """
         if self.masker is None:
             return mask
-        bound = self.masker.bind(inputs, {})
+        bound = self.masker.bind(inputs, sample_data or {})
         if mask.shape != (len(inputs), bound.n_features):
             raise ValueError(
                 f"mask must have one column for each of the masker's features, "
@@ -245,7 +275,8 @@ class RightForTheRightReasons(ExplainedModule):
         """Compute the loss of a training batch, and log its parts.
 
         Args:
-            batch: Inputs ``(B, *S)``, target ``(B,)`` and, where there are annotations, mask.
+            batch: Inputs ``(B, *S)``, target ``(B,)`` and, where there are any, mask and keyword
+                arguments of the backbone.
             batch_idx: Index of the batch in the epoch.
 
         Returns:
@@ -286,6 +317,7 @@ class RightForTheRightReasons(ExplainedModule):
             output itself, for regression).
         """
         inputs = batch if isinstance(batch, Tensor) else batch[0]
+        has_kwargs = not isinstance(batch, Tensor) and len(batch) == len(Parts._fields)
         classes = self.task == "classification"
         logits, attributions = explain(
             self.backbone,
@@ -293,15 +325,17 @@ class RightForTheRightReasons(ExplainedModule):
             torch.zeros(len(inputs), dtype=torch.long, device=inputs.device) if classes else None,
             {"gradient": Gradient()},
             output="max_prob" if classes else "logit",
+            forward_kwargs=parts_of(batch).forward_kwargs if has_kwargs else None,
         )
         prediction = logits.argmax(1) if classes else logits.flatten()
         return {"logits": logits, "prediction": prediction, "attributions": attributions}
 
     def _evaluate(self, stage: Literal["val", "test"], batch: AnnotatedBatch) -> None:
-        inputs, target, mask = parts_of(batch)
-        logits, reasons = self.reasons(inputs, target, mask)
+        inputs, target, mask, forward_kwargs = parts_of(batch)
+        self._check_target(target)
+        logits, reasons = self.reasons(inputs, target, mask, forward_kwargs)
         if logits is None:
-            logits = self.backbone(inputs)
+            logits = self.backbone(inputs, **(forward_kwargs or {}))
         self.log_task(stage, inputs, logits, target)
         self.log(f"{stage}_reasons", reasons, batch_size=len(inputs), sync_dist=True)
         if self.task == "classification":

@@ -13,9 +13,9 @@ from pear_lightning.callbacks import ExplanationRegularizer, PredictionWriter
 from pear_lightning.datamodules import DecoyDigits, IrisCancer
 from pear_lightning.explainers import ExpectedGradients
 from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
-from pear_lightning.masking import ColumnMasker, PatchMasker
+from pear_lightning.masking import ColumnMasker, PatchMasker, TokenMasker
 from pear_lightning.modules import ExplainedModule, RightForTheRightReasons
-from pear_lightning.nn import MLP
+from pear_lightning.nn import MLP, TransformersClassifier
 from tests.ddp import run_distributed
 from tests.modules.helpers import loader, quiet_trainer, sgd, table, weights
 from tests.reference.right_reasons import right_reasons
@@ -89,7 +89,7 @@ def test_batches_with_and_without_masks():
     for a, b in zip(weights(model), weights(plain), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert len(model.training_loss(*table(4).tensors)) == 4
-    with pytest.raises(TypeError, match=r"a batch must be \(inputs, target\) or .* got tuple 4"):
+    with pytest.raises(TypeError, match=r"a batch must be \(inputs, target\), .* got tuple of 4"):
         model.training_step((1, 2, 3, 4), 0)
 
 
@@ -140,6 +140,54 @@ def test_masks_of_patches_and_of_columns():
     by_column = grouped.training_loss(x, y, mask)["reasons"]
     grouped.masker = None
     torch.testing.assert_close(by_column, grouped.training_loss(x, y, mask)["reasons"])
+
+
+class OfTokenIds(RightForTheRightReasons):
+    """What a project with texts adds: ids become embeddings before each step."""
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        ids, target, mask = batch
+        attended = (ids != 0).long()
+        return self.backbone.embed(ids), target, mask, {"attention_mask": attended}
+
+
+def test_texts_with_padding_and_masks_of_tokens():
+    pytest.importorskip("transformers")
+    config = {
+        "model_type": "bert",
+        "vocab_size": 30,
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 16,
+        "num_labels": 2,
+    }
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    backbone = TransformersClassifier(config)
+    model = OfTokenIds(backbone, 10.0, masker=TokenMasker(special_token_ids=[]), optimizer=sgd)
+    ids = torch.randint(1, 30, (12, 5))
+    ids[::2, 3:] = 0  # every other text has three tokens
+    target = torch.arange(12) % 2
+    mask = torch.zeros(12, 5).long()
+    mask[:, 1] = 1
+    rows = TensorDataset(ids, target, mask)
+
+    whole = model.training_loss(*model.on_after_batch_transfer(rows[0:1], 0))
+    short = model.training_loss(
+        *model.on_after_batch_transfer((ids[:1, :3], target[:1], mask[:1, :3]), 0)
+    )
+    torch.testing.assert_close(whole["loss"], short["loss"])
+    assert whole["reasons"] > 0
+
+    batches = DataLoader(rows, batch_size=4)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, batches, batches)
+    trainer.test(model, batches, verbose=False)
+    predicted = torch.cat([each["logits"] for each in trainer.predict(model, batches)])
+    backbone.eval()
+    with torch.no_grad():
+        expected = backbone(ids, attention_mask=(ids != 0).long())
+    torch.testing.assert_close(predicted, expected)
 
 
 def test_validation_test_and_prediction_in_inference_mode(tmp_path):
@@ -262,6 +310,12 @@ def test_bad_input():
         model.training_loss(x, y, mask[:, :4])
     with pytest.raises(ValueError, match=r"zeros and ones only, got 0\.5"):
         model.training_loss(x, y, mask / 2)
+    with pytest.raises(ValueError, match=r"num_classes is 2, and logits \(B, 2\) .* got \(8, 3\)"):
+        RightForTheRightReasons(MLP(6, 3)).training_loss(x, y, mask)
+    with pytest.raises(ValueError, match=r"target must lie in 0\.\.1"):
+        quiet_trainer().validate(model, DataLoader(TensorDataset(x, y - 1), batch_size=8))
+    with pytest.raises(TypeError, match=r"backbone must be a torch\.nn\.Module, got <class"):
+        RightForTheRightReasons(MLP)
     with pytest.warns(UserWarning, match="punishes any certainty"):
         model.training_loss(x, y, torch.ones(8, 6))
     with warnings.catch_warnings():
