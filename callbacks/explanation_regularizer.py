@@ -66,7 +66,8 @@ class ExplanationRegularizer(Callback):
     Raises:
         TypeError: If ``loss`` is not an explanation loss, the module has no ``forward``, or a
             batch cannot be parsed.
-        ValueError: If a value is out of range, or the trainer's precision is not supported.
+        ValueError: If a value is out of range, the trainer's precision is not supported, or the
+            loss needs classes and a batch has none.
         RuntimeError: When training starts, if the module optimises by hand or the strategy shards
             its weights; when a step never called for a backward pass of its own.
 
@@ -163,6 +164,13 @@ class ExplanationRegularizer(Callback):
     ) -> None:
         """Take what the loss needs from the batch."""
         self._sample, self._added = self.sample_of(batch), False
+        target = self._sample.target
+        if self.loss.needs_classes and (target is None or target.is_floating_point()):
+            raise ValueError(
+                f"{type(self.loss).__name__} needs classes, labels (B,) long, and the batch has "
+                f"target {None if target is None else target.dtype}; for regression use a loss "
+                "that explains the output itself, such as RightReasonsLoss(output='logit')"
+            )
 
     @override
     def on_before_backward(

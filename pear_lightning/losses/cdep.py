@@ -59,6 +59,7 @@ class CDEPLoss(ExplanationLoss):
     """
 
     needs_mask: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
 
     def of_model(
         self,

@@ -23,6 +23,7 @@ class ExplanationLoss(nn.Module, ABC):
     Attributes:
         needs_mask: Whether the loss is about annotated features. Without a mask in the batch it is
             0 then, and the model is not explained.
+        needs_classes: Whether the loss is about labels of classes, which regression does not have.
         differentiates_gradients: Whether training it takes derivatives of gradients, which half
             precision is too coarse for.
         default_weight: Weight of the loss where none is given.
@@ -35,6 +36,7 @@ class ExplanationLoss(nn.Module, ABC):
     """
 
     needs_mask: ClassVar[bool] = False
+    needs_classes: ClassVar[bool] = False
     differentiates_gradients: ClassVar[bool] = False
     default_weight: ClassVar[float] = 1.0
 

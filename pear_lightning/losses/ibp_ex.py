@@ -64,6 +64,7 @@ class IBPExLoss(ExplanationLoss):
     """
 
     needs_mask: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
     default_weight: ClassVar[float] = 0.5
 
     steps: Tensor

@@ -30,6 +30,7 @@ class PerturbedAnswersLoss(ExplanationLoss):
     """
 
     needs_mask: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
 
     @abstractmethod
     def perturb(self, forward: Forward, batch: AnnotatedBatch, dtype: torch.dtype) -> Tensor:

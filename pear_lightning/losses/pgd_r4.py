@@ -55,6 +55,7 @@ class PGDR4Loss(ExplanationLoss):
     """
 
     needs_mask: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
     differentiates_gradients: ClassVar[bool] = True
 
     def __init__(

@@ -70,6 +70,7 @@ class R4Loss(ExplanationLoss):
     """
 
     needs_mask: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
 
     def __init__(self, eps: float = 0.1, *, output: BoundedScalar = "log_prob") -> None:
         super().__init__()

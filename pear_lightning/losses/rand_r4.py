@@ -58,6 +58,7 @@ class RandR4Loss(ExplanationLoss):
     """
 
     needs_mask: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
     differentiates_gradients: ClassVar[bool] = True
 
     def __init__(

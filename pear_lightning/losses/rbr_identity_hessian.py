@@ -58,6 +58,7 @@ class RBRIdentityHessianLoss(ExplanationLoss):
     """
 
     needs_mask: ClassVar[bool] = True
+    needs_classes: ClassVar[bool] = True
     differentiates_gradients: ClassVar[bool] = True
 
     def of_model(

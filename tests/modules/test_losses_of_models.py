@@ -9,20 +9,25 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
-from pear_lightning.callbacks import ExplanationRegularizer
+from pear_lightning.callbacks import ExplanationRegularizer, Sample
 from pear_lightning.losses import (
     CDEPLoss,
+    CoRMLoss,
+    CounterexamplesLoss,
     HINTLoss,
     IBPExLoss,
+    PGDExLoss,
     PGDR4Loss,
     R4Loss,
     RandR4Loss,
     RBRIdentityHessianLoss,
+    RightReasonsLoss,
     RRRGLoss,
     SimplifiedHINTLoss,
 )
 from pear_lightning.masking import PatchMasker
 from pear_lightning.modules import RightForTheRightReasons
+from pear_lightning.nn import MLP
 from tests.ddp import run_distributed
 from tests.losses.model_losses import batch, network
 from tests.modules.helpers import quiet_trainer, sgd, weights
@@ -142,3 +147,32 @@ def test_two_ranks_have_the_gradients_of_one_process():
     alone = gradients_of_rank(0, 1)
     for of_rank in run_distributed(gradients_of_rank):
         torch.testing.assert_close(of_rank, alone)
+
+
+LABELLED = {
+    **{name: LOSSES[name] for name in ("R4", "PGD-R4", "Rand-R4", "IBP-Ex", "CDEP", "RBR")},
+    "CE": CounterexamplesLoss,
+    "CoRM": CoRMLoss,
+    "PGD-Ex": PGDExLoss,
+}
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_losses_of_labels_are_refused_in_regression(name):
+    loss = LABELLED[name]()
+    with pytest.raises(ValueError, match=f"{type(loss).__name__} needs classes"):
+        RightForTheRightReasons(MLP(4, 1), 1.0, loss, task="regression")
+    x, mask = torch.rand(8, 4), torch.ones(8, 4)
+    data = DataLoader(TensorDataset(x, torch.rand(8), mask))
+    for batch_to_inputs in (None, lambda batch: Sample(batch[0], None, batch[2])):
+        regularizer = ExplanationRegularizer(loss, model="net", batch_to_inputs=batch_to_inputs)
+        with pytest.raises(ValueError, match=f"{type(loss).__name__} needs classes"):
+            quiet_trainer(callbacks=[regularizer]).fit(Plain(MLP(4, 2)), data)
+
+
+def test_losses_of_the_output_train_a_regression():
+    loss = RightReasonsLoss(output="logit")
+    assert not loss.needs_classes
+    module = RightForTheRightReasons(MLP(4, 1), 1.0, loss, task="regression", optimizer=sgd)
+    data = TensorDataset(torch.rand(8, 4), torch.rand(8), torch.eye(8, 4))
+    quiet_trainer(max_epochs=1).fit(module, DataLoader(data, batch_size=4))
