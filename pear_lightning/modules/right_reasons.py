@@ -148,11 +148,6 @@ class RightForTheRightReasons(ExplainedModule):
                 f"{type(self.loss).__name__} needs classes, and task='regression' has none; use a "
                 "loss that explains the output itself, such as RightReasonsLoss(output='logit')"
             )
-        if task == "regression" and self.loss.needs_classes:
-            raise ValueError(
-                f"{type(self.loss).__name__} needs classes, and task='regression' has none; use a "
-                "loss that explains the output itself, such as RightReasonsLoss(output='logit')"
-            )
         _ = self.loss.explainers  # made when first asked for: before a checkpoint fills them
         self.loss.task_weight(weight)  # refuses what the objective has no place for
         self.weight = PenaltyWeight(
