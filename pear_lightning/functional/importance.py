@@ -15,7 +15,12 @@ from torch import Tensor
 
 from pear_lightning.functional.agreement import resolve_k
 from pear_lightning.functional.ranking import average_ranks
-from pear_lightning.functional.validation import at_least_float32, check_finite, check_rows
+from pear_lightning.functional.validation import (
+    at_least_float32,
+    check_finite,
+    check_rows,
+    check_tensor,
+)
 
 
 @torch.no_grad()
@@ -236,6 +241,7 @@ def as_relevance(relevance: Tensor, scores: Tensor) -> Tensor:
         scores: ``(..., d)``.
 
     Raises:
+        TypeError: if it is no tensor.
         ValueError: for another shape, other values, or a row without a relevant feature.
 
     Example:
@@ -243,6 +249,7 @@ def as_relevance(relevance: Tensor, scores: Tensor) -> Tensor:
         tensor([[ True, False],
                 [ True, False]])
     """
+    check_tensor("relevance", relevance)
     if relevance.shape not in (scores.shape, scores.shape[-1:]):
         raise ValueError(
             f"relevance has shape {tuple(relevance.shape)} and scores {tuple(scores.shape)}; "
@@ -257,6 +264,7 @@ def as_relevance(relevance: Tensor, scores: Tensor) -> Tensor:
 
 
 def _check_selected(selected: Tensor) -> None:
+    check_tensor("selected", selected)
     if selected.dtype != torch.bool or selected.ndim < 1:
         raise TypeError(
             f"selected is {selected.dtype} of shape {tuple(selected.shape)}; expected bool "

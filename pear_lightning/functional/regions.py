@@ -8,6 +8,7 @@ from torch import Tensor
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_attributions,
+    check_tensor,
     is_traced,
 )
 
@@ -87,7 +88,7 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
         Rows of as many values as the region has.
 
     Raises:
-        TypeError: if the attributions are not floating.
+        TypeError: if an argument is no tensor, or the attributions are not floating.
         ValueError: if the shapes do not fit, the region holds anything but zeros and ones, or the
             attributions NaN or infinite values.
 
@@ -97,6 +98,7 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
         (tensor([[3., 3., 3., 3.]]), tensor([[ True, False, False,  True]]))
     """
     check_attributions("attributions", attributions)
+    check_tensor(name, region)
     aligned = aligned_region(region, attributions)
     if aligned is None:
         raise ValueError(

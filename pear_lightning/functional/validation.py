@@ -18,6 +18,22 @@ def is_traced() -> bool:
     return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
+def check_tensor(name: str, value: object) -> None:
+    """Raise a ``TypeError`` that names the argument unless it is a tensor.
+
+    Example:
+        >>> check_tensor("mask", [[0, 1]])
+        Traceback (most recent call last):
+        ...
+        TypeError: mask is a list; expected a torch.Tensor, such as torch.as_tensor(mask)
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name} is a {type(value).__name__}; expected a torch.Tensor, such as "
+            f"torch.as_tensor({name})"
+        )
+
+
 def check_finite(name: str, tensor: Tensor) -> None:
     """Raise a ``ValueError`` that names the tensor if it holds NaN or infinite values.
 
@@ -29,6 +45,7 @@ def check_finite(name: str, tensor: Tensor) -> None:
         tensor: any shape and dtype.
 
     Raises:
+        TypeError: if it is no tensor.
         ValueError: if a value is NaN or infinite.
 
     Example:
@@ -37,6 +54,7 @@ def check_finite(name: str, tensor: Tensor) -> None:
         ...
         ValueError: saliency holds 1 NaN and 0 infinite values of 2; expected finite values only
     """
+    check_tensor(name, tensor)
     if is_traced():
         return
     tensor = tensor.detach()
@@ -53,7 +71,7 @@ def check_finite(name: str, tensor: Tensor) -> None:
 
 
 def check_floating(name: str, tensor: Tensor) -> None:
-    """Raise a ``TypeError`` unless the tensor has a real floating dtype.
+    """Raise a ``TypeError`` unless it is a tensor of a real floating dtype.
 
     Example:
         >>> check_floating("x", torch.tensor([1, 2]))
@@ -61,6 +79,7 @@ def check_floating(name: str, tensor: Tensor) -> None:
         ...
         TypeError: x has dtype torch.int64; expected a floating-point tensor
     """
+    check_tensor(name, tensor)
     if not tensor.is_floating_point():
         raise TypeError(f"{name} has dtype {tensor.dtype}; expected a floating-point tensor")
 
@@ -87,7 +106,7 @@ def check_attributions(name: str, tensor: Tensor) -> None:
         tensor: the tensor to check; B may be 0, every other dimension is at least 1.
 
     Raises:
-        TypeError: if the dtype is not floating.
+        TypeError: if it is no tensor, or the dtype is not floating.
         ValueError: if there are fewer than two dimensions, no features, or NaN or infinite values.
 
     Example:
@@ -106,7 +125,7 @@ def check_attributions(name: str, tensor: Tensor) -> None:
 
 
 def check_same_shape(name_a: str, a: Tensor, name_b: str, b: Tensor) -> None:
-    """Raise a ``ValueError`` unless both tensors have the same shape.
+    """Raise unless both are tensors of the same shape.
 
     Example:
         >>> check_same_shape("a", torch.zeros(2, 3), "b", torch.zeros(2, 4))
@@ -114,6 +133,8 @@ def check_same_shape(name_a: str, a: Tensor, name_b: str, b: Tensor) -> None:
         ...
         ValueError: a has shape (2, 3) and b has shape (2, 4); expected equal shapes
     """
+    check_tensor(name_a, a)
+    check_tensor(name_b, b)
     if a.shape != b.shape:
         raise ValueError(
             f"{name_a} has shape {tuple(a.shape)} and {name_b} has shape {tuple(b.shape)}; "

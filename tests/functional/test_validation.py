@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from pear_lightning.functional.validation import check_attributions, check_finite, is_traced
+from pear_lightning.functional import attribution_share
+from pear_lightning.functional.validation import (
+    check_attributions,
+    check_finite,
+    check_same_shape,
+    check_tensor,
+    is_traced,
+)
 
 
 def test_sums_that_overflow_are_finite_values() -> None:
@@ -40,3 +47,18 @@ def test_takes_attributions() -> None:
     check_attributions("saliency", torch.zeros(2, 3, 4, 4).bfloat16())
     with pytest.raises(TypeError, match=r"saliency has dtype torch\.int64"):
         check_attributions("saliency", torch.zeros(2, 3).long())
+
+
+@pytest.mark.parametrize("value", [[[0.5, 0.5]], torch.ones(1, 2).numpy(), None])
+def test_what_is_no_tensor_is_named(value: object) -> None:
+    x = torch.ones(1, 2)
+    expected = r"^mask is a (list|ndarray|NoneType); expected a torch\.Tensor, such as torch\.as_"
+    for check in (check_tensor, check_finite, check_attributions):
+        with pytest.raises(TypeError, match=expected):
+            check("mask", value)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=expected):
+        check_same_shape("x", x, "mask", value)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=expected):
+        attribution_share(x, value)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="attributions is a"):
+        attribution_share(value, x)  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.validation import check_attributions
+from pear_lightning.functional.validation import check_attributions, check_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,8 @@ class ExplainedBatch:
         masker_kwargs: Further data for the maskers alone; tensors have B rows.
 
     Raises:
-        TypeError: If attributions are not floating, or the target is not integer.
+        TypeError: If an argument is no tensor, attributions are not floating, or the target is not
+            integer.
         ValueError: If numbers of rows differ, or attributions hold NaN or Inf.
     """
 
@@ -42,6 +43,7 @@ class ExplainedBatch:
         masker_kwargs: Mapping[str, Any] | None,
     ) -> "ExplainedBatch":
         """Check a batch and put it together."""
+        check_tensor("inputs", inputs)
         if isinstance(target, int):
             target = torch.full(inputs.shape[:1], target, device=inputs.device)
         batch = cls(inputs, attributions, target, forward_kwargs or {}, masker_kwargs or {})
@@ -58,6 +60,7 @@ class ExplainedBatch:
                     f"{tuple(attributions.shape)}"
                 )
         if self.target is not None:
+            check_tensor("target", self.target)
             dtype = self.target.dtype
             if dtype.is_floating_point or dtype.is_complex or dtype == torch.bool:
                 raise TypeError(f"target must hold class indices (torch.long), got {dtype}")

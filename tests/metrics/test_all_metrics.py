@@ -1,4 +1,4 @@
-"""What all public metrics share: exact states, which no cast touches."""
+"""What all public metrics share: exact states, which no cast touches, and what they refuse."""
 
 from collections.abc import Callable
 from typing import Any
@@ -157,3 +157,21 @@ def test_casts_do_not_touch_the_states(name: str) -> None:
                 error.add_note(description)
                 raise
             metric.reset()
+
+
+@every_metric
+@pytest.mark.parametrize("other", [lambda tensor: tensor.numpy(), lambda tensor: tensor.tolist()])
+def test_what_is_no_tensor_is_refused_by_name(name: str, other: Callable[[Tensor], Any]) -> None:
+    metric = make(name)
+    arguments = batches(name)[0]
+    for i, (argument, value) in enumerate(zip(CASES[name][1], arguments, strict=True)):
+        if isinstance(value, Tensor):
+            changed: Any = other(value)
+        elif argument == "pair":
+            argument, changed = "b", {**value, "b": other(value["b"])}
+        else:
+            continue
+        with pytest.raises(TypeError, match=rf"{argument}\b.* is a \w+; expected a torch\.Tensor"):
+            metric.update(*arguments[:i], changed, *arguments[i + 1 :])
+    for state, value in states(metric).items():
+        assert_same(value, metric._defaults[state])
