@@ -17,6 +17,7 @@ from pear_lightning.metrics import (
     RelevanceRankAccuracy,
     WrongReason,
 )
+from pear_lightning.metrics.localisation.base import RegionMetric
 from tests.ddp import run_distributed
 from tests.reference import localisation as reference
 
@@ -156,6 +157,25 @@ def test_collection_keeps_metrics_apart() -> None:
             alone = type(named[name.removeprefix("val_")])()
             alone.update(*everything())
             torch.testing.assert_close(value, alone.compute())
+
+
+def test_a_collection_takes_mask_and_region_by_name() -> None:
+    named = {type(make()).__name__: make() for make in EVERY[:-1]}
+    for grouped in (False, True):
+        collection = MetricCollection(dict(named), compute_groups=grouped).clone()
+        for attributions, mask in batches():
+            region = ~mask & mask.any(dim=1, keepdim=True)
+            collection.update(attributions=attributions, mask=mask, region=region)
+        attributions, masks = everything()
+        regions = ~masks & masks.any(dim=1, keepdim=True)
+        for name, value in collection.compute().items():
+            takes_region = isinstance(named[name], RegionMetric)
+            alone = named[name].clone()
+            alone.update(attributions, regions if takes_region else masks)
+            torch.testing.assert_close(value, alone.compute())
+            assert alone.undefined_share() == collection[name].undefined_share()
+        with pytest.raises(TypeError, match="'region'"):
+            collection.update(attributions=attributions, mask=masks)
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method of metric")

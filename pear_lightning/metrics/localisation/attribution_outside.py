@@ -18,11 +18,16 @@ class AttributionOutside(MaskMetric):
     scalar in [0, 1]; a mask of m of n features has 1 − m/n by chance. Samples without a mask or
     with attributions 0 are left out and counted: ``undefined_share()``.
 
+    A ``mask`` marks what must not matter; the ``region`` of ``PointingGame``,
+    ``RelevanceMassAccuracy`` and ``RelevanceRankAccuracy`` marks what must. A ``MetricCollection``
+    of both kinds takes both, by name: ``update(attributions=a, mask=mask, region=region)``; by
+    position, one tensor would be read in both ways.
+
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
 
     Raises:
-        TypeError: in ``update``, if the attributions are not floating.
+        TypeError: in ``update``, if an argument is no tensor or the attributions are not floating.
         ValueError: in ``update``, for shapes that do not fit, a mask that is not binary, or NaN or
             infinite values.
 

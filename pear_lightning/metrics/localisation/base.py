@@ -46,7 +46,7 @@ class MaskMetric(LocalisationMetric, ABC):
                 value stands for (attributions are summed there), or ``(B, H, W)`` for images.
 
         Raises:
-            TypeError: if the attributions are not floating.
+            TypeError: if an argument is no tensor or the attributions are not floating.
             ValueError: for shapes that do not fit, a mask that is not binary, or NaN or infinite
                 values.
         """
@@ -66,11 +66,12 @@ class RegionMetric(LocalisationMetric, ABC):
         Args:
             attributions: ``(B, *S)`` floating.
             region: ``(B, *S)`` bool or zeros and ones, true = evidence (``~mask``, where a mask
-                marks what is irrelevant); 1 in dimensions that one value stands for (attributions
-                are summed there), or ``(B, H, W)`` for images.
+                marks what is irrelevant; empty where nobody annotated the sample); 1 in dimensions
+                that one value stands for (attributions are summed there), or ``(B, H, W)`` for
+                images.
 
         Raises:
-            TypeError: if the attributions are not floating.
+            TypeError: if an argument is no tensor or the attributions are not floating.
             ValueError: for shapes that do not fit, a region that is not binary, or NaN or infinite
                 values.
         """

@@ -18,11 +18,17 @@ class RelevanceMassAccuracy(RegionMetric):
     scalar in [0, 1]. Samples without a region or without a positive attribution are left out and
     counted: ``undefined_share()``.
 
+    A ``region`` marks what must matter; the ``mask`` of ``AttributionInside``,
+    ``AttributionOutside`` and ``WrongReason`` marks what must not. A ``MetricCollection`` of both
+    kinds takes both, by name: ``update(attributions=a, mask=mask, region=region)``; by position,
+    one tensor would be read in both ways. Where only masks were annotated the region is ``~mask``,
+    and empty for samples that nobody annotated.
+
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
 
     Raises:
-        TypeError: in ``update``, if the attributions are not floating.
+        TypeError: in ``update``, if an argument is no tensor or the attributions are not floating.
         ValueError: in ``update``, for shapes that do not fit, a region that is not binary, or NaN
             or infinite values.
 

@@ -31,12 +31,17 @@ class WrongReason(ExactStates):
     attribution (or with equal ones), are left out of score and threshold and counted:
     ``undefined_share()``.
 
+    A ``mask`` marks what must not matter; the ``region`` of ``PointingGame``,
+    ``RelevanceMassAccuracy`` and ``RelevanceRankAccuracy`` marks what must. A ``MetricCollection``
+    of both kinds takes both, by name: ``update(attributions=a, mask=mask, region=region)``; by
+    position, one tensor would be read in both ways.
+
     Args:
         threshold: t in [0, 1]; None for the mean activation.
         **kwargs: options of :class:`torchmetrics.Metric`.
 
     Raises:
-        TypeError: in ``update``, if the attributions are not floating.
+        TypeError: in ``update``, if an argument is no tensor or the attributions are not floating.
         ValueError: for a threshold outside [0, 1]; in ``update``, for shapes that do not fit, a
             mask that is not binary, or NaN or infinite values.
 
