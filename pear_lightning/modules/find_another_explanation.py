@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import Any, ClassVar
 
 import torch
+from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
@@ -79,7 +80,9 @@ class FindAnotherExplanation(ExplainedModule):
         lr_scheduler: Callable from the optimiser to a scheduler, which begins anew with each model.
 
     Raises:
-        ValueError: If a value is out of range, or weights cannot be drawn anew.
+        TypeError: If the loss is no explanation loss.
+        ValueError: If a value is out of range, or weights cannot be drawn anew; when training
+            starts, if a callback averages weights.
 
     Shapes:
         - batch: inputs ``(B, *S)``, target ``(B,)``, and optionally a mask of what the first model
@@ -134,11 +137,13 @@ class FindAnotherExplanation(ExplainedModule):
             backbone, num_classes=num_classes, optimizer=optimizer, lr_scheduler=lr_scheduler
         )
         weights = [float(w) for w in (weight if isinstance(weight, list | tuple) else [weight])]
-        if not weights or min(weights) < 0:
-            raise ValueError(f"weight must be at least 0, or a list of such, got {weight}")
+        if not weights or not all(each >= 0 and math.isfinite(each) for each in weights):
+            raise ValueError(
+                f"weight must be at least 0 and finite, or a list of such, got {weight}"
+            )
         for name, count in {"max_models": max_models, "epochs_per_model": epochs_per_model}.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
+            if count < 1 or count != int(count):
+                raise ValueError(f"{name} must be a whole number of at least 1, got {count}")
         shares = {"max_accuracy_drop": max_accuracy_drop, "max_similarity": max_similarity}
         for name, share in shares.items():
             if not 0 <= share <= 1:
@@ -146,6 +151,10 @@ class FindAnotherExplanation(ExplainedModule):
         if not 0 <= cutoff < 1:
             raise ValueError(f"cutoff must lie in [0, 1), got {cutoff}")
         self.loss = RightReasonsLoss() if loss is None else loss
+        if not isinstance(self.loss, ExplanationLoss):
+            raise TypeError(
+                f"loss must be an ExplanationLoss, such as RightReasonsLoss(), got {loss!r}"
+            )
         if not self.loss.needs_mask:
             raise ValueError(
                 f"loss must be one of masks, such as RightReasonsLoss(), got {self.loss!r}"
@@ -167,7 +176,7 @@ class FindAnotherExplanation(ExplainedModule):
         self.accuracies: list[float] = []
         self.similarities: list[list[float]] = []
         self.stop_reason: str | None = None
-        self._sums: dict[str, Tensor] = {}
+        self._sums: Tensor | None = None  # of validation rows, in the last epoch of a model
 
     # --- the models ---------------------------------------------------------------------------
 
@@ -230,10 +239,7 @@ class FindAnotherExplanation(ExplainedModule):
             Gradient of the log-odds of the predicted class, ``(B, *S)``: that of its probability,
             but for a factor of each sample.
         """
-        with torch.no_grad():
-            target = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
-            _, (gradient,) = explain(model, inputs, target, [Gradient()], output=_log_odds)
-        return gradient
+        return self._prediction_and_gradient(model, inputs)[1]
 
     def forbidden(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return what the model in training must not use: A_i of these rows.
@@ -263,18 +269,34 @@ class FindAnotherExplanation(ExplainedModule):
     # --- training -----------------------------------------------------------------------------
 
     def on_fit_start(self) -> None:
-        """Refuse precisions that gradients cannot be trained in, and too few epochs.
+        """Refuse what the sequence cannot be trained with, and warn of too few epochs.
 
         Raises:
-            ValueError: If the trainer's precision is not supported.
+            ValueError: If the trainer's precision is not supported, or a callback averages
+                weights.
         """
         refuse_precision(self.trainer, self.loss)
-        epochs, wanted = self.trainer.max_epochs, self.max_models * self.epochs_per_model
-        if epochs is not None and 0 <= epochs < wanted:
+        for callback in getattr(self.trainer, "callbacks", []):
+            if isinstance(callback, StochasticWeightAveraging | WeightAveraging):
+                raise ValueError(
+                    f"{type(callback).__name__} averages weights over training, and here several "
+                    "models are trained one after the other: leave the callback out"
+                )
+        if self._is_complete:
             rank_zero_warn(
-                f"max_epochs={epochs} ends before the {self.max_models} models of "
-                f"epochs_per_model={self.epochs_per_model} are trained; {wanted} epochs are enough"
+                "all models of this FindAnotherExplanation are trained: there is nothing to do"
             )
+        if self._too_few_epochs:
+            rank_zero_warn(
+                f"max_epochs={self.trainer.max_epochs} ends before the {self.max_models} models of "
+                f"epochs_per_model={self.epochs_per_model} are trained; "
+                f"{self.max_models * self.epochs_per_model} epochs are enough"
+            )
+
+    @property
+    def _too_few_epochs(self) -> bool:
+        epochs = self.trainer.max_epochs
+        return epochs is not None and 0 <= epochs < self.max_models * self.epochs_per_model
 
     def training_loss(
         self, inputs: Tensor, target: Tensor, mask: Tensor | None = None
@@ -299,8 +321,6 @@ class FindAnotherExplanation(ExplainedModule):
         if logits is None or not reuse:
             logits = self.backbone(inputs)
         task_loss = self.task_loss(logits, target)
-        if self._is_last_epoch:
-            self._judge("train", inputs, target, logits)
         loss = task_loss
         if parts:
             loss = self.loss.task_weight(weight) * task_loss + weight * parts["reasons"]
@@ -320,11 +340,26 @@ class FindAnotherExplanation(ExplainedModule):
 
     def on_train_epoch_start(self) -> None:
         """Begin with the next model, where one is done."""
+        if self._is_complete:
+            self.trainer.should_stop = True
+            return
         if self.current_epoch >= (self.round + 1) * self.epochs_per_model and not self.finished:
             self._finish()  # resumed from a checkpoint that was written before it was
         if self.finished and self.stop_reason is None:
             self._begin_next()
-        self._sums = {}
+        self._sums = None
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
+        """Leave the epoch where there is nothing left to train.
+
+        Args:
+            batch: Not used.
+            batch_idx: Not used.
+
+        Returns:
+            -1 to leave it.
+        """
+        return -1 if self._is_complete else None
 
     def on_train_epoch_end(self) -> None:
         """Complete a model after its last epoch."""
@@ -332,6 +367,21 @@ class FindAnotherExplanation(ExplainedModule):
             self._finish()
         if self.stop_reason is not None:
             self.trainer.should_stop = True
+
+    def on_fit_end(self) -> None:
+        """Say so where something else ended training before the sequence was complete."""
+        if not (self._is_complete or self._too_few_epochs or self.trainer.fast_dev_run):
+            rank_zero_warn(
+                f"training ended while model {self.round + 1} of {self.max_models} was trained: "
+                f"{len(self.trained)} are complete. Something else than the module ended it, such "
+                "as EarlyStopping or max_steps: leave that out, or resume from a checkpoint"
+            )
+
+    @property
+    def _is_complete(self) -> bool:
+        """Whether all models are trained, or a rule ended the sequence."""
+        last = self.finished and self.round + 1 == self.max_models
+        return last or self.stop_reason is not None
 
     @property
     def _is_last_epoch(self) -> bool:
@@ -342,15 +392,12 @@ class FindAnotherExplanation(ExplainedModule):
         """Keep the model in training, and decide whether it was the last one."""
         self.models[self.round].load_state_dict(self.backbone.state_dict())
         self.finished = True
-        if self._sums:
-            sums = self._sums.get("val", self._sums["train"])
-            rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-            accuracy, *similarities = (each / max(rows, 1.0) for each in totals)
-            self.log("model_accuracy", accuracy)
-            if similarities:
-                self.log("model_similarity", max(similarities))
-        else:  # resumed from a checkpoint that was written before: not measured, so accepted
-            accuracy, similarities = math.nan, [math.nan] * self.round
+        sums = self._sums_of_training_rows() if self._sums is None else self._sums
+        rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+        accuracy, *similarities = (each / max(rows, 1.0) for each in totals)
+        self.log("model_accuracy", accuracy)
+        if similarities:
+            self.log("model_similarity", max(similarities))
         self.accuracies.append(accuracy)
         self.similarities.append(similarities)
         self.stop_reason = self.refusal(self.round)
@@ -392,21 +439,44 @@ class FindAnotherExplanation(ExplainedModule):
         running: Any = self.optimizers(use_pl_optimizer=False)
         running.load_state_dict(optimizer.state_dict())
 
-    def _judge(self, rows: str, inputs: Tensor, target: Tensor, logits: Tensor) -> None:
+    def _judge(self, inputs: Tensor, target: Tensor) -> Tensor:
         """Sum up how often the model in training is right, and how similar it is to the others.
 
         Args:
-            rows: ``"train"`` or ``"val"``.
             inputs: Inputs, ``(B, *S)``.
             target: Target, ``(B,)``.
-            logits: Its logits, ``(B, C)``.
+
+        Returns:
+            Number of rows, of right ones, and sum of the similarity with each model before.
         """
-        own = self.gradient(self.backbone, inputs)
+        predicted, own = self._prediction_and_gradient(self.backbone, inputs)
         others = [self.gradient(model, inputs) for model in list(self.models)[: self.round]]
-        right = (logits.argmax(dim=1) == target).sum().double()
+        right = (predicted == target).sum().double()
         similar = [_similarity(own, other).sum().double() for other in others]
-        sums = torch.stack([torch.full_like(right, len(inputs)), right, *similar])
-        self._sums[rows] = self._sums.get(rows, 0) + sums
+        return torch.stack([torch.full_like(right, len(inputs)), right, *similar])
+
+    def _sums_of_training_rows(self) -> Tensor:
+        """Judge the model on the training data, where there are none for validation.
+
+        After its last step and not on the way: of few batches, the steps of an epoch matter.
+        """
+        trainer: Any = self.trainer
+        total = torch.zeros(2 + self.round, dtype=torch.float64, device=self.device)
+        limit = trainer.num_training_batches
+        for number, batch in enumerate(trainer.train_dataloader):
+            if number >= limit:
+                break
+            batch = trainer.precision_plugin.convert_input(batch)
+            inputs, target, _ = masked_parts_of(trainer.strategy.batch_to_device(batch))
+            total += self._judge(inputs, target)
+        return total
+
+    @staticmethod
+    def _prediction_and_gradient(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.no_grad():
+            target = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
+            logits, (gradient,) = explain(model, inputs, target, [Gradient()], output=_log_odds)
+        return logits.argmax(dim=1), gradient
 
     # --- evaluation ---------------------------------------------------------------------------
 
@@ -422,7 +492,8 @@ class FindAnotherExplanation(ExplainedModule):
         self.log_task("val", inputs, logits, target)
         training = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
         if training and self._is_last_epoch:
-            self._judge("val", inputs, target, logits)
+            sums = self._judge(inputs, target)
+            self._sums = sums if self._sums is None else self._sums + sums
 
     def test_step(self, batch: AnnotatedBatch, batch_idx: int) -> None:
         """Log the metrics of the ensemble, of each accepted model, and their disagreement.

@@ -3,7 +3,11 @@ import copy
 import pytest
 import torch
 from lightning.pytorch import seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import (
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    StochasticWeightAveraging,
+)
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
@@ -190,6 +194,40 @@ def test_it_ends_after_the_last_model():
         quiet_trainer(max_epochs=1).fit(build(max_models=2, epochs_per_model=1), redundant_loader())
 
 
+def test_a_finished_model_is_judged_where_there_is_no_validation():
+    """After its last step: in one large batch an epoch, each step matters."""
+    model = build(max_models=2, epochs_per_model=4, max_accuracy_drop=1.0, max_similarity=1.0)
+    x, y = torch.randn(128, 4), torch.arange(128) % 2  # nothing to learn, so no model has them all
+    quiet_trainer(max_epochs=8).fit(model, DataLoader(TensorDataset(x, y), batch_size=128))
+    for accuracy, each in zip(model.accuracies, model.trained, strict=True):
+        assert accuracy == pytest.approx((each(x).argmax(1) == y).float().mean().item())
+    assert max(model.accuracies) < 1
+
+
+def test_a_sequence_that_something_else_ended_says_so():
+    model = build(max_models=2, epochs_per_model=2)
+    with pytest.warns(UserWarning, match="ended while model 1 of 2 was trained: 0 are complete"):
+        quiet_trainer(max_epochs=4, max_steps=3).fit(model, redundant_loader())
+    assert model.trained == []
+
+
+def test_a_complete_sequence_is_not_trained_again():
+    model = build(max_models=2, epochs_per_model=1, max_accuracy_drop=1.0, max_similarity=1.0)
+    quiet_trainer(max_epochs=2).fit(model, redundant_loader())
+    before = copy.deepcopy(model.state_dict())
+    with pytest.warns(UserWarning, match="there is nothing to do"):
+        quiet_trainer(max_epochs=2).fit(model, redundant_loader())
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    "averaging", [StochasticWeightAveraging(swa_lrs=0.1), EMAWeightAveraging()], ids=["swa", "ema"]
+)
+def test_averaging_of_weights_over_several_models_is_refused(averaging):
+    with pytest.raises(ValueError, match="Averaging averages weights"):
+        quiet_trainer(max_epochs=8, callbacks=[averaging]).fit(build(), redundant_loader())
+
+
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")
 @pytest.mark.parametrize("checkpoint", ["of an epoch", "of a validation"])
 def test_a_run_resumes_in_the_middle_of_the_sequence(tmp_path, checkpoint):
@@ -288,7 +326,7 @@ def test_weights_that_cannot_be_drawn_anew_are_named():
 def test_bad_input():
     for message, wrong in (
         (r"weight must be at least 0", {"weight": [1.0, -1.0]}),
-        (r"max_models must be at least 1, got 0", {"max_models": 0}),
+        (r"max_models must be a whole number of at least 1, got 0", {"max_models": 0}),
         (r"cutoff must lie in \[0, 1\)", {"cutoff": 1.0}),
         (r"max_similarity must lie in \[0, 1\]", {"max_similarity": 2}),
         (r"loss must be one of masks", {"loss": ConsensusLoss()}),
