@@ -11,10 +11,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.losses import ExplanationLoss
+from pear_lightning.modules.explanation_precision import refuse_precision
 from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far
 from pear_lightning.modules.reference_data import fit_explainers
-
-_PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed", "bf16-true")
 
 
 class Sample(NamedTuple):
@@ -142,11 +141,7 @@ class ExplanationRegularizer(Callback):
                 "the wrapped forward pass, which needs whole weights on every device; use one "
                 "device or strategy='ddp'"
             )
-        if self.loss.differentiates_gradients and trainer.precision not in _PRECISIONS:
-            raise ValueError(
-                f"precision={trainer.precision!r} cannot train {type(self.loss).__name__}: half "
-                f"precision weights are too coarse for its gradients. Use one of {_PRECISIONS}"
-            )
+        refuse_precision(trainer, self.loss, explains_in_float32=True)
         self._network(pl_module)
         self.loss.to(pl_module.device)
         self.weight.to(pl_module.device)

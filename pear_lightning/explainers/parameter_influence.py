@@ -1,13 +1,14 @@
 """How the input changes the direction in which a sample moves the weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.explainers.guards import differentiable_kernels, eval_mode, module_of
+from pear_lightning.explainers.replaced_weights import Called
 from pear_lightning.explainers.scorer import Forward, as_logits
 from pear_lightning.functional.validation import at_least_float32
 
@@ -44,10 +45,14 @@ def parameter_influence(
         raise ValueError(
             f"the weights of {forward!r} are not to be found: give the module, or a method of it"
         )
-    called = _Called(owner, forward)
+    called = Called(owner, forward)
 
     def loss(shift: Tensor, points: Tensor) -> Tensor:
-        moved = {name: p + shift.to(p.dtype) for name, p in called.named_parameters()}
+        weights = {  # no coarser than the sum over all of them
+            name: p.to(torch.promote_types(p.dtype, points.dtype))
+            for name, p in called.named_parameters()
+        }
+        moved = {name: p + shift.to(p.dtype) for name, p in weights.items()}
         logits = torch.func.functional_call(called, moved, (points,), dict(forward_kwargs or {}))
         return F.cross_entropy(
             at_least_float32(as_logits(logits, len(points))), target, reduction="sum"
@@ -60,15 +65,3 @@ def parameter_influence(
     with eval_mode(owner), differentiable_kernels(owner):
         influence: Tensor = torch.func.grad(along_ones)(inputs)
     return influence
-
-
-class _Called(nn.Module):
-    """A module of which any method is called, with weights that can be replaced."""
-
-    def __init__(self, owner: nn.Module, call: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.owner = owner
-        self.call = (call,)  # in a tuple: it would be a second child otherwise
-
-    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        return self.call[0](*args, **kwargs)

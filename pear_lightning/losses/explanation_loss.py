@@ -24,8 +24,8 @@ class ExplanationLoss(nn.Module, ABC):
         needs_mask: Whether the loss is about annotated features. Without a mask in the batch it is
             0 then, and the model is not explained.
         needs_classes: Whether the loss is about labels of classes, which regression does not have.
-        differentiates_gradients: Whether training it takes derivatives of gradients, which half
-            precision is too coarse for.
+        differentiates_gradients: Whether training it takes derivatives of gradients, which
+            float16 is too coarse for.
         default_weight: Weight of the loss where none is given.
 
     Shapes:

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.explainers import explain
+from pear_lightning.explainers.replaced_weights import in_dtype
 from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses.annotated_batch import annotated_batch
@@ -60,7 +61,8 @@ class IBPExLoss(ExplanationLoss):
 
     Deviations from the paper:
         The excess of the worst case in the place of the worst case: the same objective for
-        w = 1 − α. Both ramps have one length. Both terms of R are of the model in eval mode.
+        w = 1 − α. Both ramps have one length. Both terms of R are of the model in eval mode, in
+        float32 whatever the precision of training.
     """
 
     needs_mask: ClassVar[bool] = True
@@ -113,6 +115,7 @@ class IBPExLoss(ExplanationLoss):
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)
+        forward = in_dtype(forward, rows.inputs.dtype)
         ramp = self.ramp
         _, bounds = logit_bounds(
             forward, rows.inputs, ramp * self.eps * rows.mask, rows.forward_kwargs

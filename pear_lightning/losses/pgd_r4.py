@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pear_lightning.explainers import Gradient, explain
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.explainers.replaced_weights import in_dtype
 from pear_lightning.explainers.scorer import Forward
 from pear_lightning.losses.annotated_batch import AnnotatedBatch, annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
@@ -51,7 +52,8 @@ class PGDR4Loss(ExplanationLoss):
         Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025.
 
     Deviations from the paper:
-        A mean over the batch. The model is explained in eval mode.
+        A mean over the batch. The model is explained in eval mode, with weights of half precision
+        in float32.
     """
 
     needs_mask: ClassVar[bool] = True
@@ -101,6 +103,7 @@ class PGDR4Loss(ExplanationLoss):
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)
+        forward = in_dtype(forward, rows.inputs.dtype)
         found = rows.inputs + self._search(forward, rows)
         size = self._masked_gradient(forward, rows, found).abs().sum()
         return None, size / rows.n_rows

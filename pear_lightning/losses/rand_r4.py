@@ -9,6 +9,7 @@ from torch import Tensor
 from pear_lightning.explainers import GradientExplainer, Query, explain
 from pear_lightning.explainers.draws import draw
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.explainers.replaced_weights import in_dtype
 from pear_lightning.explainers.scorer import Forward
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
@@ -54,7 +55,8 @@ class RandR4Loss(ExplanationLoss):
         Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025.
 
     Deviations from the paper:
-        A mean over the batch. The model is explained in eval mode.
+        A mean over the batch. The model is explained in eval mode, with weights of half precision
+        in float32.
     """
 
     needs_mask: ClassVar[bool] = True
@@ -107,6 +109,7 @@ class RandR4Loss(ExplanationLoss):
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)
+        forward = in_dtype(forward, rows.inputs.dtype)
         shape = rows.inputs.shape[1:]
         draws = draw("uniform", self.n_samples, rows.inputs, shape, self.seed)
         logits, (change,) = explain(

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pear_lightning.explainers import Gradient, explain
 from pear_lightning.explainers.parameter_influence import parameter_influence
+from pear_lightning.explainers.replaced_weights import in_dtype
 from pear_lightning.explainers.scorer import Forward
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
@@ -88,6 +89,7 @@ class RBRIdentityHessianLoss(ExplanationLoss):
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)
+        forward = in_dtype(forward, rows.inputs.dtype)
         with torch.autocast(inputs.device.type, enabled=False):
             logits, (gradient,) = explain(
                 forward,

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from pear_lightning.explainers.guards import eval_mode, module_of
+from pear_lightning.explainers.replaced_weights import in_dtype
 from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.stand_in import NoRuleError, StandIn
 
@@ -20,7 +21,8 @@ def stand_in_forward(
 ) -> SomeStandIn:
     """Return what a model makes of a stand-in: logits of its kind, ``(B, C)``.
 
-    The model is in eval mode, and autocast is off: the arithmetic is that of the stand-in's type.
+    The model is in eval mode, and autocast is off: the arithmetic is that of the stand-in's type,
+    to which coarser weights are converted.
 
     Args:
         forward: The model: inputs ``(B, *S)`` to logits ``(B, C)``.
@@ -39,7 +41,7 @@ def stand_in_forward(
     module = module_of(forward)
     with eval_mode(module), torch.autocast(stand_in.device.type, enabled=False):
         try:
-            logits = forward(stand_in, **(forward_kwargs or {}))
+            logits = in_dtype(forward, stand_in.dtype)(stand_in, **(forward_kwargs or {}))
         except NoRuleError as error:
             raise NotImplementedError(f"{_where(error, module)}: {error}") from error
     if not isinstance(logits, type(stand_in)) or logits.ndim != 2:

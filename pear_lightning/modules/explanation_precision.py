@@ -4,22 +4,27 @@ from lightning.pytorch import Trainer
 
 from pear_lightning.losses import ExplanationLoss
 
-_PRECISIONS = ("32-true", "64-true", "bf16-mixed")
+_PRECISIONS = ("32-true", "64-true", "bf16-mixed", "bf16-true")
+_OUTSIDE_AUTOCAST = (*_PRECISIONS, "16-mixed")
 
 
-def refuse_precision(trainer: Trainer, loss: ExplanationLoss) -> None:
+def refuse_precision(
+    trainer: Trainer, loss: ExplanationLoss, *, explains_in_float32: bool = False
+) -> None:
     """Refuse a precision in which a loss that differentiates gradients cannot be trained.
 
     Args:
         trainer: The trainer.
         loss: The loss.
+        explains_in_float32: Whether explanations leave ``"16-mixed"`` aside and are float32.
 
     Raises:
         ValueError: If the trainer's precision is not supported.
     """
-    if loss.differentiates_gradients and trainer.precision not in _PRECISIONS:
+    possible = _OUTSIDE_AUTOCAST if explains_in_float32 else _PRECISIONS
+    if loss.differentiates_gradients and trainer.precision not in possible:
         raise ValueError(
-            f"precision={trainer.precision!r} cannot train {type(loss).__name__}: float16 "
-            "gradients of the input are not scaled, and half precision is too coarse for them. "
-            f"Use one of {', '.join(_PRECISIONS)}"
+            f"precision={trainer.precision!r} cannot train {type(loss).__name__}, which "
+            "differentiates gradients of the inputs: those are not scaled as gradients of the "
+            f"weights are, and vanish in such numbers. Use one of {', '.join(possible)}"
         )

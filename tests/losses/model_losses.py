@@ -93,6 +93,28 @@ def is_float32_under_bfloat16(loss):
     torch.testing.assert_close(low, wanted, rtol=0.1, atol=1e-3)
 
 
+def is_float32_of_a_model_in_half_precision(loss):
+    """A model that was converted as a whole, as a trainer of "bf16-true" or "16-true" does it."""
+    for dtype in (torch.bfloat16, torch.float16):
+        model, (x, y, mask) = network().to(dtype), batch()
+        value = loss.of_model(model, x.to(dtype), y, mask)[1]
+        value.backward()
+        fine = network().eval()
+        fine.load_state_dict(model.state_dict())
+        wanted = loss.of_model(fine, x.to(dtype).float(), y, mask)[1]
+        wanted.backward()
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, wanted)
+        both = list(zip(model.parameters(), fine.parameters(), strict=True))
+        assert all(coarse.dtype == dtype for coarse, _ in both)
+        coarse = torch.cat(
+            [each.grad.flatten().float() for each, _ in both if each.grad is not None]
+        )
+        exact = torch.cat([each.grad.flatten() for _, each in both if each.grad is not None])
+        # not closer: those of two passes, which may cancel, are added up in the weights' type
+        torch.testing.assert_close(coarse, exact, rtol=0, atol=0.05 * exact.abs().max().item())
+
+
 def passes_keyword_tensors_with_their_rows(loss):
     class Shifted(nn.Module):
         def __init__(self):
@@ -155,4 +177,9 @@ CHECKS = {
         trains_beside_a_task_loss,
         refuses_bad_input,
     )
+}
+
+# of losses that take their inputs into float32, and with them the model
+IN_FLOAT32 = CHECKS | {
+    is_float32_of_a_model_in_half_precision.__name__: is_float32_of_a_model_in_half_precision
 }

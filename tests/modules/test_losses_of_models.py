@@ -1,6 +1,7 @@
 """Losses of the model itself, through the doors that train with them."""
 
 import copy
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -86,6 +87,21 @@ def test_module_and_callback_train_alike(name, annotated):
     quiet_trainer(max_epochs=2).fit(alone, data(annotated))
     differences = [(a - b).abs().max() for a, b in zip(weights(alone), weights(plain), strict=True)]
     assert max(differences) > 1e-6
+
+
+@pytest.mark.parametrize("precision", ["bf16-true", "16-true"])
+@pytest.mark.parametrize("name", [*LOSSES, "RRR"])
+def test_module_and_callback_agree_on_half_precision(name, precision):
+    make = {**LOSSES, "RRR": RightReasonsLoss}[name]
+    trains = precision == "bf16-true" or not make().differentiates_gradients
+    refused = pytest.raises(ValueError, match="precision='16-true' cannot train")
+    module = RightForTheRightReasons(network(), 1.0, make(), num_classes=3, optimizer=sgd)
+    with nullcontext() if trains else refused:
+        quiet_trainer(max_epochs=1, precision=precision).fit(module, data(2), data(2))
+    plain, callbacks = Plain(network()), [ExplanationRegularizer(make(), model="net")]
+    with nullcontext() if trains else refused:
+        quiet_trainer(max_epochs=1, precision=precision, callbacks=callbacks).fit(plain, data(2))
+    assert all(weight.isfinite().all() for weight in (*weights(module), *weights(plain)))
 
 
 @pytest.mark.parametrize("name", LOSSES)
