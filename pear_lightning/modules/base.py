@@ -49,7 +49,7 @@ class ExplainedModule(LightningModule, ABC):
         lr_scheduler: Callable from the optimiser to a scheduler, stepped once an epoch.
 
     Raises:
-        TypeError: If the backbone is no module.
+        TypeError: If the backbone is no module, or the optimiser no callable.
         ValueError: If a value is out of range.
     """
 
@@ -68,6 +68,11 @@ class ExplainedModule(LightningModule, ABC):
         super().__init__()
         if not isinstance(backbone, nn.Module):
             raise TypeError(f"backbone must be a torch.nn.Module, got {backbone!r}")
+        if not callable(optimizer):
+            raise TypeError(
+                "optimizer must be a callable from parameters to an optimiser, such as "
+                f"torch.optim.SGD or a lambda, got {type(optimizer).__name__}"
+            )
         if task not in ("classification", "regression"):
             raise ValueError(f"task must be 'classification' or 'regression', got {task!r}")
         if task == "classification" and num_classes < 2:

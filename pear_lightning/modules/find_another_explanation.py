@@ -1,7 +1,6 @@
 """Find another explanation: models that are right for different reasons, without annotations."""
 
 import math
-from itertools import combinations
 from typing import Any, ClassVar
 
 import torch
@@ -9,10 +8,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveragi
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-from pear_lightning.explainers import Gradient, explain
-from pear_lightning.functional.correlation import pearson
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.losses.masks import aligned_mask, annotated_rows, largest_components
@@ -20,6 +16,12 @@ from pear_lightning.modules.annotated_batch import AnnotatedBatch, masked_parts_
 from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.explanation_precision import refuse_precision
 from pear_lightning.modules.fresh_weights import Initializer, fresh_copy
+from pear_lightning.modules.model_comparison import (
+    disagreement,
+    entropy,
+    prediction_and_gradient,
+    similarity,
+)
 from pear_lightning.modules.right_reasons import adam
 
 
@@ -239,7 +241,7 @@ class FindAnotherExplanation(ExplainedModule):
             Gradient of the log-odds of the predicted class, ``(B, *S)``: that of its probability,
             but for a factor of each sample.
         """
-        return self._prediction_and_gradient(model, inputs)[1]
+        return prediction_and_gradient(model, inputs)[1]
 
     def forbidden(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return what the model in training must not use: A_i of these rows.
@@ -418,10 +420,10 @@ class FindAnotherExplanation(ExplainedModule):
         name, accuracy, first = f"model {number + 1}", self.accuracies[number], self.accuracies[0]
         if accuracy < first - self.max_accuracy_drop:
             return f"accuracy of {name} dropped to {accuracy:.3f}, from {first:.3f} of the first"
-        for other, similarity in enumerate(self.similarities[number], start=1):
-            if similarity > self.max_similarity:
+        for other, value in enumerate(self.similarities[number], start=1):
+            if value > self.max_similarity:
                 return (
-                    f"{name} looks where model {other} did: their similarity is {similarity:.2f}; "
+                    f"{name} looks where model {other} did: their similarity is {value:.2f}; "
                     "a larger weight may help"
                 )
         return None
@@ -449,10 +451,10 @@ class FindAnotherExplanation(ExplainedModule):
         Returns:
             Number of rows, of right ones, and sum of the similarity with each model before.
         """
-        predicted, own = self._prediction_and_gradient(self.backbone, inputs)
+        predicted, own = prediction_and_gradient(self.backbone, inputs)
         others = [self.gradient(model, inputs) for model in list(self.models)[: self.round]]
         right = (predicted == target).sum().double()
-        similar = [_similarity(own, other).sum().double() for other in others]
+        similar = [similarity(own, other).sum().double() for other in others]
         return torch.stack([torch.full_like(right, len(inputs)), right, *similar])
 
     def _sums_of_training_rows(self) -> Tensor:
@@ -470,13 +472,6 @@ class FindAnotherExplanation(ExplainedModule):
             inputs, target, _ = masked_parts_of(trainer.strategy.batch_to_device(batch))
             total += self._judge(inputs, target)
         return total
-
-    @staticmethod
-    def _prediction_and_gradient(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        with torch.no_grad():
-            target = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
-            logits, (gradient,) = explain(model, inputs, target, [Gradient()], output=_log_odds)
-        return logits.argmax(dim=1), gradient
 
     # --- evaluation ---------------------------------------------------------------------------
 
@@ -508,7 +503,7 @@ class FindAnotherExplanation(ExplainedModule):
         self.log_task("test", inputs, probabilities.log(), target)
         right = (logits.argmax(dim=2) == target[:, None]).float().mean(dim=0)
         values = {f"test_accuracy_of_model_{i}": each for i, each in enumerate(right, start=1)}
-        values["test_disagreement"] = _disagreement(logits).mean()
+        values["test_disagreement"] = disagreement(logits).mean()
         self.log_dict(values, batch_size=len(inputs), sync_dist=True)
 
     def predict_step(self, batch: AnnotatedBatch | Tensor, batch_idx: int) -> dict[str, Any]:
@@ -534,36 +529,7 @@ class FindAnotherExplanation(ExplainedModule):
             "logits": logits,
             "prediction": probabilities.argmax(dim=1),
             "probabilities": probabilities,
-            "disagreement": _disagreement(logits),
-            "mutual_information": _entropy(probabilities) - _entropy(each).mean(dim=1),
+            "disagreement": disagreement(logits),
+            "mutual_information": entropy(probabilities) - entropy(each).mean(dim=1),
             "explanations": torch.stack(explanations, dim=1),
         }
-
-
-def _log_odds(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the log-odds of the predicted class, which never saturate.
-
-    Their gradient is that of the largest probability but for a factor, so the same components are
-    the largest ones of a sample.
-    """
-    predicted = F.one_hot(logits.argmax(dim=1), logits.shape[1]).bool()
-    others = logits.masked_fill(predicted, -torch.inf)
-    return logits.amax(dim=1) - others.logsumexp(dim=1)
-
-
-def _similarity(gradient: Tensor, other: Tensor) -> Tensor:
-    """Return the correlation ``(B,)`` of the absolute values of two models' gradients."""
-    return pearson(gradient.abs().flatten(1), other.abs().flatten(1)).clamp(-1, 1)
-
-
-def _disagreement(logits: Tensor) -> Tensor:
-    """Return the share ``(B,)`` of pairs of models that disagree, from logits ``(B, M, C)``."""
-    classes = logits.argmax(dim=2).unbind(dim=1)
-    pairs = [(a != b).float() for a, b in combinations(classes, 2)]
-    return torch.stack(pairs).mean(dim=0) if pairs else torch.zeros(len(logits)).to(logits.device)
-
-
-def _entropy(probabilities: Tensor) -> Tensor:
-    """Return the entropy over the last dimension, in nats."""
-    entropy: Tensor = torch.special.entr(probabilities).sum(dim=-1)
-    return entropy

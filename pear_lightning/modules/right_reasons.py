@@ -153,6 +153,8 @@ class RightForTheRightReasons(ExplainedModule):
         self.weight = PenaltyWeight(
             weight, start_epoch=start_epoch, match_magnitude=match_magnitude
         )
+        if not isinstance(masker, Masker | None):
+            raise TypeError(f"masker must be a Masker, such as PatchMasker(4), got {masker!r}")
         self.masker = masker
         self.points_per_pass = points_per_pass
 

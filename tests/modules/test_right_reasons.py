@@ -314,6 +314,10 @@ def test_bad_input():
         RightForTheRightReasons(MLP(6, 3)).training_loss(x, y, mask)
     with pytest.raises(ValueError, match=r"target must lie in 0\.\.1"):
         quiet_trainer().validate(model, DataLoader(TensorDataset(x, y - 1), batch_size=8))
+    with pytest.raises(TypeError, match="masker must be a Masker"):
+        small(masker="patches")
+    with pytest.raises(TypeError, match=r"optimizer must be a callable .* got SGD"):
+        small(optimizer=sgd(model.parameters()))
     with pytest.raises(TypeError, match=r"backbone must be a torch\.nn\.Module, got <class"):
         RightForTheRightReasons(MLP)
     with pytest.warns(UserWarning, match="punishes any certainty"):
