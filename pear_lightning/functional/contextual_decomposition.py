@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -184,9 +184,30 @@ def _sub(a: Any, b: Any, *, alpha: float = 1) -> Decomposed:
     return _add(a, b * -alpha)
 
 
+def _cat(tensors: Sequence[Any], dim: int = 0) -> Decomposed:
+    like = next(part for part in tensors if isinstance(part, Decomposed))
+    parts = [part if isinstance(part, Decomposed) else _constant(part, like) for part in tensors]
+    relevant = torch.cat([part.relevant for part in parts], dim)
+    return Decomposed(relevant, torch.cat([part.rest for part in parts], dim))
+
+
+def _constant(value: Tensor, like: Decomposed) -> Decomposed:
+    zeros = torch.zeros_like(value, dtype=like.dtype)
+    return Decomposed(zeros, zeros).plus(value)
+
+
+def _pad(
+    input: Decomposed, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Decomposed:
+    parts = input.each(lambda v: F.pad(v, pad, mode))
+    if not value:
+        return parts
+    return parts.plus(F.pad(torch.zeros_like(input.relevant), pad, mode, value))
+
+
 _METHODS = [
     *("flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose", "contiguous"),
-    *("mean", "sum"),
+    *("mean", "sum", "neg", "float", "double", "clone"),
 ]
 
 Decomposed.rules = {
@@ -210,5 +231,7 @@ Decomposed.rules = {
     "sub": _sub,
     "mul": _mul,
     "div": _div,
+    "cat": _cat,
+    "pad": _pad,
     **{name: _linear_method(name) for name in _METHODS},
 }

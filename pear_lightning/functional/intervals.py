@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -377,9 +377,31 @@ def _sub(a: Any, b: Any, *, alpha: float = 1) -> Any:
     return _add(a, _mul(b, -alpha))
 
 
+def _neg(input: Interval) -> Interval:
+    return Interval(-input.upper, -input.lower, (input,), lambda g: (_neg(g),))
+
+
+def _cat(tensors: Sequence[Any], dim: int = 0) -> Interval:
+    parts = [part if isinstance(part, Interval) else Interval(part, part) for part in tensors]
+    sizes = [part.shape[dim] for part in parts]
+
+    def pullback(gradient: Interval) -> tuple[Interval, ...]:
+        both = zip(gradient.lower.split(sizes, dim), gradient.upper.split(sizes, dim), strict=True)
+        return tuple(Interval(lower, upper) for lower, upper in both)
+
+    lower = torch.cat([part.lower for part in parts], dim)
+    return Interval(lower, torch.cat([part.upper for part in parts], dim), tuple(parts), pullback)
+
+
+def _pad(
+    input: Interval, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Interval:
+    return _affine(input, lambda v: F.pad(v, pad, mode, value), lambda v: F.pad(v, pad, mode, None))
+
+
 _MOVES = [
     *("flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose", "contiguous"),
-    *("mean", "sum"),
+    *("mean", "sum", "float", "double", "clone"),
 ]
 
 Interval.rules = {
@@ -406,5 +428,8 @@ Interval.rules = {
     "sub": _sub,
     "mul": _mul,
     "div": _div,
+    "neg": _neg,
+    "cat": _cat,
+    "pad": _pad,
     **{name: _moves(name) for name in _MOVES},
 }

@@ -36,7 +36,7 @@ class StandIn:
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return cls._rule(func.__name__)(*args, **(kwargs or {}))
+        return cls._apply(func.__name__, *args, **(kwargs or {}))
 
     @classmethod
     def _rule(cls, name: str) -> Rule:
@@ -47,35 +47,37 @@ class StandIn:
             )
         return cls.rules[name]
 
+    @classmethod
+    def _apply(cls, name: str, /, *args: Any, **kwargs: Any) -> Any:
+        rule = cls._rule(name)
+        try:
+            return rule(*args, **kwargs)
+        except TypeError as error:
+            raise NoRuleError(f"{name}, called in this way, has no rule: {error}") from error
+
     def __getattr__(self, name: str) -> Any:
         # only what a tensor has can be missing here
         if name.startswith("__") or not hasattr(Tensor, name):
             raise AttributeError(name)
-        return partial(self._rule(name), self)
-
-    def __add__(self, other: Any) -> Any:
-        return self._rule("add")(self, other)
+        self._rule(name)  # properties, such as .T, are not called
+        return partial(self._apply, name, self)
 
     def __radd__(self, other: Any) -> Any:
-        return self._rule("add")(other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._rule("sub")(self, other)
+        return self._apply("add", other, self)
 
     def __rsub__(self, other: Any) -> Any:
-        return self._rule("sub")(other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._rule("mul")(self, other)
+        return self._apply("sub", other, self)
 
     def __rmul__(self, other: Any) -> Any:
-        return self._rule("mul")(other, self)
+        return self._apply("mul", other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return self._rule("div")(self, other)
+        return self._apply("div", self, other)
 
-    def __getitem__(self, index: Any) -> Any:
-        return self._rule("getitem")(self, index)
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._apply("div", other, self)
+
+    __hash__ = object.__hash__  # the operator == is one of those below
 
     def __len__(self) -> int:
         return len(self._like)
@@ -114,6 +116,26 @@ class StandIn:
             Shape or size.
         """
         return self._like.shape if dim is None else self._like.shape[dim]
+
+
+def _operator(name: str) -> Rule:
+    def operator(self: StandIn, *args: Any) -> Any:
+        return self._apply(name, self, *args)
+
+    return operator
+
+
+# Python looks them up in the class, and says no more than TypeError where it does not find them; it
+# has answers of its own to == and to the truth of a value
+for _name in (
+    *("add", "sub", "mul", "neg", "pos", "abs", "invert", "eq", "ne", "lt", "le", "gt", "ge"),
+    *("pow", "rpow", "mod", "rmod", "matmul", "rmatmul", "floordiv", "rfloordiv"),
+    *("divmod", "rdivmod", "and", "rand", "or", "ror", "xor", "rxor", "lshift", "rlshift"),
+    *("rshift", "rrshift", "round", "getitem", "setitem", "delitem", "contains", "array"),
+):
+    setattr(StandIn, f"__{_name}__", _operator(_name))
+for _name in ("bool", "int", "float", "complex", "index"):
+    setattr(StandIn, f"__{_name}__", _operator(f"{_name}()"))  # not the method: there are no rules
 
 
 def refuse_training(name: str, training: bool) -> None:

@@ -1,3 +1,6 @@
+import operator
+
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -5,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
+from pear_lightning.functional.contextual_decomposition import Decomposed
 from pear_lightning.functional.intervals import Interval, pull_back
 from pear_lightning.functional.stand_in import NoRuleError
 
@@ -25,6 +29,19 @@ class Residual(nn.Module):
         return F.relu(2 * x + self.norm(self.convolution(x)) - x, inplace=True)
 
 
+class Joined(nn.Module):
+    """Signs, frames and parts side by side, beside constants."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(5, 3, 3)
+
+    def forward(self, x):
+        x = torch.cat([x, torch.ones_like(x.lower if isinstance(x, Interval) else x)[:, :1], -x], 1)
+        x = self.convolution(F.pad(x.double(), (1, 1, 1, 1), "reflect"))
+        return F.pad(1 - x, (0, 0, 1, 0), value=0.5).clone()
+
+
 NETWORKS = {
     "rows": lambda: nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)),
     "smooth rows": lambda: nn.Sequential(
@@ -34,6 +51,9 @@ NETWORKS = {
     "images": lambda: nn.Sequential(
         nn.Conv2d(2, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(),
         nn.MaxPool2d(3, 2, 1), Residual(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 3),
+    ),
+    "joined images": lambda: nn.Sequential(
+        Joined(), nn.Tanh(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 3),
     ),
     "overlapping pools": lambda: nn.Sequential(
         nn.Conv2d(2, 3, 3, stride=2, padding=2, dilation=2), nn.Softplus(),
@@ -148,8 +168,40 @@ def test_what_has_no_rule_is_refused(call, message):
         call(Interval(torch.zeros(2, 2), torch.ones(2, 2)))
 
 
+OPERATORS = {
+    "pow": lambda x: x**2,
+    "rpow": lambda x: 2**x,
+    "gt": lambda x: x > 0,
+    "eq": lambda x: x == 0,
+    "ne": lambda x: x != 0,
+    "matmul": lambda x: torch.ones(2, 2) @ x,
+    "mod": lambda x: x % 2,
+    "abs": abs,
+    "invert": lambda x: ~x,
+    "setitem": lambda x: operator.setitem(x, (slice(None), 0), 0),
+    "contains": lambda x: 0 in x,
+    r"bool\(\)": lambda x: 1 if x.sum() else 0,
+    r"float\(\)": float,
+    r"index\(\)": range,
+    "array": np.asarray,
+    "getitem": list,
+    "where": lambda x: torch.where(torch.ones(2, 2).bool(), x, 0),
+    "T": lambda x: x.T,
+    "relu, called in this way,": lambda x: x.relu(1, 2),
+}
+
+
+@pytest.mark.parametrize("kind", [Interval, Decomposed])
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators_without_a_rule_are_refused_by_name(kind, name):
+    with pytest.raises(NoRuleError, match=f"^{name} .*has no rule|^{name} has no rule"):
+        OPERATORS[name](kind(torch.zeros(2, 2), torch.ones(2, 2)))
+
+
 def test_it_looks_like_its_tensor():
     box = Interval(torch.zeros(2, 3), torch.ones(2, 3))
     assert (box.shape, box.ndim, len(box), box.dtype) == ((2, 3), 2, 2, torch.float32)
     assert (box.size(), box.size(1), box.dim(), box.device.type) == ((2, 3), 3, 2, "cpu")
     assert not hasattr(box, "nothing_of_a_tensor")
+    assert torch.equal(box.float().upper, box.upper)
+    assert box.double().dtype == torch.float64

@@ -31,6 +31,19 @@ def test_the_papers_formula_and_its_gradients():
     )
 
 
+class Joined(nn.Module):
+    """Signs, frames and parts side by side, beside constants."""
+
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(5, 3, 3)
+
+    def forward(self, x):
+        ones = torch.ones(3, 1, 8, 8).double()
+        x = self.convolution(F.pad(torch.cat((x, ones, -x), dim=1).double(), [1] * 4))
+        return F.pad(1 - x, (0, 0, 1, 0), value=0.5).clone()
+
+
 class Block(nn.Module):
     def __init__(self):
         super().__init__()
@@ -50,8 +63,9 @@ class Block(nn.Module):
                       nn.Dropout(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(16, 3)),
         nn.Sequential(nn.Flatten(2), nn.Conv1d(2, 3, 3), nn.MaxPool1d(2), nn.AdaptiveAvgPool1d(4),
                       nn.Flatten(), nn.Linear(12, 3, bias=False)),
+        nn.Sequential(Joined(), nn.ReLU(), nn.Flatten(), nn.Linear(216, 3)),
     ],
-    ids=["images", "sequences"],
+    ids=["images", "sequences", "joined"],
 )  # fmt: skip
 def test_both_parts_sum_to_the_logits(model):
     model, x = model.double().eval(), torch.randn(3, 2, 8, 8).double()

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from pear_lightning.explainers import Gradient, explain
-from pear_lightning.losses import R4Loss
+from pear_lightning.losses import CDEPLoss, IBPExLoss, R4Loss
 from pear_lightning.nn import MLP
 from tests.losses import model_losses
 from tests.reference import robust_reasons as reference
@@ -68,6 +68,32 @@ def test_training_makes_the_gradient_small_in_the_whole_box():
 @pytest.mark.parametrize("name", model_losses.IN_FLOAT32)
 def test_contract(name):
     model_losses.IN_FLOAT32[name](R4Loss(0.1))
+
+
+class Written(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.layer, self.function = nn.Linear(4, 3), function
+
+    def forward(self, x):
+        return self.function(self.layer(x))
+
+
+OPERATIONS = {
+    "pow": lambda h: h**2,
+    "gt": lambda h: h if h.sum() > 0 else -h,
+    "div": lambda h: 1 / h,
+}
+
+
+@pytest.mark.parametrize("loss", [R4Loss(), IBPExLoss(), CDEPLoss()], ids=repr)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operator_in_a_layer_is_named(loss, name):
+    x, y, mask = batch()
+    model = nn.Sequential(Written(lambda h: -h), nn.Linear(3, 4), Written(OPERATIONS[name]))
+    what = "dividing by a" if name == "div" else f"{name} has no rule"
+    with pytest.raises(NotImplementedError, match=rf"layer '2' \(Written\): {what}"):
+        loss.of_model(model.double(), x, y, mask)
 
 
 def test_settings():
