@@ -8,16 +8,46 @@ from pathlib import Path
 
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 
-# Imported so that configurations may name classes without their full path.
+# Imported so that command lines and configurations may name their classes without the path: a name
+# alone stands for a class that has been imported.
+import pear_lightning.callbacks
+import pear_lightning.datamodules
+import pear_lightning.modules  # noqa: F401 (used by being imported)
 from pear_lightning import __version__
+
+
+class CommandLine(LightningCLI):
+    """A ``LightningCLI`` that says so where the weights it is to use are random."""
+
+    def before_validate(self) -> None:
+        """Warn of random weights."""
+        self._look_for_weights()
+
+    def before_test(self) -> None:
+        """Warn of random weights."""
+        self._look_for_weights()
+
+    def before_predict(self) -> None:
+        """Warn of random weights."""
+        self._look_for_weights()
+
+    def _look_for_weights(self) -> None:
+        if not self.config[str(self.subcommand)].get("ckpt_path"):
+            rank_zero_warn(
+                f"{self.subcommand} without --ckpt_path: the model has the weights that it was "
+                "made with, random ones unless its backbone loads others. Give the checkpoint of "
+                "a fit, such as lightning_logs/version_0/checkpoints/<name>.ckpt"
+            )
 
 
 def main(args: Sequence[str] | None = None) -> LightningCLI:
     """Run a subcommand of the trainer: fit, validate, test or predict.
 
-    Any LightningModule and LightningDataModule can be named by class path. The name of a
-    configuration that ships with the package may stand for its path.
+    Any LightningModule, LightningDataModule and Callback can be named by class path, and those of
+    this package by their name alone. The name of a configuration that ships with the package may
+    stand for its path. ``validate``, ``test`` and ``predict`` warn without ``--ckpt_path``.
 
     Args:
         args: Command line arguments; ``None`` for those of the process.
@@ -29,7 +59,7 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
         sys.argv[1:] = _with_shipped_configs(sys.argv[1:])
     with warnings.catch_warnings():
         _ignore_upstream_warnings()
-        return LightningCLI(
+        return CommandLine(
             LightningModule,
             LightningDataModule,
             subclass_mode_model=True,

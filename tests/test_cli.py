@@ -8,7 +8,9 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule
 
+from pear_lightning import callbacks
 from pear_lightning.cli import main
+from pear_lightning.datamodules import BreastCancer
 from pear_lightning.modules import PEAR
 
 CONFIGS = sorted(
@@ -121,6 +123,30 @@ def test_any_lightning_module_can_be_named():
                 "--data=lightning.pytorch.demos.boring_classes.BoringDataModule",
                 "--trainer.fast_dev_run=true", *QUICK])  # fmt: skip
     assert isinstance(cli.model, LightningModule)
+
+
+def test_classes_of_the_package_can_be_named_without_their_path():
+    options = ["--model=PEAR", "--model.backbone=MLP", "--model.backbone.in_features=30",
+               "--data=BreastCancer", "--trainer.callbacks+=AgreementTable",
+               "--trainer.callbacks+=PredictionWriter", "--trainer.callbacks.output_dir=out",
+               "--trainer.fast_dev_run=true"]  # fmt: skip
+    cli = main(["fit", *options, *QUICK])
+    assert isinstance(cli.model, PEAR)
+    assert isinstance(cli.datamodule, BreastCancer)
+    for callback in (callbacks.AgreementTable, callbacks.PredictionWriter):
+        assert any(isinstance(each, callback) for each in cli.trainer.callbacks)
+
+
+@pytest.mark.parametrize("subcommand", ["validate", "test", "predict"])
+def test_random_weights_are_used_with_a_warning_only(subcommand):
+    common = ["--config=pear_breast_cancer.yaml", *QUICK, "--data.batch_size=16"]
+    short = [f"--trainer.limit_{part}_batches=1" for part in ("train", "val", "test", "predict")]
+    with pytest.warns(UserWarning, match="without --ckpt_path: the model has the weights") as given:
+        main([subcommand, *common, *short])
+    assert [str(each.message).split()[0] for each in given] == [subcommand]
+    main(["fit", *common, *short, "--trainer.max_epochs=1"])  # needs none
+    (checkpoint,) = Path("checkpoints").glob("*.ckpt")
+    main([subcommand, *common, *short, f"--ckpt_path={checkpoint}"])
 
 
 def test_a_file_of_that_name_comes_before_the_shipped_one():

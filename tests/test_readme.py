@@ -1,10 +1,12 @@
 """What the README shows runs as it is printed."""
 
+import glob
 import re
 import shlex
 from pathlib import Path
 
 import pytest
+import torch
 
 from pear_lightning.cli import main
 
@@ -34,12 +36,20 @@ def test_python_blocks_run_one_after_another(tmp_path, monkeypatch, capsys):
     assert "deletion ↓" in printed
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_commands_run(command, tmp_path, monkeypatch, capsys):
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # each command has its own folder
+def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    quick = ["--trainer.logger=false", "--trainer.fast_dev_run=true", "--trainer.accelerator=cpu"]
-    main([*shlex.split(command), *quick])
-    assert "pairwise rank agreement" in capsys.readouterr().out
+    limits = [f"--trainer.limit_{part}_batches=2" for part in ("train", "val", "test")]
+    quick = ["--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu", *limits]
+    assert [command.split()[0] for command in COMMANDS] == ["fit", "test"]
+    for command in COMMANDS:
+        fitted = sorted(Path().glob("lightning_logs/*/checkpoints/*.ckpt"))
+        words = [each for word in shlex.split(command) for each in glob.glob(word) or [word]]
+        cli = main([*words, *quick])
+        assert "pairwise rank agreement" in capsys.readouterr().out
+    (checkpoint,) = fitted
+    saved = torch.load(checkpoint, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, saved[name]) for name, value in cli.model.state_dict().items())
 
 
 def test_every_shipped_name_is_mentioned():
