@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_warn
 
 # Imported so that command lines and configurations may name their classes without the path: a name
 # alone stands for a class that has been imported.
