@@ -10,6 +10,7 @@ from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleD
 from torch import Tensor
 from typing_extensions import override
 
+from pear_lightning.functional.validation import check_count
 from pear_lightning.losses import ExplanationLoss
 from pear_lightning.modules.explanation_precision import refuse_precision
 from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far
@@ -63,7 +64,7 @@ class ExplanationRegularizer(Callback):
         name: What the logged values are called.
 
     Raises:
-        TypeError: If ``loss`` is not an explanation loss, the module has no ``forward``, or a
+        TypeError: If an argument is of the wrong type, the module has no ``forward``, or a
             batch cannot be parsed.
         ValueError: If a value is out of range, the trainer's precision is not supported, or the
             loss needs classes and a batch has none.
@@ -95,6 +96,10 @@ class ExplanationRegularizer(Callback):
                 "loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), "
                 f"got {type(loss).__name__}"
             )
+        if points_per_pass is not None:
+            check_count("points_per_pass", points_per_pass)
+        if batch_to_inputs is not None and not callable(batch_to_inputs):
+            raise TypeError(f"batch_to_inputs must be a function, got {batch_to_inputs!r}")
         weight = loss.default_weight if weight is None else weight
         loss.task_weight(weight)  # refuses what the objective has no place for
         self.loss = loss

@@ -11,7 +11,7 @@ from pear_lightning.explainers.base import Explainer, GradientExplainer
 from pear_lightning.explainers.gradients import gradients_at
 from pear_lightning.explainers.guards import differentiable_kernels, eval_mode, module_of
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.explainers.scorer import Forward, Scorer
+from pear_lightning.explainers.scorer import Forward, Scorer, check_rows, check_target
 from pear_lightning.functional.validation import check_finite
 
 
@@ -126,11 +126,11 @@ def explain(
     forward = _uncompiled(forward)
     scorer = Scorer(
         forward,
-        _check_target(target, inputs),
+        check_target(target, inputs),
         resolve_output(output),
-        _check_rows("forward_kwargs", forward_kwargs or {}, inputs),
+        check_rows("forward_kwargs", forward_kwargs or {}, inputs),
         _check_points_per_pass(points_per_pass),
-        _check_rows("masker_kwargs", masker_kwargs or {}, inputs),
+        check_rows("masker_kwargs", masker_kwargs or {}, inputs),
     )
     _check_inputs(inputs, explainers)
     module = module_of(forward)
@@ -203,31 +203,6 @@ def _check_inputs(inputs: Tensor, explainers: Sequence[Explainer]) -> None:
             "or Occlusion with a TokenMasker"
         )
     check_finite("inputs", inputs)
-
-
-def _check_target(target: Tensor | int | None, inputs: Tensor) -> Tensor | None:
-    if target is None:
-        return None
-    if isinstance(target, int):
-        return torch.full(inputs.shape[:1], target, device=inputs.device)
-    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-        raise TypeError(f"target must hold class indices (torch.long), got {target.dtype}")
-    if target.shape != inputs.shape[:1]:
-        raise ValueError(
-            f"target must have one class index per sample, ({inputs.shape[0]},), "
-            f"got {tuple(target.shape)}"
-        )
-    return target.long()
-
-
-def _check_rows(argument: str, kwargs: Mapping[str, Any], inputs: Tensor) -> Mapping[str, Any]:
-    for name, value in kwargs.items():
-        if isinstance(value, Tensor) and value.shape[:1] != inputs.shape[:1]:
-            raise ValueError(
-                f"{argument}[{name!r}] must have one row per sample, ({inputs.shape[0]}, ...), "
-                f"got {tuple(value.shape)}"
-            )
-    return kwargs
 
 
 def _check_points_per_pass(points_per_pass: int | None) -> int | None:

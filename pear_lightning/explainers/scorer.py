@@ -125,10 +125,7 @@ class Scorer:
         if not torch.compiler.is_compiling() and self.target.numel():
             low, high = (int(bound) for bound in self.target.aminmax())
             if low < 0 or high >= n_classes:
-                raise ValueError(
-                    f"target must lie in 0..{n_classes - 1}, the model's classes, "
-                    f"got values from {low} to {high}"
-                )
+                raise ValueError(_of_classes(n_classes, low, high))
         return self.target.repeat(n_points)
 
     def repeat_kwargs(self, n_points: int) -> dict[str, Any]:
@@ -139,6 +136,18 @@ class Scorer:
             else value
             for name, value in self.forward_kwargs.items()
         }
+
+
+def _of_classes(n_classes: int, low: int, high: int) -> str:
+    found = f"got values from {low} to {high}"
+    if n_classes > 1:
+        return f"target must lie in 0..{n_classes - 1}, the model's classes, {found}"
+    return (
+        f"the model has one output, which needs no target, and target was given: {found}. Explain "
+        "the output itself, with target=None; in ExplanationRegularizer(..., "
+        "batch_to_inputs=lambda batch: Sample(batch[0], None, batch[2])), without batch[2] where "
+        "there are no masks"
+    )
 
 
 def as_logits(outputs: Any, n_rows: int) -> Tensor:
@@ -169,3 +178,54 @@ def as_logits(outputs: Any, n_rows: int) -> Tensor:
         )
     logits: Tensor = outputs
     return logits
+
+
+def check_target(target: Tensor | int | None, inputs: Tensor) -> Tensor | None:
+    """Return the explained class of each sample.
+
+    Args:
+        target: ``(B,)``, or one for all; ``None`` for a model with one output.
+        inputs: Inputs, ``(B, *S)``.
+
+    Returns:
+        Target ``(B,)`` long, or ``None``.
+
+    Raises:
+        TypeError: If it is not made of integers.
+        ValueError: If its shape is wrong.
+    """
+    if target is None:
+        return None
+    if isinstance(target, int):
+        return torch.full(inputs.shape[:1], target, device=inputs.device)
+    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
+        raise TypeError(f"target must hold class indices (torch.long), got {target.dtype}")
+    if target.shape != inputs.shape[:1]:
+        raise ValueError(
+            f"target must have one class index per sample, ({inputs.shape[0]},), "
+            f"got {tuple(target.shape)}"
+        )
+    return target.long()
+
+
+def check_rows(argument: str, kwargs: Mapping[str, Any], inputs: Tensor) -> Mapping[str, Any]:
+    """Return keyword arguments whose tensors have a row for each sample.
+
+    Args:
+        argument: What the caller calls them, for messages.
+        kwargs: Keyword arguments.
+        inputs: Inputs, ``(B, *S)``.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: If a tensor has another number of rows.
+    """
+    for name, value in kwargs.items():
+        if isinstance(value, Tensor) and value.shape[:1] != inputs.shape[:1]:
+            raise ValueError(
+                f"{argument}[{name!r}] must have one row per sample, ({inputs.shape[0]}, ...), "
+                f"got {tuple(value.shape)}"
+            )
+    return kwargs

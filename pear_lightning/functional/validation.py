@@ -1,6 +1,7 @@
 """Checks of arguments that several functions share; messages say what was given and expected."""
 
 import math
+from numbers import Integral, Real
 
 import torch
 from torch import Tensor
@@ -153,6 +154,55 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """
     if value not in choices:
         raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
+
+
+def check_number(name: str, value: float, least: float | None = 0) -> None:
+    """Raise unless the value is a finite number that is not below a bound.
+
+    Args:
+        name: what the caller calls the value.
+        value: the value.
+        least: the bound, or ``None`` for none.
+
+    Raises:
+        TypeError: if it is no real number.
+        ValueError: if it is smaller, infinite or NaN.
+
+    Example:
+        >>> check_number("eps", float("inf"))
+        Traceback (most recent call last):
+        ...
+        ValueError: eps must be at least 0 and finite, got inf
+    """
+    if not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not math.isfinite(value) or (least is not None and value < least):
+        bound = "" if least is None else f"at least {least:g} and "
+        raise ValueError(f"{name} must be {bound}finite, got {value}")
+
+
+def check_count(name: str, value: int, least: int = 1) -> None:
+    """Raise unless the value is an integer that is not below a bound.
+
+    Args:
+        name: what the caller calls the value.
+        value: the value.
+        least: the bound.
+
+    Raises:
+        TypeError: if it is no integer.
+        ValueError: if it is smaller.
+
+    Example:
+        >>> check_count("n_steps", 1.5)
+        Traceback (most recent call last):
+        ...
+        TypeError: n_steps must be an integer, got 1.5
+    """
+    if not isinstance(value, Integral) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def at_least_float32(tensor: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from pear_lightning.explainers.scorer import check_rows
 from pear_lightning.functional.validation import at_least_float32, check_attributions
 from pear_lightning.losses.masks import aligned_mask, annotated_rows
 
@@ -72,7 +73,7 @@ def annotated_batch(
     Raises:
         TypeError: If inputs are not floating point or labels are not integers.
         ValueError: If the mask does not fit or is not made of zeros and ones, labels are missing,
-            or the inputs hold NaN or Inf.
+            a keyword tensor has another number of rows, or the inputs hold NaN or Inf.
 
     Example:
         >>> x, y = torch.rand(3, 2), torch.tensor([0, 1, 1])
@@ -90,11 +91,11 @@ def annotated_batch(
         )
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
         raise TypeError(f"target must hold class indices (torch.long), got {target.dtype}")
+    kwargs = dict(check_rows("forward_kwargs", forward_kwargs or {}, inputs))
     rows = annotated_rows(mask).nonzero().squeeze(1)
     if not len(rows):
         return None
     is_whole = len(rows) == len(inputs)
-    kwargs = dict(forward_kwargs or {})
     values = at_least_float32(inputs)
     n_rows = len(inputs)
     if not is_whole:

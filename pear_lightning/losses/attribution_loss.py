@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer, Gradient, explain
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.explainers.scorer import Forward
+from pear_lightning.explainers.scorer import Forward, check_rows, check_target
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.masks import aligned_mask, annotated_rows
 
@@ -28,7 +28,7 @@ class AttributionLoss(ExplanationLoss):
             :func:`~pear_lightning.explainers.explain` knows, or a function of logits and target.
 
     Raises:
-        TypeError: If something is not an explainer.
+        TypeError: If something is not an explainer, or ``explainers`` gives no names.
         ValueError: If an explainer is not differentiable or the output is not known.
 
     Shapes:
@@ -124,9 +124,13 @@ class AttributionLoss(ExplanationLoss):
             through it; and the loss, a scalar.
 
         Raises:
-            ValueError: If a shape or a value of the mask is wrong, or the loss is not a scalar.
+            TypeError: If the target is not made of integers.
+            ValueError: If a shape or a value is wrong, or the loss is not a scalar.
         """
         mask = None if mask is None else aligned_mask(mask, inputs)
+        # of the whole batch, before rows are chosen
+        target = check_target(target, inputs)
+        forward_kwargs = check_rows("forward_kwargs", forward_kwargs or {}, inputs)
         rows = self._rows_to_explain(inputs, mask)
         if rows is not None:
             if not len(rows):
@@ -134,7 +138,7 @@ class AttributionLoss(ExplanationLoss):
             explained, target = inputs[rows], None if target is None else target[rows]
             forward_kwargs = {
                 name: value[rows] if isinstance(value, Tensor) else value
-                for name, value in (forward_kwargs or {}).items()
+                for name, value in forward_kwargs.items()
             }
         else:
             explained = inputs
@@ -173,6 +177,11 @@ class AttributionLoss(ExplanationLoss):
 
 
 def _check_explainers(explainers: Mapping[str, Explainer]) -> None:
+    if not isinstance(explainers, Mapping):
+        raise TypeError(
+            "explainers must be a mapping of names to explainers, such as "
+            f"{{'gradient': Gradient()}}, got {explainers!r}"
+        )
     if not explainers:
         raise ValueError("explainers must name at least one explainer, got none")
     for name, explainer in explainers.items():

@@ -1,5 +1,6 @@
 """The consensus loss of PEAR."""
 
+import math
 from itertools import combinations
 from typing import ClassVar, Literal, NamedTuple
 
@@ -101,8 +102,8 @@ class ConsensusLoss(AttributionLoss):
             raise ValueError(f"spearman_weight must lie in [0, 1], got {spearman_weight}")
         if normalize not in ("max", "none"):
             raise ValueError(f"normalize must be 'max' or 'none', got {normalize!r}")
-        if strength is not None and not strength > 0:
-            raise ValueError(f"strength must be positive, got {strength}")
+        if strength is not None and not 0 < strength < math.inf:
+            raise ValueError(f"strength must be positive and finite, got {strength}")
         if reduction not in ("mean", "none"):
             raise ValueError(f"reduction must be 'mean' or 'none', got {reduction!r}")
         self.spearman_weight = spearman_weight

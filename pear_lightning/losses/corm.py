@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.validation import check_number
 from pear_lightning.losses.annotated_batch import AnnotatedBatch
 from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
 
@@ -20,8 +21,8 @@ class CoRMLoss(PerturbedAnswersLoss):
         eps: ε, standard deviation of the noise, in units of the inputs, at least 0.
 
     Raises:
-        ValueError: If ``eps`` is negative; when called, if a mask is not made of zeros and ones or
-            does not fit, or a label is no class.
+        ValueError: If ``eps`` is negative or not finite; when called, if a mask is not made of
+            zeros and ones or does not fit, or a label is no class.
 
     Shapes:
         - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
@@ -42,8 +43,7 @@ class CoRMLoss(PerturbedAnswersLoss):
 
     def __init__(self, eps: float = 1.0) -> None:
         super().__init__()
-        if not eps >= 0:
-            raise ValueError(f"eps must be at least 0, got {eps}")
+        check_number("eps", eps)
         self.eps = eps
 
     def perturb(self, forward: Forward, batch: AnnotatedBatch, dtype: torch.dtype) -> Tensor:

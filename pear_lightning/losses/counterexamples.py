@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.validation import check_number
 from pear_lightning.losses.annotated_batch import AnnotatedBatch
 from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
 
@@ -24,8 +25,8 @@ class CounterexamplesLoss(PerturbedAnswersLoss):
             raw images.
 
     Raises:
-        ValueError: If ``high`` is not above ``low``; when called, if a mask is not made of zeros
-            and ones or does not fit, or a label is no class.
+        ValueError: If ``high`` is not above ``low`` or one is not finite; when called, if a mask is
+            not made of zeros and ones or does not fit, or a label is no class.
 
     Shapes:
         - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
@@ -47,6 +48,8 @@ class CounterexamplesLoss(PerturbedAnswersLoss):
 
     def __init__(self, low: float = 0.0, high: float = 1.0, *, integers: bool = False) -> None:
         super().__init__()
+        check_number("low", low, None)
+        check_number("high", high, None)
         if not high > low:
             raise ValueError(f"high must be above low, got low={low} and high={high}")
         self.low = low

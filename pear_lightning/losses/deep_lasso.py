@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.functional.validation import at_least_float32, check_attributions
+from pear_lightning.functional.validation import at_least_float32, check_attributions, check_number
 
 
 def deep_lasso_loss(attributions: Tensor, eps: float = 1e-8) -> Tensor:
@@ -38,7 +38,7 @@ class DeepLassoLoss(nn.Module):
         eps: Added under the root, which keeps the gradient of a column of zeros at zero.
 
     Raises:
-        ValueError: If ``eps`` is not above 0, or attributions hold NaN or Inf.
+        ValueError: If ``eps`` is not above 0 and finite, or attributions hold NaN or Inf.
 
     Shapes:
         - attributions: ``(B, *S)``, the gradients of ``ℓ_k`` at ``x_k`` up to their sign: what
@@ -60,7 +60,8 @@ class DeepLassoLoss(nn.Module):
 
     def __init__(self, eps: float = 1e-8) -> None:
         super().__init__()
-        if not eps > 0:
+        check_number("eps", eps)
+        if not eps:
             raise ValueError(f"eps must be above 0, got {eps}")
         self.eps = eps
 

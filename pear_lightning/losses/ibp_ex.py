@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from pear_lightning.explainers import explain
 from pear_lightning.explainers.replaced_weights import in_dtype
 from pear_lightning.explainers.scorer import Forward
-from pear_lightning.functional.validation import at_least_float32
+from pear_lightning.functional.validation import at_least_float32, check_count, check_number
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.interval_bounds import logit_bounds
@@ -39,8 +39,9 @@ class IBPExLoss(ExplanationLoss):
             are reached; 0 for none. The count is part of the state.
 
     Raises:
-        ValueError: If a value is negative; when called, if a mask is not made of zeros and ones or
-            does not fit, or a label is no class.
+        TypeError: If ``ramp_steps`` is no integer.
+        ValueError: If a value is out of range; when called, if a mask is not made of zeros and ones
+            or does not fit, or a label is no class.
         NotImplementedError: When called, if a layer has no interval arithmetic; it is named.
 
     Shapes:
@@ -73,10 +74,8 @@ class IBPExLoss(ExplanationLoss):
 
     def __init__(self, eps: float = 0.1, *, ramp_steps: int = 0) -> None:
         super().__init__()
-        if not eps >= 0:
-            raise ValueError(f"eps must be at least 0, got {eps}")
-        if ramp_steps < 0:
-            raise ValueError(f"ramp_steps must be at least 0, got {ramp_steps}")
+        check_number("eps", eps)
+        check_count("ramp_steps", ramp_steps, least=0)
         self.eps = eps
         self.ramp_steps = ramp_steps
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from pear_lightning.explainers import Gradient, explain
 from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.validation import check_count, check_number
 from pear_lightning.losses.annotated_batch import AnnotatedBatch
 from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
 
@@ -25,6 +26,7 @@ class PGDExLoss(PerturbedAnswersLoss):
         n_steps: T, at least 1.
 
     Raises:
+        TypeError: If ``n_steps`` is no integer.
         ValueError: If a value is out of range; when called, if a mask is not made of zeros and
             ones or does not fit, or a label is no class.
 
@@ -47,10 +49,8 @@ class PGDExLoss(PerturbedAnswersLoss):
 
     def __init__(self, eps: float = 1.0, n_steps: int = 7) -> None:
         super().__init__()
-        if not eps >= 0:
-            raise ValueError(f"eps must be at least 0, got {eps}")
-        if n_steps < 1:
-            raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+        check_number("eps", eps)
+        check_count("n_steps", n_steps)
         self.eps = eps
         self.n_steps = n_steps
 

@@ -10,6 +10,7 @@ from pear_lightning.explainers import Gradient, explain
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.explainers.replaced_weights import in_dtype
 from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.validation import check_count, check_number
 from pear_lightning.losses.annotated_batch import AnnotatedBatch, annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 
@@ -33,6 +34,7 @@ class PGDR4Loss(ExplanationLoss):
             (the paper's), another name or a function of logits ``(N, C)`` and target.
 
     Raises:
+        TypeError: If ``n_steps`` is no integer.
         ValueError: If a value is out of range or the output is not known; when called, if a mask is
             not made of zeros and ones or does not fit, or a label is no class.
 
@@ -68,10 +70,8 @@ class PGDR4Loss(ExplanationLoss):
         output: OutputName | OutputFunction = "log_prob",
     ) -> None:
         super().__init__()
-        if not eps >= 0:
-            raise ValueError(f"eps must be at least 0, got {eps}")
-        if n_steps < 1:
-            raise ValueError(f"n_steps must be at least 1, got {n_steps}")
+        check_number("eps", eps)
+        check_count("n_steps", n_steps)
         resolve_output(output)
         self.eps = eps
         self.n_steps = n_steps

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from pear_lightning.explainers.scorer import Forward
-from pear_lightning.functional.validation import check_choice
+from pear_lightning.functional.validation import check_choice, check_number
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.interval_bounds import (
@@ -44,7 +44,7 @@ class R4Loss(ExplanationLoss):
             paper's), or ``"sum_log_prob"``, over all classes, as in Right for the Right Reasons.
 
     Raises:
-        ValueError: If ``eps`` is negative or the output is not known; when called, if a mask is
+        ValueError: If ``eps`` is out of range or the output is not known; when called, if a mask is
             not made of zeros and ones or does not fit, or a label is no class.
         NotImplementedError: When called, if a layer has no interval arithmetic; it is named.
 
@@ -74,8 +74,7 @@ class R4Loss(ExplanationLoss):
 
     def __init__(self, eps: float = 0.1, *, output: BoundedScalar = "log_prob") -> None:
         super().__init__()
-        if not eps >= 0:
-            raise ValueError(f"eps must be at least 0, got {eps}")
+        check_number("eps", eps)
         check_choice("output", output, ("log_prob", "sum_log_prob"))
         self.eps = eps
         self.output: BoundedScalar = output

@@ -11,6 +11,7 @@ from pear_lightning.explainers.draws import draw
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.explainers.replaced_weights import in_dtype
 from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.validation import check_count, check_number
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.right_reasons import right_reasons_loss
@@ -36,6 +37,7 @@ class RandR4Loss(ExplanationLoss):
         seed: Seed of moves that all samples and calls share; ``None`` draws anew.
 
     Raises:
+        TypeError: If ``n_samples`` is no integer.
         ValueError: If a value is out of range or the output is not known; when called, if a mask is
             not made of zeros and ones or does not fit, or a label is no class.
 
@@ -72,10 +74,8 @@ class RandR4Loss(ExplanationLoss):
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        if not eps >= 0:
-            raise ValueError(f"eps must be at least 0, got {eps}")
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        check_number("eps", eps)
+        check_count("n_samples", n_samples)
         resolve_output(output)
         self.eps = eps
         self.n_samples = n_samples

@@ -7,6 +7,8 @@ import torch
 from lightning.pytorch import Trainer
 from torch import Tensor, nn
 
+from pear_lightning.functional.validation import check_number
+
 
 class PenaltyWeight(nn.Module):
     r"""Says what an explanation loss is multiplied by at a step.
@@ -44,9 +46,8 @@ class PenaltyWeight(nn.Module):
         self, weight: float, *, start_epoch: float = 0.0, match_magnitude: bool = False
     ) -> None:
         super().__init__()
-        for name, value in {"weight": weight, "start_epoch": start_epoch}.items():
-            if not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"{name} must be at least 0 and finite, got {value}")
+        check_number("weight", weight)
+        check_number("start_epoch", start_epoch)
         if match_magnitude and not start_epoch:
             raise ValueError(
                 "match_magnitude needs start_epoch above 0, got 0: it compares both losses after "

@@ -308,6 +308,12 @@ def test_what_cannot_work_is_refused():
         fitted(Manual(), ExplanationRegularizer(RightReasonsLoss()))
     with pytest.raises(TypeError, match="must be an ExplanationLoss"):
         ExplanationRegularizer(F.cross_entropy)
+    with pytest.raises(TypeError, match="points_per_pass must be an integer"):
+        ExplanationRegularizer(RightReasonsLoss(), points_per_pass=1.5)
+    with pytest.raises(TypeError, match="batch_to_inputs must be a function, got 'x'"):
+        ExplanationRegularizer(RightReasonsLoss(), batch_to_inputs="x")
+    with pytest.raises(ValueError, match="weight must be at least 0 and finite, got nan"):
+        ExplanationRegularizer(RightReasonsLoss(), float("nan"))
     with pytest.raises(ValueError, match=r"weight must lie in \[0, 1\]"):
         ExplanationRegularizer(ConsensusLoss(), 2.0)
     with pytest.raises(ValueError, match="weight must be at least 0 and finite"):

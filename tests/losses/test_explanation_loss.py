@@ -1,8 +1,21 @@
+import re
+
 import pytest
 import torch
 
 from pear_lightning.explainers import Gradient, InputXGradient, KernelShap
-from pear_lightning.losses import AttributionLoss, ConsensusLoss
+from pear_lightning.losses import (
+    AttributionLoss,
+    ConsensusLoss,
+    CoRMLoss,
+    CounterexamplesLoss,
+    DeepLassoLoss,
+    IBPExLoss,
+    PGDExLoss,
+    PGDR4Loss,
+    R4Loss,
+    RandR4Loss,
+)
 from pear_lightning.losses.masks import aligned_mask, annotated_rows, as_masked
 from pear_lightning.nn import MLP
 
@@ -90,10 +103,74 @@ def test_what_cannot_train_a_model_is_refused():
         Marked({"shap": KernelShap()})
     with pytest.raises(TypeError, match="must be an Explainer, got str"):
         Marked({"gradient": "gradient"})
+    with pytest.raises(TypeError, match=r"explainers must be a mapping of names .* got \[Gradient"):
+        Marked([Gradient()])
     with pytest.raises(ValueError, match="at least one explainer"):
         Marked({})
     with pytest.raises(ValueError, match="output must be one of"):
         Marked(output="logits")
+
+
+OUT_OF_RANGE = {
+    "eps must be at least 0 and finite": [
+        lambda value: R4Loss(value),
+        lambda value: IBPExLoss(value),
+        lambda value: CoRMLoss(value),
+        lambda value: PGDExLoss(value),
+        lambda value: PGDR4Loss(value),
+        lambda value: RandR4Loss(value),
+        lambda value: DeepLassoLoss(value),
+    ],
+    "(low|high) must be finite": [
+        lambda value: CounterexamplesLoss(0, value),
+        lambda value: CounterexamplesLoss(-value, 0),
+    ],
+}
+NOT_WHOLE = {
+    "n_steps": [PGDExLoss, PGDR4Loss],
+    "n_samples": [RandR4Loss],
+    "ramp_steps": [IBPExLoss],
+}
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize("message", OUT_OF_RANGE)
+def test_settings_that_would_give_nan_are_refused(message, value):
+    for make in OUT_OF_RANGE[message]:
+        with pytest.raises(ValueError, match=f"{message}, got -?{value}"):
+            make(value)
+        with pytest.raises(TypeError, match="must be a number, got '1'"):
+            make("1") if "eps" in message else CounterexamplesLoss(0, "1")
+
+
+@pytest.mark.parametrize("name", NOT_WHOLE)
+def test_counts_are_integers(name):
+    for loss in NOT_WHOLE[name]:
+        for value in (1.5, "2", True):
+            with pytest.raises(TypeError, match=f"{name} must be an integer, got {value!r}"):
+                loss(**{name: value})
+
+
+def test_what_is_wrong_with_a_batch_is_said_of_the_whole_batch():
+    model, (x, y), mask = MLP(5, 3), batch(), torch.zeros(8, 5)
+    mask[:2] = 1
+    for loss in (Marked(), R4Loss()):
+        for target in (y[:, None], y[:4]):
+            shape = str(tuple(target.shape))
+            with pytest.raises(ValueError, match=rf"per sample, \(8,\), got {re.escape(shape)}"):
+                loss.of_model(model, x, target, mask)
+        with pytest.raises(ValueError, match=r"one row per sample, \(8, ...\), got \(4, 3\)"):
+            loss.of_model(model, x, y, mask, forward_kwargs={"scale": torch.rand(4, 3)})
+
+
+def test_labels_for_a_model_with_one_output_are_explained():
+    x, y = torch.rand(8, 5), torch.arange(8) % 2
+    with pytest.raises(
+        ValueError, match=r"one output.* values from 0 to 1.*Sample\(batch\[0\], None"
+    ):
+        Marked().of_model(MLP(5, 1), x, y, torch.ones(8, 5))
+    logits, _ = Marked().of_model(MLP(5, 1), x, None, torch.ones(8, 5))
+    assert logits.shape == (8, 1)
 
 
 def test_a_loss_for_each_sample_cannot_be_trained():
