@@ -372,7 +372,8 @@ class FindAnotherExplanation(ExplainedModule):
 
     def on_fit_end(self) -> None:
         """Say so where something else ended training before the sequence was complete."""
-        if not (self._is_complete or self._too_few_epochs or self.trainer.fast_dev_run):
+        trainer: Any = self.trainer
+        if not (self._is_complete or self._too_few_epochs or trainer.fast_dev_run):
             rank_zero_warn(
                 f"training ended while model {self.round + 1} of {self.max_models} was trained: "
                 f"{len(self.trained)} are complete. Something else than the module ended it, such "

@@ -12,7 +12,7 @@ from pear_lightning.functional.regions import zeros_and_ones
 from pear_lightning.functional.validation import at_least_float32, is_traced
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.masking import Masker
-from pear_lightning.modules.annotated_batch import AnnotatedBatch, Parts, parts_of
+from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
 from pear_lightning.modules.base import ExplainedModule, Task
 from pear_lightning.modules.explanation_precision import refuse_precision
 from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far
@@ -318,8 +318,11 @@ class RightForTheRightReasons(ExplainedModule):
             and ``attributions``: the ``gradient`` ``(B, *S)`` of the largest probability (of the
             output itself, for regression).
         """
-        inputs = batch if isinstance(batch, Tensor) else batch[0]
-        has_kwargs = not isinstance(batch, Tensor) and len(batch) == len(Parts._fields)
+        if isinstance(batch, Tensor):
+            inputs, forward_kwargs = batch, None
+        else:  # of a loader without targets, the inputs may be all there is
+            inputs = batch[0]
+            forward_kwargs = parts_of(batch).forward_kwargs if len(batch) > 1 else None
         classes = self.task == "classification"
         logits, attributions = explain(
             self.backbone,
@@ -327,7 +330,7 @@ class RightForTheRightReasons(ExplainedModule):
             torch.zeros(len(inputs), dtype=torch.long, device=inputs.device) if classes else None,
             {"gradient": Gradient()},
             output="max_prob" if classes else "logit",
-            forward_kwargs=parts_of(batch).forward_kwargs if has_kwargs else None,
+            forward_kwargs=forward_kwargs,
         )
         prediction = logits.argmax(1) if classes else logits.flatten()
         return {"logits": logits, "prediction": prediction, "attributions": attributions}
