@@ -13,7 +13,7 @@ from typing_extensions import override
 from pear_lightning.functional.validation import check_count
 from pear_lightning.losses import ExplanationLoss
 from pear_lightning.modules.explanation_precision import refuse_precision
-from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far
+from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far, warn_if_idle
 from pear_lightning.modules.reference_data import fit_explainers
 
 
@@ -70,6 +70,10 @@ class ExplanationRegularizer(Callback):
             loss needs classes and a batch has none.
         RuntimeError: When training starts, if the module optimises by hand or the strategy shards
             its weights; when a step never called for a backward pass of its own.
+
+    Warns:
+        UserWarning: At the end of training, if the loss never acted: nothing was annotated, or
+            ``start_epoch`` was not reached.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -159,6 +163,16 @@ class ExplanationRegularizer(Callback):
         )
 
     @override
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin to watch whether the loss ever acts."""
+        self.weight.restart()
+
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Warn if it never did."""
+        warn_if_idle(self.weight, type(self.loss).__name__, trainer)
+
+    @override
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
@@ -196,6 +210,7 @@ class ExplanationRegularizer(Callback):
         if not weight:
             self.weight.compare(task_loss, penalty, epochs, trainer)
             return
+        self.weight.applied(penalty)
         task_weight = self.loss.task_weight(weight)
         added = weight * share * penalty
         if scaler is not None:

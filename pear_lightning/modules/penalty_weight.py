@@ -5,6 +5,7 @@ import warnings
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from pear_lightning.functional.validation import check_number
@@ -62,6 +63,7 @@ class PenaltyWeight(nn.Module):
         self._sums: Tensor | None = None  # of all ranks: task loss, penalty, steps
         self._first: Tensor | None = None
         self._factor: float | None = None  # the scale, read from its device once
+        self._was_on = self._has_acted = False  # in this fit
 
     @property
     def factor(self) -> float:
@@ -143,6 +145,34 @@ class PenaltyWeight(nn.Module):
                 stacklevel=2,
             )
 
+    def restart(self) -> None:
+        """Forget what :meth:`applied` was told of an earlier fit."""
+        self._was_on = self._has_acted = False
+
+    def applied(self, penalty: Tensor) -> None:
+        """Remember that a penalty was added with a weight above 0, for :func:`warn_if_idle`.
+
+        Args:
+            penalty: Penalty of the step, a scalar, without a graph where nothing was annotated.
+        """
+        self._was_on = True
+        if penalty.requires_grad:
+            self._has_acted = True
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether a penalty that annotations reached was added in this fit, on this rank."""
+        return self._has_acted
+
+    @property
+    def why_idle(self) -> str:
+        """What kept the penalty from acting, in words."""
+        if self._was_on:
+            return "no row of any batch was annotated: masks were missing, or 0 everywhere"
+        if self._sums is not None and not self._sums[1] > 0:
+            return "no row was annotated in the steps that match_magnitude compared"
+        return f"training ended before start_epoch={self.start_epoch:g}"
+
     def get_extra_state(self) -> Tensor:
         """Return what was measured so far: both sums, the number of steps, the first task loss."""
         sums = torch.zeros(3) if self._sums is None else self._sums.cpu()
@@ -174,3 +204,20 @@ def epochs_so_far(trainer: Trainer) -> float:
     batches = loop.max_batches
     share = loop.epoch_loop.batch_idx / batches if 0 < batches < math.inf else 0.0
     return trainer.current_epoch + max(share, 0.0)
+
+
+def warn_if_idle(weight: PenaltyWeight, name: str, trainer: Trainer) -> None:
+    """Warn, on the first rank, of a loss that was never added on any rank.
+
+    To be called on all ranks when training ends, after :meth:`PenaltyWeight.restart` when it
+    started and :meth:`PenaltyWeight.applied` in each step. A weight of 0 is meant so.
+
+    Args:
+        weight: Weight of the loss.
+        name: What the loss is called.
+        trainer: The trainer.
+    """
+    if not weight.weight or trainer.fast_dev_run:  # type: ignore[attr-defined]
+        return
+    if not trainer.strategy.reduce_boolean_decision(weight.has_acted, all=False):
+        rank_zero_warn(f"{name} had no part in this training: {weight.why_idle}")

@@ -342,6 +342,32 @@ def test_a_step_without_a_backward_pass_is_noticed():
         fitted(Detached(), ExplanationRegularizer(RightReasonsLoss()))
 
 
+def idle(reason):
+    return pytest.warns(UserWarning, match=f"RightReasonsLoss had no part in .*: {reason}")
+
+
+def test_a_loss_that_never_acted_is_warned_of():
+    nothing = masked_loader(annotated=0)
+    for data in (nothing, loader(48)):
+        with idle("no row of any batch was annotated"):
+            fitted(Plain(), ExplanationRegularizer(RightReasonsLoss()), data)
+    with idle("training ended before start_epoch=2.5"):
+        fitted(Plain(), ExplanationRegularizer(RightReasonsLoss(), start_epoch=2.5))
+    matched = {"start_epoch": 1, "match_magnitude": True}
+    with idle("no row was annotated in the steps that match_magnitude compared"):
+        fitted(Plain(), ExplanationRegularizer(RightReasonsLoss(), **matched), nothing)
+
+
+def test_a_loss_that_acted_once_or_was_switched_off_is_not_warned_of():
+    once = ExplanationRegularizer(RightReasonsLoss())
+    fitted(Plain(), once, masked_loader(annotated=0.1), max_epochs=1)
+    with idle("no row of any batch was annotated"):  # each fit for itself
+        fitted(Plain(), once, loader(48))
+    fitted(Plain(), ExplanationRegularizer(RightReasonsLoss(), 0.0), loader(48))
+    fitted(Plain(), ExplanationRegularizer(RightReasonsLoss()), loader(48), fast_dev_run=True)
+    fitted(Plain(), ExplanationRegularizer(ConsensusLoss()), loader(48))
+
+
 # --- magnitudes, state, ranks -----------------------------------------------------------------
 
 
@@ -350,6 +376,7 @@ def fast(module):
     return module
 
 
+@pytest.mark.filterwarnings("ignore:RightReasonsLoss had no part")  # that is the point
 def test_magnitudes_are_matched_after_a_warm_up():
     module = fast(Plain())
     plain = fast(Plain(copy.deepcopy(module.net)))
@@ -401,6 +428,7 @@ def test_the_checkpoint_holds_references_and_the_matched_weight(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:magnitudes were matched at epoch 6")  # early, here
+@pytest.mark.filterwarnings("ignore:RightReasonsLoss had no part")  # of the first half
 def test_a_run_that_resumes_in_the_warm_up_matches_the_same_magnitudes(tmp_path):
     def fit(max_epochs, **resume):
         seed_everything(0, verbose=False)
@@ -469,6 +497,7 @@ def test_two_ranks_train_as_one():
     assert_same(alone, together, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:RightReasonsLoss had no part")  # of training without masks
 def test_loader_of_pairs_needs_no_mask():
     module = Plain()
     plain = Plain(copy.deepcopy(module.net))
