@@ -29,19 +29,44 @@ def aligned_region(region: Tensor, inputs: Tensor) -> Tensor | None:
     """Return a region with the dimensions of the inputs, or None where its shape does not fit.
 
     Args:
-        region: ``(B, *S)``, 1 in a dimension where one value stands for all of it, or
-            ``(B, H, W)`` for images ``(B, C, H, W)``.
+        region: ``(B, *S)``, 1 in a dimension where one value stands for all of it;
+            ``(B, H, W)`` for images ``(B, C, H, W)``, or ``(B, L)`` for embeddings ``(B, L, D)`` of
+            tokens, where L and D differ: of a square, nothing says which dimension is meant.
         inputs: ``(B, *S)``.
 
     Example:
         >>> aligned_region(torch.zeros(2, 8, 8), torch.rand(2, 3, 8, 8)).shape
         torch.Size([2, 1, 8, 8])
+        >>> aligned_region(torch.zeros(2, 5), torch.rand(2, 5, 16)).shape
+        torch.Size([2, 5, 1])
     """
     if inputs.ndim == 4 and region.ndim == 3:
         region = region[:, None]
+    elif inputs.ndim == 3 and region.shape == inputs.shape[:2] != inputs.shape[::2]:
+        region = region[..., None]
     fits = region.ndim == inputs.ndim and region.shape[:1] == inputs.shape[:1]
     sizes = zip(region.shape, inputs.shape, strict=fits)
     return region if fits and all(size in (1, full) for size, full in sizes) else None
+
+
+def way_out(name: str, region: Tensor, inputs: Tensor) -> str:
+    """Return what to say of a region that does not fit because it lacks the last dimension.
+
+    Args:
+        name: what the caller calls the region.
+        region: the region.
+        inputs: ``(B, *S)``.
+
+    Returns:
+        The end of a message, empty where something else is wrong.
+
+    Example:
+        >>> way_out("mask", torch.zeros(2, 5), torch.rand(2, 5, 5))
+        '; if one value stands for all of the last dimension, give mask[..., None]'
+    """
+    if region.shape != inputs.shape[:-1]:
+        return ""
+    return f"; if one value stands for all of the last dimension, give {name}[..., None]"
 
 
 def zeros_and_ones(marks: Tensor, name: str) -> Tensor:
@@ -81,7 +106,8 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
     Args:
         attributions: ``(B, *S)`` floating.
         region: bool, or zeros and ones: ``(B, *S)``, 1 in a dimension where one value stands for
-            all of it, or ``(B, H, W)`` for images ``(B, C, H, W)``.
+            all of it, ``(B, H, W)`` for images ``(B, C, H, W)``, or ``(B, L)`` for embeddings
+            ``(B, L, D)``.
         name: what the caller calls the region, for messages.
 
     Returns:
@@ -104,7 +130,7 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
         raise ValueError(
             f"{name} has shape {tuple(region.shape)} and attributions has "
             f"{tuple(attributions.shape)}; expected equal shapes, or 1 in dimensions of the {name} "
-            "that one value stands for"
+            f"that one value stands for{way_out(name, region, attributions)}"
         )
     region = zeros_and_ones(aligned, name)
     values = at_least_float32(attributions).sum_to_size(region.shape)

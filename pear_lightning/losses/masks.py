@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.regions import aligned_region, zeros_and_ones
+from pear_lightning.functional.regions import aligned_region, way_out, zeros_and_ones
 
 
 def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
@@ -11,7 +11,8 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
 
     Args:
         mask: Annotations, bool or zeros and ones: ``(B, *S)``, 1 in a dimension where one value
-            stands for all of it, or ``(B, H, W)`` for images ``(B, C, H, W)``.
+            stands for all of it; ``(B, H, W)`` for images ``(B, C, H, W)``, or ``(B, L)`` for
+            embeddings ``(B, L, D)`` of tokens where L and D differ.
         inputs: Inputs, ``(B, *S)``.
 
     Returns:
@@ -30,6 +31,7 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
         raise ValueError(
             f"mask must have the shape of the inputs, {tuple(inputs.shape)}, with 1 in dimensions "
             f"that it is broadcast over (channels, say), got {tuple(mask.shape)}"
+            f"{way_out('mask', mask, inputs)}"
         )
     return zeros_and_ones(aligned, "mask")
 

@@ -15,6 +15,7 @@ from pear_lightning.losses import (
     PGDR4Loss,
     R4Loss,
     RandR4Loss,
+    RightReasonsLoss,
 )
 from pear_lightning.losses.masks import aligned_mask, annotated_rows, as_masked
 from pear_lightning.nn import MLP
@@ -204,6 +205,24 @@ def test_masks_are_broadcast_over_channels():
     assert aligned_mask(torch.zeros(2, 6, dtype=torch.long), flat).shape == (2, 6)
     assert aligned_mask(torch.ones(2, 1), flat).shape == (2, 1)
     assert annotated_rows(aligned_mask(torch.eye(2)[:, :1], flat)).tolist() == [True, False]
+
+
+def test_masks_of_tokens_are_broadcast_over_the_embedding():
+    mask = torch.tensor([[1, 0, 0, 1, 0], [0, 0, 0, 0, 0]])
+    tokens = aligned_mask(mask, torch.rand(2, 5, 7))
+    assert torch.equal(tokens, mask.bool()[..., None])
+    model = torch.nn.Sequential(torch.nn.Flatten(), MLP(35, 3))
+    x, y = torch.rand(2, 5, 7), torch.tensor([0, 2])
+    _, short = RightReasonsLoss().of_model(model, x, y, mask)
+    _, full = RightReasonsLoss().of_model(model, x, y, mask[..., None].expand(2, 5, 7))
+    torch.testing.assert_close(short, full)
+    assert short > 0
+    square = torch.rand(2, 5, 5)  # of tokens or of channels?
+    with pytest.raises(ValueError, match=r"got \(2, 5\); .* give mask\[\.\.\., None\]"):
+        aligned_mask(mask, square)
+    assert aligned_mask(mask[..., None], square).shape == (2, 5, 1)
+    with pytest.raises(ValueError, match=r"got \(2, 5\)$"):
+        aligned_mask(mask, torch.rand(2, 7, 5))
 
 
 @pytest.mark.parametrize("shape", [(2, 5), (1, 6), (6,), (2, 6, 1)])
