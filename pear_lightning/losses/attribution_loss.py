@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from pear_lightning.explainers import Explainer, Gradient, explain
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
@@ -96,6 +97,7 @@ class AttributionLoss(ExplanationLoss):
             self._explainers = nn.ModuleDict(dict(explainers))
         return self
 
+    @override
     def of_model(
         self,
         forward: Forward,

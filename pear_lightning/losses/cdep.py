@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.contextual_decomposition import Decomposed
@@ -61,6 +62,7 @@ class CDEPLoss(ExplanationLoss):
     needs_mask: ClassVar[bool] = True
     needs_classes: ClassVar[bool] = True
 
+    @override
     def of_model(
         self,
         forward: Forward,
@@ -71,20 +73,7 @@ class CDEPLoss(ExplanationLoss):
         forward_kwargs: Mapping[str, Any] | None = None,
         points_per_pass: int | None = None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the logits and the loss of a model on a batch; see the class.
-
-        Args:
-            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Labels, ``(B,)``.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Not used: there are no points.
-
-        Returns:
-            Logits ``(B, C)`` of the model in eval mode, the sum of both parts, or ``None`` where
-            not all rows are annotated; and a scalar.
-        """
+        """Return the sum of both parts of the logits, and the loss."""
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)

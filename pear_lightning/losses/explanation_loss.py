@@ -61,10 +61,12 @@ class ExplanationLoss(nn.Module, ABC):
         Args:
             forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
             inputs: Inputs, ``(B, *S)``.
-            target: Classes of the samples, ``(B,)``; ``None`` for a model with one output.
+            target: Classes of the samples, ``(B,)``; ``None`` for a model with one output, unless
+                the loss needs classes.
             mask: Annotations, see the shapes of the class; ``None`` for none.
             forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Bound on the query points of each sample in one pass.
+            points_per_pass: Bound on the query points of each sample in one pass; a loss that has
+                one point at a time, or none, does not use it.
 
         Returns:
             Logits ``(B, C)`` of the model in eval mode where the loss had to compute them for the

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+from typing_extensions import override
 
 from pear_lightning.explainers import explain
 from pear_lightning.explainers.replaced_weights import in_dtype
@@ -85,6 +86,7 @@ class IBPExLoss(ExplanationLoss):
         """Share of ε, and of R in the objective, that is reached, from 0 to 1."""
         return min(1.0, self.steps.item() / self.ramp_steps) if self.ramp_steps else 1.0
 
+    @override
     def of_model(
         self,
         forward: Forward,
@@ -95,20 +97,6 @@ class IBPExLoss(ExplanationLoss):
         forward_kwargs: Mapping[str, Any] | None = None,
         points_per_pass: int | None = None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the logits and the loss of a model on a batch; see the class.
-
-        Args:
-            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Labels, ``(B,)``.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Not used: there are no points.
-
-        Returns:
-            Logits ``(B, C)`` of the model in eval mode, or ``None`` where not all rows are
-            annotated; and a scalar.
-        """
         if self.ramp_steps and torch.is_grad_enabled():
             self.steps += 1
         rows = annotated_batch(inputs, target, mask, forward_kwargs)

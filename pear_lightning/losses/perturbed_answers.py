@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+from typing_extensions import override
 
 from pear_lightning.explainers.scorer import Forward, as_logits
 from pear_lightning.functional.validation import at_least_float32
@@ -46,6 +47,7 @@ class PerturbedAnswersLoss(ExplanationLoss):
             Inputs ``(A, *S)`` that differ where the mask is 1 only.
         """
 
+    @override
     def of_model(
         self,
         forward: Forward,
@@ -56,19 +58,6 @@ class PerturbedAnswersLoss(ExplanationLoss):
         forward_kwargs: Mapping[str, Any] | None = None,
         points_per_pass: int | None = None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the loss of a model on a batch; see the class.
-
-        Args:
-            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Labels, ``(B,)``.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Not used: there are no points.
-
-        Returns:
-            ``None``, because the inputs themselves are not evaluated, and a scalar.
-        """
         batch = annotated_batch(inputs, target, mask, forward_kwargs)
         if batch is None:
             return None, self.nothing(inputs)

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers import Gradient, explain
 from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
@@ -77,6 +78,7 @@ class PGDR4Loss(ExplanationLoss):
         self.n_steps = n_steps
         self.output: OutputName | OutputFunction = output
 
+    @override
     def of_model(
         self,
         forward: Forward,
@@ -87,19 +89,6 @@ class PGDR4Loss(ExplanationLoss):
         forward_kwargs: Mapping[str, Any] | None = None,
         points_per_pass: int | None = None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the loss of a model on a batch; see the class.
-
-        Args:
-            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Labels, ``(B,)``.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Not used: there is one point at a time.
-
-        Returns:
-            ``None``, and a scalar.
-        """
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)

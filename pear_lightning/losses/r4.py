@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.validation import check_choice, check_number
@@ -79,6 +80,7 @@ class R4Loss(ExplanationLoss):
         self.eps = eps
         self.output: BoundedScalar = output
 
+    @override
     def of_model(
         self,
         forward: Forward,
@@ -89,19 +91,6 @@ class R4Loss(ExplanationLoss):
         forward_kwargs: Mapping[str, Any] | None = None,
         points_per_pass: int | None = None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the loss of a model on a batch; see the class.
-
-        Args:
-            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Labels, ``(B,)``.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Not used: there are no points.
-
-        Returns:
-            ``None``, and a scalar.
-        """
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)

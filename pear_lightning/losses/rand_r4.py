@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers import GradientExplainer, Query, explain
 from pear_lightning.explainers.draws import draw
@@ -82,6 +83,7 @@ class RandR4Loss(ExplanationLoss):
         self.output: OutputName | OutputFunction = output
         self.seed = seed
 
+    @override
     def of_model(
         self,
         forward: Forward,
@@ -92,20 +94,6 @@ class RandR4Loss(ExplanationLoss):
         forward_kwargs: Mapping[str, Any] | None = None,
         points_per_pass: int | None = None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the logits and the loss of a model on a batch; see the class.
-
-        Args:
-            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Labels, ``(B,)``.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Bound on the points of each sample in one pass.
-
-        Returns:
-            Logits ``(B, C)`` of the model in eval mode, or ``None`` where not all rows are
-            annotated; and a scalar.
-        """
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)

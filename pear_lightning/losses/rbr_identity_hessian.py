@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers import Gradient, explain
 from pear_lightning.explainers.parameter_influence import parameter_influence
@@ -62,6 +63,7 @@ class RBRIdentityHessianLoss(ExplanationLoss):
     needs_classes: ClassVar[bool] = True
     differentiates_gradients: ClassVar[bool] = True
 
+    @override
     def of_model(
         self,
         forward: Forward,
@@ -72,20 +74,6 @@ class RBRIdentityHessianLoss(ExplanationLoss):
         forward_kwargs: Mapping[str, Any] | None = None,
         points_per_pass: int | None = None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the logits and the loss of a model on a batch; see the class.
-
-        Args:
-            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Labels, ``(B,)``.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Not used: there is one point.
-
-        Returns:
-            Logits ``(B, C)`` of the model in eval mode, or ``None`` where not all rows are
-            annotated; and a scalar.
-        """
         rows = annotated_batch(inputs, target, mask, forward_kwargs)
         if rows is None:
             return None, self.nothing(inputs)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.outputs import OutputFunction, OutputName
@@ -137,7 +138,9 @@ class RightReasonsLoss(AttributionLoss):
         reduction: ``"mean"`` over the rows of the batch, annotated or not; ``"sum"`` (the
             paper's); or ``"mask"``, divided by the number of ones in the mask (at least 1). On
             several devices :meth:`of_model` divides the sum over all of them by the ones of all,
-            so that every rank computes R of the whole batch, and all of them must call it.
+            so that every rank computes R of the whole batch, and all of them must call it;
+            ``"sum"`` is each rank's own, of which DDP averages the gradients, so that with n
+            devices it is the sum over the whole batch divided by n.
         channels: ``"separate"``, or ``"sum"`` to sum the gradient first over the dimensions that
             the mask is broadcast over, in which channels may cancel.
         output: Scalar that is explained, a name or a function of logits ``(N, C)`` and target.
@@ -154,7 +157,7 @@ class RightReasonsLoss(AttributionLoss):
     Shapes:
         - attributions: ``(B, *S)``
         - mask: ``(B, *S)``, with 1 in dimensions that it is broadcast over; ``(B, H, W)`` for
-          images
+          images, ``(B, L)`` for embeddings ``(B, L, D)``
         - output: a scalar, float32 or better
 
     Example:
@@ -221,6 +224,7 @@ class RightReasonsLoss(AttributionLoss):
         self._warn_of_full_rows(mask)
         return torch.stack(losses).mean()
 
+    @override
     def of_model(
         self,
         forward: Forward,

@@ -6,6 +6,7 @@ from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from pear_lightning.explainers import InputXGradient, explain
 from pear_lightning.explainers.guards import module_of
@@ -74,6 +75,7 @@ class XGradientPrior(ExplanationLoss):
         """
         return self.prior.task_weight(weight)
 
+    @override
     def of_model(
         self,
         forward: Forward,
@@ -84,19 +86,7 @@ class XGradientPrior(ExplanationLoss):
         forward_kwargs: Mapping[str, Any] | None = None,
         points_per_pass: int | None = None,
     ) -> tuple[Tensor | None, Tensor]:
-        """Check the network once, and return what the prior returns.
-
-        Args:
-            forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Classes of the samples, ``(B,)``; ``None`` for a model with one output.
-            mask: Annotations, or ``None``.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
-            points_per_pass: Bound on the query points of each sample in one pass.
-
-        Returns:
-            Logits ``(B, C)`` or ``None``, and a scalar.
-        """
+        """Check the network once, and return what the prior returns."""
         module = module_of(forward)
         if module is None or module not in self._checked:
             _check_homogeneous(forward, inputs, target, forward_kwargs)
