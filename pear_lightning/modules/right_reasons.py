@@ -15,7 +15,7 @@ from pear_lightning.masking import Masker
 from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
 from pear_lightning.modules.base import ExplainedModule, Task
 from pear_lightning.modules.explanation_precision import refuse_precision
-from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far
+from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far, warn_if_idle
 from pear_lightning.modules.reference_data import fit_references
 
 
@@ -81,6 +81,10 @@ class RightForTheRightReasons(ExplainedModule):
     Raises:
         ValueError: If a value is out of range; in training, if masks do not fit the inputs or are
             not made of zeros and ones, or a label is no class.
+
+    Warns:
+        UserWarning: At the end of training, if R never acted: nothing was annotated, or
+            ``start_epoch`` was not reached.
 
     Shapes:
         - batch: inputs ``(B, *S)``, target ``(B,)`` and mask ``(B, *S)``, 1 in dimensions that it
@@ -167,6 +171,14 @@ class RightForTheRightReasons(ExplainedModule):
         refuse_precision(self.trainer, self.loss)
         fit_references(self, afresh=self.trainer.ckpt_path is None)
 
+    def on_train_start(self) -> None:
+        """Begin to watch whether R ever acts."""
+        self.weight.restart()
+
+    def on_train_end(self) -> None:
+        """Warn if it never did."""
+        warn_if_idle(self.weight, type(self.loss).__name__, self.trainer)
+
     def on_validation_start(self) -> None:
         """Fit reference data that are not known yet, where the data module has them."""
         fit_references(self)
@@ -210,6 +222,7 @@ class RightForTheRightReasons(ExplainedModule):
             return {"loss": task_loss, "task_loss": task_loss, "reasons": reasons}
         reuse = self.same_in_both_modes(inputs, kwargs)
         logits, reasons = self.reasons(inputs, target, mask, kwargs)
+        self.weight.applied(reasons)
         if logits is None or not reuse:
             logits = self.backbone(inputs, **kwargs)
         task_loss = self.task_loss(logits, target)
