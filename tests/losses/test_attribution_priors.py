@@ -280,6 +280,7 @@ def test_they_reach_the_weights_and_work_in_inference_mode(prior):
     assert prior.of_model(model, x, y, mask)[1] < loss
 
 
+@pytest.mark.filterwarnings("ignore:ExpectedGradientsPrior had no part")  # there are no masks
 @pytest.mark.parametrize("prior", [SparsityPrior(), ExpectedGradientsPrior()])
 def test_their_background_comes_from_the_training_data(prior):
     model = RightForTheRightReasons(MLP(6, 2, (8,)), 0.1, prior, optimizer=sgd)
