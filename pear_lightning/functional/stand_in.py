@@ -21,7 +21,8 @@ class StandIn:
     input. torch asks the class what its functions do (``__torch_function__``), so that networks of
     any form work, with residual connections and calls of ``torch.nn.functional``, as long as there
     is a rule for each function that they call. What has none raises :class:`NoRuleError`; nothing
-    is passed over in silence.
+    is passed over in silence. What changes a value in place (``nn.ReLU(inplace=True)``) returns a
+    new one here, and the old one cannot be used any more.
 
     Attributes:
         rules: What functions and methods do, by name (``"linear"``, ``"flatten"``).
@@ -33,6 +34,7 @@ class StandIn:
 
     def __init__(self, like: Tensor) -> None:
         self._like = like.detach()
+        self._changed_by: str | None = None
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -50,10 +52,24 @@ class StandIn:
     @classmethod
     def _apply(cls, name: str, /, *args: Any, **kwargs: Any) -> Any:
         rule = cls._rule(name)
+        for value in args:
+            for each in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(each, StandIn) and each._changed_by:
+                    raise NoRuleError(
+                        f"{name} uses a value that {each._changed_by} has changed in place, which "
+                        f"{cls.kind} do not follow: use what {each._changed_by} returns"
+                    )
         try:
-            return rule(*args, **kwargs)
+            result = rule(*args, **kwargs)
         except TypeError as error:
             raise NoRuleError(f"{name}, called in this way, has no rule: {error}") from error
+        if kwargs.get("inplace") or (name.endswith("_") and not name.endswith("__")):
+            changed = args[0] if args else kwargs["input"]
+            if not isinstance(changed, StandIn):
+                raise NoRuleError(f"{name} would write {cls.kind} into a tensor")
+            if changed is not result:
+                changed._changed_by = name
+        return result
 
     def __getattr__(self, name: str) -> Any:
         # only what a tensor has can be missing here

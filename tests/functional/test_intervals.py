@@ -205,3 +205,16 @@ def test_it_looks_like_its_tensor():
     assert not hasattr(box, "nothing_of_a_tensor")
     assert torch.equal(box.float().upper, box.upper)
     assert box.double().dtype == torch.float64
+
+
+def test_a_value_that_was_changed_in_place_is_not_used_as_if_it_had_not_been():
+    x = Interval(torch.zeros(2, 3), torch.ones(2, 3))
+    y = F.relu(2 * x, inplace=True)
+    assert torch.equal((y + x).upper, torch.full((2, 3), 3.0))
+    doubled = x.mul_(2)
+    assert torch.equal(doubled.upper, torch.full((2, 3), 2.0))
+    for use in (lambda: x + y, lambda: torch.cat([y, x]), lambda: F.relu(x)):
+        with pytest.raises(NoRuleError, match="uses a value that mul_ has changed in place"):
+            use()
+    with pytest.raises(NoRuleError, match="add_ would write intervals into a tensor"):
+        torch.zeros(2, 3).add_(y)
