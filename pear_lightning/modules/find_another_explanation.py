@@ -342,12 +342,11 @@ class FindAnotherExplanation(ExplainedModule):
 
     def on_train_epoch_start(self) -> None:
         """Begin with the next model, where one is done."""
-        if self._is_complete:
-            self.trainer.should_stop = True
-            return
         if self.current_epoch >= (self.round + 1) * self.epochs_per_model and not self.finished:
             self._finish()  # resumed from a checkpoint that was written before it was
-        if self.finished and self.stop_reason is None:
+        if self._is_complete:
+            self.trainer.should_stop = True
+        elif self.finished:
             self._begin_next()
         self._sums = None
 
@@ -367,7 +366,7 @@ class FindAnotherExplanation(ExplainedModule):
         """Complete a model after its last epoch."""
         if self._is_last_epoch and not self.finished:
             self._finish()
-        if self.stop_reason is not None:
+        if self._is_complete:
             self.trainer.should_stop = True
 
     def on_fit_end(self) -> None:
@@ -406,8 +405,6 @@ class FindAnotherExplanation(ExplainedModule):
         self.stop_reason = self.refusal(self.round)
         if self.stop_reason is not None:
             rank_zero_info(f"FindAnotherExplanation ends: {self.stop_reason}")
-        elif self.round + 1 == self.max_models:
-            self.trainer.should_stop = True
 
     def refusal(self, number: int) -> str | None:
         """Say why a model is not accepted, which ends the sequence.
@@ -431,8 +428,6 @@ class FindAnotherExplanation(ExplainedModule):
 
     def _begin_next(self) -> None:
         """Train from fresh weights, with a fresh optimiser and scheduler."""
-        if self.round + 1 == self.max_models:
-            return
         self.round, self.finished = self.round + 1, False
         self.backbone.load_state_dict(self.models[self.round].state_dict())
         optimizer = self.make_optimizer()
