@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.functional.ranking import average_ranks
+from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.metrics import ExplainerRanking
 
 Record = dict[str, Any]

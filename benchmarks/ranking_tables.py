@@ -7,7 +7,7 @@ from ranking_explainers import CONTROLS, TERMS
 from ranking_records import TITLES, Record, as_ranking, markdown
 from torch import Tensor
 
-from pear_lightning.functional.ranking import average_ranks
+from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.metrics import ExplainerRanking
 
 Records = dict[tuple[str, str], Record]

@@ -28,8 +28,8 @@ from pear_lightning.datamodules import (
 from pear_lightning.explainers import Explainer, explain
 from pear_lightning.explainers.gradient import Gradient
 from pear_lightning.modules import FindAnotherExplanation, RightForTheRightReasons
-from pear_lightning.modules.penalty_weight import PenaltyWeight
 from pear_lightning.nn import MLP
+from pear_lightning.training.penalty_weight import PenaltyWeight
 
 CUTOFF = 0.67
 _DATA: dict[Any, Any] = {}

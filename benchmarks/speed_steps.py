@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.explainers import Explainer
+from pear_lightning.explainers.explainer_sets import paper_pair
 from pear_lightning.modules import PEAR
 from pear_lightning.modules.base import adamw
-from pear_lightning.modules.explainer_sets import paper_pair
 from pear_lightning.nn import MLP
 
 Step = Callable[[], None]

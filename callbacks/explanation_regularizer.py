@@ -12,9 +12,9 @@ from typing_extensions import override
 
 from pear_lightning.functional.validation import check_count
 from pear_lightning.losses import ExplanationLoss
-from pear_lightning.modules.explanation_precision import refuse_precision
-from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far, warn_if_idle
-from pear_lightning.modules.reference_data import fit_explainers
+from pear_lightning.training.penalty_weight import PenaltyWeight, epochs_so_far, warn_if_idle
+from pear_lightning.training.precision import refuse_precision
+from pear_lightning.training.reference_data import fit_explainers
 
 
 class Sample(NamedTuple):

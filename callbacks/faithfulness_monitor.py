@@ -8,9 +8,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.explainers import Explainer, IntegratedGradients, explain
-from pear_lightning.explainers.outputs import OutputName
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import FaithfulnessSuite
+from pear_lightning.scoring.outputs import OutputName
 
 Stage = Literal["val", "test"]
 

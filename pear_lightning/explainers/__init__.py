@@ -11,10 +11,10 @@ from pear_lightning.explainers.integrated_gradients import IntegratedGradients
 from pear_lightning.explainers.kernel_shap import KernelShap
 from pear_lightning.explainers.lime import Lime
 from pear_lightning.explainers.occlusion import Occlusion
-from pear_lightning.explainers.perturbation import PerturbationExplainer
+from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
 from pear_lightning.explainers.random_attributions import RandomAttributions
-from pear_lightning.explainers.scorer import Scorer
 from pear_lightning.explainers.smooth_grad import SmoothGrad
+from pear_lightning.scoring.scorer import Scorer
 
 __all__ = [
     "CaptumExplainer",

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from pear_lightning.explainers.gradients import gradients_at
-from pear_lightning.explainers.scorer import Scorer
 from pear_lightning.masking.baseline import Baseline
+from pear_lightning.scoring.gradients import gradients_at
+from pear_lightning.scoring.scorer import Scorer
 
 
 class Explainer(nn.Module, ABC):

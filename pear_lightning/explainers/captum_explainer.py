@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.explainers.base import Explainer
-from pear_lightning.explainers.guards import module_of
-from pear_lightning.explainers.left_as_found import left_as_found
-from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.explainers.undo_instrumentation import undo_instrumentation
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
+from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.scorer import Scorer
 
 # Bases, wrappers with arguments of their own, and methods that mix the samples of a batch.
 _NOT_OFFERED = {
@@ -168,7 +168,7 @@ class CaptumExplainer(Explainer):
         with (
             torch.inference_mode(False),
             torch.set_grad_enabled(by_gradient),
-            left_as_found(module),
+            undo_instrumentation(module),
             _expected_warnings_ignored(),
         ):
             explained = _ExplainedScalar(scorer.outside_inference_mode(), module)

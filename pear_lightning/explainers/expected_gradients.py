@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.explainers.base import GradientExplainer, Query
-from pear_lightning.explainers.draws import draw
+from pear_lightning.functional.random_draws import random_draws
 
 
 class ExpectedGradients(GradientExplainer):
@@ -110,7 +110,7 @@ class ExpectedGradients(GradientExplainer):
                 f"background must hold rows of shape {tuple(inputs.shape[1:])}, "
                 f"got {tuple(self.background.shape[1:])}"
             )
-        uniform = draw("uniform", self.n_samples, inputs, (2,), self.seed).float()
+        uniform = random_draws("uniform", self.n_samples, inputs, (2,), self.seed).float()
         row = (uniform[..., 0] * len(self.background)).long().clamp_(max=len(self.background) - 1)
         position = uniform[..., 1].to(inputs).reshape(*row.shape, *(1,) * (inputs.ndim - 1))
         baseline = self.background.to(inputs)[row]

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer, GradientExplainer
-from pear_lightning.explainers.gradients import gradients_at
-from pear_lightning.explainers.guards import differentiable_kernels, eval_mode, module_of
-from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.explainers.scorer import Forward, Scorer, check_rows, check_target
 from pear_lightning.functional.validation import check_finite
+from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.gradients import gradients_at
+from pear_lightning.scoring.kernels import differentiable_kernels
+from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.scorer import Forward, Scorer, check_rows, check_target
 
 
 @overload

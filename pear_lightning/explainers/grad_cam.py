@@ -4,8 +4,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.explainers.base import Explainer
-from pear_lightning.explainers.layer_gradients import layer_gradients_at
-from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.scoring.layer_gradients import layer_gradients_at
+from pear_lightning.scoring.scorer import Scorer
 
 _INTERPOLATION = {1: "linear", 2: "bilinear", 3: "trilinear"}
 

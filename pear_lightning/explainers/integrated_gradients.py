@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import GradientExplainer, Query
-from pear_lightning.explainers.quadrature import QuadratureName
-from pear_lightning.explainers.quadrature import quadrature as _quadrature
+from pear_lightning.functional.quadrature import QuadratureName
+from pear_lightning.functional.quadrature import quadrature as _quadrature
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 

@@ -3,18 +3,18 @@
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.coalitions import (
+from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
+from pear_lightning.functional.coalitions import (
     can_enumerate,
     draw_shapley_coalitions,
     enumerated_or_drawn,
     shapley_kernel,
 )
-from pear_lightning.explainers.game import Game
-from pear_lightning.explainers.least_squares import shapley_regression
-from pear_lightning.explainers.perturbation import PerturbationExplainer
-from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.functional.least_squares import shapley_regression
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
+from pear_lightning.scoring.game import Game
+from pear_lightning.scoring.scorer import Scorer
 
 
 class KernelShap(PerturbationExplainer):

@@ -5,18 +5,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.coalitions import (
+from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
+from pear_lightning.functional.coalitions import (
     can_enumerate,
     draw_coin_flips,
     enumerated_or_drawn,
 )
-from pear_lightning.explainers.game import Game, checked_scores, in_float64
-from pear_lightning.explainers.lasso import lasso
-from pear_lightning.explainers.least_squares import weighted_centre, weighted_least_squares
-from pear_lightning.explainers.perturbation import PerturbationExplainer
-from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.functional.lasso import lasso
+from pear_lightning.functional.least_squares import weighted_centre, weighted_least_squares
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
+from pear_lightning.scoring.game import Game, checked_scores, in_float64
+from pear_lightning.scoring.scorer import Scorer
 
 
 class Lime(PerturbationExplainer):

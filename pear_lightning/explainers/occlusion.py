@@ -5,11 +5,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.game import checked_scores
-from pear_lightning.explainers.perturbation import PerturbationExplainer
-from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
+from pear_lightning.scoring.game import checked_scores
+from pear_lightning.scoring.scorer import Scorer
 
 
 class Occlusion(PerturbationExplainer):

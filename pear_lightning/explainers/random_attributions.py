@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer
-from pear_lightning.explainers.draws import draw
-from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.functional.random_draws import random_draws
+from pear_lightning.scoring.scorer import Scorer
 
 
 class RandomAttributions(Explainer):
@@ -54,7 +54,11 @@ class RandomAttributions(Explainer):
             Attributions, ``(B, *S)``.
         """
         like = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
-        return draw("normal", 1, like, inputs.shape[1:], self.seed)[0].expand(inputs.shape).clone()
+        return (
+            random_draws("normal", 1, like, inputs.shape[1:], self.seed)[0]
+            .expand(inputs.shape)
+            .clone()
+        )
 
     def extra_repr(self) -> str:
         """Name the settings."""

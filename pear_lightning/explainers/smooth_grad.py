@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from pear_lightning.explainers.base import GradientExplainer, Query
-from pear_lightning.explainers.draws import draw
+from pear_lightning.functional.random_draws import random_draws
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
@@ -75,7 +75,7 @@ class SmoothGrad(GradientExplainer):
         Returns:
             The query.
         """
-        noise = draw("normal", self.n_samples, inputs, inputs.shape[1:], self.seed)
+        noise = random_draws("normal", self.n_samples, inputs, inputs.shape[1:], self.seed)
         weights: Tensor | float = 1 / self.n_samples
         if self.multiply_by_inputs:
             weights = (inputs - self.baseline(inputs))[None] / self.n_samples

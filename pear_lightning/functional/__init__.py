@@ -62,7 +62,7 @@ from pear_lightning.functional.localisation import (
 from pear_lightning.functional.masked_correlation import masked_pearson, masked_spearman
 from pear_lightning.functional.max_sensitivity import max_sensitivity
 from pear_lightning.functional.per_sample import PerSample
-from pear_lightning.functional.ranking import average_ranks, hard_ranks
+from pear_lightning.functional.ranks import average_ranks, hard_ranks
 from pear_lightning.functional.soft_rank import soft_rank
 from pear_lightning.functional.soft_spearman import soft_rank_saliency, soft_spearman
 from pear_lightning.functional.wrong_reason import mean_activation, wrong_reason

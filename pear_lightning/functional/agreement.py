@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.correlation import constant_rows, pearson
-from pear_lightning.functional.ranking import TIES, Ties, hard_ranks
+from pear_lightning.functional.ranks import TIES, Ties, hard_ranks
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_choice,
@@ -100,7 +100,7 @@ def rank_saliency(
     Args:
         saliency: ``(..., n)`` floating, signed, n >= 1.
         k: see :func:`resolve_k`; None if only rank correlation or pairwise agreement is wanted.
-        ties: see :func:`~pear_lightning.functional.ranking.hard_ranks`.
+        ties: see :func:`~pear_lightning.functional.ranks.hard_ranks`.
         name: what the caller calls the tensor, for messages.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.ranking import average_ranks
+from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_finite,

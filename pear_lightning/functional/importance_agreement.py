@@ -13,7 +13,7 @@ from torch import Tensor
 from pear_lightning.functional.agreement import resolve_k
 from pear_lightning.functional.correlation import check_row_pair, constant_rows, spearman
 from pear_lightning.functional.importance import top_k_share
-from pear_lightning.functional.ranking import average_ranks
+from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import check_choice, check_same_shape
 
 StabilityName = Literal["spearman", "kendall", "top_k_overlap", "jaccard_at_k", "kuncheva_index"]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pear_lightning.functional.correlation import pearson
 from pear_lightning.functional.per_sample import PerSample
-from pear_lightning.functional.ranking import average_ranks
+from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_finite,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.ranking import hard_ranks
+from pear_lightning.functional.ranks import hard_ranks
 
 _STEPS = 2**20  # means closer than one of so many parts of the largest are one value in float32
 _WEIGHTS_AT_ONCE = 2**23  # 64 MiB of float64

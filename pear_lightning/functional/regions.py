@@ -49,7 +49,7 @@ def aligned_region(region: Tensor, inputs: Tensor) -> Tensor | None:
     return region if fits and all(size in (1, full) for size, full in sizes) else None
 
 
-def way_out(name: str, region: Tensor, inputs: Tensor) -> str:
+def shape_hint(name: str, region: Tensor, inputs: Tensor) -> str:
     """Return what to say of a region that does not fit because it lacks the last dimension.
 
     Args:
@@ -61,7 +61,7 @@ def way_out(name: str, region: Tensor, inputs: Tensor) -> str:
         The end of a message, empty where something else is wrong.
 
     Example:
-        >>> way_out("mask", torch.zeros(2, 5), torch.rand(2, 5, 5))
+        >>> shape_hint("mask", torch.zeros(2, 5), torch.rand(2, 5, 5))
         '; if one value stands for all of the last dimension, give mask[..., None]'
     """
     if region.shape != inputs.shape[:-1]:
@@ -130,7 +130,7 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
         raise ValueError(
             f"{name} has shape {tuple(region.shape)} and attributions has "
             f"{tuple(attributions.shape)}; expected equal shapes, or 1 in dimensions of the {name} "
-            f"that one value stands for{way_out(name, region, attributions)}"
+            f"that one value stands for{shape_hint(name, region, attributions)}"
         )
     region = zeros_and_ones(aligned, name)
     values = at_least_float32(attributions).sum_to_size(region.shape)

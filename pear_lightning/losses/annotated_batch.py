@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.scorer import check_rows
 from pear_lightning.functional.validation import at_least_float32, check_attributions
 from pear_lightning.losses.masks import aligned_mask, annotated_rows
+from pear_lightning.scoring.scorer import check_rows
 
 
 class AnnotatedBatch(NamedTuple):

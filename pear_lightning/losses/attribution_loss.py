@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from pear_lightning.explainers import Explainer, Gradient, explain
-from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.explainers.scorer import Forward, check_rows, check_target
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.masks import aligned_mask, annotated_rows
+from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.scorer import Forward, check_rows, check_target
 
 
 class AttributionLoss(ExplanationLoss):

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.explainers.scorer import Forward
-from pear_lightning.functional.contextual_decomposition import Decomposed
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
-from pear_lightning.losses.stand_in_forward import stand_in_forward
+from pear_lightning.scoring.scorer import Forward
+from pear_lightning.stand_ins.contextual_decomposition import Decomposed
+from pear_lightning.stand_ins.stand_in_forward import stand_in_forward
 
 
 class CDEPLoss(ExplanationLoss):
@@ -22,7 +22,7 @@ class CDEPLoss(ExplanationLoss):
               \beta_n + \gamma_n = f(x_n)
 
     The input is split into the marked features :math:`A \odot x` and the rest, and both parts go
-    through the layers side by side (:mod:`~pear_lightning.functional.contextual_decomposition`);
+    through the layers side by side (:mod:`~pear_lightning.stand_ins.contextual_decomposition`);
     β is what arrives of the marked part. The features of a row are taken **together**, with their
     interactions among each other. No gradient is taken: a step costs about two passes more.
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers import Explainer
-from pear_lightning.explainers.paper_pair import paper_pair
+from pear_lightning.explainers.explainer_sets import paper_pair
 from pear_lightning.functional.correlation import standardize
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.validation import check_number
 from pear_lightning.losses.annotated_batch import AnnotatedBatch
 from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
+from pear_lightning.scoring.scorer import Forward
 
 
 class CoRMLoss(PerturbedAnswersLoss):

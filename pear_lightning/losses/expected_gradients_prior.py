@@ -5,8 +5,8 @@ from typing import Literal
 from torch import Tensor
 
 from pear_lightning.explainers import ExpectedGradients
-from pear_lightning.explainers.outputs import OutputFunction, OutputName
 from pear_lightning.losses.right_reasons import Norm, Reduction, RightReasonsLoss
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class ExpectedGradientsPrior(RightReasonsLoss):

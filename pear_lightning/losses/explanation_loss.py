@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer
-from pear_lightning.explainers.scorer import Forward
+from pear_lightning.scoring.scorer import Forward
 
 
 class ExplanationLoss(nn.Module, ABC):

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers import ExpectedGradients, Explainer
-from pear_lightning.explainers.outputs import OutputFunction, OutputName
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_attributions,
@@ -15,6 +14,7 @@ from pear_lightning.functional.validation import (
 )
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.mean_over_ranks import mean_over_ranks
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 Over = Literal["batch", "samples"]
 

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers import Explainer
-from pear_lightning.explainers.outputs import OutputFunction, OutputName
 from pear_lightning.functional.regions import aligned_region, zeros_and_ones
 from pear_lightning.functional.validation import at_least_float32, check_attributions
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.class_activation import mask_at
 from pear_lightning.losses.masks import as_masked
 from pear_lightning.masking import Masker
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class HINTLoss(AttributionLoss):

@@ -9,12 +9,12 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from typing_extensions import override
 
 from pear_lightning.explainers import explain
-from pear_lightning.explainers.replaced_weights import in_dtype
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.validation import at_least_float32, check_count, check_number
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
-from pear_lightning.losses.interval_bounds import logit_bounds
+from pear_lightning.scoring.replaced_weights import in_dtype
+from pear_lightning.scoring.scorer import Forward
+from pear_lightning.stand_ins.interval_bounds import logit_bounds
 
 
 class IBPExLoss(ExplanationLoss):

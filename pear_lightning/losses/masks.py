@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.regions import aligned_region, way_out, zeros_and_ones
+from pear_lightning.functional.regions import aligned_region, shape_hint, zeros_and_ones
 
 
 def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
@@ -31,7 +31,7 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
         raise ValueError(
             f"mask must have the shape of the inputs, {tuple(inputs.shape)}, with 1 in dimensions "
             f"that it is broadcast over (channels, say), got {tuple(mask.shape)}"
-            f"{way_out('mask', mask, inputs)}"
+            f"{shape_hint('mask', mask, inputs)}"
         )
     return zeros_and_ones(aligned, "mask")
 

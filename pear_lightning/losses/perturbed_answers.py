@@ -9,10 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from typing_extensions import override
 
-from pear_lightning.explainers.scorer import Forward, as_logits
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses.annotated_batch import AnnotatedBatch, annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.scoring.scorer import Forward, as_logits
 
 
 class PerturbedAnswersLoss(ExplanationLoss):

@@ -8,12 +8,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.explainers import Gradient, explain
-from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.explainers.replaced_weights import in_dtype
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.validation import check_count, check_number
 from pear_lightning.losses.annotated_batch import AnnotatedBatch, annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.replaced_weights import in_dtype
+from pear_lightning.scoring.scorer import Forward
 
 
 class PGDR4Loss(ExplanationLoss):

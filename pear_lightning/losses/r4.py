@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.validation import check_choice, check_number
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
-from pear_lightning.losses.interval_bounds import (
+from pear_lightning.scoring.scorer import Forward
+from pear_lightning.stand_ins.interval_bounds import (
     BoundedScalar,
     input_gradient_bounds,
     logit_bounds,

@@ -8,14 +8,14 @@ from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.explainers import GradientExplainer, Query, explain
-from pear_lightning.explainers.draws import draw
-from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.explainers.replaced_weights import in_dtype
-from pear_lightning.explainers.scorer import Forward
+from pear_lightning.functional.random_draws import random_draws
 from pear_lightning.functional.validation import check_count, check_number
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.right_reasons import right_reasons_loss
+from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.replaced_weights import in_dtype
+from pear_lightning.scoring.scorer import Forward
 
 
 class RandR4Loss(ExplanationLoss):
@@ -99,7 +99,7 @@ class RandR4Loss(ExplanationLoss):
             return None, self.nothing(inputs)
         forward = in_dtype(forward, rows.inputs.dtype)
         shape = rows.inputs.shape[1:]
-        draws = draw("uniform", self.n_samples, rows.inputs, shape, self.seed)
+        draws = random_draws("uniform", self.n_samples, rows.inputs, shape, self.seed)
         logits, (change,) = explain(
             forward,
             rows.inputs,

@@ -8,11 +8,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.explainers import Gradient, explain
-from pear_lightning.explainers.parameter_influence import parameter_influence
-from pear_lightning.explainers.replaced_weights import in_dtype
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.losses.annotated_batch import annotated_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.scoring.parameter_influence import parameter_influence
+from pear_lightning.scoring.replaced_weights import in_dtype
+from pear_lightning.scoring.scorer import Forward
 
 
 class RBRIdentityHessianLoss(ExplanationLoss):

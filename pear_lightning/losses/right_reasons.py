@@ -9,8 +9,6 @@ from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.explainers import Explainer
-from pear_lightning.explainers.outputs import OutputFunction, OutputName
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_attributions,
@@ -20,6 +18,8 @@ from pear_lightning.functional.validation import (
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.masks import aligned_mask, as_masked, marked_features
 from pear_lightning.losses.mean_over_ranks import mean_over_ranks, number_of_ranks
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
+from pear_lightning.scoring.scorer import Forward
 
 Norm = Literal["squared_l2", "l1", "l2", "cosine"]
 Reduction = Literal["mean", "sum", "mask"]

@@ -5,10 +5,10 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from pear_lightning.explainers import GradCAM
-from pear_lightning.explainers.outputs import OutputFunction, OutputName
 from pear_lightning.functional.validation import check_attributions, check_choice
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.class_activation import between_zero_and_one, mask_at
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class RRRGLoss(AttributionLoss):

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers import ExpectedGradients, Explainer
-from pear_lightning.explainers.outputs import OutputFunction, OutputName
 from pear_lightning.functional.validation import at_least_float32, check_attributions
 from pear_lightning.losses.attribution_loss import AttributionLoss
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class SmoothnessPrior(AttributionLoss):

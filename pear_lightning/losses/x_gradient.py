@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from pear_lightning.explainers import InputXGradient, explain
-from pear_lightning.explainers.guards import module_of
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.scorer import Forward
 
 
 class XGradientPrior(ExplanationLoss):

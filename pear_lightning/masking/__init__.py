@@ -2,7 +2,7 @@
 
 from pear_lightning.masking.baseline import Baseline
 from pear_lightning.masking.blur import Blur
-from pear_lightning.masking.bound import BoundMasker
+from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.masking.column_masker import ColumnMasker
 from pear_lightning.masking.fixed_baseline import FixedBaseline
 from pear_lightning.masking.masker import Masker

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pear_lightning.functional.validation import check_choice, check_finite
 from pear_lightning.masking.baseline_spec import BaselineSpec, resolve_baseline
-from pear_lightning.masking.bound import BoundMasker, Pooling
+from pear_lightning.masking.bound_masker import BoundMasker, Pooling
 
 
 class Masker(ABC):

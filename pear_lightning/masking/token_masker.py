@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.masking.baseline_spec import BaselineSpec
-from pear_lightning.masking.bound import Pooling
+from pear_lightning.masking.bound_masker import Pooling
 from pear_lightning.masking.masker import Masker
 from pear_lightning.masking.token_baseline import TokenBaseline
 

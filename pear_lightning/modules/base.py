@@ -15,7 +15,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
 from pear_lightning.functional.validation import is_traced
-from pear_lightning.modules.mode_independence import same_in_both_modes
+from pear_lightning.training.mode_independence import same_in_both_modes
 
 Task = Literal["classification", "regression"]
 Batch = tuple[Tensor, Tensor]

@@ -10,7 +10,7 @@ from pear_lightning.explainers import Gradient, explain
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import DeepLassoLoss
 from pear_lightning.modules.base import Batch, Task, adamw
-from pear_lightning.modules.scored import ScoredModule, in_features_of
+from pear_lightning.modules.scored_module import ScoredModule, in_features_of
 
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 

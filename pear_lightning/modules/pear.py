@@ -9,16 +9,15 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer, RandomAttributions, explain
-from pear_lightning.explainers.outputs import OutputName
-from pear_lightning.explainers.paper_pair import paper_pair
+from pear_lightning.explainers.explainer_sets import comparison_set, explainer_set, paper_pair
 from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization
 from pear_lightning.losses import ConsensusLoss
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules.base import Batch, ExplainedModule, Task, adamw
-from pear_lightning.modules.explainer_sets import comparison_set, explainer_set
-from pear_lightning.modules.reference_data import fit_references
+from pear_lightning.scoring.outputs import OutputName
+from pear_lightning.training.reference_data import fit_references
 
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 

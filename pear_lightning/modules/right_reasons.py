@@ -14,9 +14,9 @@ from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.masking import Masker
 from pear_lightning.modules.annotated_batch import AnnotatedBatch, parts_of
 from pear_lightning.modules.base import ExplainedModule, Task
-from pear_lightning.modules.explanation_precision import refuse_precision
-from pear_lightning.modules.penalty_weight import PenaltyWeight, epochs_so_far, warn_if_idle
-from pear_lightning.modules.reference_data import fit_references
+from pear_lightning.training.penalty_weight import PenaltyWeight, epochs_so_far, warn_if_idle
+from pear_lightning.training.precision import refuse_precision
+from pear_lightning.training.reference_data import fit_references
 
 
 def adam(params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:

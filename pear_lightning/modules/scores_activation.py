@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from pear_lightning.functional.validation import is_traced
 from pear_lightning.modules.base import Task, adamw
-from pear_lightning.modules.next_layers import next_layers
-from pear_lightning.modules.scored import ScoredModule, in_features_of
+from pear_lightning.modules.scored_module import ScoredModule, in_features_of
 from pear_lightning.nn import FeatureGate, GatedBackbone, ScoresActivation
+from pear_lightning.nn.next_layers import next_layers
 
 
 class ScoresActivationModule(ScoredModule):

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.explainers.guards import eval_mode
+from pear_lightning.scoring.eval_mode import eval_mode
 
 
 class TransformersClassifier(nn.Module):

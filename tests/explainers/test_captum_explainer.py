@@ -7,7 +7,7 @@ from torch import nn
 
 from pear_lightning.explainers import CaptumExplainer, Gradient, explain
 from pear_lightning.explainers.captum_explainer import captum_methods
-from pear_lightning.explainers.left_as_found import left_as_found
+from pear_lightning.explainers.undo_instrumentation import undo_instrumentation
 
 attr = pytest.importorskip("captum.attr")
 
@@ -143,7 +143,7 @@ def test_left_as_found_undoes_hooks_attributes_and_weights():
     model[0].kept = "kept"
     handle = model[1].register_forward_hook(lambda *_: None)
     before, weight = state_of(model), model[0].weight.data.clone()
-    with left_as_found(model):
+    with undo_instrumentation(model):
         handle.remove()
         model.register_forward_pre_hook(lambda *_: None)
         model[0].added = 1
@@ -153,7 +153,7 @@ def test_left_as_found_undoes_hooks_attributes_and_weights():
     assert state_of(model) == before
     assert torch.equal(model[0].weight, weight)
     assert model[2].bias.requires_grad
-    with left_as_found(None):
+    with undo_instrumentation(None):
         pass
 
 

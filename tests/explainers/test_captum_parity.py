@@ -119,7 +119,7 @@ def test_smooth_grad_on_the_same_noise(problem, multiply_by_inputs, monkeypatch)
     drawn = torch.cat(noise) / 0.3
     drawn = drawn.unflatten(0, (len(inputs), 9)).movedim(1, 0)
     monkeypatch.setattr(
-        "pear_lightning.explainers.smooth_grad.draw", lambda *_args, **_kwargs: drawn
+        "pear_lightning.explainers.smooth_grad.random_draws", lambda *_args, **_kwargs: drawn
     )
     explainer = SmoothGrad(9, 0.3, multiply_by_inputs=multiply_by_inputs)
     torch.testing.assert_close(ours(explainer, model, inputs), expected)

@@ -13,7 +13,7 @@ from pear_lightning.explainers import (
     SmoothGrad,
     explain,
 )
-from pear_lightning.explainers.outputs import resolve_output
+from pear_lightning.scoring.outputs import resolve_output
 from tests.explainers.models import (
     Checkpointed,
     ConvNet,

@@ -17,7 +17,6 @@ from pear_lightning.explainers import (
     kernel_shap,
     lime,
 )
-from pear_lightning.explainers.outputs import logit
 from pear_lightning.masking import (
     ColumnMasker,
     GaussianNoise,
@@ -25,6 +24,7 @@ from pear_lightning.masking import (
     SegmentMasker,
     TokenMasker,
 )
+from pear_lightning.scoring.outputs import logit
 from tests.reference import shapley
 
 SEGMENTS = torch.tensor([[[0, 0, 1], [2, 2, 1]], [[0, 0, 0], [3, 3, 3]], [[0, 1, 2], [3, 4, 5]]])

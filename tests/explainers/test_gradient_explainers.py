@@ -9,7 +9,7 @@ from pear_lightning.explainers import (
     SmoothGrad,
     explain,
 )
-from pear_lightning.explainers.quadrature import quadrature
+from pear_lightning.functional.quadrature import quadrature
 from pear_lightning.masking.fixed_baseline import FixedBaseline
 from tests.explainers.models import Quadratic, mlp
 

@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 from pear_lightning.explainers import KernelShap, explain
-from pear_lightning.explainers.coalitions import (
+from pear_lightning.functional.coalitions import (
     all_coalitions,
     draw_shapley_coalitions,
     shapley_kernel,
 )
-from pear_lightning.explainers.least_squares import shapley_regression, weighted_least_squares
+from pear_lightning.functional.least_squares import shapley_regression, weighted_least_squares
 from tests.reference import shapley
 
 

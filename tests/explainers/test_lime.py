@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from pear_lightning.explainers import KernelShap, Lime, explain
-from pear_lightning.explainers.coalitions import draw_coin_flips
-from pear_lightning.explainers.lasso import lasso
+from pear_lightning.functional.coalitions import draw_coin_flips
+from pear_lightning.functional.lasso import lasso
 from tests.reference import lime as reference
 
 

@@ -3,10 +3,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from pear_lightning.functional.contextual_decomposition import Decomposed
-from pear_lightning.functional.stand_in import NoRuleError
 from pear_lightning.losses import CDEPLoss
 from pear_lightning.nn import MLP
+from pear_lightning.stand_ins.contextual_decomposition import Decomposed
+from pear_lightning.stand_ins.stand_in import NoRuleError
 from tests.losses import model_losses
 from tests.reference import contextual_decomposition as reference
 

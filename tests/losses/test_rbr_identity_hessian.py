@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from pear_lightning.explainers.parameter_influence import parameter_influence
 from pear_lightning.losses import RBRIdentityHessianLoss
 from pear_lightning.nn import MLP
+from pear_lightning.scoring.parameter_influence import parameter_influence
 from tests.losses import model_losses
 from tests.reference import robust_reasons as reference
 

@@ -18,7 +18,7 @@ from pear_lightning.datamodules import ToyColors
 from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.losses.masks import largest_components
 from pear_lightning.modules import FindAnotherExplanation
-from pear_lightning.modules.fresh_weights import fresh_copy
+from pear_lightning.modules.find_another_explanation.fresh_weights import fresh_copy
 from pear_lightning.nn import MLP
 from tests.modules.helpers import quiet_trainer, weights
 from tests.reference.right_reasons import input_gradient

@@ -18,7 +18,7 @@ from pear_lightning.explainers import (
     RandomAttributions,
     SmoothGrad,
 )
-from pear_lightning.explainers.quadrature import quadrature
+from pear_lightning.functional.quadrature import quadrature
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules import PEAR, ExplainedModule
 from pear_lightning.nn import MLP

@@ -16,7 +16,7 @@ from pear_lightning.functional.agreement import (
     chance_level,
     rank_saliency,
 )
-from pear_lightning.functional.ranking import TIES, Ties
+from pear_lightning.functional.ranks import TIES, Ties
 from pear_lightning.functional.validation import (
     check_attributions,
     check_choice,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pear_lightning.functional.ranking import Ties
+from pear_lightning.functional.ranks import Ties
 from pear_lightning.metrics.agreement.base import AgreementMetric
 
 

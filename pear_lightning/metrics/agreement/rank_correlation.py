@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from pear_lightning.functional.agreement import RankedSaliency
-from pear_lightning.functional.ranking import Ties
+from pear_lightning.functional.ranks import Ties
 from pear_lightning.metrics.agreement.base import AgreementMetric
 
 

@@ -11,7 +11,7 @@ from pear_lightning.metrics.faithfulness.max_sensitivity import MaxSensitivity
 from pear_lightning.metrics.faithfulness.monotonicity_correlation import MonotonicityCorrelation
 from pear_lightning.metrics.faithfulness.negative_perturbation import NegativePerturbation
 from pear_lightning.metrics.faithfulness.positive_perturbation import PositivePerturbation
-from pear_lightning.metrics.faithfulness.ranking import rank_explainers
+from pear_lightning.metrics.faithfulness.rank_explainers import rank_explainers
 from pear_lightning.metrics.faithfulness.region_perturbation import RegionPerturbation
 from pear_lightning.metrics.faithfulness.suite import FaithfulnessSuite
 

@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.per_sample import PerSample, join
 from pear_lightning.masking import Masker
-from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
-from pear_lightning.metrics.faithfulness.evaluation import Evaluation, Need
-from pear_lightning.metrics.faithfulness.probes import Probe
-from pear_lightning.metrics.faithfulness.readings import Readings
 from pear_lightning.metrics.sample_mean import SampleMean
+from pear_lightning.scoring.evaluation import Evaluation, Need
+from pear_lightning.scoring.explained_batch import ExplainedBatch
+from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.probes import Probe
+from pear_lightning.scoring.readings import Readings
+from pear_lightning.scoring.scorer import Forward
 
 
 class FaithfulnessMetric(SampleMean, ABC):

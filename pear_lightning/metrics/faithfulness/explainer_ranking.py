@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.mean_ranks import bootstrap_means, ranks_of_means
-from pear_lightning.functional.ranking import average_ranks
+from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import check_finite, check_floating
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class ExplainerRanking:
         Raises:
             ImportError: If matplotlib is missing.
         """
-        from pear_lightning.metrics.faithfulness.ranking_figure import draw_ranking
+        from pear_lightning.figures.ranking import draw_ranking
 
         return draw_ranking(
             [self.explainers[e] for e in self.order],

@@ -3,7 +3,7 @@
 from pear_lightning.functional.faithfulness import faithfulness_correlation
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.metrics.faithfulness.random_subset_metric import RandomSubsetMetric
-from pear_lightning.metrics.faithfulness.readings import Readings
+from pear_lightning.scoring.readings import Readings
 
 
 class FaithfulnessCorrelation(RandomSubsetMetric):

@@ -2,8 +2,8 @@
 
 from pear_lightning.functional.faithfulness import faithfulness_estimate
 from pear_lightning.functional.per_sample import PerSample
-from pear_lightning.metrics.faithfulness.readings import Readings
 from pear_lightning.metrics.faithfulness.single_removal_metric import SingleRemovalMetric
+from pear_lightning.scoring.readings import Readings
 
 
 class FaithfulnessEstimate(SingleRemovalMetric):

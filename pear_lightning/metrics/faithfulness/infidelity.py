@@ -5,9 +5,9 @@ from typing import Any
 from pear_lightning.functional.faithfulness import infidelity
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
-from pear_lightning.metrics.faithfulness.probes import SubsetSize
 from pear_lightning.metrics.faithfulness.random_subset_metric import RandomSubsetMetric
-from pear_lightning.metrics.faithfulness.readings import Readings
+from pear_lightning.scoring.probes import SubsetSize
+from pear_lightning.scoring.readings import Readings
 
 
 class Infidelity(RandomSubsetMetric):

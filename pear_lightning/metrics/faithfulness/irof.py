@@ -6,7 +6,7 @@ from pear_lightning.functional.faithfulness_curves import irof
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.curve_metric import CurveMetric, Ends
-from pear_lightning.metrics.faithfulness.readings import Readings
+from pear_lightning.scoring.readings import Readings
 
 
 class IROF(CurveMetric):

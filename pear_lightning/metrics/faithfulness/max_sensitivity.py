@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers import Explainer, explain
-from pear_lightning.explainers.guards import eval_mode, module_of
-from pear_lightning.explainers.outputs import OutputFunction, OutputName
-from pear_lightning.explainers.scorer import Forward, as_logits
 from pear_lightning.functional.hashed_random import derived_seeds, hashed_uniform, sample_seeds
 from pear_lightning.functional.max_sensitivity import max_sensitivity
 from pear_lightning.functional.per_sample import PerSample, join
-from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
 from pear_lightning.metrics.sample_mean import SampleMean
+from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.explained_batch import ExplainedBatch
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
+from pear_lightning.scoring.scorer import Forward, as_logits
 
 
 class MaxSensitivity(SampleMean):

@@ -5,8 +5,8 @@ from typing import Any
 from pear_lightning.functional.faithfulness import monotonicity_correlation
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
-from pear_lightning.metrics.faithfulness.readings import Readings
 from pear_lightning.metrics.faithfulness.single_removal_metric import SingleRemovalMetric
+from pear_lightning.scoring.readings import Readings
 
 
 class MonotonicityCorrelation(SingleRemovalMetric):

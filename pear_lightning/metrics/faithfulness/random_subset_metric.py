@@ -5,7 +5,7 @@ from typing import Any
 
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
-from pear_lightning.metrics.faithfulness.probes import (
+from pear_lightning.scoring.probes import (
     Original,
     Probe,
     RandomSubsets,

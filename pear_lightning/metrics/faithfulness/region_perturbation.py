@@ -6,8 +6,8 @@ from pear_lightning.functional.curves import mean_drop
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
-from pear_lightning.metrics.faithfulness.probes import Empty, Original, Probe, RemovalCurve
-from pear_lightning.metrics.faithfulness.readings import Readings
+from pear_lightning.scoring.probes import Empty, Original, Probe, RemovalCurve
+from pear_lightning.scoring.readings import Readings
 
 
 class RegionPerturbation(FaithfulnessMetric):

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
-from pear_lightning.metrics.faithfulness.probes import (
+from pear_lightning.scoring.probes import (
     Original,
     Probe,
     RankedChunks,
     SingleRemovals,
 )
-from pear_lightning.metrics.faithfulness.readings import Readings
+from pear_lightning.scoring.readings import Readings
 
 
 class SingleRemovalMetric(FaithfulnessMetric, ABC):

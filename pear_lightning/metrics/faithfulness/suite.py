@@ -6,16 +6,12 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.explainers.scorer import Forward
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
 from pear_lightning.masking.baseline_spec import BaselineSpec
 from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
-from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
 from pear_lightning.metrics.faithfulness.deletion import Deletion
-from pear_lightning.metrics.faithfulness.evaluation import Evaluation, Need
 from pear_lightning.metrics.faithfulness.faithfulness_correlation import FaithfulnessCorrelation
 from pear_lightning.metrics.faithfulness.faithfulness_estimate import FaithfulnessEstimate
 from pear_lightning.metrics.faithfulness.infidelity import Infidelity
@@ -24,8 +20,6 @@ from pear_lightning.metrics.faithfulness.irof import IROF
 from pear_lightning.metrics.faithfulness.monotonicity_correlation import MonotonicityCorrelation
 from pear_lightning.metrics.faithfulness.negative_perturbation import NegativePerturbation
 from pear_lightning.metrics.faithfulness.positive_perturbation import PositivePerturbation
-from pear_lightning.metrics.faithfulness.probes import SubsetSize
-from pear_lightning.metrics.faithfulness.readings import Readings
 from pear_lightning.metrics.faithfulness.region_perturbation import RegionPerturbation
 from pear_lightning.metrics.fixed_point import (
     from_fixed_point,
@@ -33,6 +27,12 @@ from pear_lightning.metrics.fixed_point import (
     to_fixed_point,
     to_limbs,
 )
+from pear_lightning.scoring.evaluation import Evaluation, Need
+from pear_lightning.scoring.explained_batch import ExplainedBatch
+from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.probes import SubsetSize
+from pear_lightning.scoring.readings import Readings
+from pear_lightning.scoring.scorer import Forward
 
 Metrics = Mapping[str, FaithfulnessMetric]
 

@@ -21,8 +21,8 @@ from pear_lightning.metrics.faithfulness import (
     Deletion,
     FaithfulnessSuite,
     MaxSensitivity,
-    evaluation,
 )
+from pear_lightning.scoring import evaluation
 from tests.ddp import run_distributed
 from tests.metrics.faithfulness.cases import CASES, images, mlp, score, table
 from tests.metrics.faithfulness.configurations import CONFIGURATIONS, make

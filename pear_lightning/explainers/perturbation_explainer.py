@@ -4,14 +4,14 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer
-from pear_lightning.explainers.draws import draw
-from pear_lightning.explainers.game import Game
-from pear_lightning.explainers.scorer import Scorer
 from pear_lightning.functional.hashed_random import derived_seeds, hashed_uniform, sample_seeds
+from pear_lightning.functional.random_draws import random_draws
 from pear_lightning.masking.baseline import Baseline
-from pear_lightning.masking.bound import BoundMasker
+from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 from pear_lightning.masking.masker import Masker
+from pear_lightning.scoring.game import Game
+from pear_lightning.scoring.scorer import Scorer
 
 
 class PerturbationExplainer(Explainer):
@@ -90,4 +90,4 @@ class PerturbationExplainer(Explainer):
             return hashed_uniform(derived_seeds(shared, "coalitions"), draws, size)
         # in float32 whatever the inputs are: half precision has too few distinct values to rank
         like = inputs.new_empty(inputs.shape[0], dtype=torch.float32)
-        return draw("uniform", n_draws, like, (size,), seed)
+        return random_draws("uniform", n_draws, like, (size,), seed)

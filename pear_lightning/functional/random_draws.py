@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 
-def draw(
+def random_draws(
     distribution: Literal["normal", "uniform"],
     n_draws: int,
     inputs: Tensor,

@@ -1,18 +1,30 @@
-"""The explainers that modules use where none are given."""
+"""Sets of explainers that modules and losses use where none are given."""
 
 from collections.abc import Mapping
 
 from torch import nn
 
-from pear_lightning.explainers import (
-    Explainer,
-    InputXGradient,
-    KernelShap,
-    Lime,
-    RandomAttributions,
-    SmoothGrad,
-)
-from pear_lightning.explainers.paper_pair import paper_pair
+from pear_lightning.explainers.base import Explainer
+from pear_lightning.explainers.gradient import Gradient
+from pear_lightning.explainers.input_x_gradient import InputXGradient
+from pear_lightning.explainers.integrated_gradients import IntegratedGradients
+from pear_lightning.explainers.kernel_shap import KernelShap
+from pear_lightning.explainers.lime import Lime
+from pear_lightning.explainers.random_attributions import RandomAttributions
+from pear_lightning.explainers.smooth_grad import SmoothGrad
+
+
+def paper_pair(n_steps: int) -> dict[str, Explainer]:
+    """Return the pair that the paper trains: the gradient and the average gradient.
+
+    Args:
+        n_steps: Query points of the integral.
+
+    Returns:
+        ``gradient`` and ``integrated_gradients`` (from the training mean, not times the input).
+    """
+    integrated = IntegratedGradients(n_steps, baseline="mean", multiply_by_inputs=False)
+    return {"gradient": Gradient(), "integrated_gradients": integrated}
 
 
 def comparison_set() -> dict[str, Explainer]:

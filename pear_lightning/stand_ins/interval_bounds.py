@@ -6,9 +6,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.scorer import Forward
-from pear_lightning.functional.intervals import Interval, pull_back
-from pear_lightning.losses.stand_in_forward import stand_in_forward
+from pear_lightning.scoring.scorer import Forward
+from pear_lightning.stand_ins.intervals import Interval, pull_back
+from pear_lightning.stand_ins.stand_in_forward import stand_in_forward
 
 BoundedScalar = Literal["log_prob", "sum_log_prob"]
 

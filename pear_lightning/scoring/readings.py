@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pear_lightning.metrics.faithfulness.probes import (
+from pear_lightning.scoring.probes import (
     Empty,
     Ground,
     Original,

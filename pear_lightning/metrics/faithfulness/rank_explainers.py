@@ -8,13 +8,13 @@ from rich.progress import Progress
 from torch import Tensor
 
 from pear_lightning.explainers import Explainer, explain
-from pear_lightning.explainers.guards import eval_mode, module_of
-from pear_lightning.explainers.outputs import OutputFunction, OutputName
-from pear_lightning.explainers.scorer import Forward, as_logits
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking
 from pear_lightning.metrics.faithfulness.suite import FaithfulnessSuite
+from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
+from pear_lightning.scoring.scorer import Forward, as_logits
 
 Batch = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 Target = Literal["predicted", "label"]

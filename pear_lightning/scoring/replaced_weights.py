@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.explainers.guards import module_of
-from pear_lightning.explainers.scorer import Forward
+from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.scorer import Forward
 
 
 class Called(nn.Module):

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from pear_lightning.functional.contextual_decomposition import Decomposed
-from pear_lightning.functional.intervals import Interval, pull_back
-from pear_lightning.functional.stand_in import NoRuleError
+from pear_lightning.stand_ins.contextual_decomposition import Decomposed
+from pear_lightning.stand_ins.intervals import Interval, pull_back
+from pear_lightning.stand_ins.stand_in import NoRuleError
 
 
 class Residual(nn.Module):

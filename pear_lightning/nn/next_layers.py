@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.explainers.guards import eval_mode
 from pear_lightning.nn import GatedBackbone
+from pear_lightning.scoring.eval_mode import eval_mode
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 

@@ -6,10 +6,10 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from pear_lightning.explainers.guards import eval_mode, module_of
-from pear_lightning.explainers.replaced_weights import in_dtype
-from pear_lightning.explainers.scorer import Forward
-from pear_lightning.functional.stand_in import NoRuleError, StandIn
+from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.replaced_weights import in_dtype
+from pear_lightning.scoring.scorer import Forward
+from pear_lightning.stand_ins.stand_in import NoRuleError, StandIn
 
 SomeStandIn = TypeVar("SomeStandIn", bound=StandIn)
 

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-from pear_lightning.explainers.guards import differentiable_kernels, eval_mode, module_of
-from pear_lightning.explainers.replaced_weights import Called
-from pear_lightning.explainers.scorer import Forward, as_logits
 from pear_lightning.functional.validation import at_least_float32
+from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.kernels import differentiable_kernels
+from pear_lightning.scoring.replaced_weights import Called
+from pear_lightning.scoring.scorer import Forward, as_logits
 
 
 def parameter_influence(

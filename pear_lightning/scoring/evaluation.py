@@ -10,15 +10,15 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from pear_lightning.explainers.guards import eval_mode, module_of
-from pear_lightning.explainers.outputs import OutputFunction
-from pear_lightning.explainers.scorer import Forward, Scorer, as_logits
-from pear_lightning.functional.ranking import hard_ranks
+from pear_lightning.functional.ranks import hard_ranks
 from pear_lightning.functional.validation import at_least_float32, check_finite
 from pear_lightning.masking import BoundMasker, Masker
-from pear_lightning.metrics.faithfulness.batch import ExplainedBatch
-from pear_lightning.metrics.faithfulness.probes import Ground, Original, Probe
-from pear_lightning.metrics.faithfulness.readings import Outcome, Readings
+from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.explained_batch import ExplainedBatch
+from pear_lightning.scoring.outputs import OutputFunction
+from pear_lightning.scoring.probes import Ground, Original, Probe
+from pear_lightning.scoring.readings import Outcome, Readings
+from pear_lightning.scoring.scorer import Forward, Scorer, as_logits
 
 # on a CPU small networks are up to five times slower where a pass does not fit the caches
 _ELEMENTS_PER_PASS = {"cpu": 2**17}  # half a MiB of float32 inputs

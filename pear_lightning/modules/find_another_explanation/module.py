@@ -14,15 +14,15 @@ from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.losses.masks import aligned_mask, annotated_rows, largest_components
 from pear_lightning.modules.annotated_batch import AnnotatedBatch, masked_parts_of
 from pear_lightning.modules.base import ExplainedModule
-from pear_lightning.modules.explanation_precision import refuse_precision
-from pear_lightning.modules.fresh_weights import Initializer, fresh_copy
-from pear_lightning.modules.model_comparison import (
+from pear_lightning.modules.find_another_explanation.comparison import (
     disagreement,
     entropy,
     prediction_and_gradient,
     similarity,
 )
+from pear_lightning.modules.find_another_explanation.fresh_weights import Initializer, fresh_copy
 from pear_lightning.modules.right_reasons import adam
+from pear_lightning.training.precision import refuse_precision
 
 
 class FindAnotherExplanation(ExplainedModule):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-from pear_lightning.functional.stand_in import (
+from pear_lightning.stand_ins.stand_in import (
     NoRuleError,
     Rule,
     StandIn,

@@ -7,10 +7,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.scorer import Scorer
 from pear_lightning.functional.hashed_random import ranks
 from pear_lightning.functional.validation import check_finite
-from pear_lightning.masking.bound import BoundMasker
+from pear_lightning.masking.bound_masker import BoundMasker
+from pear_lightning.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.outputs import OutputFunction
+from pear_lightning.scoring.outputs import OutputFunction
 
 Forward = Callable[..., Tensor]
 """The model: inputs ``(N, *S)`` (and keyword tensors) to logits ``(N, C)``."""

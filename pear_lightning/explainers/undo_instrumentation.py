@@ -10,7 +10,7 @@ _REGISTRIES = [name for name, value in vars(nn.Module()).items() if isinstance(v
 
 
 @contextmanager
-def left_as_found(module: nn.Module | None) -> Iterator[None]:
+def undo_instrumentation(module: nn.Module | None) -> Iterator[None]:
     """Undo what code that instruments a model leaves on it, whether or not it raises.
 
     Hooks and attributes that were added are removed, those that were removed come back, and

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.explainers.guards import module_of
-from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.scorer import Scorer
 
 
 def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor, Tensor]:

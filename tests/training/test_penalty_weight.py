@@ -3,7 +3,7 @@ import warnings
 import pytest
 import torch
 
-from pear_lightning.modules.penalty_weight import PenaltyWeight
+from pear_lightning.training.penalty_weight import PenaltyWeight
 from tests.ddp import run_distributed
 from tests.modules.helpers import quiet_trainer
 

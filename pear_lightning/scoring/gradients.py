@@ -7,8 +7,9 @@ from weakref import WeakSet
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.explainers.guards import has_recurrent_layers, module_of
-from pear_lightning.explainers.scorer import Scorer
+from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.kernels import has_recurrent_layers
+from pear_lightning.scoring.scorer import Scorer
 
 # What torch.func.vjp says of backbones that torch.autograd.grad can differentiate.
 _REFUSALS = (

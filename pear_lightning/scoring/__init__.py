@@ -1,0 +1,6 @@
+"""The model, evaluated: batches, scores, gradients at points, perturbed copies."""
+
+from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.scorer import Forward, Scorer
+
+__all__ = ["Forward", "OutputFunction", "OutputName", "Scorer", "resolve_output"]
