@@ -73,7 +73,7 @@ def measure_cost(output: Path) -> None:
         backbone, optimizer = module.backbone, module.make_optimizer()
         losses: dict[str, Callable[[], Tensor]] = {
             "plain": lambda: F.cross_entropy(backbone(inputs), target),  # noqa: B023
-            "reasons": lambda: module.training_loss(inputs, target, mask)["loss"],  # noqa: B023
+            "reasons": lambda: module.training_loss((inputs, target, mask))["loss"],  # noqa: B023
             "by hand": lambda: by_hand(backbone, inputs, target, mask),  # noqa: B023
         }
         for kind in ("plain", "reasons"):

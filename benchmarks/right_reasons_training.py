@@ -29,7 +29,7 @@ from pear_lightning.explainers import Explainer, explain
 from pear_lightning.explainers.gradient import Gradient
 from pear_lightning.modules import FindAnotherExplanation, RightForTheRightReasons
 from pear_lightning.nn import MLP
-from pear_lightning.training.penalty_weight import PenaltyWeight
+from pear_lightning.training import ConstantWeight
 
 CUTOFF = 0.67
 _DATA: dict[Any, Any] = {}
@@ -137,10 +137,8 @@ class WholeSequence(FindAnotherExplanation):
         self._start_note()
 
     @override
-    def training_loss(
-        self, inputs: Tensor, target: Tensor, mask: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        parts = super().training_loss(inputs, target, mask)
+    def training_loss(self, batch: Any) -> dict[str, Tensor]:
+        parts = super().training_loss(batch)
         self._steps += 1
         if not self._ratio and "reasons" in parts:
             loss, task_loss = parts["loss"].item(), parts["task_loss"].item()
@@ -220,10 +218,11 @@ def fit(
     rows, size = data.rows("train"), data.batch_size
     sampler = data.train_dataloader().sampler
     optimizer = module.make_optimizer()
-    weight, steps, ratio = module.weight, 0, 0.0
+    schedule, off = module.objective.schedule, ConstantWeight(0.0)
+    steps, ratio = 0, 0.0
     module.train()
     for epoch in range(epochs):
-        module.weight = PenaltyWeight(0.0) if epoch < switch_on * epochs else weight
+        module.objective.schedule = off if epoch < switch_on * epochs else schedule
         order = None
         if data.shuffle:
             sampler.set_epoch(epoch)
@@ -232,14 +231,14 @@ def fit(
             part: Any = slice(first, first + size)
             if order is not None:
                 part = order[part]
-            parts = module.training_loss(rows.inputs[part], rows.target[part], rows.mask[part])
+            parts = module.training_loss((rows.inputs[part], rows.target[part], rows.mask[part]))
             optimizer.zero_grad()
             parts["loss"].backward()
             optimizer.step()
             steps += 1
             if not ratio and "ratio" in parts:
                 ratio = float(parts["ratio"])
-    module.weight = weight
+    module.objective.schedule = schedule
     return {"steps": steps, "first_ratio": ratio}
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pear_lightning.functional import precision_at_k, spearman
 from pear_lightning.modules import ScoresActivationModule
-from pear_lightning.modules.base import ExplainedModule
+from pear_lightning.modules.supervised import SupervisedModule
 
 SHAPES = [
     ("MLP 16-64-32-2, batch 32", 16, (64, 32), 32, 60),
@@ -91,13 +91,13 @@ class _Two:
     task, num_classes = "classification", 2
 
 
-def _step(module: ExplainedModule, inputs: Tensor, target: Tensor) -> Callable[[], None]:
+def _step(module: SupervisedModule, inputs: Tensor, target: Tensor) -> Callable[[], None]:
     optimizer: Any = module.configure_optimizers()
     module.train()
 
     def step() -> None:
         optimizer.zero_grad()
-        module.training_loss(inputs, target)["loss"].backward()
+        module.training_loss((inputs, target))["loss"].backward()
         optimizer.step()
 
     return step

@@ -7,21 +7,23 @@ from scores_settings import Method, Table
 from torch import Tensor, nn
 
 from pear_lightning.modules import DeepLasso, ScoresActivationModule
-from pear_lightning.modules.base import ExplainedModule
+from pear_lightning.modules.supervised import SupervisedModule
 from pear_lightning.nn import MLP, CancelOut, FeatureGate, ScoresActivation, StochasticGates
+from pear_lightning.scoring import Batch
 
 
-class Plain(ExplainedModule):
+class Plain(SupervisedModule):
     """A backbone without a gate."""
 
-    def training_loss(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def training_loss(self, batch: Any) -> dict[str, Tensor]:
         """Return the task loss."""
-        return {"loss": self.task_loss(self(inputs), target)}
+        batch = self.batch_of(batch)
+        return {"loss": self.task_loss(self.run_backbone(batch), batch.labels)}
 
 
 def make_module(
     method: Method, table: Table, data: Any, groups: list[int], epochs: int
-) -> ExplainedModule:
+) -> SupervisedModule:
     """Return the module of a method, not trained yet.
 
     Args:
@@ -69,7 +71,7 @@ def _cosine(epochs: int) -> Any:
     return schedule
 
 
-def train(module: ExplainedModule, loader: Any, epochs: int) -> int:
+def train(module: SupervisedModule, loader: Any, epochs: int) -> int:
     """Train a module as ``Trainer.fit`` does, without what a Trainer adds around the steps.
 
     Same batches, optimiser and loss, and so the same weights, which a test holds; four times
@@ -90,9 +92,9 @@ def train(module: ExplainedModule, loader: Any, epochs: int) -> int:
     steps = 0
     for epoch in range(epochs):
         loader.sampler.set_epoch(epoch)
-        for inputs, target in loader:
+        for batch in loader:
             optimizer.zero_grad()
-            module.training_loss(inputs, target)["loss"].backward()
+            module.training_loss(batch)["loss"].backward()
             optimizer.step()
             steps += 1
         if scheduled:
@@ -102,7 +104,7 @@ def train(module: ExplainedModule, loader: Any, epochs: int) -> int:
 
 
 def scores_of(
-    module: ExplainedModule, inputs: Tensor, target: Tensor, groups: list[int]
+    module: SupervisedModule, inputs: Tensor, target: Tensor, groups: list[int]
 ) -> dict[str, Tensor]:
     """Return what a trained module says about its features: ``scores`` and, if any, ``effective``.
 
@@ -121,7 +123,7 @@ def scores_of(
         assert effective is not None
         return {"scores": module.scores, "effective": effective}
     if isinstance(module, DeepLasso):
-        gradients = module.loss_gradients(inputs, target)[1].detach()
+        gradients = module.loss.gradients(module.backbone, Batch(inputs, target))[1].detach()
         return {"scores": _pool(gradients.square().mean(dim=0), groups)}
     first = next(layer for layer in module.backbone.modules() if isinstance(layer, nn.Linear))
     return {"scores": _pool(first.weight.detach().square().sum(dim=0), groups)}
@@ -134,7 +136,7 @@ def _pool(squares: Tensor, groups: list[int]) -> Tensor:
 
 
 @torch.no_grad()
-def performance(module: ExplainedModule, inputs: Tensor, target: Tensor) -> float:
+def performance(module: SupervisedModule, inputs: Tensor, target: Tensor) -> float:
     """Return the accuracy, or the coefficient of determination for regression."""
     outputs = module(inputs)
     if module.task == "classification":

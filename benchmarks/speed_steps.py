@@ -121,7 +121,7 @@ def loss_function(variant: str, problem: Problem) -> tuple[nn.Module, Callable[[
         return network, cross_entropy
     compiled = variant.endswith("_compiled")
     module = fitted_module(problem, paper=variant.startswith("paper"), compile=compiled)
-    return module.backbone, lambda: module.training_loss(*next(batches))["loss"]
+    return module.backbone, lambda: module.training_loss(next(batches))["loss"]
 
 
 def training_step(variant: str, problem: Problem) -> Step:

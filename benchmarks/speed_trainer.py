@@ -135,7 +135,7 @@ def _time_steps(
             timer.seconds = 0.0
             start = now()
             optimizer.zero_grad()
-            module.training_loss(*next(batches))["loss"].backward()
+            module.training_loss(next(batches))["loss"].backward()
             optimizer.step()
             times.append(now() - start)
             rankings.append(timer.seconds)
@@ -171,9 +171,9 @@ def trainer_overhead(device: str, n_steps: int) -> list[dict[str, Any]]:
         module = fitted_module(problem, paper=False)
         optimizer = _optimizer(module)
         start = now()
-        for inputs, target in data:
+        for batch in data:
             optimizer.zero_grad()
-            module.training_loss(inputs, target)["loss"].backward()
+            module.training_loss(batch)["loss"].backward()
             optimizer.step()
         times["bare loop"].append((now() - start) / len(data))
 

@@ -1,7 +1,7 @@
 """Lightning callbacks."""
 
 from pear_lightning.callbacks.agreement_table import AgreementTable
-from pear_lightning.callbacks.explanation_regularizer import ExplanationRegularizer, Sample
+from pear_lightning.callbacks.explanation_regularizer import ExplanationRegularizer
 from pear_lightning.callbacks.faithfulness_monitor import FaithfulnessMonitor
 from pear_lightning.callbacks.prediction_writer import PredictionWriter
 from pear_lightning.callbacks.scores_logger import ScoresLogger
@@ -11,6 +11,5 @@ __all__ = [
     "ExplanationRegularizer",
     "FaithfulnessMonitor",
     "PredictionWriter",
-    "Sample",
     "ScoresLogger",
 ]

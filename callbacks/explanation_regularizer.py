@@ -1,8 +1,8 @@
 """An explanation loss for any LightningModule."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -10,27 +10,12 @@ from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleD
 from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.functional.validation import check_count
 from pear_lightning.losses import ExplanationLoss
-from pear_lightning.training.penalty_weight import PenaltyWeight, epochs_so_far, warn_if_idle
+from pear_lightning.scoring.batch import Batch, form_of
+from pear_lightning.training.objective import Objective, weight_schedule
 from pear_lightning.training.precision import refuse_precision
 from pear_lightning.training.reference_data import fit_explainers
-
-
-class Sample(NamedTuple):
-    """What a batch holds for an explanation loss.
-
-    Attributes:
-        inputs: Inputs that are explained, ``(B, *S)`` float.
-        target: Classes ``(B,)`` long; ``None`` for a model with one output.
-        mask: Annotations, ``(B, *S)`` or 1 in some dimensions; ``None`` for none.
-        forward_kwargs: Further keyword arguments of the model; tensors have ``B`` rows.
-    """
-
-    inputs: Tensor
-    target: Tensor | None
-    mask: Tensor | None = None
-    forward_kwargs: Mapping[str, Any] | None = None
+from pear_lightning.training.weight_schedule import WeightSchedule
 
 
 class ExplanationRegularizer(Callback):
@@ -54,9 +39,12 @@ class ExplanationRegularizer(Callback):
         weight: w, at least 0; ``None`` is the loss's own default.
         model: What is explained: the name of a submodule or method of the module, such as
             ``"net"``, which maps inputs to logits; ``None`` for the module's ``forward``.
-        batch_to_inputs: Takes the loss's part out of a batch: returns a :class:`Sample`, or a tuple
-            of inputs, target and, where there is one, mask. ``None`` takes batches
-            ``(inputs, target)`` and ``(inputs, target, mask)``.
+        batch_to_inputs: Takes the loss's part out of a batch: returns a
+            :class:`~pear_lightning.scoring.Batch`, or a tuple of inputs, target and, where there
+            is one, mask. ``None`` takes whatever
+            :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: ``(inputs, target)``,
+            ``(inputs, target, mask)``, mappings as Hugging Face has them. Token ids are embedded
+            by the network's method ``embed``, if it has one and the loss needs gradients.
         start_epoch: Epochs of training without the explanation loss; fractions count batches.
         match_magnitude: Whether w is the wanted ratio of penalty and task loss, measured over the
             second half of the epochs before ``start_epoch``.
@@ -100,23 +88,32 @@ class ExplanationRegularizer(Callback):
                 "loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), "
                 f"got {type(loss).__name__}"
             )
-        if points_per_pass is not None:
-            check_count("points_per_pass", points_per_pass)
         if batch_to_inputs is not None and not callable(batch_to_inputs):
             raise TypeError(f"batch_to_inputs must be a function, got {batch_to_inputs!r}")
-        weight = loss.default_weight if weight is None else weight
-        loss.task_weight(weight)  # refuses what the objective has no place for
-        self.loss = loss
-        _ = loss.explainers  # made when first asked for: before a checkpoint fills them
-        self.weight = PenaltyWeight(
-            weight, start_epoch=start_epoch, match_magnitude=match_magnitude
+        self.objective = Objective(
+            loss,
+            weight_schedule(
+                loss.default_weight if weight is None else weight,
+                start_epoch=start_epoch,
+                match_magnitude=match_magnitude,
+            ),
+            points_per_pass=points_per_pass,
         )
         self.model = model
         self.batch_to_inputs = batch_to_inputs
-        self.points_per_pass = points_per_pass
         self.name = name
-        self._sample: Sample | None = None
+        self._batch: Batch | None = None
         self._added = False
+
+    @property
+    def loss(self) -> ExplanationLoss:
+        """The explanation loss R."""
+        return self.objective.loss
+
+    @property
+    def weight(self) -> WeightSchedule:
+        """The schedule of w."""
+        return self.objective.schedule
 
     @property
     @override
@@ -126,13 +123,12 @@ class ExplanationRegularizer(Callback):
     @override
     def state_dict(self) -> dict[str, Any]:
         """Return reference data of the explainers and the matched weight."""
-        return {"loss": self.loss.state_dict(), "weight": self.weight.state_dict()}
+        return dict(self.objective.state_dict())
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the state of a checkpoint."""
-        self.loss.load_state_dict(state_dict["loss"])
-        self.weight.load_state_dict(state_dict["weight"])
+        self.objective.load_state_dict(state_dict)
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -152,33 +148,32 @@ class ExplanationRegularizer(Callback):
             )
         refuse_precision(trainer, self.loss, explains_in_float32=True)
         self._network(pl_module)
-        self.loss.to(pl_module.device)
-        self.weight.to(pl_module.device)
+        self.objective.to(pl_module.device)
         fit_explainers(
             trainer,
             self.loss.modules(),
             pl_module.device,
             afresh=trainer.ckpt_path is None,
-            inputs_of=lambda batch: self.sample_of(batch).inputs,
+            inputs_of=lambda batch: self.batch_of(batch, pl_module).inputs,
         )
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to watch whether the loss ever acts."""
-        self.weight.restart()
+        self.objective.on_train_start()
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Warn if it never did."""
-        warn_if_idle(self.weight, type(self.loss).__name__, trainer)
+        self.objective.on_train_end(trainer)
 
     @override
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Take what the loss needs from the batch."""
-        self._sample, self._added = self.sample_of(batch), False
-        target = self._sample.target
+        self._batch, self._added = self.batch_of(batch, pl_module), False
+        target = self._batch.target
         if self.loss.needs_classes and (target is None or target.is_floating_point()):
             raise ValueError(
                 f"{type(self.loss).__name__} needs classes, labels (B,) long, and the batch has "
@@ -191,35 +186,30 @@ class ExplanationRegularizer(Callback):
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
         """Add the explanation loss to what is about to be differentiated."""
-        if self._sample is None:
+        if self._batch is None:
             raise RuntimeError(
                 "a backward pass ran outside a training batch, where there is nothing to explain"
             )
         self._added = True
-        epochs = epochs_so_far(trainer)
-        weight = self.weight.at(epochs)
-        share = 1 / trainer.accumulate_grad_batches  # as Lightning scales the loss of a step
         scaler = trainer.scaler
-        task_loss = loss.detach() / (share * (1.0 if scaler is None else scaler.get_scale()))
-        if not weight:
-            self.weight.begin(task_loss)
-            if not self.weight.listens_at(epochs):
-                return
-        with torch.set_grad_enabled(bool(weight)), self._precision(trainer):
-            penalty = self._penalty(pl_module, self._sample)
-        if not weight:
-            self.weight.compare(task_loss, penalty, epochs, trainer)
+        # as Lightning scales the loss of a step
+        scale = (1.0 if scaler is None else scaler.get_scale()) / trainer.accumulate_grad_batches
+        with self._precision(trainer):
+            explained = self.objective.explain(self._network(pl_module), self._batch, trainer)
+        terms = self.objective.combine(explained, loss, trainer, scale=scale)
+        if terms.ratio is None or terms.penalty is None:
             return
-        self.weight.applied(penalty)
-        task_weight = self.loss.task_weight(weight)
-        added = weight * share * penalty
-        if scaler is not None:
-            added = scaler.scale(added)
-        # In place, because this tensor is the one that backward is called on.
-        loss.mul_(task_weight).add_(added.to(loss.dtype))
+        loss.copy_(terms.loss)  # in place, because this tensor is the one that is differentiated
         every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
         if trainer.is_last_batch or (trainer.global_step + 1) % every == 0:
-            self._log(pl_module, weight, task_weight * task_loss, penalty.detach())
+            values = {
+                "": terms.penalty.detach(),
+                "_weight": torch.tensor(explained.weight),
+                "_ratio": terms.ratio,
+            }
+            for suffix, value in values.items():
+                name = f"train_{self.name}{suffix}"
+                pl_module.log(name, value, batch_size=len(self._batch))
 
     @override
     def on_train_batch_end(
@@ -231,7 +221,7 @@ class ExplanationRegularizer(Callback):
         batch_idx: int,
     ) -> None:
         """Make sure that the step came by."""
-        self._sample = None
+        self._batch = None
         if outputs and not self._added:
             raise RuntimeError(
                 f"a training step of {type(pl_module).__name__} ended without a backward pass of "
@@ -239,43 +229,37 @@ class ExplanationRegularizer(Callback):
                 "call the closure that it is given"
             )
 
-    def sample_of(self, batch: Any) -> Sample:
+    def batch_of(self, batch: Any, pl_module: LightningModule) -> Batch:
         """Return what a batch holds for the loss.
 
         Args:
             batch: A training batch.
+            pl_module: The module that is trained.
 
         Returns:
-            The sample.
+            The batch.
 
         Raises:
             TypeError: If the batch is of another form.
         """
         parts = batch if self.batch_to_inputs is None else self.batch_to_inputs(batch)
-        if isinstance(parts, Sample):
-            sample = parts
-        elif isinstance(parts, list | tuple) and len(parts) in (2, 3):
-            mask = parts[2] if len(parts) == 3 and self.loss.needs_mask else None
-            sample = Sample(parts[0], parts[1], mask)
-        else:
-            raise TypeError(self._of_the_form(parts))
-        if not isinstance(sample.inputs, Tensor) or not all(
-            part is None or isinstance(part, Tensor) for part in (sample.target, sample.mask)
-        ):
-            raise TypeError(self._of_the_form(parts))
-        return sample
+        if isinstance(parts, list | tuple) and len(parts) > 2 and not self.loss.needs_mask:
+            parts = (*parts[:2], None, *parts[3:])  # whatever it is, it is not for this loss
+        try:
+            read = Batch.of(None if isinstance(parts, Tensor) else parts)  # alone, it has no target
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{self._of_the_form(parts)} ({error})") from error
+        embed = getattr(self._network(pl_module), "embed", None)
+        if embed is not None and self.loss.needs_floating_inputs:
+            read = read.embedded(embed)
+        return read
 
     def _of_the_form(self, parts: Any) -> str:
         what = "a batch is" if self.batch_to_inputs is None else "batch_to_inputs returned"
-        form = type(parts).__name__
-        if isinstance(parts, list | tuple):
-            form = f"{form} of {', '.join(type(part).__name__ for part in parts)}"
-        elif isinstance(parts, Mapping):
-            form = f"{form} of {', '.join(map(repr, parts))}"
         return (
-            f"{what} a {form}, not (inputs, target) or (inputs, target, mask) of tensors: give "
-            "ExplanationRegularizer(..., batch_to_inputs=lambda batch: ...), which returns such a "
-            "tuple, or a Sample with keyword arguments for the model"
+            f"{what} a {form_of(parts)}, not (inputs, target) or (inputs, target, mask) of "
+            "tensors: give ExplanationRegularizer(..., batch_to_inputs=lambda batch: ...), which "
+            "returns such a tuple, or a Batch with keyword arguments for the model"
         )
 
     def _network(self, pl_module: LightningModule) -> Callable[..., Tensor]:
@@ -297,16 +281,6 @@ class ExplanationRegularizer(Callback):
             raise TypeError(f"model={self.model!r} must be a module or a method, got {network!r}")
         return network  # type: ignore[no-any-return]
 
-    def _penalty(self, pl_module: LightningModule, sample: Sample) -> Tensor:
-        return self.loss.of_model(
-            self._network(pl_module),
-            sample.inputs,
-            sample.target,
-            sample.mask,
-            forward_kwargs=sample.forward_kwargs,
-            points_per_pass=self.points_per_pass,
-        )[1]
-
     def _precision(self, trainer: Trainer) -> Any:
         """Return the context of the explanation: the trainer's, but never float16.
 
@@ -315,16 +289,3 @@ class ExplanationRegularizer(Callback):
         if trainer.precision == "16-mixed" and self.loss.differentiates_gradients:
             return nullcontext()
         return trainer.precision_plugin.forward_context()
-
-    def _log(
-        self, pl_module: LightningModule, weight: float, task_loss: Tensor, penalty: Tensor
-    ) -> None:
-        sample = self._sample
-        assert sample is not None
-        values = {
-            "": penalty,
-            "_weight": torch.tensor(weight),
-            "_ratio": weight * penalty / task_loss.abs(),
-        }
-        for suffix, value in values.items():
-            pl_module.log(f"train_{self.name}{suffix}", value, batch_size=len(sample.inputs))

@@ -29,6 +29,7 @@ LOSSES: dict[str, tuple[str, ...]] = {
     "CoRMLoss": ("--model.loss.eps=0.2",),
     "ConsensusLoss": ("--model.loss.spearman_weight=0.25", "--model.weight=0.5"),
     "CounterexamplesLoss": ("--model.loss.integers=true",),
+    "DeepLassoLoss": ("--model.loss.eps=1e-6", "--model.weight=0.1"),
     "DoubleBackpropagationLoss": (),
     "EnergyLoss": ("--model.loss.marks=relevant",),
     "ExpectedGradientsPrior": ("--model.loss.n_samples=2", "--model.loss.norm=l2"),

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pear_lightning.explainers.base import Explainer
 from pear_lightning.explainers.undo_instrumentation import undo_instrumentation
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.scorer import Scorer
 
@@ -238,17 +239,20 @@ class _ExplainedScalar(nn.Module):
         super().__init__()
         self.scorer = scorer
         self.model = model  # a child, so that methods find its layers
-        self.names = [n for n, value in scorer.forward_kwargs.items() if isinstance(value, Tensor)]
+        kwargs = scorer.batch.forward_kwargs
+        self.names = [name for name, value in kwargs.items() if isinstance(value, Tensor)]
 
     @property
     def per_sample(self) -> tuple[Any, ...]:
         """The target and the keyword tensors, each with one row per sample."""
-        return (self.scorer.target, *(self.scorer.forward_kwargs[name] for name in self.names))
+        kwargs = self.scorer.batch.forward_kwargs
+        return (self.scorer.target, *(kwargs[name] for name in self.names))
 
     def forward(self, inputs: Tensor, target: Tensor | None, *values: Tensor) -> Tensor:
-        kwargs = {**self.scorer.forward_kwargs, **dict(zip(self.names, values, strict=True))}
-        scorer = replace(self.scorer, target=target, forward_kwargs=kwargs)
-        return scorer.evaluate(inputs[None])[0][0]
+        named = dict(zip(self.names, values, strict=True))
+        kwargs = {**self.scorer.batch.forward_kwargs, **named}
+        batch = Batch(inputs, target, forward_kwargs=kwargs)
+        return replace(self.scorer, batch=batch).evaluate(inputs[None])[0][0]
 
 
 def captum_methods() -> dict[str, type[Any]]:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer, GradientExplainer
-from pear_lightning.functional.validation import check_finite
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode, module_of
 from pear_lightning.scoring.gradients import gradients_at
 from pear_lightning.scoring.kernels import differentiable_kernels
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.scoring.scorer import Forward, Scorer, check_rows, check_target
+from pear_lightning.scoring.scorer import Forward, Scorer
 
 
 @overload
@@ -111,30 +111,48 @@ def explain(
         >>> logits.shape, grad.shape, integrated.shape
         (torch.Size([32, 2]), torch.Size([32, 8]), torch.Size([32, 8]))
     """
-    if isinstance(explainers, Mapping):
-        logits, attributions = explain(
-            forward,
-            inputs,
-            target,
-            list(explainers.values()),
-            output=output,
-            forward_kwargs=forward_kwargs,
-            masker_kwargs=masker_kwargs,
-            points_per_pass=points_per_pass,
-        )
-        return logits, dict(zip(explainers, attributions, strict=True))
-    _check_explainers(explainers)
-    forward = _uncompiled(forward)
-    scorer = Scorer(
+    named = explainers if isinstance(explainers, Mapping) else None
+    logits, attributions = explain_batch(
         forward,
-        check_target(target, inputs),
-        resolve_output(output),
-        check_rows("forward_kwargs", forward_kwargs or {}, inputs),
-        _check_points_per_pass(points_per_pass),
-        check_rows("masker_kwargs", masker_kwargs or {}, inputs),
+        Batch(inputs, None, None, forward_kwargs or {}, masker_kwargs or {}).explaining(target),
+        explainers if named is None else list(named.values()),
+        output=output,
+        points_per_pass=points_per_pass,
     )
-    _check_inputs(inputs, explainers)
-    module = module_of(forward)
+    return logits, attributions if named is None else dict(zip(named, attributions, strict=True))
+
+
+def explain_batch(
+    forward: Forward,
+    batch: Batch,
+    explainers: Sequence[Explainer],
+    *,
+    output: OutputName | OutputFunction = "logit",
+    points_per_pass: int | None = None,
+) -> tuple[Tensor, list[Tensor]]:
+    """Do what :func:`explain` does, for a batch that has been read already.
+
+    Args:
+        forward: The model.
+        batch: The samples; their target is the explained class.
+        explainers: Explainers to run.
+        output: Scalar that is explained.
+        points_per_pass: Bound on the query points of each sample in one pass.
+
+    Returns:
+        Logits at the inputs ``(B, C)``, and attributions ``(B, *S)`` of each explainer.
+
+    Raises:
+        TypeError: As :func:`explain`.
+        ValueError: As :func:`explain`.
+    """
+    _check_explainers(explainers)
+    if points_per_pass is not None and points_per_pass < 1:
+        raise ValueError(f"points_per_pass must be at least 1, got {points_per_pass}")
+    forward = _uncompiled(forward)
+    scorer = Scorer(forward, batch, resolve_output(output), points_per_pass)
+    _check_inputs(batch, explainers)
+    inputs, module = batch.inputs, module_of(forward)
     with eval_mode(module), differentiable_kernels(module):
         logits, fused = _explain_fused(
             scorer, inputs, [e for e in explainers if isinstance(e, GradientExplainer)]
@@ -191,7 +209,8 @@ def _check_explainers(explainers: Sequence[Explainer]) -> None:
         )
 
 
-def _check_inputs(inputs: Tensor, explainers: Sequence[Explainer]) -> None:
+def _check_inputs(batch: Batch, explainers: Sequence[Explainer]) -> None:
+    inputs = batch.inputs
     if inputs.ndim < 2:
         raise ValueError(
             f"inputs must have a batch dimension and features, (B, *S), got {tuple(inputs.shape)}"
@@ -203,10 +222,4 @@ def _check_inputs(inputs: Tensor, explainers: Sequence[Explainer]) -> None:
             f"got {inputs.dtype}; explain embeddings instead of token ids, or use KernelShap, Lime "
             "or Occlusion with a TokenMasker"
         )
-    check_finite("inputs", inputs)
-
-
-def _check_points_per_pass(points_per_pass: int | None) -> int | None:
-    if points_per_pass is not None and points_per_pass < 1:
-        raise ValueError(f"points_per_pass must be at least 1, got {points_per_pass}")
-    return points_per_pass
+    batch.check_finite()

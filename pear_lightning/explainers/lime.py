@@ -15,7 +15,7 @@ from pear_lightning.functional.lasso import lasso
 from pear_lightning.functional.least_squares import weighted_centre, weighted_least_squares
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
-from pear_lightning.scoring.game import Game, checked_scores, in_float64
+from pear_lightning.scoring.game import Game, in_float64
 from pear_lightning.scoring.scorer import Scorer
 
 
@@ -182,15 +182,15 @@ def _scores_and_cosines(game: Game, keep: Tensor, masks: Tensor) -> tuple[Tensor
     """
     original = in_float64(game.bound.inputs)
     whole = original.flatten(1).square().sum(dim=1)
+    copies = game.copy_set(keep)
     if game.bound.baseline.is_random:
-        scores, cosines = [], []
-        for points in game.copies(keep):
-            scores.append(game.scorer(points))
-            flat = in_float64(points).flatten(2)
-            product = torch.einsum("kbi,bi->kb", flat, original.flatten(1))
-            cosines.append(_cosine(product, flat.square().sum(dim=2), whole))
-        return checked_scores(scores), torch.cat(cosines)
-    (nothing,) = game.copies(torch.zeros_like(keep[:1]))
+        numbers = torch.arange(len(keep), device=keep.device)
+        cosines = [
+            _cosine_of_copies(in_float64(copies.copies(chunk)), original, whole)
+            for chunk in numbers.split(game.scorer.points_per_pass or len(keep))
+        ]
+        return game.play(keep), torch.cat(cosines)
+    nothing = game.copy_set(torch.zeros_like(keep[:1])).copies(torch.zeros_like(game.counts[:1]))
     nothing = in_float64(nothing[0])
 
     def of_copies(kept: Tensor, removed: Tensor) -> Tensor:
@@ -200,6 +200,13 @@ def _scores_and_cosines(game: Game, keep: Tensor, masks: Tensor) -> tuple[Tensor
     product = of_copies(original.square(), original * nothing)
     square = of_copies(original.square(), nothing.square()).clamp_min(0)
     return game.play(keep), _cosine(product, square, whole)
+
+
+def _cosine_of_copies(copies: Tensor, original: Tensor, whole: Tensor) -> Tensor:
+    """Return the cosines ``(k, B)`` of copies ``(k, B, *S)`` with the originals."""
+    flat = copies.flatten(2)
+    product = torch.einsum("kbi,bi->kb", flat, original.flatten(1))
+    return _cosine(product, flat.square().sum(dim=2), whole)
 
 
 def _cosine(product: Tensor, square: Tensor, other_square: Tensor) -> Tensor:

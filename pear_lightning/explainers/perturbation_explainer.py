@@ -65,7 +65,7 @@ class PerturbationExplainer(Explainer):
             The game.
         """
         if self.masker is not None:
-            return Game(scorer, self.masker.bind(inputs, scorer.sample_data))
+            return Game(scorer, self.masker.bind(inputs, scorer.batch.sample_data, validate=False))
         shape = inputs.shape[1:]
         elements = torch.arange(shape.numel(), device=inputs.device).view(1, *shape)
         return Game(scorer, BoundMasker(inputs, elements, shape.numel(), self.baseline))

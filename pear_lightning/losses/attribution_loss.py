@@ -1,18 +1,20 @@
 """Losses of attributions, and how they come by them."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from pear_lightning.explainers import Explainer, Gradient, explain
+from pear_lightning.explainers import Explainer, Gradient
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.losses.explanation_loss import ExplanationLoss
-from pear_lightning.losses.masks import aligned_mask, annotated_rows
+from pear_lightning.losses.masks import annotated_rows, element_mask
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.scoring.scorer import Forward, check_rows, check_target
+from pear_lightning.scoring.scorer import Forward
 
 
 class AttributionLoss(ExplanationLoss):
@@ -75,6 +77,11 @@ class AttributionLoss(ExplanationLoss):
             self._explainers = nn.ModuleDict(self.default_explainers())
         return dict(self._explainers.items())  # type: ignore[arg-type]  # they are explainers
 
+    @property
+    def needs_floating_inputs(self) -> bool:
+        """Whether integer inputs, such as token ids, must be embedded first."""
+        return any(each.needs_floating_inputs for each in self.explainers.values())
+
     def explain_with(
         self,
         explainers: Mapping[str, Explainer] | None = None,
@@ -99,14 +106,7 @@ class AttributionLoss(ExplanationLoss):
 
     @override
     def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+        self, forward: Forward, batch: Any, *, points_per_pass: int | None = None
     ) -> tuple[Tensor | None, Tensor]:
         """Explain the model and return its logits and the loss of its attributions.
 
@@ -115,10 +115,7 @@ class AttributionLoss(ExplanationLoss):
 
         Args:
             forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            inputs: Inputs, ``(B, *S)``.
-            target: Classes of the samples, ``(B,)``; ``None`` for a model with one output.
-            mask: Annotations, ``(B, *S)`` or 1 in some dimensions; ``None`` for none.
-            forward_kwargs: Further keyword arguments of ``forward``; tensors have ``B`` rows.
+            batch: What :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads.
             points_per_pass: Bound on the query points of each sample in one pass.
 
         Returns:
@@ -129,42 +126,46 @@ class AttributionLoss(ExplanationLoss):
             TypeError: If the target is not made of integers.
             ValueError: If a shape or a value is wrong, or the loss is not a scalar.
         """
-        mask = None if mask is None else aligned_mask(mask, inputs)
-        # of the whole batch, before rows are chosen
-        target = check_target(target, inputs)
-        forward_kwargs = check_rows("forward_kwargs", forward_kwargs or {}, inputs)
-        rows = self._rows_to_explain(inputs, mask)
-        if rows is not None:
-            if not len(rows):
-                return None, self.nothing(inputs)
-            explained, target = inputs[rows], None if target is None else target[rows]
-            forward_kwargs = {
-                name: value[rows] if isinstance(value, Tensor) else value
-                for name, value in forward_kwargs.items()
-            }
-        else:
-            explained = inputs
-        logits, attributions = explain(
+        batch = Batch.of(batch)
+        _ = batch.classes  # of the whole batch, before rows are chosen
+        mask = element_mask(batch, self.mask_features)
+        rows = self._rows_to_explain(batch.inputs, mask)
+        if rows is not None and not len(rows):
+            return None, self.nothing(batch.inputs)
+        logits, attributions = explain_batch(
             forward,
-            explained,
-            target,
+            batch if rows is None else batch.rows(rows),
             list(self.explainers.values()),
             output=self.output,
-            forward_kwargs=forward_kwargs,
             points_per_pass=points_per_pass,
         )
         if rows is not None:
             attributions = [  # some, of a layer, are not shaped like the inputs
-                each.new_zeros(len(inputs), *each.shape[1:]).index_copy(0, rows, each)
+                each.new_zeros(len(batch), *each.shape[1:]).index_copy(0, rows, each)
                 for each in attributions
             ]
-        loss = self(*attributions, mask=mask)
+        loss = self.of_attributions(attributions, mask, batch)
         if loss.ndim:
             raise ValueError(
                 f"{type(self).__name__} returned {tuple(loss.shape)}, and only a scalar can be "
                 "trained: choose a reduction over the batch"
             )
         return (logits if rows is None else None), loss
+
+    def of_attributions(
+        self, attributions: Sequence[Tensor], mask: Tensor | None, batch: Batch
+    ) -> Tensor:
+        """Return the loss of attributions that :meth:`of_model` computed.
+
+        Args:
+            attributions: Attributions of each explainer, ``(B, *S)``.
+            mask: Mask of the elements of the inputs, or ``None``.
+            batch: What was explained.
+
+        Returns:
+            Scalar.
+        """
+        return self(*attributions, mask=mask)  # type: ignore[no-any-return]
 
     def _rows_to_explain(self, inputs: Tensor, mask: Tensor | None) -> Tensor | None:
         """Return the indices of the rows that matter, or ``None`` to take the batch as it is."""

@@ -1,20 +1,17 @@
 """CDEP: a part of the input that is irrelevant must not contribute to any class."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.losses.annotated_batch import annotated_batch
-from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, check_classes, in_float32
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.stand_ins.contextual_decomposition import Decomposed
 from pear_lightning.stand_ins.stand_in_forward import stand_in_forward
 
 
-class CDEPLoss(ExplanationLoss):
+class CDEPLoss(AnnotatedRowsLoss):
     r"""How much the marked features contribute to the logits, by contextual decomposition.
 
     .. math:: R = \frac{1}{N K} \sum_n \sum_k
@@ -48,7 +45,7 @@ class CDEPLoss(ExplanationLoss):
         >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
         >>> mask = torch.zeros(8, 4)
         >>> mask[:, 0] = 1  # the first feature must not matter
-        >>> logits, reasons = CDEPLoss().of_model(model, inputs, target, mask)
+        >>> logits, reasons = CDEPLoss().of_model(model, (inputs, target, mask))
         >>> loss = torch.nn.functional.cross_entropy(logits, target) + reasons
 
     References:
@@ -59,28 +56,15 @@ class CDEPLoss(ExplanationLoss):
         The model is decomposed in eval mode, in float32 whatever the precision of training.
     """
 
-    needs_mask: ClassVar[bool] = True
-    needs_classes: ClassVar[bool] = True
-
     @override
-    def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+    def of_rows(
+        self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the sum of both parts of the logits, and the loss."""
-        rows = annotated_batch(inputs, target, mask, forward_kwargs)
-        if rows is None:
-            return None, self.nothing(inputs)
+        rows = in_float32(rows)
         marked = rows.mask * rows.inputs
         logits = stand_in_forward(
             forward, Decomposed(marked, rows.inputs - marked), rows.forward_kwargs
         )
-        rows.check_classes(logits)
+        check_classes(logits, rows)
         shares = torch.sigmoid(logits.relevant - logits.rest)  # the softmax of the two
-        return (logits.total if rows.is_whole else None), shares.mean(dim=1).sum() / rows.n_rows
+        return logits.total, shares.mean(dim=1).sum()

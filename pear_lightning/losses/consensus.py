@@ -1,11 +1,13 @@
 """The consensus loss of PEAR."""
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explainer_sets import paper_pair
@@ -14,6 +16,8 @@ from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency
 from pear_lightning.functional.validation import at_least_float32, check_attributions
 from pear_lightning.losses.attribution_loss import AttributionLoss
+from pear_lightning.masking import Masker
+from pear_lightning.scoring.batch import Batch
 
 Reduction = Literal["mean", "none"]
 
@@ -61,8 +65,11 @@ class ConsensusLoss(AttributionLoss):
             closer to hard ranks and gives fewer entries a gradient.
         backend: ``"torch"``, or ``"torchsort"`` for the compiled extension of that name.
         reduction: ``"mean"`` over the batch, or ``"none"``.
+        masker: What a feature is: attributions are pooled to its features (patches, tokens, groups
+            of columns) before they are compared. ``None`` compares element by element.
 
     Raises:
+        TypeError: If ``masker`` is not a masker.
         ValueError: If a weight, a strength or a name is out of range.
 
     Shapes:
@@ -86,6 +93,7 @@ class ConsensusLoss(AttributionLoss):
         over pairs.
     """
 
+    trains_half_weights: ClassVar[bool] = False  # ranks of coarse values are mostly ties
     default_weight: ClassVar[float] = 0.5
 
     def __init__(
@@ -96,8 +104,11 @@ class ConsensusLoss(AttributionLoss):
         strength: float | None = None,
         backend: SoftRankBackend = "torch",
         reduction: Reduction = "mean",
+        masker: Masker | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(masker, Masker | None):
+            raise TypeError(f"masker must be a Masker, such as PatchMasker(4), got {masker!r}")
         if not 0 <= spearman_weight <= 1:
             raise ValueError(f"spearman_weight must lie in [0, 1], got {spearman_weight}")
         if normalize not in ("max", "none"):
@@ -111,6 +122,7 @@ class ConsensusLoss(AttributionLoss):
         self.strength = strength
         self.backend: SoftRankBackend = backend
         self.reduction = reduction
+        self.masker = masker
 
     def default_explainers(self) -> dict[str, Explainer]:
         """Return the paper's pair with 5 query points."""
@@ -147,14 +159,29 @@ class ConsensusLoss(AttributionLoss):
             ValueError: If there are fewer than two explanations, their shapes differ, or one
                 holds NaN or Inf.
         """
-        loss = self.terms(*attributions).loss
+        if self.masker is not None:
+            attributions = tuple(map(self.masker.pool, attributions))
+        return self._reduced(attributions)
+
+    @override
+    def of_attributions(
+        self, attributions: Sequence[Tensor], mask: Tensor | None, batch: Batch
+    ) -> Tensor:
+        if self.masker is not None:  # which may need to know more than the attributions
+            bound = self.masker.bind(batch.inputs, batch.sample_data, validate=False)
+            attributions = [bound.pool(each) for each in attributions]
+        return self._reduced(attributions)
+
+    def _reduced(self, saliency: Sequence[Tensor]) -> Tensor:
+        loss = self.terms(*saliency).loss
         return loss.mean() if self.reduction == "mean" else loss
 
     def terms(self, *attributions: Tensor) -> ConsensusTerms:
-        """Return the loss and both correlations for each sample.
+        """Return the loss and both correlations for each sample, element by element.
 
         Args:
-            *attributions: Two or more explanations of the same samples, ``(B, *S)`` each.
+            *attributions: Two or more explanations of the same samples, ``(B, *S)`` each, or
+                pooled to features, ``(B, n)``.
 
         Returns:
             The terms, ``(B,)`` each.
@@ -173,7 +200,7 @@ class ConsensusLoss(AttributionLoss):
         agreement = pearson.lerp(spearman, self.spearman_weight)
         return ConsensusTerms((1 - agreement) / 2, pearson, spearman)
 
-    def _stack(self, attributions: tuple[Tensor, ...]) -> Tensor:
+    def _stack(self, attributions: Sequence[Tensor]) -> Tensor:
         """Return the explanations as one checked tensor ``(E, B, n)``."""
         if len(attributions) < 2:
             raise ValueError(
@@ -195,5 +222,5 @@ class ConsensusLoss(AttributionLoss):
         """Name the settings."""
         return (
             f"spearman_weight={self.spearman_weight}, normalize={self.normalize!r}, "
-            f"strength={self.strength}, backend={self.backend!r}"
+            f"strength={self.strength}, backend={self.backend!r}, masker={self.masker}"
         )

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.validation import check_number
-from pear_lightning.losses.annotated_batch import AnnotatedBatch
-from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
+from pear_lightning.losses.perturbed_inputs_loss import PerturbedInputsLoss
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
 
 
-class CoRMLoss(PerturbedAnswersLoss):
+class CoRMLoss(PerturbedInputsLoss):
     r"""Cross-entropy with Gaussian noise on irrelevant features.
 
     .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f(x_n + A_n \odot \delta_n), y_n\big), \qquad
@@ -31,7 +31,7 @@ class CoRMLoss(PerturbedAnswersLoss):
     Example:
         >>> from pear_lightning.nn import MLP
         >>> inputs, target, mask = torch.rand(8, 4), torch.randint(2, (8,)), torch.eye(8, 4)
-        >>> _, loss = CoRMLoss(eps=0.5).of_model(MLP(4), inputs, target, mask)
+        >>> _, loss = CoRMLoss(eps=0.5).of_model(MLP(4), (inputs, target, mask))
 
     References:
         Heo, Piratla, Wicker, Weller, *Use Perturbations when Learning from Explanations*, NeurIPS
@@ -46,19 +46,19 @@ class CoRMLoss(PerturbedAnswersLoss):
         check_number("eps", eps)
         self.eps = eps
 
-    def perturb(self, forward: Forward, batch: AnnotatedBatch, dtype: torch.dtype) -> Tensor:
+    def perturb(self, forward: Forward, rows: Batch, dtype: torch.dtype) -> Tensor:
         """Return the rows with noise on irrelevant features.
 
         Args:
             forward: Not used.
-            batch: The annotated rows.
+            rows: The annotated rows.
             dtype: Not used.
 
         Returns:
             ``(A, *S)``.
         """
-        noise: Tensor = self.eps * torch.randn_like(batch.inputs)
-        return batch.inputs + batch.mask * noise
+        noise: Tensor = self.eps * torch.randn_like(rows.inputs)
+        return rows.inputs + rows.mask * noise
 
     def extra_repr(self) -> str:
         """Name the settings."""

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.validation import check_number
-from pear_lightning.losses.annotated_batch import AnnotatedBatch
-from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
+from pear_lightning.losses.perturbed_inputs_loss import PerturbedInputsLoss
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
 
 
-class CounterexamplesLoss(PerturbedAnswersLoss):
+class CounterexamplesLoss(PerturbedInputsLoss):
     r"""Cross-entropy of copies whose irrelevant features are drawn anew ("CE", CAIPI).
 
     .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f((1 - A_n) \odot x_n + A_n \odot u_n),
@@ -35,7 +35,7 @@ class CounterexamplesLoss(PerturbedAnswersLoss):
     Example:
         >>> from pear_lightning.nn import MLP
         >>> inputs, target, mask = torch.rand(8, 4), torch.randint(2, (8,)), torch.eye(8, 4)
-        >>> _, loss = CounterexamplesLoss().of_model(MLP(4), inputs, target, mask)
+        >>> _, loss = CounterexamplesLoss().of_model(MLP(4), (inputs, target, mask))
 
     References:
         Teso, Kersting, *Explanatory Interactive Machine Learning*, AIES 2019. Schramowski et al.,
@@ -56,24 +56,24 @@ class CounterexamplesLoss(PerturbedAnswersLoss):
         self.high = high
         self.integers = integers
 
-    def perturb(self, forward: Forward, batch: AnnotatedBatch, dtype: torch.dtype) -> Tensor:
+    def perturb(self, forward: Forward, rows: Batch, dtype: torch.dtype) -> Tensor:
         """Return the rows with irrelevant features drawn anew.
 
         Args:
             forward: Not used.
-            batch: The annotated rows.
+            rows: The annotated rows.
             dtype: Not used.
 
         Returns:
             ``(A, *S)``.
         """
-        uniform = torch.rand_like(batch.inputs)
+        uniform = torch.rand_like(rows.inputs)
         if self.integers:
             count = int(self.high) - int(self.low) + 1
             drawn = int(self.low) + (uniform * count).floor().clamp(max=count - 1)
         else:
             drawn = self.low + (self.high - self.low) * uniform
-        return torch.where(batch.mask.bool(), drawn, batch.inputs)
+        return torch.where(rows.mask.bool(), drawn, rows.inputs)
 
     def extra_repr(self) -> str:
         """Name the settings."""

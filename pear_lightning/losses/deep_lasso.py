@@ -1,9 +1,17 @@
 """The penalty of Deep Lasso."""
 
-import torch
-from torch import Tensor, nn
+from typing import Any, ClassVar
 
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from pear_lightning.explainers import Gradient
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.validation import at_least_float32, check_attributions, check_number
+from pear_lightning.losses.attribution_loss import AttributionLoss
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.scorer import Forward
 
 
 def deep_lasso_loss(attributions: Tensor, eps: float = 1e-8) -> Tensor:
@@ -24,7 +32,7 @@ def deep_lasso_loss(attributions: Tensor, eps: float = 1e-8) -> Tensor:
     return torch.sqrt(gradients.square().sum(dim=0) + eps).sum()
 
 
-class DeepLassoLoss(nn.Module):
+class DeepLassoLoss(AttributionLoss):
     r"""How many features the loss depends on: a group lasso of its gradient.
 
     .. math:: R = \sum_j \sqrt{\sum_k \left(\frac{\partial L}{\partial x_{kj}}\right)^2 + \epsilon},
@@ -58,23 +66,76 @@ class DeepLassoLoss(nn.Module):
         vcherepanova/tabular-feature-selection.
     """
 
+    trains_half_weights: ClassVar[bool] = False
+    default_weight: ClassVar[float] = 0.1
+
     def __init__(self, eps: float = 1e-8) -> None:
-        super().__init__()
+        super().__init__(output="log_prob")
         check_number("eps", eps)
         if not eps:
             raise ValueError(f"eps must be above 0, got {eps}")
         self.eps = eps
 
-    def forward(self, attributions: Tensor) -> Tensor:
+    def task_weight(self, weight: float) -> float:
+        """Return ``1 − a``.
+
+        Args:
+            weight: a.
+
+        Returns:
+            Weight of the task loss.
+
+        Raises:
+            ValueError: If a is not in [0, 1].
+        """
+        if not 0 <= weight <= 1:
+            raise ValueError(f"weight must lie in [0, 1], got {weight}")
+        return 1 - weight
+
+    def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the loss.
 
         Args:
-            attributions: Gradient of each row's own loss at its inputs, ``(B, *S)``.
+            *attributions: Gradient of each row's own loss at its inputs, ``(B, *S)``.
+            mask: Not used.
 
         Returns:
             Scalar.
         """
-        return deep_lasso_loss(attributions, self.eps)
+        (gradients,) = attributions
+        return deep_lasso_loss(gradients, self.eps)
+
+    @override
+    def of_model(
+        self, forward: Forward, batch: Any, *, points_per_pass: int | None = None
+    ) -> tuple[Tensor | None, Tensor]:
+        """Return the model's logits and the loss of :meth:`gradients`."""
+        logits, gradients = self.gradients(forward, Batch.of(batch))
+        return logits, self(gradients)
+
+    def gradients(self, forward: Forward, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the logits, and the gradient of each row's own task loss up to its sign.
+
+        Args:
+            forward: The model.
+            batch: The samples: cross-entropy is explained where labels are classes, the squared
+                error where they are floating point.
+
+        Returns:
+            Logits ``(B, C)`` and gradients ``(B, *S)``.
+        """
+        if not batch.labels.is_floating_point():
+            logits, (gradients,) = explain_batch(forward, batch, [Gradient()], output="log_prob")
+            return logits, gradients
+        values = batch.labels.flatten()
+
+        def squared_error(outputs: Tensor, _: Tensor) -> Tensor:
+            return (outputs[:, 0] - values.to(outputs.dtype)).square()
+
+        logits, (gradients,) = explain_batch(
+            forward, batch.explaining(None), [Gradient()], output=squared_error
+        )
+        return logits, gradients
 
     def extra_repr(self) -> str:
         """Name the settings."""

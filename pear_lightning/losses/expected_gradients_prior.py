@@ -43,7 +43,7 @@ class ExpectedGradientsPrior(RightReasonsLoss):
         >>> from pear_lightning.nn import MLP
         >>> prior = ExpectedGradientsPrior(background=torch.zeros(1, 4))
         >>> inputs, mask = torch.rand(8, 4), torch.eye(8, 4)
-        >>> _, loss = prior.of_model(MLP(4), inputs, torch.randint(2, (8,)), mask)
+        >>> _, loss = prior.of_model(MLP(4), (inputs, torch.randint(2, (8,)), mask))
 
     References:
         Erion, Janizek, Sturmfels, Lundberg, Lee, *Improving performance of deep learning models

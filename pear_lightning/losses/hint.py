@@ -1,10 +1,11 @@
 """HINT: regions that people find relevant must matter more to the model than others."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.functional.regions import aligned_region, zeros_and_ones
@@ -13,6 +14,7 @@ from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.class_activation import mask_at
 from pear_lightning.losses.masks import as_masked
 from pear_lightning.masking import Masker
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
@@ -43,8 +45,8 @@ class HINTLoss(AttributionLoss):
     hundred. R is a sum over pairs, so its weight depends on how many regions there are.
 
     Args:
-        masker: What a region is, the same for all samples: patches, groups of columns, one map of
-            segments. Superpixels that are found for each image cannot be used.
+        masker: What a region is: patches, groups of columns, tokens, segments. One that has to look
+            at the inputs (superpixels of each image, special tokens) needs :meth:`of_model`.
         explainers: Explainers by name; ``None`` is the gradient. The loss is averaged over them.
         output: Scalar that is explained; ``"logit"`` is the label's class.
 
@@ -102,28 +104,48 @@ class HINTLoss(AttributionLoss):
         Returns:
             Scalar.
         """
+        return self._loss(attributions, mask, self._pool_alone)
+
+    @override
+    def of_attributions(
+        self, attributions: Sequence[Tensor], mask: Tensor | None, batch: Batch
+    ) -> Tensor:
+        if self.masker is None:
+            return self._loss(attributions, mask, self._pool_alone)
+        # the masker may need to know more of the samples than their attributions
+        bound = self.masker.bind(batch.inputs, batch.sample_data, validate=False)
+        return self._loss(attributions, mask, bound.pool)
+
+    def _pool_alone(self, values: Tensor) -> Tensor:
+        assert self.masker is not None
+        return self.masker.pool(values)
+
+    def _loss(
+        self, attributions: Sequence[Tensor], mask: Tensor | None, pool: Callable[[Tensor], Tensor]
+    ) -> Tensor:
         if mask is None:
             return self.nothing(attributions[0])
         marked = zeros_and_ones(mask, "mask")
         losses = []
         for each in attributions:
             check_attributions("attributions", each)
-            importance, relevance = self._regions(at_least_float32(each), marked)
+            importance, relevance = self._regions(at_least_float32(each), marked, pool)
             wrong = importance[:, None, :] - importance[:, :, None]  # α_q − α_p at (p, q)
-            ordered = relevance[:, :, None] > relevance[:, None, :]
+            ordered = relevance[:, :, None] > relevance[:, None, :]  # never with NaN
             losses.append(wrong.clamp(min=0).where(ordered, 0).sum(dim=(1, 2)).mean())
         return torch.stack(losses).mean()
 
-    def _regions(self, attributions: Tensor, marked: Tensor) -> tuple[Tensor, Tensor]:
-        """Return α and h, ``(B, n)`` each."""
+    def _regions(
+        self, attributions: Tensor, marked: Tensor, pool: Callable[[Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Return α and h, ``(B, n)`` each; h is NaN for a region that a sample lacks."""
         aligned = aligned_region(marked, attributions)
         if aligned is None:
             return attributions.flatten(1), mask_at(marked, attributions).flatten(1)
         if self.masker is None:
             return as_masked(attributions, aligned).flatten(1), aligned.flatten(1).float()
         ones = torch.ones_like(attributions)
-        relevance = self.masker.pool(ones * aligned) / self.masker.pool(ones)
-        return self.masker.pool(attributions), relevance
+        return pool(attributions), pool(ones * aligned) / pool(ones)
 
     def extra_repr(self) -> str:
         """Name the settings."""

@@ -1,6 +1,5 @@
 """IBP-Ex: the right answer for every change of what is irrelevant, certified by intervals."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -8,16 +7,16 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from typing_extensions import override
 
-from pear_lightning.explainers import explain
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.validation import at_least_float32, check_count, check_number
-from pear_lightning.losses.annotated_batch import annotated_batch
-from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, check_classes, in_float32
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.replaced_weights import in_dtype
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.stand_ins.interval_bounds import logit_bounds
 
 
-class IBPExLoss(ExplanationLoss):
+class IBPExLoss(AnnotatedRowsLoss):
     r"""By how much the cross-entropy can rise when irrelevant features change.
 
     .. math:: R = \frac{1}{N} \sum_n \overline{\mathrm{CE}}_n - \mathrm{CE}(f(x_n), y_n), \qquad
@@ -54,7 +53,7 @@ class IBPExLoss(ExplanationLoss):
         >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
         >>> mask = torch.zeros(8, 4)
         >>> mask[:, 0] = 1  # the first feature must not matter
-        >>> logits, excess = IBPExLoss(eps=0.5).of_model(model, inputs, target, mask)
+        >>> logits, excess = IBPExLoss(eps=0.5).of_model(model, (inputs, target, mask))
         >>> loss = F.cross_entropy(logits, target) + 0.5 * excess
 
     References:
@@ -67,8 +66,6 @@ class IBPExLoss(ExplanationLoss):
         float32 whatever the precision of training.
     """
 
-    needs_mask: ClassVar[bool] = True
-    needs_classes: ClassVar[bool] = True
     default_weight: ClassVar[float] = 0.5
 
     steps: Tensor
@@ -88,35 +85,30 @@ class IBPExLoss(ExplanationLoss):
 
     @override
     def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+        self, forward: Forward, batch: Any, *, points_per_pass: int | None = None
     ) -> tuple[Tensor | None, Tensor]:
         if self.ramp_steps and torch.is_grad_enabled():
             self.steps += 1
-        rows = annotated_batch(inputs, target, mask, forward_kwargs)
-        if rows is None:
-            return None, self.nothing(inputs)
+        return super().of_model(forward, batch, points_per_pass=points_per_pass)
+
+    @override
+    def of_rows(
+        self, forward: Forward, rows: Batch, points_per_pass: int | None
+    ) -> tuple[Tensor | None, Tensor]:
+        rows = in_float32(rows)
         forward = in_dtype(forward, rows.inputs.dtype)
         ramp = self.ramp
         _, bounds = logit_bounds(
             forward, rows.inputs, ramp * self.eps * rows.mask, rows.forward_kwargs
         )
-        rows.check_classes(bounds)
+        check_classes(bounds, rows)
         own = F.one_hot(rows.target, bounds.shape[1]).bool()
         worst = torch.where(own, bounds.lower, bounds.upper)
-        with torch.autocast(inputs.device.type, enabled=False):  # as the bounds are computed
-            logits, _ = explain(
-                forward, rows.inputs, rows.target, [], forward_kwargs=rows.forward_kwargs
-            )
+        with torch.autocast(rows.inputs.device.type, enabled=False):  # as the bounds are computed
+            logits, _ = explain_batch(forward, rows, [])
         at_inputs = F.cross_entropy(at_least_float32(logits), rows.target, reduction="sum")
         excess = F.cross_entropy(worst, rows.target, reduction="sum") - at_inputs
-        return (logits if rows.is_whole else None), ramp * excess / rows.n_rows
+        return logits, ramp * excess
 
     def extra_repr(self) -> str:
         """Name the settings."""

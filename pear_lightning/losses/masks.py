@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.regions import aligned_region, shape_hint, zeros_and_ones
+from pear_lightning.masking import Masker
+from pear_lightning.scoring.batch import Batch
 
 
 def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
@@ -34,6 +36,41 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
             f"{shape_hint('mask', mask, inputs)}"
         )
     return zeros_and_ones(aligned, "mask")
+
+
+def element_mask(batch: Batch, masker: Masker | None = None) -> Tensor | None:
+    """Return a batch's mask as a checked mask of the elements of its inputs.
+
+    Args:
+        batch: The batch.
+        masker: What a feature is, where the mask is one of features, ``(B, n)``; ``None`` takes a
+            mask shaped like the inputs.
+
+    Returns:
+        What :func:`aligned_mask` returns; ``None`` where the batch has no mask.
+
+    Raises:
+        ValueError: If the mask does not fit the inputs or the features, or a value is neither 0
+            nor 1.
+
+    Example:
+        >>> from pear_lightning.masking import PatchMasker
+        >>> marked = Batch(torch.rand(2, 1, 4, 4), mask=torch.tensor([[1, 0, 0, 0]] * 2))
+        >>> element_mask(marked, PatchMasker(2))[0, 0].int().tolist()
+        [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
+    """
+    if batch.mask is None:
+        return None
+    if masker is None:
+        return aligned_mask(batch.mask, batch.inputs)
+    batch.check_finite()
+    bound = masker.bind(batch.inputs, batch.sample_data, validate=False)
+    if batch.mask.shape != (len(batch), bound.n_features):
+        raise ValueError(
+            f"mask must have one column for each of the masker's features, "
+            f"({len(batch)}, {bound.n_features}), got {tuple(batch.mask.shape)}"
+        )
+    return bound.spread(zeros_and_ones(batch.mask, "mask").float()) > 0
 
 
 def annotated_rows(mask: Tensor) -> Tensor:

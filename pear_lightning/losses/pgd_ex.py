@@ -3,14 +3,15 @@
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers import Gradient, explain
+from pear_lightning.explainers import Gradient
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.validation import check_count, check_number
-from pear_lightning.losses.annotated_batch import AnnotatedBatch
-from pear_lightning.losses.perturbed_answers import PerturbedAnswersLoss
+from pear_lightning.losses.perturbed_inputs_loss import PerturbedInputsLoss
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
 
 
-class PGDExLoss(PerturbedAnswersLoss):
+class PGDExLoss(PerturbedInputsLoss):
     r"""Cross-entropy at an adversarial change of irrelevant features.
 
     .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f(x_n + \delta_n), y_n\big), \qquad
@@ -37,7 +38,7 @@ class PGDExLoss(PerturbedAnswersLoss):
     Example:
         >>> from pear_lightning.nn import MLP
         >>> inputs, target, mask = torch.rand(8, 4), torch.randint(2, (8,)), torch.eye(8, 4)
-        >>> _, loss = PGDExLoss(eps=0.5).of_model(MLP(4), inputs, target, mask)
+        >>> _, loss = PGDExLoss(eps=0.5).of_model(MLP(4), (inputs, target, mask))
 
     References:
         Heo, Piratla, Wicker, Weller, *Use Perturbations when Learning from Explanations*, NeurIPS
@@ -54,32 +55,26 @@ class PGDExLoss(PerturbedAnswersLoss):
         self.eps = eps
         self.n_steps = n_steps
 
-    def perturb(self, forward: Forward, batch: AnnotatedBatch, dtype: torch.dtype) -> Tensor:
+    def perturb(self, forward: Forward, rows: Batch, dtype: torch.dtype) -> Tensor:
         """Return the rows with irrelevant features moved to where the answer is most wrong.
 
         Args:
             forward: The model.
-            batch: The annotated rows.
+            rows: The annotated rows.
             dtype: What the model takes.
 
         Returns:
             ``(A, *S)``.
         """
-        bound = self.eps * batch.mask
-        change = torch.zeros_like(batch.inputs)
+        bound = self.eps * rows.mask
+        change = torch.zeros_like(rows.inputs)
         with torch.no_grad():
             for _ in range(self.n_steps):
-                _, (gradient,) = explain(
-                    forward,
-                    (batch.inputs + change).to(dtype),
-                    batch.target,
-                    [Gradient()],
-                    output="log_prob",
-                    forward_kwargs=batch.forward_kwargs,
-                )
+                points = rows.with_inputs((rows.inputs + change).to(dtype))
+                _, (gradient,) = explain_batch(forward, points, [Gradient()], output="log_prob")
                 change = change - self.eps / self.n_steps * gradient.to(change).sign()
                 change = change.clamp(-bound, bound)
-        return batch.inputs + change
+        return rows.inputs + change
 
     def extra_repr(self) -> str:
         """Name the settings."""

@@ -1,22 +1,22 @@
 """PGD-R4: the masked gradient at the worst point of a box that steps uphill find."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.explainers import Gradient, explain
+from pear_lightning.explainers import Gradient
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.validation import check_count, check_number
-from pear_lightning.losses.annotated_batch import AnnotatedBatch, annotated_batch
-from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, in_float32
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.replaced_weights import in_dtype
 from pear_lightning.scoring.scorer import Forward
 
 
-class PGDR4Loss(ExplanationLoss):
+class PGDR4Loss(AnnotatedRowsLoss):
     r"""The masked input gradient where a search within the box finds it largest.
 
     .. math:: R = \frac{1}{N} \sum_n \sum_d |A_{nd}\, g_d(x_n + \delta_n)|, \qquad
@@ -48,7 +48,7 @@ class PGDR4Loss(ExplanationLoss):
         >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
         >>> mask = torch.zeros(8, 4)
         >>> mask[:, 0] = 1  # the first feature must not matter
-        >>> _, reasons = PGDR4Loss(eps=0.1, n_steps=3).of_model(model, inputs, target, mask)
+        >>> _, reasons = PGDR4Loss(eps=0.1, n_steps=3).of_model(model, (inputs, target, mask))
         >>> loss = torch.nn.functional.cross_entropy(model(inputs), target) + reasons
 
     References:
@@ -59,8 +59,6 @@ class PGDR4Loss(ExplanationLoss):
         in float32.
     """
 
-    needs_mask: ClassVar[bool] = True
-    needs_classes: ClassVar[bool] = True
     differentiates_gradients: ClassVar[bool] = True
 
     def __init__(
@@ -79,25 +77,16 @@ class PGDR4Loss(ExplanationLoss):
         self.output: OutputName | OutputFunction = output
 
     @override
-    def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+    def of_rows(
+        self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
-        rows = annotated_batch(inputs, target, mask, forward_kwargs)
-        if rows is None:
-            return None, self.nothing(inputs)
+        rows = in_float32(rows)
         forward = in_dtype(forward, rows.inputs.dtype)
         found = rows.inputs + self._search(forward, rows)
         size = self._masked_gradient(forward, rows, found).abs().sum()
-        return None, size / rows.n_rows
+        return None, size
 
-    def _search(self, forward: Forward, rows: AnnotatedBatch) -> Tensor:
+    def _search(self, forward: Forward, rows: Batch) -> Tensor:
         def height(delta: Tensor) -> Tensor:
             return self._masked_gradient(forward, rows, rows.inputs + delta).square().sum()
 
@@ -108,15 +97,9 @@ class PGDR4Loss(ExplanationLoss):
                 delta = delta + self.eps / self.n_steps * uphill * rows.mask
         return delta
 
-    def _masked_gradient(self, forward: Forward, rows: AnnotatedBatch, points: Tensor) -> Tensor:
-        _, (gradient,) = explain(
-            forward,
-            points,
-            rows.target,
-            [Gradient()],
-            output=self.output,
-            forward_kwargs=rows.forward_kwargs,
-        )
+    def _masked_gradient(self, forward: Forward, rows: Batch, points: Tensor) -> Tensor:
+        points_of_rows = rows.with_inputs(points)
+        _, (gradient,) = explain_batch(forward, points_of_rows, [Gradient()], output=self.output)
         return rows.mask * gradient
 
     def extra_repr(self) -> str:

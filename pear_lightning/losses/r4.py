@@ -1,14 +1,11 @@
 """R4: irrelevant features must not matter anywhere in a box around the input."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
-
 from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.functional.validation import check_choice, check_number
-from pear_lightning.losses.annotated_batch import annotated_batch
-from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, check_classes, in_float32
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.stand_ins.interval_bounds import (
     BoundedScalar,
@@ -17,7 +14,7 @@ from pear_lightning.stand_ins.interval_bounds import (
 )
 
 
-class R4Loss(ExplanationLoss):
+class R4Loss(AnnotatedRowsLoss):
     r"""Bounds of the input gradient on irrelevant features, over a box of changes of them.
 
     .. math:: R = \frac{1}{N d} \sum_{n, i} |A_{ni}\, \underline g_{ni}|
@@ -59,7 +56,7 @@ class R4Loss(ExplanationLoss):
         >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
         >>> mask = torch.zeros(8, 4)
         >>> mask[:, 0] = 1  # the first feature must not matter
-        >>> _, reasons = R4Loss(eps=0.1).of_model(model, inputs, target, mask)
+        >>> _, reasons = R4Loss(eps=0.1).of_model(model, (inputs, target, mask))
         >>> loss = torch.nn.functional.cross_entropy(model(inputs), target) + reasons
 
     References:
@@ -70,9 +67,6 @@ class R4Loss(ExplanationLoss):
         mode and runs in float32, whatever the precision of training.
     """
 
-    needs_mask: ClassVar[bool] = True
-    needs_classes: ClassVar[bool] = True
-
     def __init__(self, eps: float = 0.1, *, output: BoundedScalar = "log_prob") -> None:
         super().__init__()
         check_number("eps", eps)
@@ -81,24 +75,15 @@ class R4Loss(ExplanationLoss):
         self.output: BoundedScalar = output
 
     @override
-    def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+    def of_rows(
+        self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
-        rows = annotated_batch(inputs, target, mask, forward_kwargs)
-        if rows is None:
-            return None, self.nothing(inputs)
+        rows = in_float32(rows)
         box, logits = logit_bounds(forward, rows.inputs, self.eps * rows.mask, rows.forward_kwargs)
-        rows.check_classes(logits)
+        check_classes(logits, rows)
         gradient = input_gradient_bounds(box, logits, rows.target, self.output)
         size = (rows.mask * gradient.lower).abs() + (rows.mask * gradient.upper).abs()
-        return None, size.sum() / inputs.numel()
+        return None, size.sum() / rows.inputs[0].numel()
 
     def extra_repr(self) -> str:
         """Name the settings."""

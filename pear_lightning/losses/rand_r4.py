@@ -1,24 +1,24 @@
 """Rand-R4: the masked gradient must not change with what is irrelevant."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.explainers import GradientExplainer, Query, explain
+from pear_lightning.explainers import GradientExplainer, Query
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.random_draws import random_draws
 from pear_lightning.functional.validation import check_count, check_number
-from pear_lightning.losses.annotated_batch import annotated_batch
-from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, in_float32
 from pear_lightning.losses.right_reasons import right_reasons_loss
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.replaced_weights import in_dtype
 from pear_lightning.scoring.scorer import Forward
 
 
-class RandR4Loss(ExplanationLoss):
+class RandR4Loss(AnnotatedRowsLoss):
     r"""The largest change of the masked input gradient at random points of a box.
 
     .. math:: R = \frac{1}{N} \sum_n \Big\| A_n \odot \max_k
@@ -51,7 +51,7 @@ class RandR4Loss(ExplanationLoss):
         >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
         >>> mask = torch.zeros(8, 4)
         >>> mask[:, 0] = 1  # the first feature must not matter
-        >>> logits, change = RandR4Loss(eps=0.1).of_model(model, inputs, target, mask)
+        >>> logits, change = RandR4Loss(eps=0.1).of_model(model, (inputs, target, mask))
         >>> loss = torch.nn.functional.cross_entropy(logits, target) + change
 
     References:
@@ -62,8 +62,6 @@ class RandR4Loss(ExplanationLoss):
         in float32.
     """
 
-    needs_mask: ClassVar[bool] = True
-    needs_classes: ClassVar[bool] = True
     differentiates_gradients: ClassVar[bool] = True
 
     def __init__(
@@ -84,33 +82,22 @@ class RandR4Loss(ExplanationLoss):
         self.seed = seed
 
     @override
-    def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+    def of_rows(
+        self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
-        rows = annotated_batch(inputs, target, mask, forward_kwargs)
-        if rows is None:
-            return None, self.nothing(inputs)
+        rows = in_float32(rows)
         forward = in_dtype(forward, rows.inputs.dtype)
         shape = rows.inputs.shape[1:]
         draws = random_draws("uniform", self.n_samples, rows.inputs, shape, self.seed)
-        logits, (change,) = explain(
+        logits, (change,) = explain_batch(
             forward,
-            rows.inputs,
-            rows.target,
+            rows,
             [_LargestChange(self.eps * (2 * draws - 1) * rows.mask)],
             output=self.output,
-            forward_kwargs=rows.forward_kwargs,
             points_per_pass=points_per_pass,
         )
         size = right_reasons_loss(change, rows.mask, norm="l2", reduction="sum")
-        return (logits if rows.is_whole else None), size / rows.n_rows
+        return logits, size
 
     def extra_repr(self) -> str:
         """Name the settings."""

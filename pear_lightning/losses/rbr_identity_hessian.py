@@ -1,21 +1,21 @@
 """RBR with the identity in the place of the Hessian."""
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.explainers import Gradient, explain
-from pear_lightning.losses.annotated_batch import annotated_batch
-from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.explainers import Gradient
+from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, in_float32
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.parameter_influence import parameter_influence
 from pear_lightning.scoring.replaced_weights import in_dtype
 from pear_lightning.scoring.scorer import Forward
 
 
-class RBRIdentityHessianLoss(ExplanationLoss):
+class RBRIdentityHessianLoss(AnnotatedRowsLoss):
     r"""Influence of irrelevant features on the weights, times their input gradient.
 
     .. math:: R = \frac{1}{N} \sum_n \sum_d \left( A_{nd}\; i_{nd}\;
@@ -44,7 +44,7 @@ class RBRIdentityHessianLoss(ExplanationLoss):
         >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
         >>> mask = torch.zeros(8, 4)
         >>> mask[:, 0] = 1  # the first feature must not matter
-        >>> logits, reasons = RBRIdentityHessianLoss().of_model(model, inputs, target, mask)
+        >>> logits, reasons = RBRIdentityHessianLoss().of_model(model, (inputs, target, mask))
         >>> loss = torch.nn.functional.cross_entropy(logits, target) + 400 * reasons
 
     References:
@@ -59,34 +59,16 @@ class RBRIdentityHessianLoss(ExplanationLoss):
         in eval mode and runs in float32, whatever the precision of training.
     """
 
-    needs_mask: ClassVar[bool] = True
-    needs_classes: ClassVar[bool] = True
     differentiates_gradients: ClassVar[bool] = True
 
     @override
-    def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+    def of_rows(
+        self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
-        rows = annotated_batch(inputs, target, mask, forward_kwargs)
-        if rows is None:
-            return None, self.nothing(inputs)
+        rows = in_float32(rows)
         forward = in_dtype(forward, rows.inputs.dtype)
-        with torch.autocast(inputs.device.type, enabled=False):
-            logits, (gradient,) = explain(
-                forward,
-                rows.inputs,
-                rows.target,
-                [Gradient()],
-                output="sum_log_prob",
-                forward_kwargs=rows.forward_kwargs,
-            )
-            influence = parameter_influence(forward, rows.inputs, rows.target, rows.forward_kwargs)
+        with torch.autocast(rows.inputs.device.type, enabled=False):
+            logits, (gradient,) = explain_batch(forward, rows, [Gradient()], output="sum_log_prob")
+            influence = parameter_influence(forward, rows)
         size = (rows.mask * influence * gradient).square().sum()
-        return (logits if rows.is_whole else None), size / rows.n_rows
+        return logits, size

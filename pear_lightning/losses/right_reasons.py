@@ -16,8 +16,14 @@ from pear_lightning.functional.validation import (
     is_traced,
 )
 from pear_lightning.losses.attribution_loss import AttributionLoss
-from pear_lightning.losses.masks import aligned_mask, as_masked, marked_features
+from pear_lightning.losses.masks import (
+    aligned_mask,
+    as_masked,
+    element_mask,
+    marked_features,
+)
 from pear_lightning.losses.mean_over_ranks import mean_over_ranks, number_of_ranks
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward
 
@@ -165,7 +171,7 @@ class RightReasonsLoss(AttributionLoss):
         >>> model, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
         >>> mask = torch.zeros(8, 4)
         >>> mask[:, 0] = 1  # the first feature must not matter
-        >>> logits, reasons = RightReasonsLoss().of_model(model, inputs, target, mask)
+        >>> logits, reasons = RightReasonsLoss().of_model(model, (inputs, target, mask))
         >>> loss = torch.nn.functional.cross_entropy(logits, target) + 10 * reasons
 
     References:
@@ -226,38 +232,25 @@ class RightReasonsLoss(AttributionLoss):
 
     @override
     def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+        self, forward: Forward, batch: Any, *, points_per_pass: int | None = None
     ) -> tuple[Tensor | None, Tensor]:
         """See :meth:`AttributionLoss.of_model`; ``"mask"`` divides by the ones of all ranks."""
-        logits, loss = super().of_model(
-            forward,
-            inputs,
-            target,
-            mask,
-            forward_kwargs=forward_kwargs,
-            points_per_pass=points_per_pass,
-        )
+        batch = Batch.of(batch)
+        logits, loss = super().of_model(forward, batch, points_per_pass=points_per_pass)
         if self.reduction == "mask" and number_of_ranks() > 1:
-            loss = self._over_all_ranks(loss, inputs, mask)
+            loss = self._over_all_ranks(loss, batch)
         return logits, loss
 
-    def _over_all_ranks(self, loss: Tensor, inputs: Tensor, mask: Tensor | None) -> Tensor:
+    def _over_all_ranks(self, loss: Tensor, batch: Batch) -> Tensor:
         """Return the ratio of the sums of all ranks, from the ratio of this one.
 
         The mean of the ranks' ratios is another number where some have more ones than others.
         """
         ones = torch.zeros_like(loss, requires_grad=False)
+        mask = element_mask(batch, self.mask_features)
         if mask is not None:
-            marked = aligned_mask(mask, inputs)
-            shape = marked.shape if self.channels == "sum" else inputs.shape
-            ones = marked.expand(shape).sum().to(loss.dtype)
+            shape = mask.shape if self.channels == "sum" else batch.inputs.shape
+            ones = mask.expand(shape).sum().to(loss.dtype)
         sums = torch.stack([loss * ones.clamp(min=1), ones])
         total, n = mean_over_ranks(sums).unbind()
         return total / n.clamp(min=1 / number_of_ranks())

@@ -46,7 +46,7 @@ class RRRGLoss(AttributionLoss):
         >>> images, labels = torch.rand(5, 1, 8, 8), torch.randint(2, (5,))
         >>> mask = torch.zeros(5, 8, 8)
         >>> mask[:, :3, :3] = 1  # this corner must not matter
-        >>> _, reasons = RRRGLoss("1").of_model(model, images, labels, mask)
+        >>> _, reasons = RRRGLoss("1").of_model(model, (images, labels, mask))
         >>> reasons.backward()
 
     References:

@@ -1,6 +1,5 @@
 """X-Gradient: attribution priors for networks without biases, at the price of one gradient."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 from weakref import WeakSet
 
@@ -8,9 +7,11 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from pear_lightning.explainers import InputXGradient, explain
+from pear_lightning.explainers import InputXGradient
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.scorer import Forward
 
@@ -43,7 +44,7 @@ class XGradientPrior(ExplanationLoss):
         >>> network = nn.Sequential(nn.Linear(6, 8, bias=False), nn.ReLU(),
         ...                         nn.Linear(8, 2, bias=False))
         >>> inputs, target = torch.rand(4, 6), torch.randint(2, (4,))
-        >>> logits, loss = XGradientPrior(SparsityPrior()).of_model(network, inputs, target)
+        >>> logits, loss = XGradientPrior(SparsityPrior()).of_model(network, (inputs, target))
 
     References:
         Hesse, Schaub-Meyer, Roth, *Fast Axiomatic Attribution for Neural Networks*, NeurIPS 2021,
@@ -77,41 +78,23 @@ class XGradientPrior(ExplanationLoss):
 
     @override
     def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+        self, forward: Forward, batch: Any, *, points_per_pass: int | None = None
     ) -> tuple[Tensor | None, Tensor]:
         """Check the network once, and return what the prior returns."""
+        batch = Batch.of(batch)
         module = module_of(forward)
         if module is None or module not in self._checked:
-            _check_homogeneous(forward, inputs, target, forward_kwargs)
+            _check_homogeneous(forward, batch)
             if module is not None:
                 self._checked.add(module)
-        return self.prior.of_model(
-            forward,
-            inputs,
-            target,
-            mask,
-            forward_kwargs=forward_kwargs,
-            points_per_pass=points_per_pass,
-        )
+        return self.prior.of_model(forward, batch, points_per_pass=points_per_pass)
 
 
-def _check_homogeneous(
-    forward: Forward,
-    inputs: Tensor,
-    target: Tensor | None,
-    forward_kwargs: Mapping[str, Any] | None,
-) -> None:
+def _check_homogeneous(forward: Forward, batch: Batch) -> None:
     """Raise unless twice the inputs give twice the logits."""
     with torch.no_grad():
         once, twice = (
-            explain(forward, factor * inputs, target, [], forward_kwargs=forward_kwargs)[0]
+            explain_batch(forward, batch.with_inputs(factor * batch.inputs), [])[0]
             for factor in (1, 2)
         )
     error = (twice - 2 * once).abs().max()

@@ -51,13 +51,14 @@ class BoundMasker:
         """Seeds of the samples, ``(B,)`` long, from the values of their features."""
         return sample_seeds(self.inputs, where=self._where)
 
-    def pool(self, attributions: Tensor) -> Tensor:
+    def pool(self, attributions: Tensor, *, validate: bool = True) -> Tensor:
         """Pool attributions to features, signed.
 
         Args:
             attributions: ``(B, *S)``; 1 in a dimension, or the channel dimension missing, where
                 there is one value for all of it; a further dimension at the end (components of
                 embeddings, where the inputs are token ids) is summed.
+            validate: Whether to check type and values, where nobody has done so.
 
         Returns:
             Saliency ``(B, n)``, float32 or better; 0 for a feature that a sample lacks.
@@ -66,7 +67,8 @@ class BoundMasker:
             TypeError: If the attributions are not floating.
             ValueError: If their shape does not fit the inputs, or they hold NaN or Inf.
         """
-        check_attributions("attributions", attributions)
+        if validate:
+            check_attributions("attributions", attributions)
         feature_map, attributions = self._aligned(attributions)
         dtype = torch.promote_types(attributions.dtype, torch.float32)
         values = attributions.to(dtype).flatten(1)

@@ -69,12 +69,19 @@ class Masker(ABC):
             ValueError: If the inputs do not have the shape that the masker expects.
         """
 
-    def bind(self, inputs: Tensor, sample_data: Mapping[str, Any] | None = None) -> BoundMasker:
+    def bind(
+        self,
+        inputs: Tensor,
+        sample_data: Mapping[str, Any] | None = None,
+        *,
+        validate: bool = True,
+    ) -> BoundMasker:
         """Return the features of one batch.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             sample_data: See :meth:`feature_map`.
+            validate: Whether to look for NaN and Inf in the inputs, where nobody has done so.
 
         Returns:
             The features, to pool to and to remove.
@@ -88,7 +95,8 @@ class Masker(ABC):
                 "inputs must have a batch dimension and features, (B, *S), "
                 f"got {tuple(inputs.shape)}"
             )
-        check_finite("inputs", inputs)
+        if validate:
+            check_finite("inputs", inputs)
         feature_map = self.feature_map(inputs, sample_data or {})
         bound = BoundMasker(
             inputs=inputs,

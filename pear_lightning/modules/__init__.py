@@ -7,6 +7,7 @@ from pear_lightning.modules.pear import PEAR
 from pear_lightning.modules.right_reasons import RightForTheRightReasons
 from pear_lightning.modules.scored_module import ScoredModule
 from pear_lightning.modules.scores_activation import ScoresActivationModule
+from pear_lightning.modules.supervised import SupervisedModule
 
 __all__ = [
     "PEAR",
@@ -16,4 +17,5 @@ __all__ = [
     "RightForTheRightReasons",
     "ScoredModule",
     "ScoresActivationModule",
+    "SupervisedModule",
 ]

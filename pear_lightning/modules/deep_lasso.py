@@ -6,13 +6,14 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from pear_lightning.explainers import Gradient, explain
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import DeepLassoLoss
-from pear_lightning.modules.base import Batch, Task, adamw
+from pear_lightning.modules.base import adamw
 from pear_lightning.modules.scored_module import ScoredModule, in_features_of
-
-_PRECISIONS = ("32-true", "64-true", "bf16-mixed")
+from pear_lightning.modules.supervised import Task
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.training.objective import Objective
+from pear_lightning.training.precision import refuse_precision
 
 
 class DeepLasso(ScoredModule):
@@ -46,9 +47,9 @@ class DeepLasso(ScoredModule):
     Example:
         >>> from pear_lightning.nn import MLP
         >>> model = DeepLasso(MLP(6), weight=0.2)
-        >>> parts = model.training_loss(torch.randn(8, 6), torch.randint(2, (8,)))
+        >>> parts = model.training_loss((torch.randn(8, 6), torch.randint(2, (8,))))
         >>> sorted(parts)
-        ['loss', 'penalty', 'task_loss']
+        ['loss', 'penalty', 'ratio', 'task_loss']
 
     References:
         V. Cherepanova, R. Levin, G. Somepalli, J. Geiping, C. B. Bruss, A. G. Wilson, T. Goldstein,
@@ -80,15 +81,24 @@ class DeepLasso(ScoredModule):
             optimizer=optimizer,
             lr_scheduler=lr_scheduler,
         )
-        if not 0 <= weight <= 1:
-            raise ValueError(f"weight must lie in [0, 1], got {weight}")
         count = in_features_of(backbone) if in_features is None else in_features
-        self.weight = weight
-        self.penalty = DeepLassoLoss()
+        penalty = DeepLassoLoss()
+        self.objective = Objective(penalty, weight)
+        penalty.register_forward_hook(self._remember)
         self.register_buffer("last_scores", torch.zeros(count))
         # not buffers: DistributedDataParallel would give every rank those of the first
         self._squares: Tensor | None = None
         self._rows = 0
+
+    @property
+    def loss(self) -> DeepLassoLoss:
+        """The penalty R."""
+        return self.objective.loss  # type: ignore[return-value]
+
+    @property
+    def weight(self) -> float:
+        """a, the share of the penalty."""
+        return self.objective.schedule.weight
 
     @property
     def scores(self) -> Tensor:
@@ -101,67 +111,43 @@ class DeepLasso(ScoredModule):
         Raises:
             ValueError: If the trainer's precision is not supported.
         """
-        if self.trainer.precision not in _PRECISIONS:
-            raise ValueError(
-                f"precision={self.trainer.precision!r} cannot train gradients of the input: they "
-                f"are not scaled, or too coarse. Use one of {', '.join(_PRECISIONS)}"
-            )
+        refuse_precision(self.trainer, self.objective.loss)
 
-    def training_loss(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def training_loss(self, batch: Any) -> dict[str, Tensor]:
         """Return ``(1 − a) L + a R`` and its parts.
 
         Args:
-            inputs: Inputs, ``(B, *S)``.
-            target: Target, ``(B,)``.
+            batch: What :meth:`batch_of` reads.
 
         Returns:
             ``loss``, ``task_loss`` and ``penalty``.
         """
-        reuse = self.same_in_both_modes(inputs)
-        logits, gradients = self.loss_gradients(inputs, target)
-        if not reuse:
-            logits = self.backbone(inputs)
-        self._remember(gradients.detach())
-        task_loss, penalty = self.task_loss(logits, target), self.penalty(gradients)
-        loss = (1 - self.weight) * task_loss + self.weight * penalty
-        return {"loss": loss, "task_loss": task_loss, "penalty": penalty}
+        batch = self.batch_of(batch)
+        terms = self.terms(self.objective, batch)
+        if terms.penalty is None:  # at a weight of 0 there are scores all the same
+            with torch.no_grad():
+                self.objective.of_model(self.backbone, batch)
+        return terms.named("penalty")
 
-    def loss_gradients(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits and the gradient of each row's own loss, up to its sign.
+    def explained(self, batch: Batch) -> Batch:
+        """Return the batch as it is: what is explained is the loss, which needs the labels.
 
         Args:
-            inputs: Inputs, ``(B, *S)``.
-            target: Target, ``(B,)``.
-
-        Returns:
-            Logits ``(B, C)`` and gradients ``(B, *S)``.
+            batch: The batch, with labels.
         """
-        if self.task == "classification":
-            logits, (gradients,) = explain(
-                self.backbone, inputs, target, [Gradient()], output="log_prob"
-            )
-        else:
-            values = target.flatten()
-
-            def squared_error(outputs: Tensor, _: Tensor) -> Tensor:
-                return (outputs[:, 0] - values.to(outputs.dtype)).square()
-
-            logits, (gradients,) = explain(
-                self.backbone, inputs, None, [Gradient()], output=squared_error
-            )
-        return logits, gradients
+        return batch
 
     def on_train_epoch_start(self) -> None:
         """Forget the gradients of the epoch before."""
         self._squares, self._rows = None, 0
 
-    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Turn the epoch's gradients into scores after its last batch, over all ranks.
 
         Args:
             outputs: What the training step returned.
-            batch: Inputs ``(B, *S)`` and target ``(B,)``.
-            batch_idx: Index of the batch.
+            batch: Not used.
+            batch_idx: Not used.
         """
         # callbacks read the scores at the end of the epoch, before this module's turn comes
         if not self.trainer.is_last_batch or self._squares is None:
@@ -170,7 +156,9 @@ class DeepLasso(ScoredModule):
         sums = self.trainer.strategy.reduce(torch.cat([self._squares, rows]), reduce_op="sum")
         self.last_scores.copy_((sums[:-1] / sums[-1]).sqrt())
 
-    def _remember(self, gradients: Tensor) -> None:
-        squares = at_least_float32(gradients).flatten(1).square().sum(dim=0)
+    def _remember(self, _: nn.Module, gradients: tuple[Tensor, ...], __: Tensor) -> None:
+        """Add up what a training step has computed, for the scores."""
+        rows = at_least_float32(gradients[0].detach()).flatten(1)
+        squares = rows.square().sum(dim=0)
         self._squares = squares if self._squares is None else self._squares + squares
-        self._rows += len(gradients)
+        self._rows += len(rows)

@@ -8,21 +8,25 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from pear_lightning.explainers import Explainer, RandomAttributions, explain
+from pear_lightning.explainers import Explainer, RandomAttributions
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.explainers.explainer_sets import comparison_set, explainer_set, paper_pair
 from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization
 from pear_lightning.losses import ConsensusLoss
+from pear_lightning.masking import Masker
 from pear_lightning.metrics import AgreementMatrix
-from pear_lightning.modules.base import Batch, ExplainedModule, Task, adamw
+from pear_lightning.modules.base import adamw
+from pear_lightning.modules.supervised import SupervisedModule, Task
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName
+from pear_lightning.training.objective import Objective, weight_schedule
+from pear_lightning.training.precision import refuse_precision
 from pear_lightning.training.reference_data import fit_references
 
-_PRECISIONS = ("32-true", "64-true", "bf16-mixed")
 
-
-class PEAR(ExplainedModule):
+class PEAR(SupervisedModule):
     r"""Train a model so that its explainers agree (Post hoc Explainer Agreement Regularizer).
 
     .. math:: L = (1 - \lambda) \, \mathrm{CE}(f(x), y) + \lambda \, C, \qquad
@@ -59,6 +63,8 @@ class PEAR(ExplainedModule):
         top_k: k of the top-k agreement metrics: a number of features, or a share of them.
         test_rows: A test explains only the first so many rows of each rank; ``None`` for all.
             Task metrics always use all rows.
+        masker: What a feature is: attributions are pooled to its features (patches, tokens) before
+            they are compared; ``None`` compares element by element.
         points_per_pass: Bound on the query points of each sample in one pass.
         compile: Whether to compile the explanation pass and the loss with ``torch.compile``;
             needs torch 2.13. The first step takes as long as the compiler does.
@@ -71,7 +77,8 @@ class PEAR(ExplainedModule):
         ValueError: If a value is out of range, or an explainer cannot train a model.
 
     Shapes:
-        - batch: inputs ``(B, *S)`` and target ``(B,)``
+        - batch: inputs ``(B, *S)`` and target ``(B,)``, and what else
+          :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads; a mask is left alone
         - prediction: see :meth:`predict_step`
 
     Example:
@@ -97,10 +104,11 @@ class PEAR(ExplainedModule):
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = (
-        *ExplainedModule.not_hyperparameters,
+        *SupervisedModule.not_hyperparameters,
         "explainers",
         "validation_explainers",
         "test_explainers",
+        "masker",
     )
 
     def __init__(
@@ -119,6 +127,7 @@ class PEAR(ExplainedModule):
         warmup_epochs: float = 0.0,
         top_k: int | float = 5,
         test_rows: int | None = None,
+        masker: Masker | None = None,
         points_per_pass: int | None = None,
         compile: bool = False,
         task: Task = "classification",
@@ -146,8 +155,8 @@ class PEAR(ExplainedModule):
             )
         if validation_explainers is None:
             validation_explainers = paper_pair(n_steps=20) if explainers is None else explainers
-        self.explainers = explainer_set("explainers", explainers or paper_pair(n_steps=5))
-        for name, explainer in self.explainers.items():
+        trained = explainer_set("explainers", explainers or paper_pair(n_steps=5))
+        for name, explainer in trained.items():
             if not explainer.differentiable:
                 raise ValueError(
                     f"explainers[{name!r}], {type(explainer).__name__}, cannot train a model: its "
@@ -158,18 +167,37 @@ class PEAR(ExplainedModule):
         self.test_explainers = explainer_set(
             "test_explainers", comparison_set() if test_explainers is None else test_explainers
         )
-        self.consensus = ConsensusLoss(
-            spearman_weight, normalize=normalize, strength=strength, backend=rank_backend
+        consensus = ConsensusLoss(
+            spearman_weight,
+            normalize=normalize,
+            strength=strength,
+            backend=rank_backend,
+            masker=masker,
+        ).explain_with(dict(trained.items()), output)  # type: ignore[arg-type]  # a ModuleDict
+        self.objective = Objective(
+            consensus,
+            weight_schedule(consensus_weight, warmup_epochs=warmup_epochs),
+            points_per_pass=points_per_pass,
+            compile=compile,
         )
-        self.consensus_weight = consensus_weight
-        self.output: OutputName = output
-        self.warmup_epochs = warmup_epochs
         self.test_rows = test_rows
-        self.points_per_pass = points_per_pass
         self.val_agreement = AgreementMatrix(list(self.validation_explainers), k=top_k)
         self.test_agreement = AgreementMatrix(list(self.test_explainers), k=top_k)
-        self._compile = compile
-        self._objective: Any = None
+
+    @property
+    def consensus(self) -> ConsensusLoss:
+        """The consensus loss C, with the explainers that are trained to agree."""
+        return self.objective.loss  # type: ignore[return-value]
+
+    @property
+    def consensus_weight(self) -> float:
+        """λ, the share of the consensus loss that the warm-up leads to."""
+        return self.objective.schedule.weight
+
+    @property
+    def explainers(self) -> dict[str, Explainer]:
+        """Explainers that are trained to agree, by name."""
+        return self.consensus.explainers
 
     def on_fit_start(self) -> None:
         """Refuse precisions that explanations cannot be trained in, and fit the baselines.
@@ -177,13 +205,8 @@ class PEAR(ExplainedModule):
         Raises:
             ValueError: If the trainer's precision is not supported.
         """
-        if self.consensus_weight and self.trainer.precision not in _PRECISIONS:
-            raise ValueError(
-                f"precision={self.trainer.precision!r} cannot train explanations: float16 "
-                "gradients of the input are not scaled, and half precision cannot hold ranks and "
-                "their correlations. Use one of "
-                f"{', '.join(_PRECISIONS)}"
-            )
+        if self.objective.schedule.weight:
+            refuse_precision(self.trainer, self.consensus)
         fit_references(self, afresh=self.trainer.ckpt_path is None)
 
     def on_validation_start(self) -> None:
@@ -200,66 +223,43 @@ class PEAR(ExplainedModule):
 
     # --- training ---------------------------------------------------------------------------
 
-    def training_loss(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+    @property
+    def needs_embeddings(self) -> bool:
+        """Whether token ids are replaced by their embeddings, which have gradients."""
+        return self.objective.loss.needs_floating_inputs
+
+    def training_loss(self, batch: Any) -> dict[str, Tensor]:
         """Return ``L = (1 − λ) CE + λ C`` and its parts.
 
         Args:
-            inputs: Inputs, ``(B, *S)``.
-            target: Target, ``(B,)``.
+            batch: What :meth:`batch_of` reads.
 
         Returns:
-            ``loss``, ``task_loss`` and, with λ > 0, ``consensus``.
+            ``loss``, ``task_loss`` and, with λ > 0, ``consensus`` and ``ratio``.
         """
-        if self.consensus_weight == 0:
-            loss = self.task_loss(self.backbone(inputs), target)
-            return {"loss": loss, "task_loss": loss}
-        reuse = self.same_in_both_modes(inputs)
-        logits, consensus = self._explain_and_compare(inputs, target)
-        if not reuse:
-            logits = self.backbone(inputs)
-        task_loss = self.task_loss(logits, target)
-        weight = self.current_consensus_weight()
-        # At weight 1 the task loss stays in the graph, so that DDP finds every parameter used.
-        loss = (1 - weight) * task_loss + weight * consensus
-        return {"loss": loss, "task_loss": task_loss, "consensus": consensus}
+        return self.terms(self.objective, self.batch_of(batch)).named("consensus")
 
     def current_consensus_weight(self) -> float:
         """Return λ at this step: the constructor's, reached linearly over the warm-up."""
-        if not self.warmup_epochs:
-            return self.consensus_weight
-        loop = self.trainer.fit_loop
-        epochs = self.current_epoch + loop.epoch_loop.batch_idx / max(loop.max_batches, 1)
-        return self.consensus_weight * min(1.0, epochs / self.warmup_epochs)
-
-    def _explain_and_compare(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        if self._objective is None:
-            self._objective = (
-                torch.compile(self._objective_of) if self._compile else (self._objective_of)
-            )
-        logits, consensus = self._objective(inputs, target)
-        return logits, consensus
-
-    def _objective_of(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        logits, attributions = self._explain(inputs, target, self.explainers)
-        return logits, self.consensus(*attributions.values())
+        return self.objective.weight_at(self.objective.epochs(self.attached_trainer))
 
     # --- evaluation -------------------------------------------------------------------------
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Log task metrics and the agreement between the validation explainers.
 
         Args:
-            batch: Inputs ``(B, *S)`` and target ``(B,)``.
+            batch: What :meth:`batch_of` reads.
             batch_idx: Index of the batch.
         """
-        inputs, target = batch
-        logits, attributions = self._explain(inputs, target, self.validation_explainers)
-        self.log_task("val", inputs, logits, target)
-        self.val_agreement.update(attributions)
-        consensus = self.consensus(*attributions.values())
-        self.log("val_consensus", consensus, batch_size=len(inputs), sync_dist=True)
+        batch = self.batch_of(batch)
+        logits, saliency = self._explain(self.explained(batch), self.validation_explainers)
+        self.log_task("val", batch, logits)
+        self.val_agreement.update(saliency)
+        consensus = self.consensus.terms(*saliency.values()).loss.mean()
+        self.log("val_consensus", consensus, batch_size=len(batch), sync_dist=True)
         # they count as correlation 0 with everything: dead units, or nothing to explain
-        constant = constant_rows(torch.stack([*attributions.values()]).flatten(2)).sum().float()
+        constant = constant_rows(torch.stack([*saliency.values()]).flatten(2)).sum().float()
         self.log("val_constant_rows", constant, reduce_fx="sum", sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
@@ -267,26 +267,26 @@ class PEAR(ExplainedModule):
         self._log_agreement("val", self.val_agreement)
         self.val_agreement.reset()
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int) -> None:
         """Log task metrics and fill the agreement matrix of the test explainers.
 
         Args:
-            batch: Inputs ``(B, *S)`` and target ``(B,)``.
+            batch: What :meth:`batch_of` reads.
             batch_idx: Index of the batch.
         """
-        inputs, target = batch
-        self.log_task("test", inputs, self.backbone(inputs), target)
-        left = len(inputs) if self.test_rows is None else self.test_rows - self._rows_explained
-        inputs, target = inputs[:left], target[:left]
-        if left <= 0 or not len(inputs):
+        batch = self.batch_of(batch)
+        self.log_task("test", batch, self.run_backbone(batch))
+        left = len(batch) if self.test_rows is None else self.test_rows - self._rows_explained
+        if left <= 0 or not len(batch):
             return
-        self._rows_explained += len(inputs)
-        _, attributions = self._explain(inputs, target, self.test_explainers)
+        explained = self.explained(batch.rows(slice(left)))
+        self._rows_explained += len(explained)
+        _, saliency = self._explain(explained, self.test_explainers)
         stochastic: dict[str, Any] = {
             name: each for name, each in self.test_explainers.items() if each.stochastic
         }
-        repeats = self._explain(inputs, target, stochastic)[1]
-        self.test_agreement.update(attributions, repeats=repeats)
+        repeats = self._explain(explained, stochastic)[1]
+        self.test_agreement.update(saliency, repeats=repeats)
 
     def on_test_epoch_start(self) -> None:
         """Forget the matrix of an earlier test."""
@@ -315,34 +315,40 @@ class PEAR(ExplainedModule):
         trained = self.trained_pairs()
         return [pair for pair in combinations(names, 2) if pair not in trained]
 
-    def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> dict[str, Any]:
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Predict, and explain the prediction with the trained explainers.
 
         Args:
-            batch: Inputs ``(B, *S)``, or inputs and target; the target is not looked at.
+            batch: What :meth:`batch_of` reads; the target is not looked at.
             batch_idx: Index of the batch.
 
         Returns:
             ``logits`` ``(B, C)``, ``prediction`` (the class ``(B,)``, or the value for regression)
-            and ``attributions`` of the prediction, ``(B, *S)`` for each explainer by name.
+            and ``attributions`` of the prediction, ``(B, *S)`` for each explainer by name, or
+            pooled to the masker's features ``(B, n)``.
         """
-        inputs = batch if isinstance(batch, Tensor) else batch[0]
-        logits = self.backbone(inputs)
-        prediction = logits.argmax(1) if self.task == "classification" else logits.flatten()
-        _, attributions = self._explain(inputs, prediction, self.validation_explainers)
+        batch = self.batch_of(batch, labelled=False)
+        prediction = self.prediction(logits := self.run_backbone(batch))
+        explained = self.explained(batch.explaining(prediction))
+        _, attributions = self._explain(explained, self.validation_explainers)
         return {"logits": logits, "prediction": prediction, "attributions": attributions}
 
     def _explain(
-        self, inputs: Tensor, target: Tensor, explainers: Mapping[str, Explainer] | nn.ModuleDict
+        self, batch: Batch, explainers: Mapping[str, Explainer] | nn.ModuleDict
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        return explain(
+        """Return logits, and attributions by name, pooled where there is a masker."""
+        logits, attributions = explain_batch(
             self.backbone,
-            inputs,
-            self.explained_target(target),
-            dict(explainers.items()),  # type: ignore[arg-type]  # a ModuleDict holds explainers
-            output=self.output,
-            points_per_pass=self.points_per_pass,
+            batch,
+            list(explainers.values()),  # type: ignore[arg-type]  # a ModuleDict holds explainers
+            output=self.consensus.output,
+            points_per_pass=self.objective.points_per_pass,
         )
+        masker = self.consensus.masker
+        if masker is not None:
+            bound = masker.bind(batch.inputs, batch.sample_data, validate=False)
+            attributions = [bound.pool(each) for each in attributions]
+        return logits, dict(zip(explainers, attributions, strict=True))
 
     def _log_agreement(self, stage: Literal["val", "test"], matrix: AgreementMatrix) -> None:
         groups = {"": list(combinations(self.validation_explainers, 2))}

@@ -6,12 +6,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pear_lightning.modules.base import Batch, ExplainedModule
+from pear_lightning.modules.supervised import SupervisedModule
 
 _LOGGED = 100
 
 
-class ScoredModule(ExplainedModule):
+class ScoredModule(SupervisedModule):
     """A model that is trained together with one score for each feature.
 
     Subclasses implement :meth:`training_loss` and :attr:`scores`. Task metrics are logged in
@@ -65,42 +65,41 @@ class ScoredModule(ExplainedModule):
         for logger in self.loggers:
             logger.log_metrics(metrics, step=self.global_step)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Log the task loss and metrics.
 
         Args:
-            batch: Inputs ``(B, *S)`` and target ``(B,)``.
+            batch: What :meth:`batch_of` reads.
             batch_idx: Index of the batch.
         """
-        inputs, target = batch
-        self.log_task("val", inputs, self(inputs), target)
+        batch = self.batch_of(batch)
+        self.log_task("val", batch, self.run_backbone(batch))
 
-    def test_step(self, batch: Batch, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int) -> None:
         """Log the task loss and metrics.
 
         Args:
-            batch: Inputs ``(B, *S)`` and target ``(B,)``.
+            batch: What :meth:`batch_of` reads.
             batch_idx: Index of the batch.
         """
-        inputs, target = batch
-        self.log_task("test", inputs, self(inputs), target)
+        batch = self.batch_of(batch)
+        self.log_task("test", batch, self.run_backbone(batch))
 
-    def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> dict[str, Tensor]:
-        """Predict, and return the scores beside every prediction.
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        """Predict, and return the scores with every prediction.
 
         Args:
-            batch: Inputs ``(B, *S)``, or inputs and target; the target is not looked at.
+            batch: What :meth:`batch_of` reads; the target is not looked at.
             batch_idx: Index of the batch.
 
         Returns:
             ``logits`` ``(B, C)``, ``prediction`` (the class ``(B,)``, or the value for regression)
             and ``scores`` ``(B, n)``, the same for every row.
         """
-        inputs = batch if isinstance(batch, Tensor) else batch[0]
-        logits = self(inputs)
-        prediction = logits.argmax(1) if self.task == "classification" else logits.flatten()
-        scores = self.scores.expand(len(inputs), -1)
-        return {"logits": logits, "prediction": prediction, "scores": scores}
+        batch = self.batch_of(batch, labelled=False)
+        logits = self.run_backbone(batch)
+        scores = self.scores.expand(len(batch), -1)
+        return {"logits": logits, "prediction": self.prediction(logits), "scores": scores}
 
 
 def in_features_of(module: nn.Module) -> int:

@@ -7,8 +7,9 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from pear_lightning.functional.validation import is_traced
-from pear_lightning.modules.base import Task, adamw
+from pear_lightning.modules.base import adamw
 from pear_lightning.modules.scored_module import ScoredModule, in_features_of
+from pear_lightning.modules.supervised import Task
 from pear_lightning.nn import FeatureGate, GatedBackbone, ScoresActivation
 from pear_lightning.nn.next_layers import next_layers
 
@@ -124,21 +125,22 @@ class ScoresActivationModule(ScoredModule):
             return self.names_of_data("")
         return self.names_of_data("group_names" if self.gate.grouped else "feature_names")
 
-    def effective_scores(self, inputs: Tensor | None = None) -> Tensor | None:
+    def effective_scores(self, batch: Any = None) -> Tensor | None:
         """Return ``w_i · ‖W_:,i‖``, with W the weight of the next linear layer or convolution.
 
         Unlike w it does not change when a factor moves between the gate and that layer.
 
         Args:
-            inputs: A batch ``(B, *S)`` to find that layer with, in a module that was not trained;
-                otherwise training has found it, and checkpoints keep its name.
+            batch: What :meth:`batch_of` reads, to find that layer with, in a module that was not
+                trained; otherwise training has found it, and checkpoints keep its name.
 
         Returns:
             ``(d,)``, detached; ``None`` if no such layer reads the gate's output directly, or it
             is not known.
         """
-        if inputs is not None:
-            self._next_layers = next_layers(self.backbone, inputs)
+        if batch is not None:
+            read = self.batch_of(batch, labelled=False)
+            self._next_layers = next_layers(self.backbone, read)
         if not self._next_layers:
             return None
         # the weights of all layers that read it, one below the other
@@ -146,20 +148,20 @@ class ScoresActivationModule(ScoredModule):
         columns = [weight.transpose(0, 1).flatten(1) for weight in weights]
         return self.gate.effective_scores(torch.cat(columns, dim=1).T)
 
-    def training_loss(self, inputs: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def training_loss(self, batch: Any) -> dict[str, Tensor]:
         """Return the task loss plus the gate's penalty Ω, and its parts.
 
         Args:
-            inputs: Inputs, ``(B, *S)``.
-            target: Target, ``(B,)``.
+            batch: What :meth:`batch_of` reads.
 
         Returns:
             ``loss``, ``task_loss`` and, where the gate has one, ``penalty``.
         """
+        batch = self.batch_of(batch)
         if self._next_layers is None and not is_traced():
             # here, and not in a hook: strategies that shard weights gather them for this step
-            self._next_layers = next_layers(self.backbone, inputs)
-        task_loss = self.task_loss(self.backbone(inputs), target)
+            self._next_layers = next_layers(self.backbone, batch)
+        task_loss = self.task_loss(self.run_backbone(batch), batch.labels)
         penalty = self.gate.penalty()
         if penalty is None:
             return {"loss": task_loss, "task_loss": task_loss}

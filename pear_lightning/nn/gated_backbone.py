@@ -58,6 +58,11 @@ class GatedBackbone(nn.Module):
         logits: Tensor = self.backbone(inputs, **kwargs)
         return logits
 
+    @property
+    def embed(self) -> Any:
+        """What embeds token ids in the backbone; ``None`` if it has no such method."""
+        return getattr(self.backbone, "embed", None)
+
     def _gate_first(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         if not args:
             raise ValueError(

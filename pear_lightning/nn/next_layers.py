@@ -6,17 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.nn import GatedBackbone
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
-def next_layers(model: GatedBackbone, inputs: Tensor) -> list[str]:
+def next_layers(model: GatedBackbone, batch: Batch) -> list[str]:
     """Run the model once and return the layers that are given the gate's output as it is.
 
     Args:
         model: The model; its modules are in eval mode meanwhile.
-        inputs: A batch, ``(B, *S)``; two rows of it are used.
+        batch: A batch; two samples of it are used.
 
     Returns:
         Names, as in ``model.named_modules()``, of the linear layers (where features come last)
@@ -51,7 +52,8 @@ def next_layers(model: GatedBackbone, inputs: Tensor) -> list[str]:
             )
     try:
         with torch.no_grad(), eval_mode(model):
-            model(inputs[:2])
+            two = batch.rows(slice(2))
+            model(two.inputs, **two.forward_kwargs)
     finally:
         for handle in handles:
             handle.remove()

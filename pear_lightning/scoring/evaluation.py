@@ -13,12 +13,13 @@ from torch import Tensor
 from pear_lightning.functional.ranks import hard_ranks
 from pear_lightning.functional.validation import at_least_float32, check_finite
 from pear_lightning.masking import BoundMasker, Masker
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode, module_of
-from pear_lightning.scoring.explained_batch import ExplainedBatch
 from pear_lightning.scoring.outputs import OutputFunction
+from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies, n_passes
 from pear_lightning.scoring.probes import Ground, Original, Probe
 from pear_lightning.scoring.readings import Outcome, Readings
-from pear_lightning.scoring.scorer import Forward, Scorer, as_logits
+from pear_lightning.scoring.scorer import Forward, Scorer
 
 # on a CPU small networks are up to five times slower where a pass does not fit the caches
 _ELEMENTS_PER_PASS = {"cpu": 2**17}  # half a MiB of float32 inputs
@@ -73,41 +74,59 @@ class Evaluation:
         largest = _LARGEST_PASS.get(device, _LARGEST_PASS_ELSEWHERE)
         return max(1, min(largest, elements // max(1, prod(inputs.shape[1:]))))
 
-    @torch.no_grad()
     def __call__(
-        self, model: Forward, batch: ExplainedBatch, needs: Sequence[Need]
+        self,
+        model: Forward,
+        batch: Batch,
+        attributions: Sequence[Tensor],
+        needs: Sequence[Need],
     ) -> list[Readings]:
         """Return what each need asked for, with E explanations of B samples in ``E B`` rows.
 
+        The model is evaluated without gradients; saliency keeps those of the attributions.
+
         Args:
             model: Inputs ``(N, *S)`` to logits ``(N, C)``; put in eval mode meanwhile.
-            batch: Explained inputs, no more than fit into one pass.
+            batch: Explained inputs, no more than fit into one pass, whose target is the explained
+                class; without target the predicted one.
+            attributions: E explanations, ``(B, *S)`` or pooled ``(B, n)``, finite.
             needs: What is asked for.
 
         Returns:
             Readings, one for each need; rows of the first explanation first.
-        """
-        with eval_mode(module_of(model)):
-            plan = _Plan(batch, needs)
-            scorer, original, n_classes = self._explained(model, batch)
-            at_once = max(1, self.rows_per_pass(batch.inputs) // max(1, len(batch.inputs)))
-            passes = list(plan.passes(at_once))
-            with self._progress(len(passes)) as advance:
-                for parts in passes:
-                    plan.take(parts, _outcome(scorer, *scorer.evaluate(plan.copies(parts))))
-                    advance()
-        return plan.readings(original, n_classes)
 
-    def _explained(self, model: Forward, batch: ExplainedBatch) -> tuple[Scorer, Outcome, int]:
+        Raises:
+            ValueError: If the inputs or the explained output hold NaN or Inf.
+        """
+        plan = _Plan(batch, attributions, needs)
+        with eval_mode(module_of(model)), torch.no_grad():
+            scorer, original, n_classes = self._explained(model, batch)
+            at_once = max(1, self.rows_per_pass(batch.inputs) // max(1, len(batch)))
+            sets = plan.copy_sets()
+            with self._progress(n_passes(sets, at_once)) as advance:
+                read = evaluate_copies(
+                    scorer,
+                    sets,
+                    copies_per_pass=at_once,
+                    read=lambda scores, logits: _outcome(scorer, scores, logits),
+                    advance=advance,
+                )
+        check_finite("the explained output of perturbed inputs", _all_scores(original, read))
+        # a curve in one step has its ends alone, and no copies
+        nothing = (original[0][:0], original[1][:0])
+        outcomes = [Outcome(*(each or nothing)) for each in read]
+        return plan.readings(Outcome(*original), outcomes, n_classes)
+
+    def _explained(self, model: Forward, batch: Batch) -> tuple[Scorer, tuple[Tensor, Tensor], int]:
         """Return a scorer of the explained class, the outcome of the samples, and C."""
-        scorer = Scorer(model, batch.target, self.output, batch.forward_kwargs)
-        if batch.target is not None:
-            scores, logits = scorer.evaluate(batch.inputs[None])
+        scorer = Scorer(model, batch, self.output)
+        if batch.target is None:
+            scorer, logits = scorer.of_predicted()
+            target = scorer.target
+            assert target is not None
+            scores, logits = self.output(logits, target)[None], logits[None]
         else:
-            logits = as_logits(model(batch.inputs, **batch.forward_kwargs), len(batch.inputs))
-            predicted = logits.argmax(dim=1)
-            scorer = replace(scorer, target=predicted)
-            scores, logits = self.output(logits, predicted)[None], logits[None]
+            scores, logits = scorer.evaluate(batch.inputs[None])
         return scorer, _outcome(scorer, scores, logits), logits.shape[2]
 
     @contextmanager
@@ -120,12 +139,13 @@ class Evaluation:
             yield lambda: bar.advance(task)
 
 
-def _outcome(scorer: Scorer, scores: Tensor, logits: Tensor) -> Outcome:
-    """Return scores ``(K, B)`` and what logits ``(K, B, C)`` predict as ``(B, K)``."""
-    check_finite("the explained output of perturbed inputs", scores)
-    assert scorer.target is not None
-    hits = logits.argmax(dim=2).eq(scorer.target)
-    return Outcome(at_least_float32(scores).T, hits.T)
+def _outcome(scorer: Scorer, scores: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return scores, and whether logits ``(K, B, C)`` predict the target, ``(K, B)`` each."""
+    return at_least_float32(scores), logits.argmax(dim=2).eq(scorer.target)
+
+
+def _all_scores(original: tuple[Tensor, ...], read: Sequence[tuple[Tensor, ...]]) -> Tensor:
+    return torch.cat([original[0], *(each[0] for each in read if each)])
 
 
 class _Job(NamedTuple):
@@ -136,21 +156,13 @@ class _Job(NamedTuple):
     explanation: int | None
 
 
-class _Part(NamedTuple):
-    """Some of the copies of a job."""
-
-    job: _Job
-    points: Tensor
-
-
 class _Plan:
     """The perturbed copies that a set of needs asks for, each once."""
 
-    def __init__(self, batch: ExplainedBatch, needs: Sequence[Need]) -> None:
-        self._batch = batch
-        self._inputs = batch.inputs
+    def __init__(self, batch: Batch, attributions: Sequence[Tensor], needs: Sequence[Need]) -> None:
+        self._batch = batch.check_finite()
+        self._attributions = attributions
         self._needs = needs
-        self._n_explanations = len(batch.attributions)
         self._bound: dict[int, BoundMasker] = {}
         self._saliency: dict[int, list[Tensor]] = {}
         self._grounds: dict[tuple[int, int | None], Ground] = {}
@@ -159,22 +171,18 @@ class _Plan:
                 self._add(masker)
         # a dictionary, because a set would lose the order
         self._jobs = list(dict.fromkeys(job for need in needs for job in self._jobs_of(need)))
-        self._outcomes: dict[_Job, list[Outcome]] = {job: [] for job in self._jobs}
         self._kept: dict[_Job, list[Tensor]] = {}
 
     def _add(self, masker: Masker) -> None:
         """Bind a masker, pool the explanations to its features, and rank those."""
-        sample_data = {**self._batch.forward_kwargs, **self._batch.masker_kwargs}
-        bound = masker.bind(self._inputs, sample_data)
+        bound = masker.bind(self._batch.inputs, self._batch.sample_data, validate=False)
         present = bound.present
         ground = Ground(present, present.sum(dim=1), bound.seeds)
         self._bound[id(masker)] = bound
         self._grounds[id(masker), None] = ground
-        self._saliency[id(masker)] = [
-            _saliency(bound, each) for each in self._batch.attributions.values()
-        ]
+        self._saliency[id(masker)] = [_saliency(bound, each) for each in self._attributions]
         for number, saliency in enumerate(self._saliency[id(masker)]):
-            known = saliency.masked_fill(~present, -torch.inf)
+            known = saliency.detach().masked_fill(~present, -torch.inf)
             ranks = hard_ranks(known, ties="ordinal", descending=True).long() - 1
             self._grounds[id(masker), number] = replace(ground, ranks=ranks)
 
@@ -182,56 +190,47 @@ class _Plan:
         for probe in need.probes:
             if isinstance(probe, Original):
                 continue
-            for number in range(self._n_explanations) if probe.ranked else (None,):
+            for number in range(len(self._attributions)) if probe.ranked else (None,):
                 yield _Job(id(need.masker), probe, number)
 
-    def passes(self, at_once: int) -> Iterator[list[_Part]]:
-        """Split the copies of all jobs into passes of so many copies of each sample."""
-        parts: list[_Part] = []
-        room = at_once
+    def copy_sets(self) -> list[CopySet]:
+        """Return the copies of each job."""
+        return [self._copy_set(job) for job in self._jobs]
+
+    def _copy_set(self, job: _Job) -> CopySet:
+        bound, ground = self._bound[job.masker], self._grounds[job.masker, job.explanation]
+        n_copies = job.probe.n_points(ground.n_features)
+        # random subsets take time to draw
+        keeps = not job.probe.ranked and n_copies * ground.present.numel() <= _ELEMENTS_KEPT
+
+        def keep(points: Tensor) -> Tensor:
+            kept = job.probe.keep(ground, points)
+            if keeps:
+                self._kept.setdefault(job, []).append(kept)
+            return kept
+
+        return CopySet(bound, n_copies, keep, job.probe.draws)
+
+    def readings(
+        self, original: Outcome, outcomes: Sequence[Outcome], n_classes: int
+    ) -> list[Readings]:
+        """Return the readings of each need.
+
+        Args:
+            original: What the model said of the samples, ``(1, B)``.
+            outcomes: What it said of the copies of each job, ``(K, B)``.
+            n_classes: Number of outputs of the model.
+        """
+        of_job = dict(zip(self._jobs, outcomes, strict=True))
+        repeated = _in_rows([original] * len(self._attributions))
+        of_probe: dict[int, dict[Probe, Outcome]] = {
+            masker: {Original(): repeated} for masker in self._bound
+        }
         for job in self._jobs:
-            n_points = job.probe.n_points(self._bound[job.masker].n_features)
-            points = torch.arange(n_points, device=self._inputs.device)
-            while len(points):
-                parts.append(_Part(job, points[:room]))
-                room -= len(parts[-1].points)
-                points = points[len(parts[-1].points) :]
-                if room == 0:
-                    yield parts
-                    parts, room = [], at_once
-        if parts:
-            yield parts
-
-    def copies(self, parts: Sequence[_Part]) -> Tensor:
-        """Return perturbed copies, ``(k, B, *S)``."""
-        made = [self._copies(part) for part in parts]
-        return made[0] if len(made) == 1 else torch.cat(made)
-
-    def _copies(self, part: _Part) -> Tensor:
-        job, points = part
-        ground = self._grounds[job.masker, job.explanation]
-        keep = job.probe.keep(ground, points)
-        n_points = job.probe.n_points(ground.n_features)
-        if not job.probe.ranked and n_points * ground.present.numel() <= _ELEMENTS_KEPT:
-            self._kept.setdefault(job, []).append(keep)  # random subsets take time to draw
-        copies = self._bound[job.masker].removed(keep, job.probe.draws(points))
-        return copies.expand(len(points), *self._inputs.shape)
-
-    def take(self, parts: Sequence[_Part], outcome: Outcome) -> None:
-        """Take what the model said of the copies of one pass."""
-        sizes = [len(part.points) for part in parts]
-        split = zip(outcome.scores.split(sizes, dim=1), outcome.hits.split(sizes, 1), strict=True)
-        for part, (scores, hits) in zip(parts, split, strict=True):
-            self._outcomes[part.job].append(Outcome(scores, hits))
-
-    def readings(self, original: Outcome, n_classes: int) -> list[Readings]:
-        """Return the readings of each need, once all passes are taken."""
-        outcomes: dict[int, dict[Probe, Outcome]] = {}
-        repeated = _join([original] * self._n_explanations, 0)
-        for masker in self._bound:
-            outcomes[masker] = {Original(): repeated}
-        for job in self._jobs:
-            outcomes[job.masker].setdefault(job.probe, self._outcome(job, repeated))
+            if job.probe not in of_probe[job.masker]:
+                numbers = range(len(self._attributions))
+                jobs = [job._replace(explanation=n if job.probe.ranked else None) for n in numbers]
+                of_probe[job.masker][job.probe] = _in_rows([of_job[each] for each in jobs])
         of_masker = {
             masker: Readings(
                 ground=self._ground(masker),
@@ -244,24 +243,13 @@ class _Plan:
                     if job.masker == masker
                 },
             )
-            for masker, each in outcomes.items()
+            for masker, each in of_probe.items()
         }
         return [of_masker[id(need.masker)] for need in self._needs]
 
-    def _outcome(self, job: _Job, original: Outcome) -> Outcome:
-        """Return the outcome of a probe for all explanations, in rows."""
-        jobs = [
-            job._replace(explanation=number if job.probe.ranked else None)
-            for number in range(self._n_explanations)
-        ]
-        rows = len(self._inputs)
-        # a curve in one step has its ends alone, and no copies
-        nothing = Outcome(original.scores[:rows, :0], original.hits[:rows, :0])
-        return _join([_join(self._outcomes[each] or [nothing], 1) for each in jobs], 0)
-
     def _ground(self, masker: int) -> Ground:
         """Return the ground of all explanations, in rows."""
-        grounds = [self._grounds[masker, number] for number in range(self._n_explanations)]
+        grounds = [self._grounds[masker, number] for number in range(len(self._attributions))]
         return Ground(*(torch.cat(each) for each in zip(*map(_fields, grounds), strict=True)))
 
 
@@ -270,15 +258,12 @@ def _fields(ground: Ground) -> tuple[Tensor, ...]:
     return ground.present, ground.counts, ground.seeds, ground.ranks
 
 
-def _parts(outcome: Outcome) -> tuple[Tensor, Tensor]:
-    return outcome.scores, outcome.hits
-
-
-def _join(outcomes: Sequence[Outcome], dim: int) -> Outcome:
-    if len(outcomes) == 1:
-        return outcomes[0]
-    scores, hits = (torch.cat(each, dim) for each in zip(*map(_parts, outcomes), strict=True))
-    return Outcome(scores, hits)
+def _in_rows(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return outcomes ``(K, B)`` of E explanations as rows ``(E B, K)``."""
+    return Outcome(
+        torch.cat([each.scores.T for each in outcomes]),
+        torch.cat([each.hits.T for each in outcomes]),
+    )
 
 
 def _saliency(bound: BoundMasker, attributions: Tensor) -> Tensor:
@@ -286,4 +271,4 @@ def _saliency(bound: BoundMasker, attributions: Tensor) -> Tensor:
     shape = (len(bound.inputs), bound.n_features)
     if attributions.shape == shape and attributions.shape != bound.inputs.shape:
         return at_least_float32(attributions).masked_fill(~bound.present, 0)
-    return bound.pool(attributions)
+    return bound.pool(attributions, validate=False)

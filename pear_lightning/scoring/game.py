@@ -1,6 +1,5 @@
 """The model as a game: which features of a sample stay in place decides the score."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +9,7 @@ from torch import Tensor
 from pear_lightning.functional.hashed_random import ranks
 from pear_lightning.functional.validation import check_finite
 from pear_lightning.masking.bound_masker import BoundMasker
+from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies
 from pear_lightning.scoring.scorer import Scorer
 
 
@@ -46,30 +46,27 @@ class Game:
         """Largest number of players m."""
         return int(self.counts.max())
 
-    def copies(self, keep: Tensor, *, fresh_draws: bool = True) -> Iterator[Tensor]:
+    def copy_set(self, keep: Tensor, *, fresh_draws: bool = True) -> CopySet:
         """Return copies of the inputs with the players outside each coalition removed.
-
-        Made for ``scorer.points_per_pass`` coalitions at a time.
 
         Args:
             keep: Coalitions, ``(K, B, m)`` or ``(K, 1, m)``.
             fresh_draws: Whether each coalition takes a draw of its own of a random baseline, or
                 all that of ``bound.draw``.
-
-        Yields:
-            Copies, ``(k, B, *S)``.
         """
-        size = self.scorer.points_per_pass or max(1, len(keep))
-        draws = torch.arange(len(keep), device=keep.device)
-        for chunk, of_chunk in zip(keep.split(size), draws.split(size), strict=True):
-            yield self.bound.removed(self._features(chunk), of_chunk if fresh_draws else None)
+        return CopySet(
+            self.bound,
+            len(keep),
+            lambda points: self._features(keep if len(points) == len(keep) else keep[points]),
+            lambda points: points if fresh_draws else None,
+        )
 
     def play(self, keep: Tensor, *, fresh_draws: bool = True) -> Tensor:
-        """Return the scores of coalitions.
+        """Return the scores of coalitions, ``scorer.points_per_pass`` of them in one pass.
 
         Args:
             keep: Coalitions, ``(K, B, m)`` or ``(K, 1, m)``.
-            fresh_draws: See :meth:`copies`.
+            fresh_draws: See :meth:`copy_set`.
 
         Returns:
             Scores, ``(K, B)``, float64.
@@ -77,8 +74,11 @@ class Game:
         Raises:
             ValueError: If the model returns NaN or Inf.
         """
-        copies = self.copies(keep, fresh_draws=fresh_draws)
-        return checked_scores([self.scorer(points) for points in copies])
+        copies = self.copy_set(keep, fresh_draws=fresh_draws)
+        ((scores,),) = evaluate_copies(
+            self.scorer, [copies], copies_per_pass=self.scorer.points_per_pass
+        )
+        return checked_scores([scores])
 
     def attributions(self, values: Tensor) -> Tensor:
         """Return attributions of the inputs that pool to the players' values.

@@ -1,25 +1,18 @@
 """How the input changes the direction in which a sample moves the weights."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.functional.validation import at_least_float32
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode, module_of
 from pear_lightning.scoring.kernels import differentiable_kernels
 from pear_lightning.scoring.replaced_weights import Called
 from pear_lightning.scoring.scorer import Forward, as_logits
 
 
-def parameter_influence(
-    forward: Forward,
-    inputs: Tensor,
-    target: Tensor,
-    forward_kwargs: Mapping[str, Any] | None = None,
-) -> Tensor:
+def parameter_influence(forward: Forward, batch: Batch) -> Tensor:
     r"""Return the input gradient of the summed parameter gradient of each sample's loss.
 
     .. math:: i_n = \nabla_x \sum_j \frac{\partial}{\partial \theta_j}
@@ -31,9 +24,7 @@ def parameter_influence(
 
     Args:
         forward: The model, a module or a method of one: inputs ``(N, *S)`` to logits ``(N, C)``.
-        inputs: Inputs, ``(B, *S)``.
-        target: Labels, ``(B,)``.
-        forward_kwargs: Further keyword arguments of the model.
+        batch: The samples, with labels.
 
     Returns:
         ``(B, *S)``.
@@ -54,9 +45,9 @@ def parameter_influence(
             for name, p in called.named_parameters()
         }
         moved = {name: p + shift.to(p.dtype) for name, p in weights.items()}
-        logits = torch.func.functional_call(called, moved, (points,), dict(forward_kwargs or {}))
+        logits = torch.func.functional_call(called, moved, (points,), dict(batch.forward_kwargs))
         return F.cross_entropy(
-            at_least_float32(as_logits(logits, len(points))), target, reduction="sum"
+            at_least_float32(as_logits(logits, len(points))), batch.classes, reduction="sum"
         )
 
     def along_ones(points: Tensor) -> Tensor:
@@ -64,5 +55,5 @@ def parameter_influence(
         return derivative
 
     with eval_mode(owner), differentiable_kernels(owner):
-        influence: Tensor = torch.func.grad(along_ones)(inputs)
+        influence: Tensor = torch.func.grad(along_ones)(batch.inputs)
     return influence

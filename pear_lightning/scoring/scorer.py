@@ -1,13 +1,15 @@
 """The explained scalar, evaluated at many query points of every sample."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pear_lightning.scoring.outputs import OutputFunction
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.outputs import OutputFunction, sum_logit
 
 Forward = Callable[..., Tensor]
 """The model: inputs ``(N, *S)`` (and keyword tensors) to logits ``(N, C)``."""
@@ -23,12 +25,15 @@ class Scorer:
 
     Args:
         forward: Model, inputs ``(N, *S)`` to logits ``(N, C)``.
-        target: Explained class of each sample, ``(B,)``; ``None`` for a model with one output.
+        batch: The samples; their target is the explained class, ``None`` for a model with one
+            output.
         output: Maps logits ``(N, C)`` and target ``(N,)`` to scalars ``(N,)``.
-        forward_kwargs: Keyword arguments of ``forward``; tensors have ``B`` rows, one per sample.
         points_per_pass: At most this many query points of each sample in one forward pass;
             ``None`` for all at once.
-        masker_kwargs: Data of the samples for maskers alone, such as segments.
+
+    Raises:
+        TypeError: If the target is not made of integers.
+        ValueError: If the target has not one class for each sample.
 
     Shapes:
         - points: ``(K, B, *S)``
@@ -37,16 +42,18 @@ class Scorer:
     """
 
     forward: Forward
-    target: Tensor | None
+    batch: Batch
     output: OutputFunction
-    forward_kwargs: Mapping[str, Any] = field(default_factory=dict)
     points_per_pass: int | None = None
-    masker_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the target."""
+        _ = self.batch.classes
 
     @property
-    def sample_data(self) -> dict[str, Any]:
-        """What a masker may want to know of the samples, by name."""
-        return {**self.forward_kwargs, **self.masker_kwargs}
+    def target(self) -> Tensor | None:
+        """Explained class of each sample, ``(B,)``; ``None`` for a model with one output."""
+        return self.batch.classes
 
     def __call__(self, points: Tensor) -> Tensor:
         """Return the scores of all points, in chunks where the memory bound asks for it.
@@ -109,8 +116,19 @@ class Scorer:
         def usable(value: Any) -> Any:
             return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
 
-        kwargs = {name: usable(value) for name, value in self.forward_kwargs.items()}
-        return replace(self, target=usable(self.target), forward_kwargs=kwargs)
+        kwargs = {name: usable(value) for name, value in self.batch.forward_kwargs.items()}
+        batch = replace(self.batch, target=usable(self.batch.target), forward_kwargs=kwargs)
+        return replace(self, batch=batch)
+
+    def of_predicted(self) -> tuple["Scorer", Tensor]:
+        """Return the scorer of the predicted classes, and the logits that predict them.
+
+        Returns:
+            Scorer with the class of the largest logit as target, and logits ``(B, C)``.
+        """
+        batch = self.batch
+        logits = as_logits(self.forward(batch.inputs, **batch.forward_kwargs), len(batch))
+        return replace(self, batch=batch.explaining(logits.argmax(dim=1))), logits
 
     def _targets(self, logits: Tensor, n_points: int) -> Tensor:
         """Return the target of each row of logits ``(N, C)``, checked against their classes."""
@@ -122,8 +140,8 @@ class Scorer:
                     "out for a model with one output only"
                 )
             return torch.zeros(len(logits), dtype=torch.long, device=logits.device)
-        if not torch.compiler.is_compiling() and self.target.numel():
-            low, high = (int(bound) for bound in self.target.aminmax())
+        if not torch.compiler.is_compiling() and self.batch.class_range is not None:
+            low, high = self.batch.class_range
             if low < 0 or high >= n_classes:
                 raise ValueError(_of_classes(n_classes, low, high))
         return self.target.repeat(n_points)
@@ -134,7 +152,7 @@ class Scorer:
             name: value.repeat(n_points, *(1,) * (value.ndim - 1))
             if isinstance(value, Tensor)
             else value
-            for name, value in self.forward_kwargs.items()
+            for name, value in self.batch.forward_kwargs.items()
         }
 
 
@@ -145,7 +163,7 @@ def _of_classes(n_classes: int, low: int, high: int) -> str:
     return (
         f"the model has one output, which needs no target, and target was given: {found}. Explain "
         "the output itself, with target=None; in ExplanationRegularizer(..., "
-        "batch_to_inputs=lambda batch: Sample(batch[0], None, batch[2])), without batch[2] where "
+        "batch_to_inputs=lambda batch: Batch(batch[0], None, batch[2])), without batch[2] where "
         "there are no masks"
     )
 
@@ -180,52 +198,17 @@ def as_logits(outputs: Any, n_rows: int) -> Tensor:
     return logits
 
 
-def check_target(target: Tensor | int | None, inputs: Tensor) -> Tensor | None:
-    """Return the explained class of each sample.
+@torch.no_grad()
+def predicted_classes(forward: Forward, batch: Batch) -> Tensor:
+    """Return the classes that a model predicts in eval mode.
 
     Args:
-        target: ``(B,)``, or one for all; ``None`` for a model with one output.
-        inputs: Inputs, ``(B, *S)``.
+        forward: Model, inputs ``(N, *S)`` to logits ``(N, C)``.
+        batch: The samples; their target is not looked at.
 
     Returns:
-        Target ``(B,)`` long, or ``None``.
-
-    Raises:
-        TypeError: If it is not made of integers.
-        ValueError: If its shape is wrong.
+        ``(B,)`` long.
     """
-    if target is None:
-        return None
-    if isinstance(target, int):
-        return torch.full(inputs.shape[:1], target, device=inputs.device)
-    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-        raise TypeError(f"target must hold class indices (torch.long), got {target.dtype}")
-    if target.shape != inputs.shape[:1]:
-        raise ValueError(
-            f"target must have one class index per sample, ({inputs.shape[0]},), "
-            f"got {tuple(target.shape)}"
-        )
-    return target.long()
-
-
-def check_rows(argument: str, kwargs: Mapping[str, Any], inputs: Tensor) -> Mapping[str, Any]:
-    """Return keyword arguments whose tensors have a row for each sample.
-
-    Args:
-        argument: What the caller calls them, for messages.
-        kwargs: Keyword arguments.
-        inputs: Inputs, ``(B, *S)``.
-
-    Returns:
-        The same.
-
-    Raises:
-        ValueError: If a tensor has another number of rows.
-    """
-    for name, value in kwargs.items():
-        if isinstance(value, Tensor) and value.shape[:1] != inputs.shape[:1]:
-            raise ValueError(
-                f"{argument}[{name!r}] must have one row per sample, ({inputs.shape[0]}, ...), "
-                f"got {tuple(value.shape)}"
-            )
-    return kwargs
+    with eval_mode(module_of(forward)):
+        _, logits = Scorer(forward, batch.explaining(None), sum_logit).of_predicted()
+    return logits.argmax(dim=1)

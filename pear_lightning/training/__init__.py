@@ -1,5 +1,20 @@
 """What every trained method shares: objective, weight schedules, precision, reference data."""
 
-from pear_lightning.training.penalty_weight import PenaltyWeight
+from pear_lightning.training.matched_magnitude import MatchedMagnitude
+from pear_lightning.training.objective import Objective, Terms
+from pear_lightning.training.weight_schedule import (
+    ConstantWeight,
+    LateStart,
+    WarmUp,
+    WeightSchedule,
+)
 
-__all__ = ["PenaltyWeight"]
+__all__ = [
+    "ConstantWeight",
+    "LateStart",
+    "MatchedMagnitude",
+    "Objective",
+    "Terms",
+    "WarmUp",
+    "WeightSchedule",
+]

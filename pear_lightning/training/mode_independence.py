@@ -1,11 +1,11 @@
 """Whether a model is the same function in training and at inference."""
 
 import random
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pear_lightning.scoring.batch import Batch
 
 _DROPOUT = (
     nn.Dropout,
@@ -18,9 +18,7 @@ _DROPOUT = (
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-def same_in_both_modes(
-    module: nn.Module, inputs: Tensor, forward_kwargs: Mapping[str, Any] | None = None
-) -> bool:
+def same_in_both_modes(module: nn.Module, batch: Batch) -> bool:
     """Return whether the module computes the same in train mode and in eval mode.
 
     Dropout and batch norm are recognised by type; anything else (stochastic depth, layers of
@@ -30,8 +28,7 @@ def same_in_both_modes(
 
     Args:
         module: The model.
-        inputs: A batch for the comparison, ``(B, *S)``.
-        forward_kwargs: Further keyword arguments of the model.
+        batch: A batch to compare both modes with.
 
     Returns:
         ``True`` if logits from eval mode may stand for logits from train mode.
@@ -43,7 +40,7 @@ def same_in_both_modes(
             return False
         if isinstance(each, _BATCH_NORM):
             return False
-    kwargs = forward_kwargs or {}
+    inputs, kwargs = batch.inputs, batch.forward_kwargs
     flags = {each: each.training for each in module.modules()}
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
     devices = [inputs.device] if inputs.is_cuda else []

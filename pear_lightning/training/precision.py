@@ -22,9 +22,12 @@ def refuse_precision(
         ValueError: If the trainer's precision is not supported.
     """
     possible = _OUTSIDE_AUTOCAST if explains_in_float32 else _PRECISIONS
+    if not loss.trains_half_weights:
+        possible = tuple(each for each in possible if each != "bf16-true")
     if loss.differentiates_gradients and trainer.precision not in possible:
         raise ValueError(
             f"precision={trainer.precision!r} cannot train {type(loss).__name__}, which "
             "differentiates gradients of the inputs: those are not scaled as gradients of the "
-            f"weights are, and vanish in such numbers. Use one of {', '.join(possible)}"
+            "weights are, and are too small or too coarse in such numbers. Use one of "
+            f"{', '.join(possible)}"
         )

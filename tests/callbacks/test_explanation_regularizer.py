@@ -9,11 +9,12 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
-from pear_lightning.callbacks import ExplanationRegularizer, Sample
+from pear_lightning.callbacks import ExplanationRegularizer
 from pear_lightning.explainers import ExpectedGradients
 from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.modules import PEAR
 from pear_lightning.nn import MLP
+from pear_lightning.scoring import Batch
 from tests.ddp import run_distributed
 from tests.modules.helpers import loader, quiet_trainer, table
 
@@ -65,7 +66,7 @@ def by_hand(net, data, loss, weight, steps, lr=0.1):
     for _ in range(steps):
         for x, y, mask in data:
             optimizer.zero_grad()
-            total = F.cross_entropy(net(x), y) + weight * loss.of_model(net, x, y, mask)[1]
+            total = F.cross_entropy(net(x), y) + weight * loss.of_model(net, (x, y, mask))[1]
             total.backward()
             optimizer.step()
     return net
@@ -172,7 +173,7 @@ def test_closures_that_are_called_several_times():
 
         def closure(x=x, y=y, mask=mask):
             optimizer.zero_grad()
-            total = F.cross_entropy(net(x), y) + loss.of_model(net, x, y, mask)[1]
+            total = F.cross_entropy(net(x), y) + loss.of_model(net, (x, y, mask))[1]
             total.backward()
             return total
 
@@ -259,7 +260,7 @@ class Dictionaries(torch.utils.data.Dataset):
 
 
 def parse(batch):
-    return Sample(batch["x"], batch["y"], batch["mask"], {"scale": batch["scale"]})
+    return Batch(batch["x"], batch["y"], batch["mask"], {"scale": batch["scale"]})
 
 
 def test_any_batch_and_any_part_of_the_module():
@@ -269,9 +270,10 @@ def test_any_batch_and_any_part_of_the_module():
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     for batch in data:
         optimizer.zero_grad()
-        x, y, mask, kwargs = parse(batch)
-        _, reasons = RightReasonsLoss().of_model(net, x, y, mask, forward_kwargs=kwargs)
-        (F.cross_entropy(net(x, **kwargs), y) + 3 * reasons).backward()
+        read = parse(batch)
+        _, reasons = RightReasonsLoss().of_model(net, read)
+        answers = net(read.inputs, **read.forward_kwargs)
+        (F.cross_entropy(answers, read.target) + 3 * reasons).backward()
         optimizer.step()
     regularizer = ExplanationRegularizer(
         RightReasonsLoss(), 3.0, model="net", batch_to_inputs=parse
@@ -400,7 +402,7 @@ def test_the_matched_weight_is_the_ratio_of_the_sums():
     batches = list(masked_loader())
     loss = RightReasonsLoss()
     task = [F.cross_entropy(module(x), y) for x, y, _ in batches]
-    reasons = [loss.of_model(module, *batch)[1] for batch in batches]
+    reasons = [loss.of_model(module, batch)[1] for batch in batches]
     # the second of two epochs, and the first batch of the third
     wanted = (sum(task) + task[0]) / (sum(reasons) + reasons[0])
     assert regularizer.weight.factor == pytest.approx(wanted.item(), rel=1e-4)
@@ -474,7 +476,7 @@ def gradients_of_rank(rank, world_size):
     for _ in range(2):
         net.zero_grad()
         loss = F.cross_entropy(wrapped(x), y)
-        loss.add_(RightReasonsLoss().of_model(net, x, y, mask)[1])
+        loss.add_(RightReasonsLoss().of_model(net, (x, y, mask))[1])
         loss.backward()
     return [p.grad for p in net.parameters()]
 

@@ -24,6 +24,7 @@ from pear_lightning.masking import (
     SegmentMasker,
     TokenMasker,
 )
+from pear_lightning.scoring import Batch
 from pear_lightning.scoring.outputs import logit
 from tests.reference import shapley
 
@@ -188,12 +189,13 @@ def test_every_sample_is_explained_alone(problem, build):
 @pytest.mark.parametrize("problem", [columns, patches, segments, noisy, embeddings])
 def test_similarity_is_the_cosine_of_copies_and_originals(problem):
     model, inputs, masker, forward_kwargs, masker_kwargs = problem()
-    scorer = Scorer(model, torch.ones(5).long(), logit, forward_kwargs, 3, masker_kwargs)
+    samples = Batch(inputs, torch.ones(5).long(), None, forward_kwargs, masker_kwargs)
+    scorer = Scorer(model, samples, logit, 3)
     explainer = Lime(10, masker=masker, seed=0)
     game = explainer.game(scorer, inputs)
     keep, _ = explainer._masks(game)
     scores, cosines = lime._scores_and_cosines(game, keep, keep.double())
-    copies = torch.cat(list(game.copies(keep)))
+    copies = game.copy_set(keep).copies(torch.arange(len(keep)))
     expected = torch.cosine_similarity(copies.flatten(2), inputs.flatten(1)[None], dim=2)
     torch.testing.assert_close(cosines.float(), expected)
     torch.testing.assert_close(scores.float(), scorer(copies).detach())

@@ -25,7 +25,7 @@ def batch(rows=6, annotated=6):
 
 def reaches_the_weights(loss):
     model = network()
-    loss.of_model(model, *batch())[1].backward()
+    loss.of_model(model, batch())[1].backward()
     for name, parameter in model.named_parameters():
         if name in ("0.weight", "6.weight"):
             assert parameter.grad.isfinite().all()
@@ -37,9 +37,9 @@ def reaches_the_weights(loss):
 def runs_the_model_as_at_inference(loss):
     model, (x, y, mask) = network(0.9), batch()
     mean = model[1].running_mean.clone()
-    first, second = (loss.of_model(model, x, y, mask)[1] for _ in range(2))
+    first, second = (loss.of_model(model, (x, y, mask))[1] for _ in range(2))
     assert torch.equal(first, second)
-    torch.testing.assert_close(first, loss.of_model(model.eval(), x, y, mask)[1])
+    torch.testing.assert_close(first, loss.of_model(model.eval(), (x, y, mask))[1])
     assert torch.equal(model[1].running_mean, mean)
 
 
@@ -49,46 +49,46 @@ def without_annotations_it_is_zero_and_leaves_the_model_alone(loss):
 
     x, y, mask = batch(annotated=0)
     for given in (None, mask):
-        logits, value = loss.of_model(never, x, y, given)
+        logits, value = loss.of_model(never, (x, y, given))
         assert (logits, value.item(), value.requires_grad) == (None, 0.0, False)
 
 
 def rows_without_annotations_cost_nothing(loss):
     model, (x, y, mask) = network().eval(), batch(annotated=2)
-    logits, few = loss.of_model(model, x, y, mask)
+    logits, few = loss.of_model(model, (x, y, mask))
     assert logits is None
-    alone = loss.of_model(model, x[:2], y[:2], mask[:2])[1]
+    alone = loss.of_model(model, (x[:2], y[:2], mask[:2]))[1]
     torch.testing.assert_close(few, alone * 2 / 6)
 
 
 def rows_stand_for_themselves(loss):
     model, (x, y, mask) = network().double(), batch()
     x = x.double()
-    each = [loss.of_model(model, x[[n]], y[[n]], mask[[n]])[1] for n in range(6)]
-    whole = loss.of_model(model, x, y, mask)[1]
+    each = [loss.of_model(model, (x[[n]], y[[n]], mask[[n]]))[1] for n in range(6)]
+    whole = loss.of_model(model, (x, y, mask))[1]
     torch.testing.assert_close(whole, torch.stack(each).mean())
     order = torch.randperm(6)
-    torch.testing.assert_close(loss.of_model(model, x[order], y[order], mask[order])[1], whole)
+    torch.testing.assert_close(loss.of_model(model, (x[order], y[order], mask[order]))[1], whole)
 
 
 def works_in_inference_mode_and_under_no_grad(loss):
     model, (x, y, mask) = network(), batch()
-    wanted = loss.of_model(model, x, y, mask)[1].detach()
+    wanted = loss.of_model(model, (x, y, mask))[1].detach()
     with torch.no_grad():
-        value = loss.of_model(model, x, y, mask)[1]
+        value = loss.of_model(model, (x, y, mask))[1]
         torch.testing.assert_close(value, wanted)
         assert not value.requires_grad
     with torch.inference_mode():
         torch.testing.assert_close(
-            loss.of_model(model, x.clone(), y.clone(), mask.clone())[1], wanted
+            loss.of_model(model, (x.clone(), y.clone(), mask.clone()))[1], wanted
         )
 
 
 def is_float32_under_bfloat16(loss):
     model, (x, y, mask) = network(), batch()
-    wanted = loss.of_model(model, x, y, mask)[1]
+    wanted = loss.of_model(model, (x, y, mask))[1]
     with torch.autocast("cpu", torch.bfloat16):
-        low = loss.of_model(model, x, y, mask)[1]
+        low = loss.of_model(model, (x, y, mask))[1]
     assert low.dtype == torch.float32
     torch.testing.assert_close(low, wanted, rtol=0.1, atol=1e-3)
 
@@ -97,11 +97,11 @@ def is_float32_of_a_model_in_half_precision(loss):
     """A model that was converted as a whole, as a trainer of "bf16-true" or "16-true" does it."""
     for dtype in (torch.bfloat16, torch.float16):
         model, (x, y, mask) = network().to(dtype), batch()
-        value = loss.of_model(model, x.to(dtype), y, mask)[1]
+        value = loss.of_model(model, (x.to(dtype), y, mask))[1]
         value.backward()
         fine = network().eval()
         fine.load_state_dict(model.state_dict())
-        wanted = loss.of_model(fine, x.to(dtype).float(), y, mask)[1]
+        wanted = loss.of_model(fine, (x.to(dtype).float(), y, mask))[1]
         wanted.backward()
         assert value.dtype == torch.float32
         torch.testing.assert_close(value, wanted)
@@ -126,41 +126,41 @@ def passes_keyword_tensors_with_their_rows(loss):
 
     model, (x, y, mask) = Shifted(), batch(annotated=2)
     named = model.network if not hasattr(loss, "layer") else None
-    value = loss.of_model(model, x, y, mask, forward_kwargs={"shift": torch.rand(6)})[1]
+    value = loss.of_model(model, (x, y, mask, {"shift": torch.rand(6)}))[1]
     if named is not None:
-        torch.testing.assert_close(value, loss.of_model(named, x, y, mask)[1])
+        torch.testing.assert_close(value, loss.of_model(named, (x, y, mask))[1])
 
 
 def trains_beside_a_task_loss(loss):
     model, (x, y, mask) = network(), batch()
     optimizer = torch.optim.SGD(model.parameters(), 0.01)
     model.eval()
-    first = loss.of_model(model, x, y, mask)[1]
+    first = loss.of_model(model, (x, y, mask))[1]
     for _ in range(5):
         optimizer.zero_grad()
-        value = loss.of_model(model, x, y, mask)[1]
+        value = loss.of_model(model, (x, y, mask))[1]
         (0 * nn.functional.cross_entropy(model(x), y) + value).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    assert loss.of_model(model, x, y, mask)[1] < first
+    assert loss.of_model(model, (x, y, mask))[1] < first
 
 
 def refuses_bad_input(loss):
     model, (x, y, mask) = network(), batch()
     with pytest.raises(ValueError, match="mask must have the shape"):
-        loss.of_model(model, x, y, mask[:, :3])
+        loss.of_model(model, (x, y, mask[:, :3]))
     with pytest.raises(ValueError, match="zeros and ones only"):
-        loss.of_model(model, x, y, mask * 0.5)
+        loss.of_model(model, (x, y, mask * 0.5))
     with pytest.raises(ValueError, match=r"target must lie in 0\.\.2"):
-        loss.of_model(model, x, y + 3, mask)
+        loss.of_model(model, (x, y + 3, mask))
     with pytest.raises(ValueError, match=r"one label per sample|one class index per sample"):
-        loss.of_model(model, x, y[:3], mask)
+        loss.of_model(model, (x, y[:3], mask))
     with pytest.raises(ValueError, match=r"one label per sample|which of the 3 outputs"):
-        loss.of_model(model, x, None, mask)
+        loss.of_model(model, (x, None, mask))
     with pytest.raises(TypeError, match="must hold class indices"):
-        loss.of_model(model, x, y.float(), mask)
+        loss.of_model(model, (x, y.float(), mask))
     with pytest.raises(ValueError, match=r"inputs holds? .*NaN"):
-        loss.of_model(model, x * float("nan"), y, mask)
+        loss.of_model(model, (x * float("nan"), y, mask))
 
 
 CHECKS = {

@@ -50,7 +50,7 @@ def expected():
 def test_double_backpropagation():
     model, (x, y, _) = network(), rows()
     wanted = reference.double_backpropagation(model, x, y)
-    loss = DoubleBackpropagationLoss().of_model(model, x, y)[1]
+    loss = DoubleBackpropagationLoss().of_model(model, (x, y))[1]
     torch.testing.assert_close(loss, wanted)
     weights = list(model.parameters())
     torch.testing.assert_close(
@@ -63,7 +63,7 @@ def test_expected_gradients_prior():
     prior = ExpectedGradientsPrior(2, BACKGROUND, seed=0)
     _, (phi,) = explain(model, x, y, list(expected().values()))
     wanted = (phi * mask).abs().sum() / 6
-    torch.testing.assert_close(prior.of_model(model, x, y, mask)[1], wanted)
+    torch.testing.assert_close(prior.of_model(model, (x, y, mask))[1], wanted)
 
 
 @pytest.mark.parametrize("n", [1, 2, 7])
@@ -79,7 +79,7 @@ def test_gini(n):
 def test_sparsity():
     model, (x, y, _) = network(), rows()
     _, (phi,) = explain(model, x, y, list(expected().values()))
-    loss = SparsityPrior(expected()).of_model(model, x, y)[1]
+    loss = SparsityPrior(expected()).of_model(model, (x, y))[1]
     torch.testing.assert_close(loss, 1 - reference.gini(phi.abs().mean(0)))
     zeros = torch.zeros(3, 4, requires_grad=True)
     SparsityPrior()(zeros).backward()
@@ -112,7 +112,7 @@ def test_graph_smoothness():
     _, (phi,) = explain(model, x, y, list(expected().values()))
     prior = GraphSmoothnessPrior.from_adjacency(matrix, explainers=expected())
     wanted = reference.graph_roughness(phi.abs().mean(0), matrix.double())
-    loss = prior.of_model(model, x, y)[1]
+    loss = prior.of_model(model, (x, y))[1]
     torch.testing.assert_close(loss, wanted)
     weights = list(model.parameters())
     torch.testing.assert_close(
@@ -235,10 +235,10 @@ def test_without_biases_input_x_gradient_is_the_integrated_gradient():
     torch.testing.assert_close(fast.sum(1), logits.gather(1, y[:, None]).squeeze(1))
     for prior in PLAIN_PRIORS:
         loss = XGradientPrior(prior)
-        value = loss.of_model(model, x, y, mask)[1]
+        value = loss.of_model(model, (x, y, mask))[1]
         torch.testing.assert_close(value, prior(slow, mask=mask))
         assert loss.needs_mask == prior.needs_mask
-        assert not loss.of_model(model, x, y, mask)[1].isnan()
+        assert not loss.of_model(model, (x, y, mask))[1].isnan()
 
 
 @pytest.mark.parametrize("model", [MLP(5, 3, (8,)), MLP(5, 3, (8,), activation="tanh")])
@@ -246,7 +246,7 @@ def test_networks_that_are_not_homogeneous_are_refused(model):
     x, y, _ = rows()
     message = r"is not homogeneous.*here: layers.0.bias, layers.2.bias"
     with pytest.raises(ValueError, match=message):
-        XGradientPrior(SparsityPrior()).of_model(model, x.float(), y)
+        XGradientPrior(SparsityPrior()).of_model(model, (x.float(), y))
     with pytest.raises(TypeError, match="prior must be a loss of attributions, got Linear"):
         XGradientPrior(nn.Linear(2, 2))
 
@@ -267,17 +267,17 @@ PRIORS = [
 @pytest.mark.parametrize("prior", PRIORS, ids=lambda prior: type(prior).__name__)
 def test_they_reach_the_weights_and_work_in_inference_mode(prior):
     model, (x, y, mask) = network(), rows()
-    loss = prior.of_model(model, x, y, mask)[1]
+    loss = prior.of_model(model, (x, y, mask))[1]
     loss.backward()
     weights = [p for name, p in model.named_parameters() if "weight" in name]
     assert all(p.grad.any() for p in weights)
     with torch.inference_mode():
-        again = prior.of_model(model, x.clone(), y, mask)[1]
+        again = prior.of_model(model, (x.clone(), y, mask))[1]
     torch.testing.assert_close(again, loss.detach())
     with torch.no_grad():
         for p in model.parameters():
             p -= 0 if p.grad is None else 1e-3 * p.grad
-    assert prior.of_model(model, x, y, mask)[1] < loss
+    assert prior.of_model(model, (x, y, mask))[1] < loss
 
 
 @pytest.mark.filterwarnings("ignore:ExpectedGradientsPrior had no part")  # there are no masks
@@ -293,7 +293,7 @@ def test_a_prior_that_is_the_right_reasons_loss_of_another_explanation():
     _, (g,) = explain(model, x, y, [Gradient()])
     prior = ExpectedGradientsPrior(1, BACKGROUND).explain_with({"gradient": Gradient()})
     wanted = right_reasons_loss(g, mask, "l1")
-    torch.testing.assert_close(prior.of_model(model, x, y, mask)[1], wanted)
+    torch.testing.assert_close(prior.of_model(model, (x, y, mask))[1], wanted)
 
 
 def gradients_of_a_batch_loss(rank, world_size, prior):
@@ -302,7 +302,7 @@ def gradients_of_a_batch_loss(rank, world_size, prior):
     wrapped = nn.parallel.DistributedDataParallel(model) if world_size > 1 else model
     x, y = x[rank::world_size], y[rank::world_size]
     task = nn.functional.cross_entropy(wrapped(x), y)
-    loss = prior.of_model(model, x, y)[1]
+    loss = prior.of_model(model, (x, y))[1]
     (task + loss).backward()
     return loss.item(), [p.grad for p in model.parameters()]
 

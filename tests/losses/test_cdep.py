@@ -21,7 +21,7 @@ def batch(n=5):
 def test_the_papers_formula_and_its_gradients():
     model, (x, y, mask) = MLP(4, 3, (6, 5)).double(), batch()
     layers = [(m.weight, m.bias) for m in model.modules() if isinstance(m, nn.Linear)]
-    logits, loss = CDEPLoss().of_model(model, x, y, mask)
+    logits, loss = CDEPLoss().of_model(model, (x, y, mask))
     torch.testing.assert_close(logits, model(x))
     wanted = reference.cdep(layers, x, mask)
     torch.testing.assert_close(loss, wanted)
@@ -85,7 +85,7 @@ def test_a_linear_model_by_hand():
     by_hand = torch.tensor([[6.0, 0.0]]).double()  # 3 + 4 · 3/4
     torch.testing.assert_close(parts.relevant, by_hand)
     torch.testing.assert_close(parts.rest, torch.tensor([[2.0, 3.0]]).double())
-    _, loss = CDEPLoss().of_model(model, x, torch.tensor([0]), mask)
+    _, loss = CDEPLoss().of_model(model, (x, torch.tensor([0]), mask))
     wanted = (torch.tensor([4.0, -3.0]).double().sigmoid()).mean()
     torch.testing.assert_close(loss, wanted)
 
@@ -124,4 +124,4 @@ def test_what_cannot_be_decomposed_is_refused(call, message):
 def test_a_layer_without_rules_is_named():
     model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh()), nn.Linear(4, 3)).double()
     with pytest.raises(NotImplementedError, match=r"layer '1\.0' \(Tanh\): tanh has no rule"):
-        CDEPLoss().of_model(model, *batch())
+        CDEPLoss().of_model(model, batch())

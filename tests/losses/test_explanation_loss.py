@@ -50,7 +50,7 @@ def batch(rows=8):
 
 def test_a_model_is_explained_in_one_pass_that_returns_its_logits():
     model, (x, y) = Counting(), batch()
-    logits, loss = Marked().of_model(model, x, y, torch.ones(8, 5))
+    logits, loss = Marked().of_model(model, (x, y, torch.ones(8, 5)))
     assert model.rows == 8
     torch.testing.assert_close(logits, model.network(x))
     x = x.requires_grad_()
@@ -62,10 +62,10 @@ def test_rows_without_annotations_are_not_explained_where_they_are_many():
     model, (x, y) = Counting(), batch()
     mask = torch.zeros(8, 5)
     mask[[2, 7], 1] = 1
-    logits, few = Marked().of_model(model, x, y, mask)
+    logits, few = Marked().of_model(model, (x, y, mask))
     assert logits is None
     assert model.rows == 2
-    logits, alone = Marked().of_model(model, x[[2, 7]], y[[2, 7]], mask[[2, 7]])
+    logits, alone = Marked().of_model(model, (x[[2, 7]], y[[2, 7]], mask[[2, 7]]))
     torch.testing.assert_close(few, alone)
     few.backward()
     assert all(p.grad.any() for p in list(model.parameters())[:-1])
@@ -74,7 +74,7 @@ def test_rows_without_annotations_are_not_explained_where_they_are_many():
 @pytest.mark.parametrize("mask", [None, torch.zeros(8, 5)])
 def test_without_annotations_the_model_is_left_alone(mask):
     model, (x, y) = Counting(), batch()
-    logits, loss = Marked().of_model(model, x, y, mask)
+    logits, loss = Marked().of_model(model, (x, y, mask))
     assert (logits, loss.item(), loss.requires_grad, model.rows) == (None, 0.0, False, 0)
 
 
@@ -87,7 +87,7 @@ def test_keyword_tensors_follow_their_rows():
     mask[5] = 1
     x, y = batch()
     scale = torch.arange(8.0)
-    _, loss = Marked().of_model(Scaled(), x, y, mask, forward_kwargs={"scale": scale})
+    _, loss = Marked().of_model(Scaled(), (x, y, mask, {"scale": scale}))
     assert loss.item() == pytest.approx(25.0)
 
 
@@ -159,25 +159,25 @@ def test_what_is_wrong_with_a_batch_is_said_of_the_whole_batch():
         for target in (y[:, None], y[:4]):
             shape = str(tuple(target.shape))
             with pytest.raises(ValueError, match=rf"per sample, \(8,\), got {re.escape(shape)}"):
-                loss.of_model(model, x, target, mask)
+                loss.of_model(model, (x, target, mask))
         with pytest.raises(ValueError, match=r"one row per sample, \(8, ...\), got \(4, 3\)"):
-            loss.of_model(model, x, y, mask, forward_kwargs={"scale": torch.rand(4, 3)})
+            loss.of_model(model, (x, y, mask, {"scale": torch.rand(4, 3)}))
 
 
 def test_labels_for_a_model_with_one_output_are_explained():
     x, y = torch.rand(8, 5), torch.arange(8) % 2
     with pytest.raises(
-        ValueError, match=r"one output.* values from 0 to 1.*Sample\(batch\[0\], None"
+        ValueError, match=r"one output.* values from 0 to 1.*Batch\(batch\[0\], None"
     ):
-        Marked().of_model(MLP(5, 1), x, y, torch.ones(8, 5))
-    logits, _ = Marked().of_model(MLP(5, 1), x, None, torch.ones(8, 5))
+        Marked().of_model(MLP(5, 1), (x, y, torch.ones(8, 5)))
+    logits, _ = Marked().of_model(MLP(5, 1), (x, None, torch.ones(8, 5)))
     assert logits.shape == (8, 1)
 
 
 def test_a_loss_for_each_sample_cannot_be_trained():
     loss = ConsensusLoss(reduction="none").explain_with({"a": Gradient(), "b": InputXGradient()})
     with pytest.raises(ValueError, match=r"returned \(8,\), and only a scalar"):
-        loss.of_model(MLP(5), *batch()[:1], torch.zeros(8, dtype=torch.long))
+        loss.of_model(MLP(5), (batch()[0], torch.zeros(8, dtype=torch.long)))
 
 
 def test_consensus_knows_its_explainers_and_its_objective():
@@ -213,8 +213,8 @@ def test_masks_of_tokens_are_broadcast_over_the_embedding():
     assert torch.equal(tokens, mask.bool()[..., None])
     model = torch.nn.Sequential(torch.nn.Flatten(), MLP(35, 3))
     x, y = torch.rand(2, 5, 7), torch.tensor([0, 2])
-    _, short = RightReasonsLoss().of_model(model, x, y, mask)
-    _, full = RightReasonsLoss().of_model(model, x, y, mask[..., None].expand(2, 5, 7))
+    _, short = RightReasonsLoss().of_model(model, (x, y, mask))
+    _, full = RightReasonsLoss().of_model(model, (x, y, mask[..., None].expand(2, 5, 7)))
     torch.testing.assert_close(short, full)
     assert short > 0
     square = torch.rand(2, 5, 5)  # of tokens or of channels?

@@ -18,7 +18,7 @@ def batch(n=5):
 def test_with_the_weight_one_minus_alpha_it_is_the_papers_objective(eps):
     model, (x, y, mask) = MLP(4, 3, (6, 5)).double(), batch()
     layers = [(m.weight, m.bias) for m in model.modules() if isinstance(m, nn.Linear)]
-    _, excess = IBPExLoss(eps).of_model(model, x, y, mask)
+    _, excess = IBPExLoss(eps).of_model(model, (x, y, mask))
     objective = F.cross_entropy(model(x), y) + 0.3 * excess
     wanted = reference.ibp_ex(layers, x, y, mask, eps, alpha=0.7)
     torch.testing.assert_close(objective, wanted)
@@ -31,7 +31,7 @@ def test_with_the_weight_one_minus_alpha_it_is_the_papers_objective(eps):
 def test_no_change_of_the_marked_features_does_worse():
     model, (x, y, mask) = MLP(4, 3, (6, 5)).double(), batch()
     at_inputs = F.cross_entropy(model(x), y)
-    _, excess = IBPExLoss(0.4).of_model(model, x, y, torch.ones_like(mask))
+    _, excess = IBPExLoss(0.4).of_model(model, (x, y, torch.ones_like(mask)))
     for _ in range(100):
         moved = x + 0.4 * (2 * torch.randint(2, x.shape) - 1)
         assert F.cross_entropy(model(moved), y) - at_inputs <= excess + 1e-12
@@ -40,24 +40,24 @@ def test_no_change_of_the_marked_features_does_worse():
 
 def test_without_a_box_there_is_no_excess():
     model, (x, y, mask) = MLP(4, 3, (6, 5)).double(), batch()
-    assert abs(IBPExLoss(0.0).of_model(model, x, y, mask)[1].item()) < 1e-12
+    assert abs(IBPExLoss(0.0).of_model(model, (x, y, mask))[1].item()) < 1e-12
 
 
 def test_the_ramp_counts_training_batches_and_is_kept():
     model, (x, y, mask) = MLP(4, 3, (6, 5)).double(), batch()
     loss, full = IBPExLoss(0.4, ramp_steps=4), IBPExLoss(0.2)
     with torch.no_grad():  # validation does not count
-        loss.of_model(model, x, y, mask)
+        loss.of_model(model, (x, y, mask))
     assert loss.ramp == 0
-    loss.of_model(model, x, y, None)  # a batch without annotations does
-    _, value = loss.of_model(model, x, y, mask)
+    loss.of_model(model, (x, y, None))  # a batch without annotations does
+    _, value = loss.of_model(model, (x, y, mask))
     assert loss.ramp == 0.5
-    torch.testing.assert_close(value, 0.5 * full.of_model(model, x, y, mask)[1])
+    torch.testing.assert_close(value, 0.5 * full.of_model(model, (x, y, mask))[1])
     restored = IBPExLoss(0.4, ramp_steps=4)
     restored.load_state_dict(loss.state_dict())
     assert restored.ramp == 0.5
     for _ in range(5):
-        loss.of_model(model, x, y, mask)
+        loss.of_model(model, (x, y, mask))
     assert loss.ramp == 1
 
 

@@ -22,7 +22,7 @@ def network():
 @pytest.mark.parametrize("eps", [0.0, 0.05, 0.5])
 def test_the_papers_formula_and_its_gradients(eps):
     (model, layers), (x, y, mask) = network(), batch()
-    _, loss = R4Loss(eps).of_model(model, x, y, mask)
+    _, loss = R4Loss(eps).of_model(model, (x, y, mask))
     wanted = reference.r4(layers, x, y, mask, eps)
     torch.testing.assert_close(loss, wanted)
     weights = [w for w, _ in layers]
@@ -35,13 +35,13 @@ def test_the_papers_formula_and_its_gradients(eps):
 def test_without_a_box_it_is_twice_the_masked_gradient(output):
     (model, _), (x, y, mask) = network(), batch()
     _, (g,) = explain(model, x, y, [Gradient()], output=output)
-    _, loss = R4Loss(0.0, output=output).of_model(model, x, y, mask)
+    _, loss = R4Loss(0.0, output=output).of_model(model, (x, y, mask))
     torch.testing.assert_close(loss, 2 * (mask * g).abs().sum() / x.numel())
 
 
 def test_wide_boxes_cost_more():
     (model, _), (x, y, mask) = network(), batch()
-    losses = [R4Loss(eps).of_model(model, x, y, mask)[1].item() for eps in (0.0, 1.0, 2.0)]
+    losses = [R4Loss(eps).of_model(model, (x, y, mask))[1].item() for eps in (0.0, 1.0, 2.0)]
     assert losses == sorted(losses)
     assert losses[-1] > 2 * losses[0]
 
@@ -60,7 +60,7 @@ def test_training_makes_the_gradient_small_in_the_whole_box():
     for _ in range(60):
         optimizer.zero_grad()
         loss = nn.functional.cross_entropy(model(x), y)
-        (loss + 10 * R4Loss(0.5).of_model(model, x, y, mask)[1]).backward()
+        (loss + 10 * R4Loss(0.5).of_model(model, (x, y, mask))[1]).backward()
         optimizer.step()
     assert steepest() < 0.25 * before
 
@@ -93,7 +93,7 @@ def test_an_operator_in_a_layer_is_named(loss, name):
     model = nn.Sequential(Written(lambda h: -h), nn.Linear(3, 4), Written(OPERATIONS[name]))
     what = "dividing by a" if name == "div" else f"{name} has no rule"
     with pytest.raises(NotImplementedError, match=rf"layer '2' \(Written\): {what}"):
-        loss.of_model(model.double(), x, y, mask)
+        loss.of_model(model.double(), (x, y, mask))
 
 
 def test_settings():
@@ -107,10 +107,10 @@ def test_settings():
 def test_a_layer_without_rules_is_named():
     model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.GELU()), nn.Linear(4, 3)).double()
     with pytest.raises(NotImplementedError, match=r"layer '1\.0' \(GELU\): gelu has no rule"):
-        R4Loss().of_model(model, *batch())
+        R4Loss().of_model(model, batch())
     with pytest.raises(NotImplementedError, match=r"MLP|LayerNorm"):
-        R4Loss().of_model(MLP(4, 3, normalization="layer").double(), *batch())
+        R4Loss().of_model(MLP(4, 3, normalization="layer").double(), batch())
     with pytest.raises(TypeError, match="must return logits"):
-        R4Loss().of_model(lambda inputs: inputs.shape, *batch())
+        R4Loss().of_model(lambda inputs: inputs.shape, batch())
     with pytest.raises(NotImplementedError, match="the model: softmax"):
-        R4Loss().of_model(lambda inputs: inputs.softmax(1), *batch())
+        R4Loss().of_model(lambda inputs: inputs.softmax(1), batch())

@@ -4,6 +4,7 @@ from torch import nn
 
 from pear_lightning.losses import RBRIdentityHessianLoss
 from pear_lightning.nn import MLP
+from pear_lightning.scoring import Batch
 from pear_lightning.scoring.parameter_influence import parameter_influence
 from tests.losses import model_losses
 from tests.reference import robust_reasons as reference
@@ -19,7 +20,7 @@ def setting(activation="softplus", n=4):
 @pytest.mark.parametrize("activation", ["softplus", "relu"])
 def test_the_formula_and_its_gradients(activation):
     model, x, y, mask = setting(activation)
-    logits, loss = RBRIdentityHessianLoss().of_model(model, x, y, mask)
+    logits, loss = RBRIdentityHessianLoss().of_model(model, (x, y, mask))
     torch.testing.assert_close(logits, model(x))
     wanted = reference.rbr_identity_hessian(model, x, y, mask)
     torch.testing.assert_close(loss, wanted)
@@ -31,8 +32,8 @@ def test_the_formula_and_its_gradients(activation):
 
 def test_methods_and_frozen_weights():
     model, x, y, mask = setting()
-    wanted = parameter_influence(model, x, y)
-    torch.testing.assert_close(parameter_influence(model.forward, x, y), wanted)
+    wanted = parameter_influence(model, Batch(x, y))
+    torch.testing.assert_close(parameter_influence(model.forward, Batch(x, y)), wanted)
 
     class Wrapped(nn.Module):
         def __init__(self):
@@ -42,12 +43,12 @@ def test_methods_and_frozen_weights():
         def logits(self, inputs):
             return self.network(inputs)
 
-    torch.testing.assert_close(parameter_influence(Wrapped().logits, x, y), wanted)
-    frozen = parameter_influence(model.requires_grad_(False), x, y)
+    torch.testing.assert_close(parameter_influence(Wrapped().logits, Batch(x, y)), wanted)
+    frozen = parameter_influence(model.requires_grad_(False), Batch(x, y))
     torch.testing.assert_close(frozen, wanted.detach())
     assert not frozen.requires_grad
     with pytest.raises(ValueError, match="are not to be found"):
-        parameter_influence(lambda inputs: inputs, x, y)
+        parameter_influence(lambda inputs: inputs, Batch(x, y))
     assert mask.any()
 
 

@@ -36,7 +36,7 @@ def network():
 
 def test_the_papers_sum_and_its_gradients():
     model, (x, y, mask) = network(), rows()
-    _, loss = RightReasonsLoss(reduction="sum").of_model(model, x, y, mask)
+    _, loss = RightReasonsLoss(reduction="sum").of_model(model, (x, y, mask))
     wanted = reference.right_reasons(model, x, y, mask)
     torch.testing.assert_close(loss, wanted)
     weights = list(model.parameters())[:-1]
@@ -48,8 +48,8 @@ def test_the_papers_sum_and_its_gradients():
 def test_mean_and_mask_reductions_are_the_sum_divided():
     model, (x, y, mask) = network(), rows()
     total = reference.right_reasons(model, x, y, mask)
-    _, mean = RightReasonsLoss().of_model(model, x, y, mask)
-    _, each = RightReasonsLoss(reduction="mask").of_model(model, x, y, mask)
+    _, mean = RightReasonsLoss().of_model(model, (x, y, mask))
+    _, each = RightReasonsLoss(reduction="mask").of_model(model, (x, y, mask))
     torch.testing.assert_close(mean, total / 6)
     torch.testing.assert_close(each, total / mask.sum())
     zeros = torch.zeros(6, 5)
@@ -59,7 +59,7 @@ def test_mean_and_mask_reductions_are_the_sum_divided():
 def test_the_loss_of_cdeps_repository():
     model, (x, y, mask) = CNN.double(), images()
     loss = RightReasonsLoss(reduction="sum", channels="sum", output="log_prob")
-    value = loss.of_model(model, x, y, mask)[1] / len(x) ** 2
+    value = loss.of_model(model, (x, y, mask))[1] / len(x) ** 2
     torch.testing.assert_close(value, reference.cdep_rrr(model, x, y, mask))
 
 
@@ -68,14 +68,14 @@ def test_the_loss_of_reveal2revise(output):
     model, (x, y, mask) = CNN.double(), images()
     loss = RightReasonsLoss("cosine", channels="sum", output=output)
     wanted = reference.reveal2revise_cosine(model, x, y, mask, output)
-    torch.testing.assert_close(loss.of_model(model, x, y, mask)[1], wanted)
+    torch.testing.assert_close(loss.of_model(model, (x, y, mask))[1], wanted)
 
 
 def test_the_loss_of_robust_mlx():
     model, (x, y, mask) = network(), rows()
     loss = RightReasonsLoss("l2", "sum", output="sum_logit")
     wanted = reference.robust_mlx(model, x, y, mask)
-    torch.testing.assert_close(loss.of_model(model, x, y, mask)[1], wanted)
+    torch.testing.assert_close(loss.of_model(model, (x, y, mask))[1], wanted)
 
 
 @pytest.mark.parametrize("output", ["max_prob", "max_log_prob", "max_logit", "sum_logit"])
@@ -112,9 +112,9 @@ def test_it_is_zero_at_the_uniform_prediction_whatever_the_weights():
         last.bias.zero_()
     x, y, mask = rows()
     assert model(x).std(0).min() > 1e-3
-    _, loss = RightReasonsLoss().of_model(model, x, y, mask)
+    _, loss = RightReasonsLoss().of_model(model, (x, y, mask))
     assert loss.item() < 1e-28
-    _, loss = RightReasonsLoss(output="sum_logit").of_model(model, x, y, mask)
+    _, loss = RightReasonsLoss(output="sum_logit").of_model(model, (x, y, mask))
     assert loss.item() > 1e-6
 
 
@@ -131,8 +131,8 @@ def test_inputs_divided_by_s_need_the_weight_divided_by_s_squared(scale):
         def forward(self, inputs):
             return model(scale * inputs - 3.0)
 
-    _, loss = RightReasonsLoss().of_model(model, x, y, mask)
-    _, rescaled = RightReasonsLoss().of_model(Rescaled(), (x + 3.0) / scale, y, mask)
+    _, loss = RightReasonsLoss().of_model(model, (x, y, mask))
+    _, rescaled = RightReasonsLoss().of_model(Rescaled(), ((x + 3.0) / scale, y, mask))
     torch.testing.assert_close(rescaled / scale**2, loss)
 
 
@@ -140,11 +140,13 @@ def test_rows_stand_for_themselves_and_in_any_order():
     model, (x, y, mask) = network(), rows()
     for norm in ("squared_l2", "l1", "l2", "cosine"):
         loss = RightReasonsLoss(norm)
-        whole = loss.of_model(model, x, y, mask)[1]
-        each = [loss.of_model(model, *(v[n : n + 1] for v in (x, y, mask)))[1] for n in range(6)]
+        whole = loss.of_model(model, (x, y, mask))[1]
+        each = [loss.of_model(model, [v[n : n + 1] for v in (x, y, mask)])[1] for n in range(6)]
         torch.testing.assert_close(whole, torch.stack(each).mean())
         order = torch.randperm(6)
-        torch.testing.assert_close(loss.of_model(model, x[order], y[order], mask[order])[1], whole)
+        torch.testing.assert_close(
+            loss.of_model(model, (x[order], y[order], mask[order]))[1], whole
+        )
 
 
 @pytest.mark.parametrize("norm", ["squared_l2", "l1", "l2", "cosine"])
@@ -173,7 +175,7 @@ def test_a_mask_over_channels_is_the_mask_of_each_channel():
     model, (x, y, mask) = CNN.double(), images()
     wanted = reference.right_reasons(model, x, y, mask[:, None].expand_as(x))
     for given in (mask, mask[:, None], mask[:, None].expand_as(x), mask.bool()):
-        _, loss = RightReasonsLoss(reduction="sum").of_model(model, x, y, given)
+        _, loss = RightReasonsLoss(reduction="sum").of_model(model, (x, y, given))
         torch.testing.assert_close(loss, wanted)
 
 
@@ -215,7 +217,7 @@ class Recurrent(nn.Module):
 def test_the_penalty_reaches_the_weights(model, shape):
     x, y = torch.rand(4, *shape), torch.randint(3, (4,))
     mask = torch.rand(4, *shape) > 0.5
-    _, loss = RightReasonsLoss().of_model(model, x, y, mask)
+    _, loss = RightReasonsLoss().of_model(model, (x, y, mask))
     loss.backward()
     parameters = dict(model.named_parameters())
     weights = [p.grad for name, p in parameters.items() if "weight" in name]
@@ -223,20 +225,20 @@ def test_the_penalty_reaches_the_weights(model, shape):
     with torch.no_grad():
         for p in parameters.values():
             p -= 0 if p.grad is None else 1e-3 * p.grad
-    assert RightReasonsLoss().of_model(model, x, y, mask)[1] < loss
+    assert RightReasonsLoss().of_model(model, (x, y, mask))[1] < loss
 
 
 def test_it_works_in_inference_mode_and_in_bfloat16():
     model, (x, y, mask) = MLP(5, 3, (8,)), rows(dtype=torch.float32)
-    _, wanted = RightReasonsLoss().of_model(model, x, y, mask)
+    _, wanted = RightReasonsLoss().of_model(model, (x, y, mask))
     with torch.inference_mode():
-        _, loss = RightReasonsLoss().of_model(model, x.clone(), y, mask.clone())
+        _, loss = RightReasonsLoss().of_model(model, (x.clone(), y, mask.clone()))
         torch.testing.assert_close(loss, wanted.detach())
         few = torch.where(torch.arange(6)[:, None] < 2, mask, 0)
-        _, loss = RightReasonsLoss().of_model(model, x.clone(), y, few)
+        _, loss = RightReasonsLoss().of_model(model, (x.clone(), y, few))
         assert 0 < loss < wanted
     with torch.autocast("cpu", torch.bfloat16):
-        _, low = RightReasonsLoss().of_model(model, x, y, mask)
+        _, low = RightReasonsLoss().of_model(model, (x, y, mask))
     assert low.dtype == torch.float32
     torch.testing.assert_close(low, wanted, rtol=0.1, atol=1e-4)
 
@@ -248,7 +250,7 @@ def test_other_explainers_are_averaged():
     _, (g, phi) = explain(model, x, y, list(explainers.values()), output="sum_log_prob")
     loss = RightReasonsLoss(explainers=explainers)
     wanted = (right_reasons_loss(g, mask) + right_reasons_loss(phi, mask)) / 2
-    torch.testing.assert_close(loss.of_model(model, x, y, mask)[1], wanted)
+    torch.testing.assert_close(loss.of_model(model, (x, y, mask))[1], wanted)
 
 
 # --- bad input --------------------------------------------------------------------------------
@@ -258,10 +260,10 @@ def test_a_mask_of_ones_is_warned_of_once():
     loss, (x, y, mask) = RightReasonsLoss(), rows()
     mask[2] = 1
     with pytest.warns(UserWarning, match="1 of 6 masks of a batch mark every feature"):
-        loss.of_model(network(), x, y, mask)
+        loss.of_model(network(), (x, y, mask))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        loss.of_model(network(), x, y, mask)
+        loss.of_model(network(), (x, y, mask))
 
 
 def test_names_that_are_not_known():
@@ -277,13 +279,13 @@ def test_labels_out_of_range_are_named():
     x, y, mask = rows()
     for output in ("log_prob", "sum_log_prob"):
         with pytest.raises(ValueError, match=r"target must lie in 0\.\.2"):
-            RightReasonsLoss(output=output).of_model(network(), x, y + 3, mask)
+            RightReasonsLoss(output=output).of_model(network(), (x, y + 3, mask))
 
 
 def test_a_single_output_has_no_log_probabilities():
     x, _, mask = rows()
     with pytest.raises(ValueError, match="needs logits"):
-        RightReasonsLoss().of_model(nn.Linear(5, 1).double(), x, None, mask)
+        RightReasonsLoss().of_model(nn.Linear(5, 1).double(), (x, None, mask))
 
 
 def test_without_a_mask_there_is_nothing_to_punish():
@@ -306,7 +308,7 @@ def gradients_with_ones_counted(rank, world_size, annotations):
     x, y = x[rank::world_size], y[rank::world_size]
     task = F.cross_entropy(wrapped(x), y)
     given = mask if mask.any() else None
-    loss = RightReasonsLoss(reduction="mask").of_model(model, x, y, given)[1]
+    loss = RightReasonsLoss(reduction="mask").of_model(model, (x, y, given))[1]
     (task + loss).backward()
     return loss.item(), [p.grad for p in model.parameters()]
 
@@ -327,8 +329,8 @@ def loss_of_channels(rank, world_size, channels):
     x, y = torch.rand(4, 3, 2, 2), torch.randint(3, (4,))
     mask = torch.tensor([1, 1, 0, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]).view(4, 2, 2)
     model = nn.Sequential(nn.Flatten(), MLP(12, 3, (8,), activation="tanh"))
-    parts = (part[2 * rank :][: 4 // world_size] for part in (x, y, mask))
-    return RightReasonsLoss(reduction="mask", channels=channels).of_model(model, *parts)[1].item()
+    parts = tuple(part[2 * rank :][: 4 // world_size] for part in (x, y, mask))
+    return RightReasonsLoss(reduction="mask", channels=channels).of_model(model, parts)[1].item()
 
 
 @pytest.mark.ddp

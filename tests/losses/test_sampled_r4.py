@@ -22,7 +22,7 @@ def weights(model):
 @pytest.mark.parametrize("steps", [1, 3])
 def test_pgd_r4(steps):
     model, x, y, mask = setting()
-    _, loss = PGDR4Loss(0.4, steps).of_model(model, x, y, mask)
+    _, loss = PGDR4Loss(0.4, steps).of_model(model, (x, y, mask))
     wanted = reference.pgd_r4(model, x, y, mask, 0.4, steps)
     torch.testing.assert_close(loss, wanted)
     torch.testing.assert_close(
@@ -32,7 +32,7 @@ def test_pgd_r4(steps):
 
 def test_rand_r4():
     model, x, y, mask = setting()
-    logits, loss = RandR4Loss(0.4, 6, seed=3).of_model(model, x, y, mask)
+    logits, loss = RandR4Loss(0.4, 6, seed=3).of_model(model, (x, y, mask))
     torch.testing.assert_close(logits, model(x))
     generator = torch.Generator().manual_seed(3)
     moves = 0.4 * (2 * torch.rand(6, 1, 4, generator=generator).double() - 1).expand(6, 5, 4)
@@ -47,19 +47,19 @@ def test_what_the_search_finds_is_larger_than_at_the_input_and_within_the_bounds
     model, x, y, mask = setting()
     _, (g,) = explain(model, x, y, [Gradient()], output="log_prob")
     at_input = (mask * g).abs().sum() / len(x)
-    _, found = PGDR4Loss(0.3, 5).of_model(model, x, y, mask)
+    _, found = PGDR4Loss(0.3, 5).of_model(model, (x, y, mask))
     assert found > at_input
-    torch.testing.assert_close(PGDR4Loss(0.0).of_model(model, x, y, mask)[1], at_input)
-    _, bound = R4Loss(0.3).of_model(model, x, y, mask)
+    torch.testing.assert_close(PGDR4Loss(0.0).of_model(model, (x, y, mask))[1], at_input)
+    _, bound = R4Loss(0.3).of_model(model, (x, y, mask))
     assert found <= bound * x.shape[1]  # R4 is divided by the number of elements
-    assert RandR4Loss(0.0).of_model(model, x, y, mask)[1] < 1e-15
+    assert RandR4Loss(0.0).of_model(model, (x, y, mask))[1] < 1e-15
 
 
 def test_points_may_go_through_the_model_in_portions():
     model, x, y, mask = setting()
     loss = RandR4Loss(0.4, 6, seed=3)
-    _, whole = loss.of_model(model, x, y, mask)
-    torch.testing.assert_close(loss.of_model(model, x, y, mask, points_per_pass=2)[1], whole)
+    _, whole = loss.of_model(model, (x, y, mask))
+    torch.testing.assert_close(loss.of_model(model, (x, y, mask), points_per_pass=2)[1], whole)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def loss_gradient(model, x, loss):
 def test_loss_is_the_papers_formula():
     model = DeepLasso(MLP(6), 0.3)
     x, y = rows(8)
-    parts = model.training_loss(x, y)
+    parts = model.training_loss((x, y))
     gradient = loss_gradient(model, x, lambda logits: F.cross_entropy(logits, y))
     task = F.cross_entropy(model.backbone(x), y).item()
     penalty = reference.deep_lasso(gradient)
@@ -47,7 +47,7 @@ def test_loss_of_a_regression(squeeze):
     model = DeepLasso(body, 0.3, task="regression", in_features=6)
     x, y = torch.randn(8, 6), torch.randn(8)
     gradient = loss_gradient(model, x, lambda outputs: F.mse_loss(outputs.flatten(), y))
-    parts = model.training_loss(x, y)
+    parts = model.training_loss((x, y))
     assert parts["penalty"].item() == pytest.approx(reference.deep_lasso(gradient), rel=1e-5)
     assert parts["task_loss"].item() == pytest.approx(F.mse_loss(model(x).flatten(), y).item())
 
@@ -57,7 +57,7 @@ def test_the_penalty_changes_the_gradients_of_the_weights():
     for weight in (0.0, 0.5):
         torch.manual_seed(0)
         model = DeepLasso(MLP(6), weight)
-        model.training_loss(*rows(8))["loss"].backward()
+        model.training_loss(rows(8))["loss"].backward()
         gradients.append(model.backbone.layers[0].weight.grad / (1 - weight))
     assert not torch.allclose(*gradients)
 
@@ -86,7 +86,7 @@ def test_scores_are_the_gradients_of_the_last_epoch():
 def test_dropout_is_in_the_task_loss_and_not_in_the_gradients():
     model = DeepLasso(MLP(6, dropout=0.5), 0.3).train()
     x, y = rows(32)
-    one, other = (model.training_loss(x, y) for _ in range(2))
+    one, other = (model.training_loss((x, y)) for _ in range(2))
     assert one["task_loss"] != other["task_loss"]
     torch.testing.assert_close(one["penalty"], other["penalty"])
 

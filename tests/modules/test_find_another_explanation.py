@@ -93,7 +93,7 @@ def test_masks_are_those_that_would_have_been_stored(sequence):
     model, _ = sequence
     x, _ = redundant().tensors
     stored = torch.zeros(128, 4, dtype=torch.bool)
-    for each in list(model.models)[: model.round]:
+    for each in model.sequence.before:
         for n in range(128):
             g = input_gradient(each, x[n], 0, "max_prob")
             stored[n] |= g.abs() > 0.67 * g.abs().max()
@@ -123,7 +123,7 @@ def test_a_model_that_looks_where_an_earlier_one_did_ends_the_sequence():
     assert (len(model.trained), len(model.accepted)) == (2, 1)
     similarity = trainer.callback_metrics["model_similarity"].item()
     assert similarity == pytest.approx(model.similarities[1][0])
-    model.max_similarity = 1.0
+    model.sequence.max_similarity = 1.0
     assert model.refusal(1) is None
 
 
@@ -140,20 +140,20 @@ def test_annotations_are_forbidden_to_the_first_model_too():
     x, y = redundant(8).tensors
     mask = torch.zeros(8, 4)
     mask[:3, 0] = 1
-    assert torch.equal(model.forbidden(x, mask), mask.bool())
-    parts = model.training_loss(x, y, mask)
-    _, wanted = RightReasonsLoss().of_model(model.backbone, x, y, mask)
+    assert torch.equal(model.forbidden((x, None, mask)), mask.bool())
+    parts = model.training_loss((x, y, mask))
+    _, wanted = RightReasonsLoss().of_model(model.backbone, (x, y, mask))
     torch.testing.assert_close(parts["reasons"], wanted)
     torch.testing.assert_close(parts["loss"], parts["task_loss"] + wanted)
-    assert set(model.training_loss(x, y)) == {"loss", "task_loss"}
+    assert set(model.training_loss((x, y))) == {"loss", "task_loss"}
 
 
 def test_each_model_may_have_a_weight_of_its_own():
     model = build(weight=[1.0, 5.0])
     x, y = redundant(8).tensors
     for number, weight in enumerate((1.0, 5.0, 5.0)):
-        model.round = number
-        parts = model.training_loss(x, y, torch.eye(8, 4))
+        model.sequence.round = number
+        parts = model.training_loss((x, y, torch.eye(8, 4)))
         total = parts["task_loss"] + weight * parts["reasons"]
         torch.testing.assert_close(parts["loss"], total)
 
@@ -173,13 +173,13 @@ def test_a_model_starts_afresh_with_optimiser_and_scheduler():
     seed_everything(0, verbose=False)
     model = Watched(MLP(4, 2, (8,)), max_models=2, epochs_per_model=3, optimizer=adam,
                     lr_scheduler=scheduler, max_accuracy_drop=1.0, max_similarity=1.0)  # fmt: skip
-    first = copy.deepcopy(model.models[1].state_dict())
-    assert not torch.equal(first["layers.0.weight"], model.models[0].layers[0].weight)
+    first = copy.deepcopy(model.sequence.models[1].state_dict())
+    assert not torch.equal(first["layers.0.weight"], model.sequence.models[0].layers[0].weight)
     quiet_trainer(max_epochs=6).fit(model, redundant_loader(batch_size=128))
     assert rates == pytest.approx([0.01, 0.005, 0.0025] * 2)
     assert steps == [0, 4, 4] * 2
     # what the second model became, trained alone from the same weights
-    torch.testing.assert_close(model.models[1].state_dict(), model.backbone.state_dict())
+    torch.testing.assert_close(model.sequence.models[1].state_dict(), model.backbone.state_dict())
 
 
 def test_it_ends_after_the_last_model():
@@ -246,7 +246,9 @@ def test_a_run_resumes_in_the_middle_of_the_sequence(tmp_path, checkpoint):
     for epoch in (2, 4):  # the end of the first model, and the middle of the second
         resumed = fit(9, ckpt_path=tmp_path / f"epoch={epoch}.ckpt")
         assert len(resumed.trained) == 3
-        for a, b in zip(weights(whole.models), weights(resumed.models), strict=True):
+        for a, b in zip(
+            weights(whole.sequence.models), weights(resumed.sequence.models), strict=True
+        ):
             torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 

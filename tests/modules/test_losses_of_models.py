@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
-from pear_lightning.callbacks import ExplanationRegularizer, Sample
+from pear_lightning.callbacks import ExplanationRegularizer
 from pear_lightning.losses import (
     CDEPLoss,
     CoRMLoss,
@@ -29,6 +29,7 @@ from pear_lightning.losses import (
 from pear_lightning.masking import PatchMasker
 from pear_lightning.modules import RightForTheRightReasons
 from pear_lightning.nn import MLP
+from pear_lightning.scoring import Batch
 from tests.ddp import run_distributed
 from tests.losses.model_losses import batch, network
 from tests.modules.helpers import quiet_trainer, sgd, weights
@@ -145,7 +146,7 @@ def gradients_of_rank(rank, world_size):
                 self.model, self.loss = model, loss
 
             def forward(self, x, y, mask):
-                penalty = self.loss.of_model(self.model, x, y, mask)[1]
+                penalty = self.loss.of_model(self.model, (x, y, mask))[1]
                 return F.cross_entropy(self.model(x), y) + 3 * penalty
 
         step = Step(model, loss)
@@ -180,7 +181,7 @@ def test_losses_of_labels_are_refused_in_regression(name):
         RightForTheRightReasons(MLP(4, 1), 1.0, loss, task="regression")
     x, mask = torch.rand(8, 4), torch.ones(8, 4)
     data = DataLoader(TensorDataset(x, torch.rand(8), mask))
-    for batch_to_inputs in (None, lambda batch: Sample(batch[0], None, batch[2])):
+    for batch_to_inputs in (None, lambda batch: Batch(batch[0], None, batch[2])):
         regularizer = ExplanationRegularizer(loss, model="net", batch_to_inputs=batch_to_inputs)
         with pytest.raises(ValueError, match=f"{type(loss).__name__} needs classes"):
             quiet_trainer(callbacks=[regularizer]).fit(Plain(MLP(4, 2)), data)

@@ -22,6 +22,7 @@ from pear_lightning.functional.quadrature import quadrature
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules import PEAR, ExplainedModule
 from pear_lightning.nn import MLP
+from pear_lightning.scoring import Batch
 from tests.modules.helpers import loader, quiet_trainer, table, weights
 from tests.reference.consensus import consensus_loss
 
@@ -36,7 +37,7 @@ def test_loss_is_the_papers_formula():
     model = small(consensus_weight=0.3, spearman_weight=0.75, explainers=PAIR,
                   normalize="none", strength=0.2)  # fmt: skip
     x, y = table(8).tensors
-    parts = model.training_loss(x, y)
+    parts = model.training_loss((x, y))
     x.requires_grad_()
     score = model.backbone(x).gather(1, y[:, None]).sum()
     a = torch.autograd.grad(score, x, create_graph=True)[0]
@@ -59,7 +60,7 @@ def test_consensus_reaches_every_weight_but_the_output_bias():
     # with ReLU the gradient does not depend on the biases; with Softplus it does, but for the last
     model = small(consensus_weight=1.0, explainers=PAIR)
     model.backbone = MLP(6, hidden_features=(12,), activation="softplus")
-    parts = model.training_loss(*table(8).tensors)
+    parts = model.training_loss(table(8).tensors)
     parts["consensus"].backward(retain_graph=True)
     gradients = [p.grad for p in model.backbone.parameters()]
     assert all(g is not None and g.any() for g in gradients[:-1])
@@ -72,7 +73,7 @@ def test_consensus_reaches_every_weight_but_the_output_bias():
 def test_weight_zero_is_plain_training():
     x, y = table(8).tensors
     model = small(consensus_weight=0.0)
-    parts = model.training_loss(x, y)
+    parts = model.training_loss((x, y))
     assert set(parts) == {"loss", "task_loss"}
     torch.testing.assert_close(parts["loss"], F.cross_entropy(model.backbone(x), y))
 
@@ -103,7 +104,7 @@ def test_validation_logs_what_the_matrix_says():
     matrix = AgreementMatrix(list(PAIR), k=3)
     consensus = []
     for x, y in data:
-        _, attributions = model._explain(x, y, model.validation_explainers)
+        _, attributions = model._explain(Batch(x, y), model.validation_explainers)
         matrix.update(attributions)
         consensus.append(model.consensus(*attributions.values()))
     for metric, values in matrix.compute().items():
@@ -181,7 +182,7 @@ def test_regression(outputs):
 def test_regression_refuses_several_outputs():
     model = PEAR(MLP(6, 2), task="regression", explainers=PAIR)
     with pytest.raises(ValueError, match=r"one output"):
-        model.training_loss(torch.rand(4, 6), torch.rand(4))
+        model.training_loss((torch.rand(4, 6), torch.rand(4)))
 
 
 def test_predictions_come_with_their_explanations():
@@ -190,7 +191,7 @@ def test_predictions_come_with_their_explanations():
     x = table(16).tensors[0][:8]
     torch.testing.assert_close(first["logits"], model.backbone(x).detach())
     torch.testing.assert_close(first["prediction"], first["logits"].argmax(1))
-    wanted = model._explain(x, first["prediction"], PAIR)[1]["average"]
+    wanted = model._explain(Batch(x, first["prediction"]), PAIR)[1]["average"]
     torch.testing.assert_close(first["attributions"]["average"], wanted.detach())
 
 
@@ -245,9 +246,9 @@ def test_logits_are_reused_only_where_both_modes_are_one_function(backbone, reus
     calls = []
     backbone.register_forward_hook(lambda m, *_: calls.append(m.training))
     x, y = table(16).tensors
-    model.training_loss(x, y)
+    model.training_loss((x, y))
     calls.clear()
-    model.training_loss(x, y)
+    model.training_loss((x, y))
     assert calls == ([False] if reused else [False, True])
     if not isinstance(backbone, WithBatchNorm):
         for name, value in backbone.state_dict().items():
@@ -271,11 +272,11 @@ def test_a_layer_that_draws_in_training_only_is_a_layer_of_both_modes(draw):
     model = PEAR(backbone, explainers=PAIR)
     random.seed(3)
     state = torch.get_rng_state(), random.getstate()
-    assert not model.same_in_both_modes(table(4).tensors[0])
+    assert not model.same_in_both_modes(Batch(table(4).tensors[0]))
     assert torch.equal(torch.get_rng_state(), state[0])
     assert random.getstate() == state[1]
     backbone.draw = lambda: draws.append(1) or 1.0
-    model.training_loss(*table(4).tensors)
+    model.training_loss(table(4).tensors)
     assert len(draws) == 1  # the forward of the task, in train mode
 
 
@@ -300,7 +301,7 @@ def test_batch_norm_statistics_move_with_the_task_loss_only():
     model = PEAR(backbone, explainers=PAIR)
     x, y = table(16).tensors
     for _ in range(3):
-        model.training_loss(x, y)
+        model.training_loss((x, y))
     assert backbone.body[1].num_batches_tracked == 3
     alone = WithBatchNorm().train()
     alone.load_state_dict(WithBatchNorm().state_dict() | {})
@@ -313,9 +314,9 @@ def test_warm_up_raises_the_weight_linearly():
     weights_seen = []
 
     class Watched(PEAR):
-        def training_loss(self, inputs, target):
+        def training_loss(self, batch):
             weights_seen.append(self.current_consensus_weight())
-            return super().training_loss(inputs, target)
+            return super().training_loss(batch)
 
     model = Watched(MLP(6), 0.8, explainers=PAIR, warmup_epochs=2)
     quiet_trainer(max_epochs=3).fit(model, loader(64, 16))
@@ -368,8 +369,8 @@ def test_compiled_step_equals_the_eager_one():
     x, y = table(16).tensors
     model = small(explainers=PAIR)
     twin = copy.deepcopy(model)
-    twin._compile = True
-    parts = {"eager": model.training_loss(x, y), "compiled": twin.training_loss(x, y)}
+    twin.objective.compile_loss = True
+    parts = {"eager": model.training_loss((x, y)), "compiled": twin.training_loss((x, y))}
     torch.testing.assert_close(parts["compiled"], parts["eager"])
     for loss in parts.values():
         loss["loss"].backward()
@@ -389,7 +390,9 @@ def test_checkpoint_holds_the_baseline_and_reloads_under_weights_only(tmp_path):
     torch.load(path, weights_only=True)
     again = PEAR.load_from_checkpoint(path, backbone=MLP(30, hidden_features=(12,)))
     x = data.training_rows(8, seed=0)
-    one, other = (m._explain(x, torch.zeros(8).long(), m.explainers)[1] for m in (model, again))
+    one, other = (
+        m._explain(Batch(x, torch.zeros(8).long()), m.explainers)[1] for m in (model, again)
+    )
     torch.testing.assert_close(one, other)
     assert again.hparams["consensus_weight"] == 0.5
     with pytest.raises(TypeError, match="abstract"):
@@ -450,4 +453,4 @@ def test_nan_in_the_data_is_an_error():
     x, y = table(16).tensors
     x[3, 2] = float("nan")
     with pytest.raises(ValueError, match="inputs"):
-        small(explainers=PAIR).training_loss(x, y)
+        small(explainers=PAIR).training_loss((x, y))

@@ -43,7 +43,7 @@ def gradients_of_rank(rank, world_size, weight):
             self.model = model
 
         def forward(self, x, y):
-            return self.model.training_loss(x, y)["loss"]
+            return self.model.training_loss((x, y))["loss"]
 
     step = Step()
     if world_size > 1:

@@ -45,7 +45,7 @@ def test_loss_is_the_task_loss_of_the_gated_inputs():
     model = small()
     nn.init.normal_(model.gate.s)
     x, y = rows(8).tensors
-    parts = model.training_loss(x, y)
+    parts = model.training_loss((x, y))
     wanted = F.cross_entropy(model.backbone.backbone(x * model.scores), y)
     assert set(parts) == {"loss", "task_loss"}
     torch.testing.assert_close(parts["loss"], wanted)
@@ -60,7 +60,7 @@ def test_loss_is_the_task_loss_of_the_gated_inputs():
     ids=lambda gate: type(gate).__name__,
 )
 def test_penalty_of_the_gate_is_added(gate):
-    parts = small(gate).training_loss(*rows(8).tensors)
+    parts = small(gate).training_loss(rows(8).tensors)
     torch.testing.assert_close(parts["penalty"], gate.penalty())
     torch.testing.assert_close(parts["loss"], parts["task_loss"] + parts["penalty"])
 
@@ -291,7 +291,7 @@ def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="place is 'body': one of"):
         ScoresActivationModule(MLP(6), ScoresActivation(6), place="body")
     with pytest.raises(ValueError, match="5 features along axis -1 are expected"):
-        small(ScoresActivation(5)).training_loss(*rows(8).tensors)
+        small(ScoresActivation(5)).training_loss(rows(8).tensors)
 
 
 def test_any_backbone_in_the_module():

@@ -9,9 +9,12 @@ from torch import Tensor
 
 from pear_lightning.functional.per_sample import PerSample, join
 from pear_lightning.masking import Masker
+from pear_lightning.metrics.faithfulness.explained_batch import (
+    check_explanations,
+    explained_batch,
+)
 from pear_lightning.metrics.sample_mean import SampleMean
 from pear_lightning.scoring.evaluation import Evaluation, Need
-from pear_lightning.scoring.explained_batch import ExplainedBatch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.probes import Probe
 from pear_lightning.scoring.readings import Readings
@@ -116,6 +119,7 @@ class FaithfulnessMetric(SampleMean, ABC):
             model, inputs, attributions, target, forward_kwargs, masker_kwargs
         ).values
 
+    @torch.no_grad()
     def _scores(
         self,
         model: Forward,
@@ -125,15 +129,16 @@ class FaithfulnessMetric(SampleMean, ABC):
         forward_kwargs: Mapping[str, Any] | None,
         masker_kwargs: Mapping[str, Any] | None,
     ) -> PerSample:
-        batch = ExplainedBatch.of(
-            inputs, {"attributions": attributions}, target, forward_kwargs, masker_kwargs
-        )
-        if not len(inputs):
+        batch = explained_batch(inputs, target, forward_kwargs, masker_kwargs)
+        check_explanations({"attributions": attributions}, batch)
+        if not len(batch):
             nothing = torch.zeros(0, device=inputs.device)
             return PerSample(nothing, nothing.bool())
         needs = [Need(self.masker, self.probes)]
+        size = self.evaluation.rows_per_pass(inputs)
+        blocks = zip(batch.blocks(size), attributions.split(size), strict=True)
         return join(
             self.reduce(readings)
-            for block in batch.blocks(self.evaluation.rows_per_pass(inputs))
-            for readings in self.evaluation(model, block, needs)
+            for block, of_block in blocks
+            for readings in self.evaluation(model, block, [of_block], needs)
         )

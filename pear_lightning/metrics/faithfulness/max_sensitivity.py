@@ -6,15 +6,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers import Explainer, explain
+from pear_lightning.explainers import Explainer
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.hashed_random import derived_seeds, hashed_uniform, sample_seeds
 from pear_lightning.functional.max_sensitivity import max_sensitivity
 from pear_lightning.functional.per_sample import PerSample, join
+from pear_lightning.metrics.faithfulness.explained_batch import explained_batch
 from pear_lightning.metrics.sample_mean import SampleMean
-from pear_lightning.scoring.eval_mode import eval_mode, module_of
-from pear_lightning.scoring.explained_batch import ExplainedBatch
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
-from pear_lightning.scoring.scorer import Forward, as_logits
+from pear_lightning.scoring.scorer import Forward, predicted_classes
 
 
 class MaxSensitivity(SampleMean):
@@ -134,7 +135,7 @@ class MaxSensitivity(SampleMean):
         target: Tensor | int | None,
         forward_kwargs: Mapping[str, Any] | None,
     ) -> PerSample:
-        batch = ExplainedBatch.of(inputs, {}, target, forward_kwargs, None)
+        batch = explained_batch(inputs, target, forward_kwargs)
         if not len(inputs):
             nothing = torch.zeros(0, device=inputs.device)
             return PerSample(nothing, nothing.bool())
@@ -143,27 +144,16 @@ class MaxSensitivity(SampleMean):
             rows = max(1, self.samples_per_pass // (self.n_samples + 1))
         return join(self._block(model, block) for block in batch.blocks(rows))
 
-    def _block(self, model: Forward, batch: ExplainedBatch) -> PerSample:
+    def _block(self, model: Forward, batch: Batch) -> PerSample:
         inputs, copies = batch.inputs, self.n_samples + 1
-        target = batch.target
-        if target is None:
-            with eval_mode(module_of(model)):
-                outputs = model(inputs, **batch.forward_kwargs)
-            target = as_logits(outputs, len(inputs)).argmax(dim=1)
+        if batch.target is None:
+            batch = batch.explaining(predicted_classes(model, batch))
         seeds = derived_seeds(sample_seeds(inputs), "max-sensitivity", self.seed)
         draws = torch.arange(self.n_samples, device=inputs.device)
         noise = self.radius * (2 * hashed_uniform(seeds, draws, inputs[0].numel()) - 1)
         perturbed = inputs + noise.view(-1, *inputs.shape).to(inputs.dtype)
-        _, (attributions,) = explain(
-            model,
-            torch.cat([inputs[None], perturbed]).flatten(0, 1),
-            target.repeat(copies),
-            [self.explainer],
-            output=self.output,
-            forward_kwargs={
-                name: torch.cat([value] * copies) if isinstance(value, Tensor) else value
-                for name, value in batch.forward_kwargs.items()
-            },
-        )
+        together = batch.rows(torch.arange(len(batch), device=inputs.device).repeat(copies))
+        together = together.with_inputs(torch.cat([inputs[None], perturbed]).flatten(0, 1))
+        _, (attributions,) = explain_batch(model, together, [self.explainer], output=self.output)
         first, *others = attributions.unflatten(0, (copies, len(inputs)))
         return max_sensitivity(first, torch.stack(others, dim=1))

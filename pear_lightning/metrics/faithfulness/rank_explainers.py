@@ -1,28 +1,29 @@
 """Ranks explainers on a model and its data."""
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sized
+from typing import Any, Literal
 
 import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from pear_lightning.explainers import Explainer, explain
+from pear_lightning.explainers import Explainer
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking
 from pear_lightning.metrics.faithfulness.suite import FaithfulnessSuite
-from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
-from pear_lightning.scoring.scorer import Forward, as_logits
+from pear_lightning.scoring.scorer import Forward, predicted_classes
 
-Batch = Tensor | Sequence[Tensor] | Mapping[str, Tensor]
 Target = Literal["predicted", "label"]
 
 
 def rank_explainers(
     model: Forward,
-    batches: Iterable[Batch],
+    batches: Iterable[Any],
     explainers: Mapping[str, Explainer],
     suite: FaithfulnessSuite | Masker,
     *,
@@ -43,10 +44,11 @@ def rank_explainers(
 
     Args:
         model: The explained model: inputs ``(N, *S)`` to logits ``(N, C)``.
-        batches: The samples, such as a ``DataLoader``. Each batch is inputs ``(B, *S)``; or inputs,
-            labels and what else, of which only the first two are read; or a mapping with
-            ``"inputs"``, perhaps ``"target"``, and further keyword arguments of the model, such as
-            ``"attention_mask"``. Tensors are moved to the device of the model.
+        batches: The samples, such as a ``DataLoader``. Each batch is what
+            :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: inputs ``(B, *S)``, ``(inputs,
+            labels)``, or a mapping with ``"inputs"``, perhaps ``"target"``, and further keyword
+            arguments of the model, such as ``"attention_mask"``. Tensors are moved to the device of
+            the model.
         explainers: The explainers by name. Those that draw random numbers do so from torch's
             global generator, unless they have a seed.
         suite: The metrics, with the explainers' names; or a masker, for the ten metrics of a
@@ -100,23 +102,27 @@ def rank_explainers(
     parts: list[dict[str, Tensor]] = []
     with Progress(transient=True, disable=not progress or suite.evaluation.progress) as bar:
         for batch in bar.track(batches, total, description="ranking explainers"):
-            inputs, label, forward_kwargs = _unpacked(batch, device)
-            if target == "label" and label is None:
+            read = Batch.of(batch)
+            if device is not None:
+                read = read.to(device)
+            if target == "predicted":
+                read = read.explaining(predicted_classes(model, read))
+            elif read.target is None:
                 raise ValueError("a batch must be (inputs, labels) or have 'target' for 'label'")
-            explained = label if target == "label" else _predicted(model, inputs, forward_kwargs)
-            assert explained is not None
-            _, attributions = explain(
+            _, attributions = explain_batch(
                 model,
-                inputs,
-                explained,
-                explainers,
+                read,
+                list(explainers.values()),
                 output=output,
-                forward_kwargs=forward_kwargs,
                 points_per_pass=points_per_pass,
             )
-            attributions = {name: each.detach() for name, each in attributions.items()}
             scores = suite.score(
-                model, inputs, attributions, explained, forward_kwargs=forward_kwargs
+                model,
+                read.inputs,
+                {n: a.detach() for n, a in zip(explainers, attributions, strict=True)},
+                read.classes,
+                forward_kwargs=read.forward_kwargs,
+                masker_kwargs=read.masker_kwargs,
             )
             parts.append({name: each.cpu() for name, each in scores.items()})
     if not parts:
@@ -129,36 +135,6 @@ def rank_explainers(
         confidence_level=confidence_level,
         seed=seed,
     )
-
-
-class _Unpacked(NamedTuple):
-    inputs: Tensor
-    label: Tensor | None
-    forward_kwargs: dict[str, Any]
-
-
-def _unpacked(batch: Batch, device: torch.device | None) -> _Unpacked:
-    """Return the parts of a batch on a device."""
-
-    def moved(value: Any) -> Any:
-        return value.to(device) if isinstance(value, Tensor) and device is not None else value
-
-    if isinstance(batch, Tensor):
-        return _Unpacked(moved(batch), None, {})
-    if isinstance(batch, Mapping):
-        if "inputs" not in batch:
-            raise ValueError(f"a batch that is a mapping must have 'inputs', got {list(batch)}")
-        rest = {name: moved(value) for name, value in batch.items()}
-        return _Unpacked(rest.pop("inputs"), rest.pop("target", None), rest)
-    if not len(batch) or not isinstance(batch[0], Tensor):
-        raise ValueError(f"a batch must begin with the inputs, a tensor, got {type(batch[0])}")
-    return _Unpacked(moved(batch[0]), moved(batch[1]) if len(batch) > 1 else None, {})
-
-
-@torch.no_grad()
-def _predicted(model: Forward, inputs: Tensor, forward_kwargs: Mapping[str, Any]) -> Tensor:
-    with eval_mode(module_of(model)):
-        return as_logits(model(inputs, **forward_kwargs), len(inputs)).argmax(dim=1)
 
 
 def _device(model: Forward) -> torch.device | None:

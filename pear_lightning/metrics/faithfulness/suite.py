@@ -12,6 +12,10 @@ from pear_lightning.masking.baseline_spec import BaselineSpec
 from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
 from pear_lightning.metrics.faithfulness.deletion import Deletion
+from pear_lightning.metrics.faithfulness.explained_batch import (
+    check_explanations,
+    explained_batch,
+)
 from pear_lightning.metrics.faithfulness.faithfulness_correlation import FaithfulnessCorrelation
 from pear_lightning.metrics.faithfulness.faithfulness_estimate import FaithfulnessEstimate
 from pear_lightning.metrics.faithfulness.infidelity import Infidelity
@@ -28,7 +32,6 @@ from pear_lightning.metrics.fixed_point import (
     to_limbs,
 )
 from pear_lightning.scoring.evaluation import Evaluation, Need
-from pear_lightning.scoring.explained_batch import ExplainedBatch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.probes import SubsetSize
 from pear_lightning.scoring.readings import Readings
@@ -318,6 +321,7 @@ class FaithfulnessSuite(ExactStates):
             for row in rows
         )
 
+    @torch.no_grad()
     def _scores(
         self,
         model: Forward,
@@ -329,8 +333,9 @@ class FaithfulnessSuite(ExactStates):
     ) -> tuple[dict[str, PerSample], Tensor]:
         """Return scores ``(E, B)`` for each metric, and shares of ties ``(E, B)``."""
         named = self._named(attributions)
-        batch = ExplainedBatch.of(inputs, named, target, forward_kwargs, masker_kwargs)
-        if not len(inputs):
+        batch = explained_batch(inputs, target, forward_kwargs, masker_kwargs)
+        check_explanations(named, batch)
+        if not len(batch):
             nothing = torch.zeros(len(named), 0, device=inputs.device)
             return {name: PerSample(nothing, nothing.bool()) for name in self.metrics}, nothing
         # the suite's own masker comes last, for the shares of ties
@@ -338,8 +343,12 @@ class FaithfulnessSuite(ExactStates):
         needs.append(Need(self.masker, ()))
         parts: dict[str, list[PerSample]] = {name: [] for name in self.metrics}
         ties = []
-        for block in batch.blocks(self.evaluation.rows_per_pass(inputs)):
-            *readings, own = self.evaluation(model, block, needs)
+        size = self.evaluation.rows_per_pass(inputs)
+        blocks = zip(
+            batch.blocks(size), *(each.split(size) for each in named.values()), strict=True
+        )
+        for block, *of_block in blocks:
+            *readings, own = self.evaluation(model, block, of_block, needs)
             for (name, metric), each in zip(self.metrics.items(), readings, strict=True):
                 parts[name].append(_in_rows(metric, each, len(named)))
             ties.append(own.tied.view(len(named), -1))

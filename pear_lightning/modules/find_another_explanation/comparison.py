@@ -6,24 +6,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-from pear_lightning.explainers import Gradient, explain
+from pear_lightning.explainers import Gradient
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.correlation import pearson
+from pear_lightning.scoring.batch import Batch
 
 
-def prediction_and_gradient(model: nn.Module, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return what a model says, and the gradient that says where it looks.
+def prediction_and_gradient(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return what a model predicts, and the gradient of the prediction.
 
     Args:
         model: Inputs ``(B, *S)`` to logits ``(B, C)``.
-        inputs: Inputs, ``(B, *S)``.
+        batch: The samples; their target is not looked at.
 
     Returns:
-        Predicted classes ``(B,)``, and the gradient ``(B, *S)`` of their log-odds: that of their
-        probability, but for a factor of each sample.
+        Predicted classes ``(B,)``, and the gradient ``(B, *S)`` of their log-odds, which is
+        proportional, per sample, to that of their probability.
     """
+    batch = batch.explaining(0)  # the log-odds do not look at it
     with torch.no_grad():
-        target = torch.zeros(len(inputs), dtype=torch.long, device=inputs.device)
-        logits, (gradient,) = explain(model, inputs, target, [Gradient()], output=_log_odds)
+        logits, (gradient,) = explain_batch(model, batch, [Gradient()], output=_log_odds)
     return logits.argmax(dim=1), gradient
 
 
@@ -48,21 +50,11 @@ def disagreement(logits: Tensor) -> Tensor:
     return torch.stack(pairs).mean(dim=0) if pairs else torch.zeros(len(logits)).to(logits.device)
 
 
-def entropy(probabilities: Tensor) -> Tensor:
-    """Return the entropy over the last dimension, in nats.
-
-    Args:
-        probabilities: ``(..., C)``.
-    """
-    result: Tensor = torch.special.entr(probabilities).sum(dim=-1)
-    return result
-
-
 def _log_odds(logits: Tensor, target: Tensor) -> Tensor:
     """Return the log-odds of the predicted class, which never saturate.
 
-    Their gradient is that of the largest probability but for a factor, so the same components are
-    the largest ones of a sample.
+    Their gradient is proportional, per sample, to that of the largest probability, so the same
+    components are the largest ones of a sample.
     """
     predicted = F.one_hot(logits.argmax(dim=1), logits.shape[1]).bool()
     others = logits.masked_fill(predicted, -torch.inf)

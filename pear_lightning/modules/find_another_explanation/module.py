@@ -1,6 +1,7 @@
 """Find another explanation: models that are right for different reasons, without annotations."""
 
 import math
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
@@ -9,23 +10,25 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
+from pear_lightning.functional.entropy import entropy
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
-from pear_lightning.losses.masks import aligned_mask, annotated_rows, largest_components
-from pear_lightning.modules.annotated_batch import AnnotatedBatch, masked_parts_of
-from pear_lightning.modules.base import ExplainedModule
+from pear_lightning.losses.masks import annotated_rows, element_mask, largest_components
 from pear_lightning.modules.find_another_explanation.comparison import (
     disagreement,
-    entropy,
     prediction_and_gradient,
     similarity,
 )
-from pear_lightning.modules.find_another_explanation.fresh_weights import Initializer, fresh_copy
+from pear_lightning.modules.find_another_explanation.fresh_weights import Initializer
+from pear_lightning.modules.find_another_explanation.sequence import ModelSequence
 from pear_lightning.modules.right_reasons import adam
+from pear_lightning.modules.supervised import SupervisedModule
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.training.objective import Objective
 from pear_lightning.training.precision import refuse_precision
 
 
-class FindAnotherExplanation(ExplainedModule):
+class FindAnotherExplanation(SupervisedModule):
     r"""Train a sequence of models, each forbidden to use what those before it looked at.
 
     .. math:: A_0 = 0, \qquad \theta_i = \arg\min_\theta L(\theta; A_i), \qquad
@@ -88,7 +91,7 @@ class FindAnotherExplanation(ExplainedModule):
 
     Shapes:
         - batch: inputs ``(B, *S)``, target ``(B,)``, and optionally a mask of what the first model
-          must not use either
+          must not use either, and keyword arguments of the backbone
         - prediction: see :meth:`predict_step`
 
     Example:
@@ -109,12 +112,12 @@ class FindAnotherExplanation(ExplainedModule):
 
     Deviations from the paper:
         An automatic rule ends the sequence. Masks are made of the gradient of the log-odds of the
-        predicted class; it is that of the largest probability but for a factor of each sample, and
+        predicted class; it is proportional, per sample, to that of the largest probability, and
         does not vanish where the probability is 1.
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = (
-        *ExplainedModule.not_hyperparameters,
+        *SupervisedModule.not_hyperparameters,
         "loss",
         "initialize",
     )
@@ -143,121 +146,104 @@ class FindAnotherExplanation(ExplainedModule):
             raise ValueError(
                 f"weight must be at least 0 and finite, or a list of such, got {weight}"
             )
-        for name, count in {"max_models": max_models, "epochs_per_model": epochs_per_model}.items():
-            if count < 1 or count != int(count):
-                raise ValueError(f"{name} must be a whole number of at least 1, got {count}")
-        shares = {"max_accuracy_drop": max_accuracy_drop, "max_similarity": max_similarity}
-        for name, share in shares.items():
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {share}")
         if not 0 <= cutoff < 1:
             raise ValueError(f"cutoff must lie in [0, 1), got {cutoff}")
-        self.loss = RightReasonsLoss() if loss is None else loss
-        if not isinstance(self.loss, ExplanationLoss):
-            raise TypeError(
-                f"loss must be an ExplanationLoss, such as RightReasonsLoss(), got {loss!r}"
-            )
-        if not self.loss.needs_mask:
-            raise ValueError(
-                f"loss must be one of masks, such as RightReasonsLoss(), got {self.loss!r}"
-            )
-        if isinstance(self.loss, RightReasonsLoss):
-            self.loss.warns_of_full_masks = False  # nothing left to look at is an answer here
+        loss = RightReasonsLoss() if loss is None else loss
+        self.objective = Objective(loss, weights[0])
+        if not loss.needs_mask:
+            raise ValueError(f"loss must be one of masks, such as RightReasonsLoss(), got {loss!r}")
+        for each in weights:
+            loss.task_weight(each)  # refuses what the objective has no place for
+        if isinstance(loss, RightReasonsLoss):
+            loss.warns_of_full_masks = False  # nothing left to look at is an answer here
         self.weights = weights
-        self.max_models = max_models
-        self.epochs_per_model = epochs_per_model
         self.cutoff = cutoff
-        self.max_accuracy_drop = max_accuracy_drop
-        self.max_similarity = max_similarity
-        # Trained models, and the first weights of those to come: so all ranks have the same.
-        self.models = nn.ModuleList(fresh_copy(backbone, initialize) for _ in range(max_models))
-        self.models.requires_grad_(False)
-        self.models[0].load_state_dict(backbone.state_dict())
-        self.round = 0
-        self.finished = False
-        self.accuracies: list[float] = []
-        self.similarities: list[list[float]] = []
-        self.stop_reason: str | None = None
+        self.sequence = ModelSequence(
+            backbone,
+            max_models=max_models,
+            epochs_per_model=epochs_per_model,
+            max_accuracy_drop=max_accuracy_drop,
+            max_similarity=max_similarity,
+            initialize=initialize,
+        )
         self._sums: Tensor | None = None  # of validation rows, in the last epoch of a model
 
     # --- the models ---------------------------------------------------------------------------
 
     @property
+    def loss(self) -> ExplanationLoss:
+        """Loss of the masks, R."""
+        return self.objective.loss
+
+    @property
     def trained(self) -> list[nn.Module]:
         """All models whose training is complete, in order."""
-        return list(self.models)[: self.round + self.finished]
+        return self.sequence.trained
 
     @property
     def accepted(self) -> list[nn.Module]:
-        """Those of them that are accurate for reasons of their own; the first one always is.
+        """Trained models that were accepted as new explanations; the first one always is.
 
-        While the first model is still in training, it is what there is.
+        While the first model is still in training, it is the only one.
         """
-        refused = self.stop_reason is not None and len(self.trained) > 1
-        models = self.trained[:-1] if refused else self.trained
-        return models or [self.backbone]
+        return self.sequence.accepted or [self.backbone]
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds beside the weights, as plain values."""
-        return {
-            "round": self.round,
-            "finished": self.finished,
-            "accuracies": self.accuracies,
-            "similarities": self.similarities,
-            "stop_reason": self.stop_reason,
-        }
+    @property
+    def accuracies(self) -> list[float]:
+        """Accuracy of each trained model."""
+        return self.sequence.accuracies
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the state of a checkpoint.
+    @property
+    def similarities(self) -> list[list[float]]:
+        """Similarity of each trained model with those before it."""
+        return self.sequence.similarities
 
-        Args:
-            state: What :meth:`get_extra_state` returned.
-        """
-        self.round, self.finished = int(state["round"]), bool(state["finished"])
-        self.accuracies = list(state["accuracies"])
-        self.similarities = [list(each) for each in state["similarities"]]
-        self.stop_reason = state["stop_reason"]
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the last trained model was not accepted; ``None`` if it was."""
+        return self.sequence.stop_reason
 
-    def explanation(self, model: nn.Module, inputs: Tensor) -> Tensor:
-        """Return where a model looks: the features with the largest gradients.
+    def explanation(self, model: nn.Module, batch: Any) -> Tensor:
+        """Return which features a model uses: those with the largest gradients.
 
         Args:
             model: One of the models.
-            inputs: Inputs, ``(B, *S)``.
+            batch: What :meth:`batch_of` reads; the target is not looked at.
 
         Returns:
             Mask, ``(B, *S)`` bool.
         """
-        return largest_components(self.gradient(model, inputs), self.cutoff)
+        return largest_components(self.gradient(model, batch), self.cutoff)
 
-    def gradient(self, model: nn.Module, inputs: Tensor) -> Tensor:
-        """Return the gradient that says where a model looks.
+    def gradient(self, model: nn.Module, batch: Any) -> Tensor:
+        """Return the gradient that decides which features a model uses.
 
         Args:
             model: One of the models.
-            inputs: Inputs, ``(B, *S)``.
+            batch: What :meth:`batch_of` reads; the target is not looked at.
 
         Returns:
-            Gradient of the log-odds of the predicted class, ``(B, *S)``: that of its probability,
-            but for a factor of each sample.
+            Gradient of the log-odds of the predicted class, ``(B, *S)``; proportional, per sample,
+            to that of its probability.
         """
-        return prediction_and_gradient(model, inputs)[1]
+        return prediction_and_gradient(model, self.batch_of(batch, labelled=False))[1]
 
-    def forbidden(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forbidden(self, batch: Any) -> Tensor:
         """Return what the model in training must not use: A_i of these rows.
 
         Args:
-            inputs: Inputs, ``(B, *S)``.
-            mask: Annotations, where there are any.
+            batch: What :meth:`batch_of` reads.
 
         Returns:
             Mask, ``(B, *S)`` bool.
         """
-        forbidden = torch.zeros_like(inputs, dtype=torch.bool)
-        if mask is not None:
-            forbidden |= aligned_mask(mask, inputs)
-        for model in list(self.models)[: self.round]:
-            forbidden |= self.explanation(model, inputs)
+        batch = self.batch_of(batch, labelled=False)
+        forbidden = torch.zeros_like(batch.inputs, dtype=torch.bool)
+        annotated = element_mask(batch, self.loss.mask_features)
+        if annotated is not None:
+            forbidden |= annotated
+        for model in self.sequence.before:
+            forbidden |= self.explanation(model, batch)
         return forbidden
 
     def make_optimizer(self) -> torch.optim.Optimizer:
@@ -284,69 +270,46 @@ class FindAnotherExplanation(ExplainedModule):
                     f"{type(callback).__name__} averages weights over training, and here several "
                     "models are trained one after the other: leave the callback out"
                 )
-        if self._is_complete:
+        if self.sequence.is_complete:
             rank_zero_warn(
                 "all models of this FindAnotherExplanation are trained: there is nothing to do"
             )
         if self._too_few_epochs:
+            sequence = self.sequence
             rank_zero_warn(
-                f"max_epochs={self.trainer.max_epochs} ends before the {self.max_models} models of "
-                f"epochs_per_model={self.epochs_per_model} are trained; "
-                f"{self.max_models * self.epochs_per_model} epochs are enough"
+                f"max_epochs={self.trainer.max_epochs} ends before the {sequence.max_models} "
+                f"models of epochs_per_model={sequence.epochs_per_model} are trained; "
+                f"{sequence.n_epochs} epochs are enough"
             )
 
     @property
     def _too_few_epochs(self) -> bool:
         epochs = self.trainer.max_epochs
-        return epochs is not None and 0 <= epochs < self.max_models * self.epochs_per_model
+        return epochs is not None and 0 <= epochs < self.sequence.n_epochs
 
-    def training_loss(
-        self, inputs: Tensor, target: Tensor, mask: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def training_loss(self, batch: Any) -> dict[str, Tensor]:
         """Return ``L = CE + λ R(A_i)`` and its parts.
 
         Args:
-            inputs: Inputs, ``(B, *S)``.
-            target: Target, ``(B,)``.
-            mask: What must not matter for any model; ``None`` for nothing.
+            batch: What :meth:`batch_of` reads; a mask marks what must not matter for any model.
 
         Returns:
             ``loss``, ``task_loss`` and, where something is forbidden, ``reasons``.
         """
-        forbidden = self.forbidden(inputs, mask)
-        weight = self.weights[min(self.round, len(self.weights) - 1)]
-        logits: Tensor | None = None
-        parts: dict[str, Tensor] = {}
-        if weight and bool(annotated_rows(forbidden).any()):
-            reuse = self.same_in_both_modes(inputs)
-            logits, parts["reasons"] = self.loss.of_model(self.backbone, inputs, target, forbidden)
-        if logits is None or not reuse:
-            logits = self.backbone(inputs)
-        task_loss = self.task_loss(logits, target)
-        loss = task_loss
-        if parts:
-            loss = self.loss.task_weight(weight) * task_loss + weight * parts["reasons"]
-        return {"loss": loss, "task_loss": task_loss, **parts}
-
-    def training_step(self, batch: AnnotatedBatch, batch_idx: int) -> Tensor:
-        """Compute the loss of a training batch, and log its parts.
-
-        Args:
-            batch: Inputs ``(B, *S)``, target ``(B,)`` and, where there are annotations, mask.
-            batch_idx: Index of the batch in the epoch.
-
-        Returns:
-            The loss.
-        """
-        return self.log_parts(self.training_loss(*masked_parts_of(batch)), len(batch[0]))
+        batch = self.batch_of(batch)
+        forbidden = self.forbidden(batch)
+        marks = bool(annotated_rows(forbidden).any())
+        weight = self.weights[min(self.sequence.round, len(self.weights) - 1)]
+        self.objective.schedule.weight = weight if marks else 0.0
+        return self.terms(self.objective, replace(batch, mask=forbidden)).named("reasons")
 
     def on_train_epoch_start(self) -> None:
         """Begin with the next model, where one is done."""
-        if self.current_epoch >= (self.round + 1) * self.epochs_per_model and not self.finished:
+        if self.sequence.is_last_epoch(self.current_epoch - 1) and not self.sequence.finished:
             self._finish()  # resumed from a checkpoint that was written before it was
-        if self._is_complete:
+        if self.sequence.is_complete:
             self.trainer.should_stop = True
-        elif self.finished:
+        elif self.sequence.finished:
             self._begin_next()
         self._sums = None
 
@@ -360,76 +323,60 @@ class FindAnotherExplanation(ExplainedModule):
         Returns:
             -1 to leave it.
         """
-        return -1 if self._is_complete else None
+        return -1 if self.sequence.is_complete else None
 
     def on_train_epoch_end(self) -> None:
         """Complete a model after its last epoch."""
-        if self._is_last_epoch and not self.finished:
+        if self._is_last_epoch and not self.sequence.finished:
             self._finish()
-        if self._is_complete:
+        if self.sequence.is_complete:
             self.trainer.should_stop = True
 
     def on_fit_end(self) -> None:
         """Say so where something else ended training before the sequence was complete."""
         trainer: Any = self.trainer
-        if not (self._is_complete or self._too_few_epochs or trainer.fast_dev_run):
+        sequence = self.sequence
+        if not (sequence.is_complete or self._too_few_epochs or trainer.fast_dev_run):
             rank_zero_warn(
-                f"training ended while model {self.round + 1} of {self.max_models} was trained: "
-                f"{len(self.trained)} are complete. Something else than the module ended it, such "
-                "as EarlyStopping or max_steps: leave that out, or resume from a checkpoint"
+                f"training ended while model {sequence.round + 1} of {sequence.max_models} was "
+                f"trained: {len(self.trained)} are complete. Something else than the module ended "
+                "it, such as EarlyStopping or max_steps: leave that out, or resume from a "
+                "checkpoint"
             )
-
-    @property
-    def _is_complete(self) -> bool:
-        """Whether all models are trained, or a rule ended the sequence."""
-        last = self.finished and self.round + 1 == self.max_models
-        return last or self.stop_reason is not None
 
     @property
     def _is_last_epoch(self) -> bool:
         """Whether the model in training is in its last epoch."""
-        return self.current_epoch + 1 >= (self.round + 1) * self.epochs_per_model
+        return self.sequence.is_last_epoch(self.current_epoch)
 
     def _finish(self) -> None:
         """Keep the model in training, and decide whether it was the last one."""
-        self.models[self.round].load_state_dict(self.backbone.state_dict())
-        self.finished = True
         sums = self._sums_of_training_rows() if self._sums is None else self._sums
         rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
         accuracy, *similarities = (each / max(rows, 1.0) for each in totals)
         self.log("model_accuracy", accuracy)
         if similarities:
             self.log("model_similarity", max(similarities))
-        self.accuracies.append(accuracy)
-        self.similarities.append(similarities)
-        self.stop_reason = self.refusal(self.round)
-        if self.stop_reason is not None:
-            rank_zero_info(f"FindAnotherExplanation ends: {self.stop_reason}")
+        self.sequence.finish(self.backbone.state_dict(), accuracy, similarities)
+        reason = self.refusal(self.sequence.round)
+        self.sequence.stop_reason = reason
+        if reason is not None:
+            rank_zero_info(f"FindAnotherExplanation ends: {reason}")
 
     def refusal(self, number: int) -> str | None:
-        """Say why a model is not accepted, which ends the sequence.
+        """Say why a trained model is not accepted, which ends the sequence.
 
         Args:
-            number: Number of a trained model, from 0.
+            number: Number of the model, from 0.
 
         Returns:
             A sentence, or ``None`` for a model that is accepted.
         """
-        name, accuracy, first = f"model {number + 1}", self.accuracies[number], self.accuracies[0]
-        if accuracy < first - self.max_accuracy_drop:
-            return f"accuracy of {name} dropped to {accuracy:.3f}, from {first:.3f} of the first"
-        for other, value in enumerate(self.similarities[number], start=1):
-            if value > self.max_similarity:
-                return (
-                    f"{name} looks where model {other} did: their similarity is {value:.2f}; "
-                    "a larger weight may help"
-                )
-        return None
+        return self.sequence.refusal(number)
 
     def _begin_next(self) -> None:
         """Train from fresh weights, with a fresh optimiser and scheduler."""
-        self.round, self.finished = self.round + 1, False
-        self.backbone.load_state_dict(self.models[self.round].state_dict())
+        self.backbone.load_state_dict(self.sequence.begin_next().state_dict())
         optimizer = self.make_optimizer()
         schedulers: Any = self.lr_schedulers()
         if self._lr_scheduler is not None:
@@ -437,21 +384,20 @@ class FindAnotherExplanation(ExplainedModule):
         running: Any = self.optimizers(use_pl_optimizer=False)
         running.load_state_dict(optimizer.state_dict())
 
-    def _judge(self, inputs: Tensor, target: Tensor) -> Tensor:
+    def _judge(self, batch: Batch) -> Tensor:
         """Sum up how often the model in training is right, and how similar it is to the others.
 
         Args:
-            inputs: Inputs, ``(B, *S)``.
-            target: Target, ``(B,)``.
+            batch: The batch, with labels.
 
         Returns:
             Number of rows, of right ones, and sum of the similarity with each model before.
         """
-        predicted, own = prediction_and_gradient(self.backbone, inputs)
-        others = [self.gradient(model, inputs) for model in list(self.models)[: self.round]]
-        right = (predicted == target).sum().double()
+        predicted, own = prediction_and_gradient(self.backbone, batch)
+        others = [self.gradient(model, batch) for model in self.sequence.before]
+        right = (predicted == batch.labels).sum().double()
         similar = [similarity(own, other).sum().double() for other in others]
-        return torch.stack([torch.full_like(right, len(inputs)), right, *similar])
+        return torch.stack([torch.full_like(right, len(batch)), right, *similar])
 
     def _sums_of_training_rows(self) -> Tensor:
         """Judge the model on the training data, where there are none for validation.
@@ -459,54 +405,53 @@ class FindAnotherExplanation(ExplainedModule):
         After its last step and not on the way: of few batches, the steps of an epoch matter.
         """
         trainer: Any = self.trainer
-        total = torch.zeros(2 + self.round, dtype=torch.float64, device=self.device)
+        n_before = len(self.sequence.before)
+        total = torch.zeros(2 + n_before, dtype=torch.float64, device=self.device)
         limit = trainer.num_training_batches
         for number, batch in enumerate(trainer.train_dataloader):
             if number >= limit:
                 break
             batch = trainer.precision_plugin.convert_input(batch)
-            inputs, target, _ = masked_parts_of(trainer.strategy.batch_to_device(batch))
-            total += self._judge(inputs, target)
+            total += self._judge(self.batch_of(trainer.strategy.batch_to_device(batch)))
         return total
 
     # --- evaluation ---------------------------------------------------------------------------
 
-    def validation_step(self, batch: AnnotatedBatch, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
         """Log the task metrics of the model in training.
 
         Args:
             batch: As in training.
             batch_idx: Index of the batch.
         """
-        inputs, target, _ = masked_parts_of(batch)
-        logits = self.backbone(inputs)
-        self.log_task("val", inputs, logits, target)
+        batch = self.batch_of(batch)
+        self.log_task("val", batch, self.run_backbone(batch))
         training = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
         if training and self._is_last_epoch:
-            sums = self._judge(inputs, target)
+            sums = self._judge(batch)
             self._sums = sums if self._sums is None else self._sums + sums
 
-    def test_step(self, batch: AnnotatedBatch, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int) -> None:
         """Log the metrics of the ensemble, of each accepted model, and their disagreement.
 
         Args:
             batch: As in training.
             batch_idx: Index of the batch.
         """
-        inputs, target, _ = masked_parts_of(batch)
-        logits = torch.stack([model(inputs) for model in self.accepted], dim=1)
+        batch = self.batch_of(batch)
+        logits = self._logits_of_models(batch)
         probabilities = torch.softmax(at_least_float32(logits), dim=2).mean(dim=1)
-        self.log_task("test", inputs, probabilities.log(), target)
-        right = (logits.argmax(dim=2) == target[:, None]).float().mean(dim=0)
+        self.log_task("test", batch, probabilities.log())
+        right = (logits.argmax(dim=2) == batch.labels[:, None]).float().mean(dim=0)
         values = {f"test_accuracy_of_model_{i}": each for i, each in enumerate(right, start=1)}
         values["test_disagreement"] = disagreement(logits).mean()
-        self.log_dict(values, batch_size=len(inputs), sync_dist=True)
+        self.log_dict(values, batch_size=len(batch), sync_dist=True)
 
-    def predict_step(self, batch: AnnotatedBatch | Tensor, batch_idx: int) -> dict[str, Any]:
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Predict with every accepted model and with their ensemble.
 
         Args:
-            batch: Inputs ``(B, *S)``, alone or first in a batch as in training.
+            batch: As in training; only inputs and keyword arguments are looked at.
             batch_idx: Index of the batch.
 
         Returns:
@@ -514,13 +459,13 @@ class FindAnotherExplanation(ExplainedModule):
             ``(B, C)`` of the ensemble, the mean of their probabilities; ``disagreement`` ``(B,)``,
             the share of pairs of models that predict different classes; ``mutual_information``
             ``(B,)``, the entropy of the ensemble less the mean entropy of its models, in nats;
-            and ``explanations`` ``(B, M, *S)``, where each model looks.
+            and ``explanations`` ``(B, M, *S)``, the features that each model uses.
         """
-        inputs = batch if isinstance(batch, Tensor) else batch[0]
-        logits = torch.stack([model(inputs) for model in self.accepted], dim=1)
+        batch = self.batch_of(batch, labelled=False)
+        logits = self._logits_of_models(batch)
         each = torch.softmax(at_least_float32(logits), dim=2)
         probabilities = each.mean(dim=1)
-        explanations = [self.explanation(model, inputs) for model in self.accepted]
+        explanations = [self.explanation(model, batch) for model in self.accepted]
         return {
             "logits": logits,
             "prediction": probabilities.argmax(dim=1),
@@ -529,3 +474,8 @@ class FindAnotherExplanation(ExplainedModule):
             "mutual_information": entropy(probabilities) - entropy(each).mean(dim=1),
             "explanations": torch.stack(explanations, dim=1),
         }
+
+    def _logits_of_models(self, batch: Batch) -> Tensor:
+        """Return the logits of the accepted models, ``(B, M, C)``."""
+        logits = [model(batch.inputs, **batch.forward_kwargs) for model in self.accepted]
+        return torch.stack(logits, dim=1)

@@ -4,15 +4,21 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from pear_lightning.losses import CoRMLoss, CounterexamplesLoss, PGDExLoss
-from pear_lightning.losses.annotated_batch import annotated_batch
+from pear_lightning.losses.annotated_rows_loss import annotated
+from pear_lightning.losses.masks import aligned_mask
 from pear_lightning.modules import RightForTheRightReasons
 from pear_lightning.nn import MLP
+from pear_lightning.scoring import Batch
 from tests.modules.helpers import quiet_trainer, sgd
 from tests.modules.test_right_reasons import masked_loader
 from tests.reference import right_reasons as reference
 
 LOSSES = [CounterexamplesLoss(), CoRMLoss(0.5), PGDExLoss(0.5, 3)]
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: type(loss).__name__)
+
+
+def annotated_batch(x, y, mask):
+    return annotated(Batch(x, y), aligned_mask(mask, x))
 
 
 def network():
@@ -29,7 +35,7 @@ def rows(n=6):
 def test_cross_entropy_of_the_changed_rows_over_all_rows(loss):
     model, (x, y, mask) = network(), rows()
     torch.manual_seed(1)
-    value = loss.of_model(model, x, y, mask)
+    value = loss.of_model(model, (x, y, mask))
     torch.manual_seed(1)
     changed = loss.perturb(model, annotated_batch(x, y, mask), torch.float32)
     assert value[0] is None
@@ -46,7 +52,7 @@ def test_cross_entropy_of_the_changed_rows_over_all_rows(loss):
 def test_without_annotations_nothing_is_evaluated(loss):
     x, y, mask = rows()
     for none in (None, torch.zeros_like(mask)):
-        logits, value = loss.of_model(nn.Identity(), x, y, none)
+        logits, value = loss.of_model(nn.Identity(), (x, y, none))
         assert (logits, value.item(), value.requires_grad) == (None, 0.0, False)
 
 
@@ -104,11 +110,11 @@ def test_the_adversary_is_the_plain_transcription(steps):
 def test_bad_input(loss):
     x, y, mask = rows()
     with pytest.raises(ValueError, match="mask must have the shape of the inputs"):
-        loss.of_model(network(), x, y, mask[:, :3])
+        loss.of_model(network(), (x, y, mask[:, :3]))
     with pytest.raises(ValueError, match="zeros and ones only"):
-        loss.of_model(network(), x, y, mask / 2)
+        loss.of_model(network(), (x, y, mask / 2))
     with pytest.raises(ValueError, match=r"target must lie in 0\.\.2"):
-        loss.of_model(network(), x, y + 3, mask)
+        loss.of_model(network(), (x, y + 3, mask))
 
 
 @every_loss
@@ -125,7 +131,7 @@ def test_few_irrelevant_features_lose_their_influence(loss):
         optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
         for _ in range(150):
             optimizer.zero_grad()
-            total = F.cross_entropy(model(x), y) + weight * loss.of_model(model, x, y, mask)[1]
+            total = F.cross_entropy(model(x), y) + weight * loss.of_model(model, (x, y, mask))[1]
             total.backward()
             optimizer.step()
         slope = (model.weight[1] - model.weight[0]).abs()

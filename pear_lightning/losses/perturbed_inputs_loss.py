@@ -1,8 +1,6 @@
 """What losses share that ask for the right answer at changed inputs."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,12 +8,12 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from typing_extensions import override
 
 from pear_lightning.functional.validation import at_least_float32
-from pear_lightning.losses.annotated_batch import AnnotatedBatch, annotated_batch
-from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, check_classes, in_float32
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward, as_logits
 
 
-class PerturbedAnswersLoss(ExplanationLoss):
+class PerturbedInputsLoss(AnnotatedRowsLoss):
     r"""Cross-entropy where only irrelevant features were changed.
 
     .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f(\tilde x_n), y_n\big), \qquad
@@ -30,16 +28,13 @@ class PerturbedAnswersLoss(ExplanationLoss):
         - output: a scalar, float32 or better
     """
 
-    needs_mask: ClassVar[bool] = True
-    needs_classes: ClassVar[bool] = True
-
     @abstractmethod
-    def perturb(self, forward: Forward, batch: AnnotatedBatch, dtype: torch.dtype) -> Tensor:
+    def perturb(self, forward: Forward, rows: Batch, dtype: torch.dtype) -> Tensor:
         """Return changed inputs of the annotated rows.
 
         Args:
             forward: The model.
-            batch: The annotated rows: inputs ``(A, *S)``, in float32 or better, target ``(A,)``,
+            rows: The annotated rows: inputs ``(A, *S)``, in float32 or better, target ``(A,)``,
                 mask of 0 and 1.
             dtype: What the model takes.
 
@@ -48,21 +43,12 @@ class PerturbedAnswersLoss(ExplanationLoss):
         """
 
     @override
-    def of_model(
-        self,
-        forward: Forward,
-        inputs: Tensor,
-        target: Tensor | None,
-        mask: Tensor | None = None,
-        *,
-        forward_kwargs: Mapping[str, Any] | None = None,
-        points_per_pass: int | None = None,
+    def of_rows(
+        self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
-        batch = annotated_batch(inputs, target, mask, forward_kwargs)
-        if batch is None:
-            return None, self.nothing(inputs)
-        changed = self.perturb(forward, batch, inputs.dtype).to(inputs.dtype)
-        logits = as_logits(forward(changed, **batch.forward_kwargs), len(changed))
-        batch.check_classes(logits)
-        answers = F.cross_entropy(at_least_float32(logits), batch.target, reduction="sum")
-        return None, answers / batch.n_rows
+        dtype = rows.inputs.dtype
+        changed = self.perturb(forward, in_float32(rows), dtype).to(dtype)
+        logits = as_logits(forward(changed, **rows.forward_kwargs), len(changed))
+        check_classes(logits, rows)
+        target = rows.classes
+        return None, F.cross_entropy(at_least_float32(logits), target, reduction="sum")

@@ -3,45 +3,45 @@ import warnings
 import pytest
 import torch
 
-from pear_lightning.training.penalty_weight import PenaltyWeight
+from pear_lightning.training import LateStart, MatchedMagnitude
+from pear_lightning.training.objective import weight_schedule
 from tests.ddp import run_distributed
 from tests.modules.helpers import quiet_trainer
 
 
 def test_it_is_off_before_its_start():
-    weight = PenaltyWeight(3.0, start_epoch=1.5)
-    assert [weight.at(epochs) for epochs in (0.0, 1.4, 1.5, 7.0)] == [0.0, 0.0, 3.0, 3.0]
-    assert not weight.listens_at(1.0)
+    weight = LateStart(3.0, start_epoch=1.5)
+    assert [weight(epochs) for epochs in (0.0, 1.4, 1.5, 7.0)] == [0.0, 0.0, 3.0, 3.0]
+    assert not weight.listens(1.0)
 
 
 def test_it_matches_magnitudes_over_the_second_half_of_the_warm_up():
-    weight, trainer = PenaltyWeight(0.5, start_epoch=2, match_magnitude=True), quiet_trainer()
-    listening = [weight.listens_at(epochs) for epochs in (0.0, 0.9, 1.0, 2.0)]
+    weight, trainer = MatchedMagnitude(0.5, start_epoch=2), quiet_trainer()
+    listening = [weight.listens(epochs) for epochs in (0.0, 0.9, 1.0, 2.0)]
     assert listening == [False, False, True, True]
-    assert weight.at(5.0) == 0.0  # nothing is known yet
+    assert weight(5.0) == 0.0  # nothing is known yet
     for task, penalty, epochs in ((2.0, 0.0, 1.0), (1.0, 8.0, 1.5), (1.0, 8.0, 2.0)):
-        weight.compare(torch.tensor(task), torch.tensor(penalty), epochs, trainer)
-    assert weight.at(2.1) == 0.5 * 4 / 16
-    assert not weight.listens_at(2.1)
-    again = PenaltyWeight(0.5, start_epoch=2, match_magnitude=True)
+        weight.observe(epochs, torch.tensor(task), torch.tensor(penalty), trainer)
+    assert weight(2.1) == 0.5 * 4 / 16
+    assert not weight.listens(2.1)
+    again = MatchedMagnitude(0.5, start_epoch=2)
     again.load_state_dict(weight.state_dict())
-    assert again.at(2.1) == 0.125
+    assert again(2.1) == 0.125
 
 
 def test_what_was_measured_is_in_the_state(tmp_path):
     def built():
-        return PenaltyWeight(0.5, start_epoch=2, match_magnitude=True)
+        return MatchedMagnitude(0.5, start_epoch=2)
 
     def measure(weight, steps):
         for task, penalty, epochs in steps:
-            weight.begin(torch.tensor(task))
-            if weight.listens_at(epochs):
-                weight.compare(torch.tensor(task), torch.tensor(penalty), epochs, quiet_trainer())
+            heard = torch.tensor(penalty) if weight.listens(epochs) else None
+            weight.observe(epochs, torch.tensor(task), heard, quiet_trainer())
 
     steps = [(9.0, 1.0, 0.5), (2.0, 3.0, 1.0), (1.5, 8.0, 1.5), (1.0, 8.0, 2.0)]
     whole = built()
     measure(whole, steps)
-    assert whole.at(2.1) == pytest.approx(0.5 * 4.5 / 19)
+    assert whole(2.1) == pytest.approx(0.5 * 4.5 / 19)
     for stop in range(len(steps) + 1):
         half = built()
         measure(half, steps[:stop])
@@ -49,7 +49,7 @@ def test_what_was_measured_is_in_the_state(tmp_path):
         resumed = built()
         resumed.load_state_dict(torch.load(tmp_path / "half.pt"))
         measure(resumed, steps[stop:])
-        assert resumed.at(2.1) == whole.at(2.1)
+        assert resumed(2.1) == whole(2.1)
         assert torch.equal(resumed.get_extra_state(), whole.get_extra_state())
         resumed.load_state_dict(built().state_dict())  # as if nothing had been
         assert not resumed.is_matched
@@ -64,8 +64,8 @@ def sums_of_rank(rank, world_size):
             return tensor
 
     trainer = type("Trainer", (), {"strategy": Strategy()})()
-    weight = PenaltyWeight(1.0, start_epoch=2, match_magnitude=True)
-    weight.compare(torch.tensor(1.0 + rank), torch.tensor(4.0), 1.0, trainer)
+    weight = MatchedMagnitude(1.0, start_epoch=2)
+    weight.observe(1.0, torch.tensor(1.0 + rank), torch.tensor(4.0), trainer)
     return weight.get_extra_state()[:3].tolist()
 
 
@@ -76,22 +76,23 @@ def test_the_state_of_each_rank_is_that_of_all():
 
 
 def test_it_waits_for_an_annotated_row():
-    weight, trainer = PenaltyWeight(1.0, start_epoch=1, match_magnitude=True), quiet_trainer()
+    weight, trainer = MatchedMagnitude(1.0, start_epoch=1), quiet_trainer()
+    weight.observe(0.0, torch.tensor(9.0), None, trainer)
     for penalty, known in ((0.0, False), (0.0, False), (4.0, True)):
-        weight.compare(torch.tensor(1.0), torch.tensor(penalty), 1.0, trainer)
+        weight.observe(1.0, torch.tensor(1.0), torch.tensor(penalty), trainer)
         assert weight.is_matched == known
-    assert weight.at(1.0) == 0.75
+    assert weight(1.0) == 0.75
 
 
 def test_a_model_that_has_hardly_learned_is_warned_of():
     trainer = quiet_trainer()
     for first, warned in ((2.5, False), (1.1, True)):
-        weight = PenaltyWeight(1.0, start_epoch=1, match_magnitude=True)
+        weight = MatchedMagnitude(1.0, start_epoch=1)
         for task_loss in (first, 0.1):
-            weight.begin(torch.tensor(task_loss))
+            weight.observe(0.0, torch.tensor(task_loss), None, trainer)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            weight.compare(torch.tensor(1.0), torch.tensor(1e-4), 1.0, trainer)
+            weight.observe(1.0, torch.tensor(1.0), torch.tensor(1e-4), trainer)
         assert bool(caught) == warned
     assert "gone from 1.1 to 1: a model that has hardly begun" in str(caught[0].message)
     assert "The weight came out as 1e+04" in str(caught[0].message)
@@ -99,8 +100,8 @@ def test_a_model_that_has_hardly_learned_is_warned_of():
 
 def test_the_first_step_is_no_time_to_match():
     with pytest.raises(ValueError, match="an untrained network predicts almost uniformly"):
-        PenaltyWeight(1.0, match_magnitude=True)
+        weight_schedule(1.0, match_magnitude=True)
     with pytest.raises(ValueError, match="start_epoch must be at least 0 and finite, got -1"):
-        PenaltyWeight(1.0, start_epoch=-1)
+        weight_schedule(1.0, start_epoch=-1)
     with pytest.raises(ValueError, match="weight must be at least 0 and finite, got inf"):
-        PenaltyWeight(float("inf"))
+        weight_schedule(float("inf"))

@@ -1,0 +1,291 @@
+"""What methods share that train a network for a task."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal
+
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
+from torchmetrics import MetricCollection
+from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
+
+from pear_lightning.functional.validation import is_traced
+from pear_lightning.modules.base import ExplainedModule, adamw
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.training.mode_independence import same_in_both_modes
+from pear_lightning.training.objective import Objective, Terms
+
+Task = Literal["classification", "regression"]
+Stage = Literal["val", "test"]
+
+
+class SupervisedModule(ExplainedModule):
+    """A network trained for a task, with an objective that involves its explanations.
+
+    Subclasses implement :meth:`training_loss`, which reads like the paper's equation. Reading
+    batches, task loss and task metrics are here.
+
+    Batches are whatever :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: ``(inputs,
+    target)``, ``(inputs, target, mask)``, ``(inputs, target, mask, forward_kwargs)``, or a mapping
+    such as those of Hugging Face. A method leaves alone what it does not use.
+
+    Args:
+        backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``; for regression to ``(B, 1)``
+            or ``(B,)``. If it has a method ``embed``, batches of token ids are embedded by it
+            where a method takes gradients.
+        task: ``"classification"`` (cross-entropy, target ``(B,)`` long) or ``"regression"``
+            (squared error, target ``(B,)`` float).
+        num_classes: Number of classes C; not used for regression.
+        optimizer: Callable from parameters to an optimiser.
+        lr_scheduler: Callable from the optimiser to a scheduler, stepped once an epoch.
+
+    Raises:
+        TypeError: If the backbone is no module, or the optimiser no callable.
+        ValueError: If a value is out of range.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        *,
+        task: Task = "classification",
+        num_classes: int = 2,
+        optimizer: OptimizerCallable = adamw,
+        lr_scheduler: LRSchedulerCallable | None = None,
+    ) -> None:
+        super().__init__(backbone, optimizer=optimizer, lr_scheduler=lr_scheduler)
+        if task not in ("classification", "regression"):
+            raise ValueError(f"task must be 'classification' or 'regression', got {task!r}")
+        if task == "classification" and num_classes < 2:
+            raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+        self.task: Task = task
+        self.num_classes = num_classes
+        metrics = self.task_metrics()
+        self.val_metrics = metrics.clone(prefix="val_")
+        self.test_metrics = metrics.clone(prefix="test_")
+        self._same_in_both_modes = (-1, False)
+
+    def setup(self, stage: str) -> None:
+        """Forget what was known of the backbone in an earlier run.
+
+        Args:
+            stage: What begins.
+        """
+        self._same_in_both_modes = (-1, False)
+
+    @abstractmethod
+    def training_loss(self, batch: Any) -> dict[str, Tensor]:
+        """Return the loss of a batch and its parts.
+
+        Args:
+            batch: What :meth:`batch_of` reads.
+
+        Returns:
+            Scalars to log, among them ``"loss"``, which is minimised.
+        """
+
+    # --- batches ----------------------------------------------------------------------------
+
+    def batch_of(self, batch: Any, *, labelled: bool = True) -> Batch:
+        """Read a batch.
+
+        Args:
+            batch: What :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads.
+            labelled: Whether the target is needed.
+
+        Returns:
+            The batch; token ids are embedded where the backbone can and the method needs it.
+
+        Raises:
+            TypeError: If it is no batch.
+            ValueError: If it has no target, or a label is no class.
+        """
+        read = Batch.of(batch)
+        if labelled:
+            self._check_target(read)
+        embed: Callable[[Tensor], Tensor] | None = getattr(self.backbone, "embed", None)
+        if embed is not None and self.needs_embeddings:
+            read = read.embedded(embed)
+        return read
+
+    @property
+    def needs_embeddings(self) -> bool:
+        """Whether token ids are replaced by their embeddings, which have gradients."""
+        return True
+
+    def explained(self, batch: Batch) -> Batch:
+        """Return a batch whose target is the output that is explained.
+
+        Args:
+            batch: The batch, with labels.
+
+        Returns:
+            The same for classification, where the true class is explained; without target for
+            regression, where the model has one output.
+        """
+        return batch if self.task == "classification" else batch.explaining(None)
+
+    def run_backbone(self, batch: Batch) -> Tensor:
+        """Run the backbone on a batch.
+
+        Args:
+            batch: The batch.
+
+        Returns:
+            Logits, ``(B, C)``.
+        """
+        logits: Tensor = self.backbone(batch.inputs, **batch.forward_kwargs)
+        return logits
+
+    def forward(self, inputs: Tensor, **forward_kwargs: Any) -> Tensor:
+        """Run the backbone.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            **forward_kwargs: Further keyword arguments of the backbone.
+
+        Returns:
+            Logits, ``(B, C)``.
+        """
+        logits: Tensor = self.backbone(inputs, **forward_kwargs)
+        return logits
+
+    # --- the task ---------------------------------------------------------------------------
+
+    def task_metrics(self) -> MetricCollection:
+        """Return the metrics of the task.
+
+        Accuracy (higher is better) for classification; mean squared and mean absolute error
+        (lower is better) for regression.
+        """
+        if self.task == "classification":
+            accuracy = MulticlassAccuracy(self.num_classes, average="micro")
+            return MetricCollection({"accuracy": accuracy}, compute_groups=False)
+        return MetricCollection(
+            {"mse": MeanSquaredError(), "mae": MeanAbsoluteError()}, compute_groups=False
+        )
+
+    def task_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return cross-entropy, or squared error for regression, averaged over the batch.
+
+        Args:
+            logits: Outputs of the backbone, ``(B, C)``.
+            target: Target, ``(B,)``.
+
+        Returns:
+            Scalar.
+
+        Raises:
+            ValueError: If there are not as many logits as classes.
+        """
+        if self.task == "classification":
+            if logits.ndim != 2 or logits.shape[1] != self.num_classes:
+                raise ValueError(
+                    f"num_classes is {self.num_classes}, and logits (B, {self.num_classes}) are "
+                    f"expected of the backbone, got {tuple(logits.shape)}"
+                )
+            return F.cross_entropy(logits, target)
+        return F.mse_loss(self._single_output(logits), target.to(logits.dtype).flatten())
+
+    def terms(self, objective: Objective, batch: Batch) -> Terms:
+        """Return an objective of a batch, with the task's loss.
+
+        Args:
+            objective: The objective.
+            batch: The batch, with labels.
+
+        Returns:
+            Its terms.
+        """
+        return objective(
+            self.backbone,
+            self.explained(batch),
+            lambda logits: self.task_loss(logits, batch.labels),
+            shares_logits=lambda: self.same_in_both_modes(batch),
+            trainer=self.attached_trainer,
+        )
+
+    def same_in_both_modes(self, batch: Batch) -> bool:
+        """Return whether logits of the explained model, in eval mode, may train the task as well.
+
+        Asked of the backbone once in each epoch, because rates of dropout may change in between.
+
+        Args:
+            batch: A batch to compare both modes with.
+
+        Returns:
+            Whether the backbone is one function in train and in eval mode.
+        """
+        asked, answer = self._same_in_both_modes
+        if asked != self.current_epoch and not is_traced():
+            answer = same_in_both_modes(self.backbone, batch)
+            self._same_in_both_modes = (self.current_epoch, answer)
+        return answer
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Compute the loss of a training batch, and log its parts every ``log_every_n_steps``.
+
+        Args:
+            batch: What :meth:`batch_of` reads.
+            batch_idx: Index of the batch in the epoch.
+
+        Returns:
+            The loss.
+        """
+        read = self.batch_of(batch)
+        return self.log_parts(self.training_loss(read), len(read))
+
+    def log_task(self, stage: Stage, batch: Batch, logits: Tensor) -> None:
+        """Log the task loss and the task metrics of an evaluation batch.
+
+        Args:
+            stage: ``"val"`` or ``"test"``.
+            batch: The batch, with labels.
+            logits: Outputs of the backbone, ``(B, C)``.
+        """
+        metrics = self.val_metrics if stage == "val" else self.test_metrics
+        task_loss = self.task_loss(logits, batch.labels)
+        metrics.update(
+            logits if self.task == "classification" else self._single_output(logits), batch.labels
+        )
+        self.log(
+            f"{stage}_loss",
+            task_loss,
+            prog_bar=stage == "val",
+            batch_size=len(batch),
+            sync_dist=True,
+        )
+        self.log_dict(metrics, prog_bar=stage == "val", batch_size=len(batch))
+
+    def prediction(self, logits: Tensor) -> Tensor:
+        """Return what logits say: classes, or values in regression.
+
+        Args:
+            logits: Outputs of the backbone, ``(B, C)``.
+
+        Returns:
+            ``(B,)``.
+        """
+        return logits.argmax(dim=1) if self.task == "classification" else logits.flatten()
+
+    def _single_output(self, outputs: Tensor) -> Tensor:
+        if outputs.ndim == 2 and outputs.shape[1] != 1:
+            raise ValueError(
+                "task='regression' needs a backbone with one output, (B, 1) or (B,), got "
+                f"{tuple(outputs.shape)}"
+            )
+        return outputs.flatten()
+
+    def _check_target(self, batch: Batch) -> None:
+        """Refuse labels that are no class, which would stop a GPU without a word of which."""
+        _ = batch.labels
+        if self.task != "classification" or is_traced() or batch.class_range is None:
+            return
+        low, high = batch.class_range
+        if low < 0 or high >= self.num_classes:
+            raise ValueError(
+                f"target must lie in 0..{self.num_classes - 1} (num_classes={self.num_classes}), "
+                f"got values from {low} to {high}"
+            )

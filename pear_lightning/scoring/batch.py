@@ -1,0 +1,327 @@
+"""What a batch holds: inputs, target, annotations, and what model and maskers need besides."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+from pear_lightning.functional.validation import check_finite, check_tensor
+
+_INPUTS = ("inputs", "inputs_embeds", "pixel_values", "input_ids")
+_TARGETS = ("target", "labels", "label")
+_OF_MASKERS = ("input_ids", "special_tokens_mask", "segments")
+_KWARGS = ("forward_kwargs", "masker_kwargs")
+_POSITIONS = ("inputs", "target", "mask", *_KWARGS)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A batch of samples, read and checked once.
+
+    Modules, callbacks, losses and metrics all read their batches through this class, so whatever a
+    loader yields, each of them either uses or leaves alone.
+
+    Args:
+        inputs: Inputs, ``(B, *S)``.
+        target: Labels ``(B,)``: class indices, or values in regression. ``None`` for a model with
+            one output, or where the predicted class is meant.
+        mask: Annotations, ``(B, *S)`` or 1 in some dimensions; ``None`` for none.
+        forward_kwargs: Further keyword arguments of the model, such as an attention mask; tensors
+            have a row for each sample. Maskers see them too.
+        masker_kwargs: Data of the samples that only maskers take, such as label maps of segments;
+            tensors have a row for each sample.
+
+    Raises:
+        TypeError: If inputs, target or mask are no tensors.
+        ValueError: If numbers of rows differ.
+
+    Example:
+        >>> x, y = torch.rand(4, 3), torch.tensor([0, 1, 1, 0])
+        >>> batch = Batch.of((x, y))
+        >>> len(batch), batch.rows(slice(2)).target.tolist()
+        (4, [0, 1])
+    """
+
+    inputs: Tensor
+    target: Tensor | None = None
+    mask: Tensor | None = None
+    forward_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    masker_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    _finite: bool = field(default=False, repr=False, kw_only=True)
+    _range: tuple[int, int] | None = field(default=None, repr=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Check types and numbers of rows, which costs no look at a value."""
+        check_tensor("inputs", self.inputs)
+        if isinstance(self.target, int) and not isinstance(self.target, bool):
+            target = torch.full(self.inputs.shape[:1], self.target, device=self.inputs.device)
+            object.__setattr__(self, "target", target)
+        rows = self.inputs.shape[:1]
+        if self.target is not None:
+            check_tensor("target", self.target)
+            if self.target.shape[:1] != rows:
+                raise ValueError(_of_target(rows, self.target))
+        if self.mask is not None:
+            check_tensor("mask", self.mask)
+        for argument in _KWARGS:
+            kwargs = getattr(self, argument)
+            if kwargs is None:
+                object.__setattr__(self, argument, {})
+                continue
+            if not isinstance(kwargs, Mapping):
+                raise TypeError(
+                    f"{argument} must be a mapping of names to tensors, got {type(kwargs).__name__}"
+                )
+            for name, value in kwargs.items():
+                if isinstance(value, Tensor) and value.shape[:1] != rows:
+                    raise ValueError(
+                        f"{argument}[{name!r}] must have one row per sample, ({rows[0]}, ...), "
+                        f"got {tuple(value.shape)}"
+                    )
+
+    @classmethod
+    def of(cls, batch: Any) -> "Batch":
+        """Read whatever a loader yields.
+
+        Args:
+            batch: A :class:`Batch`, which is returned as it is; inputs alone; a sequence
+                ``(inputs, target, mask, forward_kwargs, masker_kwargs)`` that may end after any of
+                them; or a mapping with the same names. Of a mapping as Hugging Face collates it,
+                ``inputs_embeds``, ``pixel_values`` or ``input_ids`` are the inputs, ``labels`` or
+                ``label`` the target, ``special_tokens_mask``, ``segments`` and ``input_ids`` beside
+                other inputs go to the maskers, all other tensors to the model, and what is no
+                tensor is left out.
+
+        Returns:
+            The batch.
+
+        Raises:
+            TypeError: If it is something else, or a part is of the wrong type.
+            ValueError: If the inputs are missing, or numbers of rows differ.
+        """
+        if isinstance(batch, Batch):
+            return batch
+        if isinstance(batch, Tensor):
+            return cls(batch)
+        if isinstance(batch, Mapping):
+            if not any(name in batch for name in _INPUTS):
+                raise ValueError(
+                    f"a batch that is a mapping must have 'inputs' or another of {_INPUTS}, got "
+                    f"{list(batch)}"
+                )
+            return cls(**_of_mapping(batch))
+        is_sequence = isinstance(batch, Sequence) and not isinstance(batch, str)
+        if is_sequence and 1 <= len(batch) <= 5 and all(_is_kwargs(each) for each in batch[3:]):
+            if not isinstance(batch[0], Tensor):
+                raise ValueError(
+                    f"a batch must begin with the inputs, a tensor, got {form_of(batch)}"
+                )
+            return cls(**dict(zip(_POSITIONS, batch, strict=False)))
+        raise TypeError(
+            "a batch must be (inputs, target), (inputs, target, mask) or (inputs, target, mask, "
+            "forward_kwargs), the last one a mapping of the model's keyword arguments; or a "
+            f"mapping with 'inputs' or 'input_ids', got {form_of(batch)}"
+        )
+
+    def __len__(self) -> int:
+        """Return the number of samples B."""
+        return len(self.inputs)
+
+    @property
+    def _shares_mask(self) -> bool:
+        """Whether one mask stands for all samples."""
+        return self.mask is None or (len(self.mask) == 1 and len(self) != 1)
+
+    @property
+    def sample_data(self) -> dict[str, Any]:
+        """What a masker may want to know of the samples, by name."""
+        return {**self.forward_kwargs, **self.masker_kwargs}
+
+    @property
+    def labels(self) -> Tensor:
+        """The target, ``(B,)``, which must be there.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if self.target is None:
+            raise ValueError(
+                "a batch has no target: training, validation and test need labels, "
+                "(inputs, target) or a mapping with 'target' or 'labels'"
+            )
+        return self.target
+
+    @property
+    def classes(self) -> Tensor | None:
+        """The target as class indices, ``(B,)`` long; ``None`` if there is no target.
+
+        Raises:
+            TypeError: If the target is not made of integers.
+            ValueError: If its shape is not ``(B,)``.
+        """
+        target = self.target
+        if target is None:
+            return None
+        if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
+            raise TypeError(f"target must hold class indices (torch.long), got {target.dtype}")
+        if target.shape != self.inputs.shape[:1]:
+            raise ValueError(_of_target(self.inputs.shape[:1], target))
+        return target.long()
+
+    @property
+    def class_range(self) -> tuple[int, int] | None:
+        """Smallest and largest class index, for which an accelerator is waited for once.
+
+        ``None`` if there is no target, or no sample.
+        """
+        if self._range is None and self.classes is not None and len(self):
+            low, high = self.classes.aminmax()
+            object.__setattr__(self, "_range", (int(low), int(high)))
+        return self._range
+
+    def check_finite(self) -> Self:
+        """Raise unless the inputs are finite; looked at once, whatever asks for it later.
+
+        Returns:
+            The batch.
+
+        Raises:
+            ValueError: If the inputs hold NaN or Inf.
+        """
+        if not self._finite:
+            check_finite("inputs", self.inputs)
+            object.__setattr__(self, "_finite", True)
+        return self
+
+    def rows(self, index: Tensor | slice) -> "Batch":
+        """Return some of the samples.
+
+        Args:
+            index: Indices ``(A,)`` long, a mask ``(B,)`` bool, or a slice.
+
+        Returns:
+            A batch of these samples.
+        """
+
+        def chosen(value: Any) -> Any:
+            return value[index] if isinstance(value, Tensor) else value
+
+        return replace(
+            self,
+            inputs=self.inputs[index],
+            target=chosen(self.target),
+            mask=self.mask if self._shares_mask else chosen(self.mask),
+            forward_kwargs={name: chosen(each) for name, each in self.forward_kwargs.items()},
+            masker_kwargs={name: chosen(each) for name, each in self.masker_kwargs.items()},
+        )
+
+    def blocks(self, size: int) -> Iterator["Batch"]:
+        """Split the batch into blocks of at most so many samples.
+
+        Args:
+            size: Number of samples of a block.
+
+        Yields:
+            The blocks, in order.
+        """
+        if len(self) <= size:
+            yield self
+            return
+        for start in range(0, len(self), size):
+            yield self.rows(slice(start, start + size))
+
+    def explaining(self, target: Tensor | int | None) -> "Batch":
+        """Return the same samples with another explained output.
+
+        Args:
+            target: Class indices ``(B,)``, or one for all; ``None`` for a model with one output.
+        """
+        return replace(self, target=target, _range=None)  # type: ignore[arg-type]  # an integer is expanded
+
+    def with_inputs(self, inputs: Tensor) -> "Batch":
+        """Return the same samples with other inputs, which have not been looked at.
+
+        Args:
+            inputs: ``(B, *S)``.
+        """
+        return replace(self, inputs=inputs, _finite=False)
+
+    def embedded(self, embed: Callable[[Tensor], Tensor]) -> "Batch":
+        """Return token ids as embeddings; maskers still see the ids, as ``input_ids``.
+
+        Args:
+            embed: Ids ``(B, L)`` to embeddings ``(B, L, D)``.
+
+        Returns:
+            The batch as it is where the inputs are floating point.
+        """
+        if self.inputs.is_floating_point():
+            return self
+        ids = {"input_ids": self.inputs}
+        return replace(self, inputs=embed(self.inputs), masker_kwargs={**ids, **self.masker_kwargs})
+
+    def to(self, *args: Any, **kwargs: Any) -> "Batch":
+        """Move all tensors, as :meth:`torch.Tensor.to` does.
+
+        Args:
+            *args: Its arguments, such as a device.
+            **kwargs: Its keyword arguments.
+
+        Returns:
+            The batch on the other device.
+        """
+
+        def moved(value: Any) -> Any:
+            return value.to(*args, **kwargs) if isinstance(value, Tensor) else value
+
+        return replace(
+            self,
+            inputs=moved(self.inputs),
+            target=moved(self.target),
+            mask=moved(self.mask),
+            forward_kwargs={name: moved(each) for name, each in self.forward_kwargs.items()},
+            masker_kwargs={name: moved(each) for name, each in self.masker_kwargs.items()},
+        )
+
+
+def form_of(batch: Any) -> str:
+    """Describe something that is not a batch, for messages.
+
+    Args:
+        batch: Anything.
+
+    Example:
+        >>> form_of((torch.zeros(1), "a")), form_of({"x": 1})
+        ('tuple of 2: Tensor, str', "dict of 'x'")
+    """
+    name = type(batch).__name__
+    if isinstance(batch, list | tuple):
+        return f"{name} of {len(batch)}: {', '.join(type(part).__name__ for part in batch)}"
+    if isinstance(batch, Mapping):
+        return f"{name} of {', '.join(map(repr, batch))}"
+    return name
+
+
+def _is_kwargs(value: Any) -> bool:
+    return isinstance(value, Mapping | None)
+
+
+def _of_mapping(batch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a batch that a mapping stands for."""
+    rest = dict(batch)
+    known: dict[str, Any] = {}
+    for name, choices in (("inputs", _INPUTS), ("target", _TARGETS), ("mask", ("mask",))):
+        found = next((each for each in choices if each in rest), None)
+        known[name] = None if found is None else rest.pop(found)
+    forward_kwargs, masker_kwargs = (dict(rest.pop(name, None) or {}) for name in _KWARGS)
+    for name, value in rest.items():
+        if isinstance(value, Tensor):
+            (masker_kwargs if name in _OF_MASKERS else forward_kwargs)[name] = value
+    return {**known, "forward_kwargs": forward_kwargs, "masker_kwargs": masker_kwargs}
+
+
+def _of_target(rows: Sequence[int], target: Tensor) -> str:
+    what = "value" if target.is_floating_point() else "class index"
+    return f"target must have one {what} per sample, ({rows[0]},), got {tuple(target.shape)}"

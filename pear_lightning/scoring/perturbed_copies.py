@@ -1,0 +1,124 @@
+"""The model at perturbed copies of samples: features removed, the rest left in place."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pear_lightning.masking.bound_masker import BoundMasker
+from pear_lightning.scoring.scorer import Scorer
+
+Read = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
+"""Scores ``(k, B)`` and logits ``(k, B, C)`` of a pass to what is kept of them, ``(k, ...)``."""
+
+
+@dataclass(frozen=True, eq=False)
+class CopySet:
+    """K perturbed copies of every sample of a batch.
+
+    Attributes:
+        bound: The features.
+        n_copies: Number of copies K.
+        keep: Numbers of copies ``(k,)`` long to the features that stay in them, ``(k, B, n)`` or
+            ``(k, 1, n)`` bool.
+        draws: Numbers of copies ``(k,)`` to the draw of a random baseline that each takes,
+            ``(k,)`` long, or None for ``bound.draw``.
+    """
+
+    bound: BoundMasker
+    n_copies: int
+    keep: Callable[[Tensor], Tensor]
+    draws: Callable[[Tensor], Tensor | None] = lambda points: points
+
+    def copies(self, points: Tensor) -> Tensor:
+        """Return the copies with the given numbers.
+
+        Args:
+            points: ``(k,)`` long.
+
+        Returns:
+            ``(k, B, *S)``.
+        """
+        copies = self.bound.removed(self.keep(points), self.draws(points))
+        return copies.expand(len(points), *self.bound.inputs.shape)
+
+
+def n_passes(sets: Sequence[CopySet], copies_per_pass: int | None) -> int:
+    """Return how many forward passes :func:`evaluate_copies` takes.
+
+    Args:
+        sets: The copies.
+        copies_per_pass: At most this many copies of each sample in one pass; None for all.
+    """
+    total = sum(each.n_copies for each in sets)
+    return -(-total // (copies_per_pass or max(1, total)))
+
+
+def evaluate_copies(
+    scorer: Scorer,
+    sets: Sequence[CopySet],
+    *,
+    copies_per_pass: int | None = None,
+    read: Read = lambda scores, logits: (scores,),
+    advance: Callable[[], None] = lambda: None,
+) -> list[tuple[Tensor, ...]]:
+    """Run the model on all copies of all sets, as few passes as the bound on their size allows.
+
+    This is the one place where features are removed and the model is asked. Gradients are kept as
+    the caller has it: with gradients enabled the scores carry the graph to the model's weights, by
+    first derivatives alone.
+
+    Args:
+        scorer: The explained scalar.
+        sets: Copies of the scorer's samples; passes hold copies of several sets.
+        copies_per_pass: At most this many copies of each sample in one pass; None for all.
+        read: What is kept of the scores and logits of a pass.
+        advance: Called after each pass.
+
+    Returns:
+        What was kept for each set, ``(K, ...)``; an empty tuple for a set without copies.
+
+    Example:
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> from pear_lightning.scoring import Batch, resolve_output
+        >>> model, batch = torch.nn.Linear(3, 1), Batch(torch.rand(4, 3))
+        >>> scorer = Scorer(model, batch, resolve_output("logit"))
+        >>> bound = ColumnMasker(3).bind(batch.inputs)
+        >>> empty = CopySet(bound, 1, lambda points: torch.zeros(1, 1, 3, dtype=torch.bool))
+        >>> [(scores,)] = evaluate_copies(scorer, [empty])
+        >>> bool(torch.allclose(scores, model.bias.expand(1, 4)))
+        True
+    """
+    kept: list[list[tuple[Tensor, ...]]] = [[] for _ in sets]
+    for parts in _passes(sets, copies_per_pass, scorer.batch.inputs.device):
+        made = [sets[number].copies(points) for number, points in parts]
+        outputs = read(*scorer.evaluate(made[0] if len(made) == 1 else torch.cat(made)))
+        sizes = [len(points) for _, points in parts]
+        of_parts = zip(*(each.split(sizes) for each in outputs), strict=True)
+        for (number, _), chunk in zip(parts, of_parts, strict=True):
+            kept[number].append(chunk)
+        advance()
+    return [tuple(map(_joined, zip(*chunks, strict=True))) for chunks in kept]
+
+
+def _passes(
+    sets: Sequence[CopySet], at_once: int | None, device: torch.device
+) -> Iterator[list[tuple[int, Tensor]]]:
+    """Split all copies into passes: numbers of sets, and numbers of copies of each."""
+    parts: list[tuple[int, Tensor]] = []
+    room = at_once = at_once or max(1, sum(each.n_copies for each in sets))
+    for number, each in enumerate(sets):
+        points = torch.arange(each.n_copies, device=device)
+        while len(points):
+            parts.append((number, points[:room]))
+            points, room = points[room:], room - len(parts[-1][1])
+            if room == 0:
+                yield parts
+                parts, room = [], at_once
+    if parts:
+        yield parts
+
+
+def _joined(chunks: Sequence[Tensor]) -> Tensor:
+    return chunks[0] if len(chunks) == 1 else torch.cat(list(chunks))

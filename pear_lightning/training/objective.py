@@ -1,0 +1,311 @@
+"""The training objective: task loss and explanation loss, put together."""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor, nn
+
+from pear_lightning.functional.validation import check_count
+from pear_lightning.losses import ExplanationLoss
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.scorer import Forward
+from pear_lightning.training.matched_magnitude import MatchedMagnitude
+from pear_lightning.training.weight_schedule import (
+    ConstantWeight,
+    LateStart,
+    WarmUp,
+    WeightSchedule,
+)
+
+
+class Terms(NamedTuple):
+    """What the loss of a training step is made of.
+
+    Attributes:
+        loss: What is minimised, a scalar.
+        task_loss: L, a scalar.
+        penalty: R, a scalar; ``None`` where it was not computed.
+        ratio: ``w R`` divided by the weighted task loss, without a graph; ``None`` where R had no
+            part in the loss.
+    """
+
+    loss: Tensor
+    task_loss: Tensor
+    penalty: Tensor | None = None
+    ratio: Tensor | None = None
+
+    def named(self, penalty: str) -> dict[str, Tensor]:
+        """Return what there is by name.
+
+        Args:
+            penalty: What R is called.
+        """
+        named = {**self._asdict(), penalty: self.penalty}
+        if penalty != "penalty":
+            del named["penalty"]
+        return {name: value for name, value in named.items() if value is not None}
+
+
+class Explained(NamedTuple):
+    """What the explanation pass of a step returned.
+
+    Attributes:
+        epochs: Epochs of training so far, with the share of the current one.
+        weight: Weight of R at this step.
+        logits: Logits of the model in eval mode, ``(B, C)``, where they had to be computed for the
+            whole batch anyway.
+        penalty: R, a scalar; ``None`` where it was not computed.
+    """
+
+    epochs: float
+    weight: float
+    logits: Tensor | None = None
+    penalty: Tensor | None = None
+
+
+class Objective(nn.Module):
+    r"""The objective of every method that trains a model through its explanations.
+
+    .. math:: \mathcal{L} = v(w_t) \, L + w_t \, R
+
+    L is the task loss, R an explanation loss, :math:`w_t` its scheduled weight, and v says what the
+    method multiplies the task loss by (1, or ``1 - w`` for PEAR). Modules call the objective with
+    their network (:meth:`forward`); the callback
+    :class:`~pear_lightning.callbacks.ExplanationRegularizer`, which is handed a task loss that
+    somebody else computed, uses its two halves (:meth:`explain`, :meth:`combine`).
+
+    Args:
+        loss: R.
+        schedule: Weight of R; a number is a constant weight.
+        points_per_pass: Bound on the query points of each sample in one pass.
+        compile: Whether to compile the computation of R with ``torch.compile``.
+
+    Raises:
+        TypeError: If ``loss`` is not an explanation loss.
+        ValueError: If the weight has no place in the method's objective.
+
+    Example:
+        >>> from pear_lightning.losses import ConsensusLoss
+        >>> from pear_lightning.nn import MLP
+        >>> network, inputs, target = MLP(4), torch.rand(8, 4), torch.randint(2, (8,))
+        >>> loss = ConsensusLoss()
+        >>> loss.explainers["integrated_gradients"].fit_reference(inputs.mean(0), inputs)
+        >>> objective = Objective(loss, 0.5)
+        >>> terms = objective(
+        ...     network,
+        ...     Batch(inputs, target),
+        ...     lambda logits: nn.functional.cross_entropy(logits, target),
+        ... )
+        >>> bool(torch.isclose(terms.loss, 0.5 * terms.task_loss + 0.5 * terms.penalty))
+        True
+    """
+
+    def __init__(
+        self,
+        loss: ExplanationLoss,
+        schedule: WeightSchedule | float,
+        *,
+        points_per_pass: int | None = None,
+        compile: bool = False,
+    ) -> None:
+        super().__init__()
+        if not isinstance(loss, ExplanationLoss):
+            raise TypeError(
+                "loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), "
+                f"got {loss!r}"
+            )
+        if points_per_pass is not None:
+            check_count("points_per_pass", points_per_pass)
+        _ = loss.explainers  # built when first asked for: before a checkpoint fills them
+        self.loss = loss
+        self.schedule = (
+            schedule if isinstance(schedule, WeightSchedule) else ConstantWeight(schedule)
+        )
+        loss.task_weight(self.schedule.weight)  # refuses what the objective has no place for
+        self.points_per_pass = points_per_pass
+        self.compile_loss = compile
+        self._compiled: Any = None
+        self._was_on = self._has_acted = False  # in this fit
+
+    def forward(
+        self,
+        network: Forward,
+        batch: Batch,
+        task_loss: Callable[[Tensor], Tensor],
+        *,
+        shares_logits: Callable[[], bool] = lambda: False,
+        trainer: Trainer | None = None,
+    ) -> Terms:
+        """Return the objective of a batch.
+
+        Args:
+            network: Inputs ``(N, *S)`` to logits ``(N, C)``, explained and trained.
+            batch: The samples; their target is the explained class.
+            task_loss: Logits ``(B, C)`` to the task loss, a scalar.
+            shares_logits: Whether the network is the same function in train and eval mode, so that
+                the logits of the explanation pass may be those of the task loss; asked where there
+                are such logits.
+            trainer: The trainer, which knows the epochs; ``None`` is the start of training.
+
+        Returns:
+            The terms.
+        """
+        reuse = self.weight_at(self.epochs(trainer)) > 0 and shares_logits()
+        explained = self.explain(network, batch, trainer)
+        logits = explained.logits if reuse else None
+        if logits is None:
+            logits = network(batch.inputs, **batch.forward_kwargs)
+        return self.combine(explained, task_loss(logits), trainer)
+
+    def explain(self, network: Forward, batch: Batch, trainer: Trainer | None = None) -> Explained:
+        """Compute R of a batch, where its weight or the schedule asks for it.
+
+        Args:
+            network: Inputs ``(N, *S)`` to logits ``(N, C)``.
+            batch: The samples; their target is the explained class.
+            trainer: The trainer, which knows the epochs; ``None`` is the start of training.
+
+        Returns:
+            The weight, and R where it was computed: with a graph if the weight is above 0.
+        """
+        epochs = self.epochs(trainer)
+        weight = self.weight_at(epochs)
+        if not weight and not self.schedule.listens(epochs):
+            return Explained(epochs, weight)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and weight > 0):
+            logits, penalty = self.of_model(network, batch)
+        return Explained(epochs, weight, logits, penalty)
+
+    def combine(
+        self,
+        explained: Explained,
+        task_loss: Tensor,
+        trainer: Trainer | None = None,
+        *,
+        scale: float = 1.0,
+    ) -> Terms:
+        """Put both losses together, and let the schedule know of them.
+
+        Args:
+            explained: What :meth:`explain` returned.
+            task_loss: L, a scalar.
+            trainer: The trainer, to add up over its ranks.
+            scale: What ``task_loss`` is multiplied by already (gradient accumulation, a loss
+                scaler); R is scaled alike.
+
+        Returns:
+            The terms; ``task_loss`` and ``penalty`` without the scale.
+        """
+        epochs, weight, _, penalty = explained
+        unscaled = task_loss if scale == 1.0 else task_loss.detach() / scale
+        self.schedule.observe(epochs, unscaled, penalty, trainer)
+        if penalty is None or not weight:
+            return Terms(task_loss, unscaled, penalty)
+        self._was_on = True
+        self._has_acted |= penalty.requires_grad  # without annotations there is no graph
+        task_weight = self.loss.task_weight(weight)
+        loss = task_weight * task_loss + weight * (penalty if scale == 1.0 else scale * penalty)
+        ratio = weight * penalty.detach() / (task_weight * unscaled.detach().abs())
+        return Terms(loss, unscaled, penalty, ratio)
+
+    def of_model(self, network: Forward, batch: Batch) -> tuple[Tensor | None, Tensor]:
+        """Return what R returns for a batch, whatever its weight is.
+
+        Args:
+            network: Inputs ``(N, *S)`` to logits ``(N, C)``.
+            batch: The samples; their target is the explained class.
+
+        Returns:
+            Logits ``(B, C)`` of the network in eval mode or ``None``, and R.
+        """
+        of_model: Any = self.loss.of_model
+        if self.compile_loss and torch.is_grad_enabled():
+            self._compiled = self._compiled or torch.compile(of_model)
+            of_model = self._compiled
+        logits, penalty = of_model(network, batch, points_per_pass=self.points_per_pass)
+        return logits, penalty
+
+    def weight_at(self, epochs: float) -> float:
+        """Return the weight of R after so many epochs of training.
+
+        Args:
+            epochs: Epochs, with the share of the current one.
+        """
+        weight: float = self.schedule(epochs)
+        return weight
+
+    def epochs(self, trainer: Trainer | None) -> float:
+        """Return how many epochs a fit has trained, where the schedule depends on it.
+
+        Args:
+            trainer: A trainer that is fitting; ``None`` is the start of training.
+        """
+        return epochs_so_far(trainer) if trainer and self.schedule.depends_on_time else 0.0
+
+    # --- whether R ever acts ------------------------------------------------------------------
+
+    def on_train_start(self) -> None:
+        """Begin to watch whether R acts, in this fit."""
+        self._was_on = self._has_acted = False
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Warn, on the first rank, if R had no part in the training on any rank.
+
+        To be called on all ranks. A weight of 0 is meant so.
+
+        Args:
+            trainer: The trainer.
+        """
+        if not self.schedule.weight or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if trainer.strategy.reduce_boolean_decision(self._has_acted, all=False):
+            return
+        reason = self.schedule.why_idle
+        if self._was_on:
+            reason = "no row of any batch was annotated: masks were missing, or 0 everywhere"
+        rank_zero_warn(f"{type(self.loss).__name__} had no part in this training: {reason}")
+
+
+def weight_schedule(
+    weight: float,
+    *,
+    warmup_epochs: float = 0.0,
+    start_epoch: float = 0.0,
+    match_magnitude: bool = False,
+) -> WeightSchedule:
+    """Return the schedule that the arguments of modules and callbacks describe.
+
+    Args:
+        weight: Weight of the loss, at least 0.
+        warmup_epochs: Epochs over which the weight is reached linearly.
+        start_epoch: Epochs of training without the loss.
+        match_magnitude: Whether the weight is a ratio of both losses.
+
+    Returns:
+        The schedule.
+
+    Raises:
+        ValueError: If a value is negative or not finite, or magnitudes are to be matched at the
+            first step.
+    """
+    if match_magnitude:
+        return MatchedMagnitude(weight, start_epoch)
+    if start_epoch:
+        return LateStart(weight, start_epoch)
+    return WarmUp(weight, warmup_epochs) if warmup_epochs else ConstantWeight(weight)
+
+
+def epochs_so_far(trainer: Trainer) -> float:
+    """Return how many epochs a fit has trained, with the share of the current one.
+
+    Args:
+        trainer: A trainer that is fitting.
+    """
+    loop = trainer.fit_loop
+    batches = loop.max_batches
+    share = loop.epoch_loop.batch_idx / batches if 0 < batches < math.inf else 0.0
+    return trainer.current_epoch + max(share, 0.0)

@@ -1,0 +1,161 @@
+"""What an explanation loss is multiplied by over training."""
+
+from abc import ABC, abstractmethod
+
+from lightning.pytorch import Trainer
+from torch import Tensor, nn
+
+from pear_lightning.functional.validation import check_number
+
+
+class WeightSchedule(nn.Module, ABC):
+    """Says what an explanation loss is multiplied by at a step of training.
+
+    :class:`~pear_lightning.training.Objective` asks at every step, ``weight = schedule(epochs)``,
+    and hands back the losses of the step (:meth:`observe`) to a schedule that depends on them. A
+    schedule is a module, so that what it has measured is in checkpoints.
+
+    Args:
+        weight: The weight w that the schedule leads to, at least 0; 0 switches the loss off.
+
+    Raises:
+        ValueError: If ``weight`` is negative or not finite.
+    """
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        check_number("weight", weight)
+        self.weight = weight
+
+    @abstractmethod
+    def forward(self, epochs: float) -> float:
+        """Return the weight at a step.
+
+        Args:
+            epochs: Epochs of training so far, with the share of the current one.
+        """
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether the weight depends on the epochs of training."""
+        return True
+
+    def listens(self, epochs: float) -> bool:
+        """Return whether :meth:`observe` wants the explanation loss of a step of weight 0.
+
+        Args:
+            epochs: Epochs of training so far, with the share of the current one.
+        """
+        return False
+
+    def observe(
+        self, epochs: float, task_loss: Tensor, penalty: Tensor | None, trainer: Trainer | None
+    ) -> None:
+        """Take the losses of a step; most schedules do not depend on them.
+
+        Args:
+            epochs: Epochs of training so far, with the share of the current one.
+            task_loss: Task loss of the step, a scalar.
+            penalty: Explanation loss of the step, a scalar; ``None`` where it was not computed.
+            trainer: The trainer, to add up over its ranks.
+        """
+
+    @property
+    def why_idle(self) -> str:
+        """What kept the weight at 0 throughout a training, in words."""
+        return "its weight was 0 at every step"
+
+
+class ConstantWeight(WeightSchedule):
+    """The same weight at every step.
+
+    Args:
+        weight: w, at least 0.
+
+    Example:
+        >>> ConstantWeight(0.5)(epochs=3.0)
+        0.5
+    """
+
+    def forward(self, epochs: float) -> float:
+        """Return w.
+
+        Args:
+            epochs: Not used.
+        """
+        return self.weight
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether the weight depends on the epochs of training: no."""
+        return False
+
+
+class WarmUp(WeightSchedule):
+    r"""A weight that is reached linearly.
+
+    .. math:: w_t = w \min(1, t / t_0)
+
+    Args:
+        weight: w, at least 0.
+        warmup_epochs: t₀, above 0; fractions count batches.
+
+    Raises:
+        ValueError: If a value is out of range.
+
+    Example:
+        >>> WarmUp(0.5, warmup_epochs=2)(epochs=1.0)
+        0.25
+    """
+
+    def __init__(self, weight: float, warmup_epochs: float) -> None:
+        super().__init__(weight)
+        check_number("warmup_epochs", warmup_epochs)
+        if not warmup_epochs:
+            raise ValueError(f"warmup_epochs must be above 0, got {warmup_epochs}")
+        self.warmup_epochs = warmup_epochs
+
+    def forward(self, epochs: float) -> float:
+        """Return the weight at a step.
+
+        Args:
+            epochs: Epochs of training so far, with the share of the current one.
+        """
+        return self.weight * min(1.0, epochs / self.warmup_epochs)
+
+
+class LateStart(WeightSchedule):
+    r"""A weight that is switched on late.
+
+    .. math:: w_t = 0 \;\; (t < t_0), \qquad w_t = w \;\; (t \ge t_0)
+
+    Args:
+        weight: w, at least 0.
+        start_epoch: t₀: epochs of training without the loss; fractions count batches.
+
+    Raises:
+        ValueError: If a value is negative or not finite.
+
+    Example:
+        >>> start = LateStart(0.5, start_epoch=2)
+        >>> start(epochs=1.5), start(epochs=2.0)
+        (0.0, 0.5)
+    """
+
+    def __init__(self, weight: float, start_epoch: float) -> None:
+        super().__init__(weight)
+        check_number("start_epoch", start_epoch)
+        self.start_epoch = start_epoch
+
+    def forward(self, epochs: float) -> float:
+        """Return the weight at a step.
+
+        Args:
+            epochs: Epochs of training so far, with the share of the current one.
+        """
+        return self.weight if epochs >= self.start_epoch else 0.0
+
+    @property
+    def why_idle(self) -> str:
+        """What kept the weight at 0 throughout a training, in words."""
+        return f"training ended before start_epoch={self.start_epoch:g}"
