@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from pear_lightning.losses import ExplanationLoss
 from pear_lightning.scoring.batch import Batch, form_of
+from pear_lightning.scoring.embedding import embedded
 from pear_lightning.training.objective import Objective, weight_schedule
 from pear_lightning.training.precision import refuse_precision
 from pear_lightning.training.reference_data import fit_explainers
@@ -249,10 +250,9 @@ class ExplanationRegularizer(Callback):
             read = Batch.of(None if isinstance(parts, Tensor) else parts)  # alone, it has no target
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self._of_the_form(parts)} ({error})") from error
-        embed = getattr(self._network(pl_module), "embed", None)
-        if embed is not None and self.loss.needs_floating_inputs:
-            read = read.embedded(embed)
-        return read
+        if not self.loss.needs_floating_inputs:
+            return read
+        return embedded(read, self._network(pl_module))
 
     def _of_the_form(self, parts: Any) -> str:
         what = "a batch is" if self.batch_to_inputs is None else "batch_to_inputs returned"

@@ -1,15 +1,16 @@
 """Faithfulness of a model's explanations, while it trains."""
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.explainers import Explainer, IntegratedGradients, explain
+from pear_lightning.explainers import Explainer, IntegratedGradients
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import FaithfulnessSuite
+from pear_lightning.scoring.batch import Batch, form_of
+from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.outputs import OutputName
 
 Stage = Literal["val", "test"]
@@ -21,7 +22,7 @@ class FaithfulnessMonitor(Callback):
     The first rows of each validation (test) are explained and scored by a
     :class:`~pear_lightning.metrics.FaithfulnessSuite`; the means are logged as
     ``val_<explainer>/<metric>``. The module stays as it is: its ``forward`` must map inputs to
-    logits, and a batch must start with inputs and target.
+    logits. Batches are what :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads, with labels.
 
     Args:
         masker: What the features are, and what stands in the place of a removed one.
@@ -157,35 +158,40 @@ class FaithfulnessMonitor(Callback):
     def _take(self, module: LightningModule, batch: Any) -> None:
         if self._left <= 0:
             return
-        inputs, target = _inputs_and_target(batch)
-        inputs, target = inputs[: self._left], target[: self._left]
-        attributions: Mapping[str, Tensor]
-        _, attributions = explain(module, inputs, target, self.explainers, output=self.output)
-        detached = {name: each.detach() for name, each in attributions.items()}
-        self.suite.update(module, inputs, detached, target)
-        self._left -= len(inputs)
+        read = self._read(module, batch).rows(slice(self._left))
+        _, attributions = explain_batch(
+            module, read, list(self.explainers.values()), output=self.output
+        )
+        self.suite.update(
+            module,
+            read.inputs,
+            {n: a.detach() for n, a in zip(self.explainers, attributions, strict=True)},
+            read.classes,
+            forward_kwargs=read.forward_kwargs,
+            masker_kwargs=read.masker_kwargs,
+        )
+        self._left -= len(read)
+
+    def _read(self, module: LightningModule, batch: Any) -> Batch:
+        """Read a batch, whose labels are the explained classes."""
+        read = Batch.of(batch)
+        if read.target is None:
+            raise TypeError(
+                "FaithfulnessMonitor needs batches with inputs (B, *S) and target (B,), got "
+                f"{form_of(batch)}"
+            )
+        if read.target.is_floating_point():
+            raise TypeError(
+                "FaithfulnessMonitor explains classes: the target must be integer, got "
+                f"{read.target.dtype}"
+            )
+        read = read.explaining(read.target.flatten())
+        if any(each.needs_floating_inputs for each in self.explainers.values()):
+            read = embedded(read, getattr(module, "backbone", module))
+        return read
 
     def _log(self, module: LightningModule, stage: Stage) -> None:
         if not self._wanted:
             return
         means = {f"{stage}_{name}": value for name, value in self.suite.compute().items()}
         module.log_dict(means)  # every process has the means over all
-
-
-def _inputs_and_target(batch: Any) -> tuple[Tensor, Tensor]:
-    """Return the first two tensors of a batch."""
-    if not (
-        isinstance(batch, list | tuple)
-        and len(batch) >= 2
-        and all(isinstance(part, Tensor) for part in batch[:2])
-    ):
-        raise TypeError(
-            "FaithfulnessMonitor needs batches that start with inputs (B, *S) and target (B,), "
-            f"got {type(batch).__name__}"
-        )
-    inputs, target = batch[:2]
-    if target.is_floating_point():
-        raise TypeError(
-            f"FaithfulnessMonitor explains classes: the target must be integer, got {target.dtype}"
-        )
-    return inputs, target.flatten().long()

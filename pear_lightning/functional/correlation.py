@@ -59,7 +59,7 @@ def standardize(x: Tensor, *, validate: bool = True) -> Tensor:
     if validate:
         check_finite("x", x)
     x = at_least_float32(x)
-    if is_traced():
+    if is_traced(x):
         return _standardize(x)[0]
     standardized: Tensor = _Standardization.apply(x)  # type: ignore[no-untyped-call]
     return standardized

@@ -17,7 +17,7 @@ from pear_lightning.functional.validation import (
     check_floating,
     check_rows,
     check_same_shape,
-    is_traced,
+    looks_at,
 )
 
 
@@ -248,7 +248,7 @@ def _checked(scores: Tensor, fractions: Tensor) -> tuple[Tensor, Tensor]:
         )
     check_finite("scores", scores)
     check_finite("fractions", fractions)
-    if not is_traced() and bool((fractions.diff(dim=-1) < 0).any()):
+    if looks_at(fractions) and bool((fractions.diff(dim=-1) < 0).any()):
         raise ValueError("fractions descend in some row; expected them ascending")
     scores = at_least_float32(scores)
     return scores, fractions.to(scores.dtype).expand_as(scores)

@@ -89,7 +89,7 @@ def zeros_and_ones(marks: Tensor, name: str) -> Tensor:
     if marks.dtype == torch.bool:
         return marks
     marked = marks.bool()
-    if not is_traced() and not torch.equal(marked.to(marks.dtype), marks):
+    if not is_traced(marks) and not torch.equal(marked.to(marks.dtype), marks):
         other = marks[marked.to(marks.dtype) != marks].flatten()[0].item()
         raise ValueError(
             f"{name} must hold zeros and ones only, got {other}; binarise it ({name} > 0.5)"

@@ -91,7 +91,7 @@ def soft_rank(
 
 def _soft_rank(x: Tensor, strength: float | Tensor, backend: str, validate: bool) -> Tensor:
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
-    if x.is_cpu and x.numel() and backend == "torch" and not is_traced():
+    if x.is_cpu and x.numel() and backend == "torch" and not is_traced(x):
         if isinstance(strength, Tensor):
             x, strength = x.double() / strength, 1.0
         if validate:
@@ -112,7 +112,7 @@ def _project(rows: Tensor) -> Tensor:
     n = rows.shape[-1]
     with torch.no_grad():
         values, order = rows.sort(dim=-1, descending=True)
-        if is_traced():
+        if is_traced(rows):
             blocks = blocks_by_slopes(values)
         elif n <= TABLE_UP_TO:
             blocks = blocks_by_table(values)
@@ -154,7 +154,7 @@ def _check_strength(strength: float | Tensor, x: Tensor, validate: bool) -> None
             )
         if (
             validate
-            and not is_traced()
+            and not is_traced(strength)
             and not bool((strength > 0).logical_and(strength < torch.inf).all())
         ):
             raise ValueError("strength holds values that are not positive and finite")

@@ -1,22 +1,71 @@
 """Checks of arguments that several functions share; messages say what was given and expected."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from numbers import Integral, Real
 
 import torch
 from torch import Tensor
 
 
-def is_traced() -> bool:
-    """Whether the code runs inside ``torch.compile`` or a ``torch.func`` transform.
+def is_traced(tensor: Tensor) -> bool:
+    """Whether the values of a tensor cannot be looked at.
 
-    There a value cannot be looked at, so checks of values are skipped and branches on them avoided.
+    That is so inside ``torch.compile`` and for the tensors of a ``torch.func`` transform: checks of
+    values are skipped there, and branches on them avoided.
+
+    Args:
+        tensor: Any tensor.
 
     Example:
-        >>> is_traced()
+        >>> is_traced(torch.ones(2))
         False
+        >>> torch.func.vmap(lambda row: row * is_traced(row))(torch.ones(2, 1)).flatten()
+        tensor([1., 1.])
     """
-    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+    if torch.compiler.is_compiling():
+        return True
+    try:
+        tensor.data_ptr()
+    except RuntimeError:  # a wrapper of a transform has no storage of its own
+        return True
+    return False
+
+
+_trusted = ContextVar("_trusted", default=False)
+
+
+@contextmanager
+def trusted_values() -> Iterator[None]:
+    """Look at no values inside: the caller has checked what enters, and will check what leaves.
+
+    Each look at a value waits for an accelerator, so a metric that hands its tensors through
+    several functions checks them once. Types and shapes are still checked.
+
+    Example:
+        >>> with trusted_values():
+        ...     check_finite("x", torch.tensor([float("nan")]))
+    """
+    token = _trusted.set(True)
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def looks_at(tensor: Tensor) -> bool:
+    """Whether a check of values applies: they can be looked at, and nobody has vouched for them.
+
+    Args:
+        tensor: Any tensor.
+
+    Example:
+        >>> looks_at(torch.ones(2))
+        True
+    """
+    return not (is_traced(tensor) or _trusted.get())
 
 
 def check_tensor(name: str, value: object) -> None:
@@ -38,7 +87,7 @@ def check_tensor(name: str, value: object) -> None:
 def check_finite(name: str, tensor: Tensor) -> None:
     """Raise a ``ValueError`` that names the tensor if it holds NaN or infinite values.
 
-    Skipped where values cannot be looked at (see :func:`is_traced`). On an accelerator it waits for
+    Skipped where values cannot be looked at (see :func:`looks_at`). On an accelerator it waits for
     the device once.
 
     Args:
@@ -56,7 +105,7 @@ def check_finite(name: str, tensor: Tensor) -> None:
         ValueError: saliency holds 1 NaN and 0 infinite values of 2; expected finite values only
     """
     check_tensor(name, tensor)
-    if is_traced():
+    if not looks_at(tensor):
         return
     tensor = tensor.detach()
     # a sum is one cheap pass and finite in all ordinary cases; it can also overflow, hence the

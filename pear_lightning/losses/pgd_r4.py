@@ -11,6 +11,7 @@ from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.validation import check_count, check_number
 from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, in_float32
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.gradients import gradient_of
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.replaced_weights import in_dtype
 from pear_lightning.scoring.scorer import Forward
@@ -93,7 +94,7 @@ class PGDR4Loss(AnnotatedRowsLoss):
         delta = torch.zeros_like(rows.inputs)
         with torch.no_grad():
             for _ in range(self.n_steps):  # together they cannot leave the box
-                uphill = torch.func.grad(height)(delta).sign()
+                uphill = gradient_of(height, delta).sign()
                 delta = delta + self.eps / self.n_steps * uphill * rows.mask
         return delta
 

@@ -256,7 +256,7 @@ class RightReasonsLoss(AttributionLoss):
         return total / n.clamp(min=1 / number_of_ranks())
 
     def _warn_of_full_rows(self, mask: Tensor) -> None:
-        if not self.warns_of_full_masks or is_traced():
+        if not self.warns_of_full_masks or is_traced(mask):
             return
         full = int((marked_features(mask) == mask[:1].numel()).sum())
         if full:

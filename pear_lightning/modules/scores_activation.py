@@ -158,7 +158,7 @@ class ScoresActivationModule(ScoredModule):
             ``loss``, ``task_loss`` and, where the gate has one, ``penalty``.
         """
         batch = self.batch_of(batch)
-        if self._next_layers is None and not is_traced():
+        if self._next_layers is None and not is_traced(batch.inputs):
             # here, and not in a hook: strategies that shard weights gather them for this step
             self._next_layers = next_layers(self.backbone, batch)
         task_loss = self.task_loss(self.run_backbone(batch), batch.labels)

@@ -1,7 +1,6 @@
 """What methods share that train a network for a task."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from typing import Any, Literal
 
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -14,6 +13,7 @@ from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 from pear_lightning.functional.validation import is_traced
 from pear_lightning.modules.base import ExplainedModule, adamw
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.embedding import embedded
 from pear_lightning.training.mode_independence import same_in_both_modes
 from pear_lightning.training.objective import Objective, Terms
 
@@ -105,10 +105,7 @@ class SupervisedModule(ExplainedModule):
         read = Batch.of(batch)
         if labelled:
             self._check_target(read)
-        embed: Callable[[Tensor], Tensor] | None = getattr(self.backbone, "embed", None)
-        if embed is not None and self.needs_embeddings:
-            read = read.embedded(embed)
-        return read
+        return embedded(read, self.backbone) if self.needs_embeddings else read
 
     @property
     def needs_embeddings(self) -> bool:
@@ -219,7 +216,7 @@ class SupervisedModule(ExplainedModule):
             Whether the backbone is one function in train and in eval mode.
         """
         asked, answer = self._same_in_both_modes
-        if asked != self.current_epoch and not is_traced():
+        if asked != self.current_epoch and not is_traced(batch.inputs):
             answer = same_in_both_modes(self.backbone, batch)
             self._same_in_both_modes = (self.current_epoch, answer)
         return answer
@@ -281,7 +278,7 @@ class SupervisedModule(ExplainedModule):
     def _check_target(self, batch: Batch) -> None:
         """Refuse labels that are no class, which would stop a GPU without a word of which."""
         _ = batch.labels
-        if self.task != "classification" or is_traced() or batch.class_range is None:
+        if self.task != "classification" or is_traced(batch.labels) or batch.class_range is None:
             return
         low, high = batch.class_range
         if low < 0 or high >= self.num_classes:

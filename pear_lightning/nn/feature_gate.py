@@ -127,7 +127,7 @@ class FeatureGate(nn.Module, ABC):
             ``(B, *S)``, in the dtype of the inputs.
         """
         self._check_shape(inputs)
-        if self._scale_is_unknown and self.training and not is_traced():
+        if self._scale_is_unknown and self.training and not is_traced(inputs):
             self._scale_is_unknown = not warn_if_not_standardized(inputs, self.axis)
         weights = self.weights(inputs).to(inputs.dtype)
         if self.group_of is not None:

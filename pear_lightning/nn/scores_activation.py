@@ -141,7 +141,7 @@ class ScoresActivation(FeatureGate):
             weights = self._softmax(self.s)
         else:
             weights = self._softmax(self.s + self.of_row(self._rows(inputs)))
-            if self.training and not is_traced():
+            if self.training and not is_traced(weights):
                 self._remember(weights.detach())
         if self.rescale:
             weights = weights * math.pow(self.n_features, self.rescale)

@@ -1,12 +1,14 @@
 """Gradients of the explained scalar at query points, by one vector-Jacobian product."""
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 
+from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.kernels import has_recurrent_layers
 from pear_lightning.scoring.scorer import Scorer
@@ -72,7 +74,7 @@ def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     )
     (gradients,) = pullback(torch.ones_like(scores))
     shape = points.shape[:2]
-    return logits.unflatten(0, shape), _at_least_float32(gradients).unflatten(0, shape)
+    return logits.unflatten(0, shape), at_least_float32(gradients).unflatten(0, shape)
 
 
 def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -87,8 +89,18 @@ def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
         (gradients,) = torch.autograd.grad(scores.sum(), points, create_graph=create_graph)
     if not create_graph:
         logits = logits.detach()
-    return logits, _at_least_float32(gradients)
+    return logits, at_least_float32(gradients)
 
 
-def _at_least_float32(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+def gradient_of(scalar: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """Return the gradient of a function of explanations, such as their size at moved inputs.
+
+    Args:
+        scalar: Maps a tensor ``(*S)`` to a scalar; it may explain a model.
+        at: Where, ``(*S)``.
+
+    Returns:
+        ``(*S)``.
+    """
+    gradient: Tensor = torch.func.grad(scalar)(at)
+    return gradient

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.scorer import Scorer
 
@@ -55,7 +56,7 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
             )
     finally:
         handle.remove()
-    activation, gradients = _at_least_float32(held[0]), _at_least_float32(gradients)
+    activation, gradients = at_least_float32(held[0]), at_least_float32(gradients)
     if not create_graph:
         return logits[0].detach(), activation.detach(), gradients.detach()
     return logits[0], activation, gradients
@@ -86,7 +87,3 @@ def named_layer(scorer: Scorer, layer: str) -> nn.Module:
             + (f"it has {known} and so on (model.named_modules())" if known else "it has no layers")
         )
     return names[layer]
-
-
-def _at_least_float32(tensor: Tensor) -> Tensor:
-    return tensor if tensor.dtype == torch.float64 else tensor.float()

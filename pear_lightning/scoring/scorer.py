@@ -128,7 +128,9 @@ class Scorer:
         """
         batch = self.batch
         logits = as_logits(self.forward(batch.inputs, **batch.forward_kwargs), len(batch))
-        return replace(self, batch=batch.explaining(logits.argmax(dim=1))), logits
+        explained = batch.explaining(logits.argmax(dim=1))
+        explained = replace(explained, _range=(0, logits.shape[1] - 1))  # no need to look
+        return replace(self, batch=explained), logits
 
     def _targets(self, logits: Tensor, n_points: int) -> Tensor:
         """Return the target of each row of logits ``(N, C)``, checked against their classes."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.per_sample import PerSample, join
+from pear_lightning.functional.validation import check_finite, trusted_values
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.explained_batch import (
     check_explanations,
@@ -137,8 +138,11 @@ class FaithfulnessMetric(SampleMean, ABC):
         needs = [Need(self.masker, self.probes)]
         size = self.evaluation.rows_per_pass(inputs)
         blocks = zip(batch.blocks(size), attributions.split(size), strict=True)
-        return join(
-            self.reduce(readings)
-            for block, of_block in blocks
-            for readings in self.evaluation(model, block, [of_block], needs)
-        )
+        parts = []
+        for block, of_block in blocks:
+            (readings,) = self.evaluation(model, block, [of_block], needs)
+            with trusted_values():
+                parts.append(self.reduce(readings))
+        scores = join(parts)
+        check_finite(f"scores of {self.metric_name}", scores.values)
+        return scores

@@ -14,6 +14,7 @@ from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking
 from pear_lightning.metrics.faithfulness.suite import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward, predicted_classes
@@ -48,7 +49,8 @@ def rank_explainers(
             :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: inputs ``(B, *S)``, ``(inputs,
             labels)``, or a mapping with ``"inputs"``, perhaps ``"target"``, and further keyword
             arguments of the model, such as ``"attention_mask"``. Tensors are moved to the device of
-            the model.
+            the model. Token ids are embedded by the model's method ``embed``, if it has one and an
+            explainer takes gradients.
         explainers: The explainers by name. Those that draw random numbers do so from torch's
             global generator, unless they have a seed.
         suite: The metrics, with the explainers' names; or a masker, for the ten metrics of a
@@ -105,6 +107,8 @@ def rank_explainers(
             read = Batch.of(batch)
             if device is not None:
                 read = read.to(device)
+            if any(each.needs_floating_inputs for each in explainers.values()):
+                read = embedded(read, model)
             if target == "predicted":
                 read = read.explaining(predicted_classes(model, read))
             elif read.target is None:

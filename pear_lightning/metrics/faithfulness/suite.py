@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.functional.validation import check_finite, trusted_values
 from pear_lightning.masking import Masker
 from pear_lightning.masking.baseline_spec import BaselineSpec
 from pear_lightning.metrics.exact_states import ExactStates
@@ -349,13 +350,15 @@ class FaithfulnessSuite(ExactStates):
         )
         for block, *of_block in blocks:
             *readings, own = self.evaluation(model, block, of_block, needs)
-            for (name, metric), each in zip(self.metrics.items(), readings, strict=True):
-                parts[name].append(_in_rows(metric, each, len(named)))
+            with trusted_values():
+                for (name, metric), each in zip(self.metrics.items(), readings, strict=True):
+                    parts[name].append(_in_rows(metric, each, len(named)))
             ties.append(own.tied.view(len(named), -1))
         scores = {
             name: PerSample(*(torch.cat(each, dim=1) for each in zip(*part, strict=True)))
             for name, part in parts.items()
         }
+        check_finite("scores", torch.cat([each.values for each in scores.values()]))
         return scores, torch.cat(ties, dim=1)
 
     def _named(self, attributions: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
