@@ -154,6 +154,7 @@ class Objective(nn.Module):
         Returns:
             The terms.
         """
+        # asked before the pass: comparing both modes writes to buffers that the pass may save
         reuse = self.weight_at(self.epochs(trainer)) > 0 and shares_logits()
         explained = self.explain(network, batch, trainer)
         logits = explained.logits if reuse else None
@@ -209,7 +210,8 @@ class Objective(nn.Module):
         self._has_acted |= penalty.requires_grad  # without annotations there is no graph
         task_weight = self.loss.task_weight(weight)
         loss = task_weight * task_loss + weight * (penalty if scale == 1.0 else scale * penalty)
-        ratio = weight * penalty.detach() / (task_weight * unscaled.detach().abs())
+        with torch.no_grad():
+            ratio = weight * penalty / (task_weight * unscaled.abs())
         return Terms(loss, unscaled, penalty, ratio)
 
     def of_model(self, network: Forward, batch: Batch) -> tuple[Tensor | None, Tensor]:
