@@ -111,15 +111,17 @@ def explain(
         >>> logits.shape, grad.shape, integrated.shape
         (torch.Size([32, 2]), torch.Size([32, 8]), torch.Size([32, 8]))
     """
-    named = explainers if isinstance(explainers, Mapping) else None
+    batch = Batch(inputs, None, None, forward_kwargs or {}, masker_kwargs or {})
     logits, attributions = explain_batch(
         forward,
-        Batch(inputs, None, None, forward_kwargs or {}, masker_kwargs or {}).explaining(target),
-        explainers if named is None else list(named.values()),
+        batch.explaining(target),
+        list(explainers.values()) if isinstance(explainers, Mapping) else explainers,
         output=output,
         points_per_pass=points_per_pass,
     )
-    return logits, attributions if named is None else dict(zip(named, attributions, strict=True))
+    if isinstance(explainers, Mapping):
+        return logits, dict(zip(explainers, attributions, strict=True))
+    return logits, attributions
 
 
 def explain_batch(

@@ -119,8 +119,7 @@ def check_classes(logits: Any, rows: Batch) -> None:
             f"the loss compares classes and needs logits (N, C) with C >= 2, got "
             f"{tuple(logits.shape)}"
         )
-    assert rows.target is not None
-    low, high = (int(bound) for bound in rows.target.aminmax())
+    low, high = (int(bound) for bound in rows.labels.aminmax())
     if low < 0 or high >= n_classes:
         raise ValueError(
             f"target must lie in 0..{n_classes - 1}, the model's classes, got values from "

@@ -61,7 +61,7 @@ class CDEPLoss(AnnotatedRowsLoss):
         self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
         rows = in_float32(rows)
-        marked = rows.mask * rows.inputs
+        marked = rows.marks * rows.inputs
         logits = stand_in_forward(
             forward, Decomposed(marked, rows.inputs - marked), rows.forward_kwargs
         )

@@ -215,7 +215,7 @@ class ConsensusLoss(AttributionLoss):
                     "attributions must all have one shape (B, *S), got "
                     f"{tuple(first.shape)} and, at position {position}, {tuple(each.shape)}"
                 )
-        check_attributions("attributions", stacked := torch.stack(attributions).flatten(2))
+        check_attributions("attributions", stacked := torch.stack(list(attributions)).flatten(2))
         return at_least_float32(stacked)
 
     def extra_repr(self) -> str:

@@ -58,7 +58,7 @@ class CoRMLoss(PerturbedInputsLoss):
             ``(A, *S)``.
         """
         noise: Tensor = self.eps * torch.randn_like(rows.inputs)
-        return rows.inputs + rows.mask * noise
+        return rows.inputs + rows.marks * noise
 
     def extra_repr(self) -> str:
         """Name the settings."""

@@ -73,7 +73,7 @@ class CounterexamplesLoss(PerturbedInputsLoss):
             drawn = int(self.low) + (uniform * count).floor().clamp(max=count - 1)
         else:
             drawn = self.low + (self.high - self.low) * uniform
-        return torch.where(rows.mask.bool(), drawn, rows.inputs)
+        return torch.where(rows.marks.bool(), drawn, rows.inputs)
 
     def extra_repr(self) -> str:
         """Name the settings."""

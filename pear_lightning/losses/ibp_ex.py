@@ -99,15 +99,15 @@ class IBPExLoss(AnnotatedRowsLoss):
         forward = in_dtype(forward, rows.inputs.dtype)
         ramp = self.ramp
         _, bounds = logit_bounds(
-            forward, rows.inputs, ramp * self.eps * rows.mask, rows.forward_kwargs
+            forward, rows.inputs, ramp * self.eps * rows.marks, rows.forward_kwargs
         )
         check_classes(bounds, rows)
-        own = F.one_hot(rows.target, bounds.shape[1]).bool()
+        own = F.one_hot(rows.labels, bounds.shape[1]).bool()
         worst = torch.where(own, bounds.lower, bounds.upper)
         with torch.autocast(rows.inputs.device.type, enabled=False):  # as the bounds are computed
             logits, _ = explain_batch(forward, rows, [])
-        at_inputs = F.cross_entropy(at_least_float32(logits), rows.target, reduction="sum")
-        excess = F.cross_entropy(worst, rows.target, reduction="sum") - at_inputs
+        at_inputs = F.cross_entropy(at_least_float32(logits), rows.labels, reduction="sum")
+        excess = F.cross_entropy(worst, rows.labels, reduction="sum") - at_inputs
         return logits, ramp * excess
 
     def extra_repr(self) -> str:

@@ -50,5 +50,4 @@ class PerturbedInputsLoss(AnnotatedRowsLoss):
         changed = self.perturb(forward, in_float32(rows), dtype).to(dtype)
         logits = as_logits(forward(changed, **rows.forward_kwargs), len(changed))
         check_classes(logits, rows)
-        target = rows.classes
-        return None, F.cross_entropy(at_least_float32(logits), target, reduction="sum")
+        return None, F.cross_entropy(at_least_float32(logits), rows.labels, reduction="sum")

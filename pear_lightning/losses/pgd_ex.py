@@ -66,7 +66,7 @@ class PGDExLoss(PerturbedInputsLoss):
         Returns:
             ``(A, *S)``.
         """
-        bound = self.eps * rows.mask
+        bound = self.eps * rows.marks
         change = torch.zeros_like(rows.inputs)
         with torch.no_grad():
             for _ in range(self.n_steps):

@@ -95,13 +95,13 @@ class PGDR4Loss(AnnotatedRowsLoss):
         with torch.no_grad():
             for _ in range(self.n_steps):  # together they cannot leave the box
                 uphill = gradient_of(height, delta).sign()
-                delta = delta + self.eps / self.n_steps * uphill * rows.mask
+                delta = delta + self.eps / self.n_steps * uphill * rows.marks
         return delta
 
     def _masked_gradient(self, forward: Forward, rows: Batch, points: Tensor) -> Tensor:
         points_of_rows = rows.with_inputs(points)
         _, (gradient,) = explain_batch(forward, points_of_rows, [Gradient()], output=self.output)
-        return rows.mask * gradient
+        return rows.marks * gradient
 
     def extra_repr(self) -> str:
         """Name the settings."""

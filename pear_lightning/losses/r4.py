@@ -79,10 +79,10 @@ class R4Loss(AnnotatedRowsLoss):
         self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
         rows = in_float32(rows)
-        box, logits = logit_bounds(forward, rows.inputs, self.eps * rows.mask, rows.forward_kwargs)
+        box, logits = logit_bounds(forward, rows.inputs, self.eps * rows.marks, rows.forward_kwargs)
         check_classes(logits, rows)
-        gradient = input_gradient_bounds(box, logits, rows.target, self.output)
-        size = (rows.mask * gradient.lower).abs() + (rows.mask * gradient.upper).abs()
+        gradient = input_gradient_bounds(box, logits, rows.labels, self.output)
+        size = (rows.marks * gradient.lower).abs() + (rows.marks * gradient.upper).abs()
         return None, size.sum() / rows.inputs[0].numel()
 
     def extra_repr(self) -> str:

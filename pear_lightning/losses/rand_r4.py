@@ -92,11 +92,11 @@ class RandR4Loss(AnnotatedRowsLoss):
         logits, (change,) = explain_batch(
             forward,
             rows,
-            [_LargestChange(self.eps * (2 * draws - 1) * rows.mask)],
+            [_LargestChange(self.eps * (2 * draws - 1) * rows.marks)],
             output=self.output,
             points_per_pass=points_per_pass,
         )
-        size = right_reasons_loss(change, rows.mask, norm="l2", reduction="sum")
+        size = right_reasons_loss(change, rows.marks, norm="l2", reduction="sum")
         return logits, size
 
     def extra_repr(self) -> str:

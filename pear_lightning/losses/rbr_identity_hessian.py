@@ -70,5 +70,5 @@ class RBRIdentityHessianLoss(AnnotatedRowsLoss):
         with torch.autocast(rows.inputs.device.type, enabled=False):
             logits, (gradient,) = explain_batch(forward, rows, [Gradient()], output="sum_log_prob")
             influence = parameter_influence(forward, rows)
-        size = (rows.mask * influence * gradient).square().sum()
+        size = (rows.marks * influence * gradient).square().sum()
         return logits, size

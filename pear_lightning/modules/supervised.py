@@ -196,13 +196,14 @@ class SupervisedModule(ExplainedModule):
         Returns:
             Its terms.
         """
-        return objective(
+        terms: Terms = objective(
             self.backbone,
             self.explained(batch),
             lambda logits: self.task_loss(logits, batch.labels),
             shares_logits=lambda: self.same_in_both_modes(batch),
             trainer=self.attached_trainer,
         )
+        return terms
 
     def same_in_both_modes(self, batch: Batch) -> bool:
         """Return whether logits of the explained model, in eval mode, may train the task as well.

@@ -154,6 +154,17 @@ class Batch:
         return self.target
 
     @property
+    def marks(self) -> Tensor:
+        """The mask, which must be there.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        if self.mask is None:
+            raise ValueError("a batch has no mask: (inputs, target, mask) or a mapping with 'mask'")
+        return self.mask
+
+    @property
     def classes(self) -> Tensor | None:
         """The target as class indices, ``(B,)`` long; ``None`` if there is no target.
 

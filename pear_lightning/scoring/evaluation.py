@@ -122,9 +122,7 @@ class Evaluation:
         scorer = Scorer(model, batch, self.output)
         if batch.target is None:
             scorer, logits = scorer.of_predicted()
-            target = scorer.target
-            assert target is not None
-            scores, logits = self.output(logits, target)[None], logits[None]
+            scores, logits = self.output(logits, scorer.batch.labels)[None], logits[None]
         else:
             scores, logits = scorer.evaluate(batch.inputs[None])
         return scorer, _outcome(scorer, scores, logits), logits.shape[2]
@@ -141,7 +139,7 @@ class Evaluation:
 
 def _outcome(scorer: Scorer, scores: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
     """Return scores, and whether logits ``(K, B, C)`` predict the target, ``(K, B)`` each."""
-    return at_least_float32(scores), logits.argmax(dim=2).eq(scorer.target)
+    return at_least_float32(scores), logits.argmax(dim=2) == scorer.batch.labels
 
 
 def _all_scores(original: tuple[Tensor, ...], read: Sequence[tuple[Tensor, ...]]) -> Tensor:

@@ -47,7 +47,7 @@ def parameter_influence(forward: Forward, batch: Batch) -> Tensor:
         moved = {name: p + shift.to(p.dtype) for name, p in weights.items()}
         logits = torch.func.functional_call(called, moved, (points,), dict(batch.forward_kwargs))
         return F.cross_entropy(
-            at_least_float32(as_logits(logits, len(points))), batch.classes, reduction="sum"
+            at_least_float32(as_logits(logits, len(points))), batch.labels, reduction="sum"
         )
 
     def along_ones(points: Tensor) -> Tensor:

@@ -106,7 +106,7 @@ class MatchedMagnitude(LateStart):
             [task_loss.detach().float(), penalty.detach().float(), torch.ones_like(penalty).float()]
         )
         if trainer is not None:  # at every step, because a checkpoint holds what one rank knows
-            losses = trainer.strategy.reduce(losses, reduce_op="sum")  # type: ignore[assignment]
+            losses = trainer.strategy.reduce(losses, reduce_op="sum")
         self._sums = losses if self._sums is None else self._sums.to(losses.device) + losses
         if epochs >= self.start_epoch:
             self._match(epochs)

@@ -21,7 +21,7 @@ def refuse_precision(
     Raises:
         ValueError: If the trainer's precision is not supported.
     """
-    possible = _OUTSIDE_AUTOCAST if explains_in_float32 else _PRECISIONS
+    possible: tuple[str, ...] = _OUTSIDE_AUTOCAST if explains_in_float32 else _PRECISIONS
     if not loss.trains_half_weights:
         possible = tuple(each for each in possible if each != "bf16-true")
     if loss.differentiates_gradients and trainer.precision not in possible:
