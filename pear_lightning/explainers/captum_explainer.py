@@ -32,8 +32,8 @@ _NOT_OFFERED = {
 _STOCHASTIC = {"GradientShap", "KernelShap", "LayerGradientShap", "Lime", "ShapleyValueSampling"}
 # These average over the rows of their baselines; DeepLiftShap requires more than one row.
 _MANY_BASELINES = {"DeepLiftShap", "GradientShap", "LayerDeepLiftShap", "LayerGradientShap"}
-_OURS = {"inputs", "inp", "target", "additional_forward_args", "return_convergence_delta"}
-_OURS |= {"return_input_shape"}
+_RESERVED = {"inputs", "inp", "target", "additional_forward_args", "return_convergence_delta"}
+_RESERVED |= {"return_input_shape"}
 # Captum emits these warnings in every call; this module handles what they announce or advise.
 _EXPECTED_WARNINGS = [
     "Setting forward, backward hooks and attributes on non-linear",
@@ -133,7 +133,7 @@ class CaptumExplainer(Explainer):
         self.attribute_kwargs = _as_tuples(attribute_kwargs or {})
         self.method_kwargs = dict(method_kwargs or {})
         self.noise_tunnel = None if noise_tunnel is None else _as_tuples(noise_tunnel)
-        reserved = _OURS | ({"baselines"} if baseline is not None else set())
+        reserved = _RESERVED | ({"baselines"} if baseline is not None else set())
         _check_names("attribute_kwargs", self.attribute_kwargs, attribute, reserved)
         _check_names(
             "method_kwargs", self.method_kwargs, constructor, {"forward_func", "model", "layer"}
@@ -141,7 +141,7 @@ class CaptumExplainer(Explainer):
         if self.noise_tunnel is not None:
             known = dict(inspect.signature(_captum().NoiseTunnel.attribute).parameters)
             del known["kwargs"]  # arguments of the method, which belong in attribute_kwargs
-            _check_names("noise_tunnel", self.noise_tunnel, known, _OURS)
+            _check_names("noise_tunnel", self.noise_tunnel, known, _RESERVED)
         self.method = method
         self.layer = layer
         self.interpolate_mode = interpolate_mode

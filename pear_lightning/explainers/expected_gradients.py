@@ -70,7 +70,7 @@ class ExpectedGradients(GradientExplainer):
                     f"got shape {tuple(background.shape)}"
                 )
             self.background = background.detach().clone()
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_allocate)  # type: ignore[no-untyped-call]
 
     @property
     def uses_training_data(self) -> bool:
@@ -120,7 +120,7 @@ class ExpectedGradients(GradientExplainer):
         return f"n_samples={self.n_samples}, seed={self.seed}"
 
 
-def _make_room(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+def _allocate(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
     """Allocate the background, so that a new explainer can load the rows of a checkpoint."""
     saved = state_dict.get(f"{prefix}background")
     if isinstance(module, ExpectedGradients) and isinstance(saved, Tensor):

@@ -176,32 +176,32 @@ def _scores_and_cosines(game: Game, keep: Tensor, masks: Tensor) -> tuple[Tensor
     ``|p|^2`` are linear in z and are computed without the copies.
     """
     original = in_float64(game.bound.inputs)
-    whole = original.flatten(1).square().sum(dim=1)
+    original_square = original.flatten(1).square().sum(dim=1)
     copies = game.copy_set(keep)
     if game.bound.baseline.is_random:
         numbers = torch.arange(len(keep), device=keep.device)
         cosines = [
-            _cosine_of_copies(in_float64(copies.copies(chunk)), original, whole)
+            _cosine_of_copies(in_float64(copies.copies(chunk)), original, original_square)
             for chunk in numbers.split(game.scorer.points_per_pass or len(keep))
         ]
         return game.play(keep), torch.cat(cosines)
-    nothing = game.copy_set(torch.zeros_like(keep[:1])).copies(torch.zeros_like(game.counts[:1]))
-    nothing = in_float64(nothing[0])
+    empty = game.copy_set(torch.zeros_like(keep[:1])).copies(torch.zeros_like(game.counts[:1]))
+    empty = in_float64(empty[0])
 
     def of_copies(kept: Tensor, removed: Tensor) -> Tensor:
         terms = torch.einsum("kbi,bi->kb", masks, game.sums(kept - removed))
         return terms + removed.flatten(1).sum(dim=1)
 
-    product = of_copies(original.square(), original * nothing)
-    square = of_copies(original.square(), nothing.square()).clamp_min(0)
-    return game.play(keep), _cosine(product, square, whole)
+    product = of_copies(original.square(), original * empty)
+    square = of_copies(original.square(), empty.square()).clamp_min(0)
+    return game.play(keep), _cosine(product, square, original_square)
 
 
-def _cosine_of_copies(copies: Tensor, original: Tensor, whole: Tensor) -> Tensor:
+def _cosine_of_copies(copies: Tensor, original: Tensor, original_square: Tensor) -> Tensor:
     """Return the cosines ``(k, B)`` of copies ``(k, B, *S)`` and the originals."""
     flat = copies.flatten(2)
     product = torch.einsum("kbi,bi->kb", flat, original.flatten(1))
-    return _cosine(product, flat.square().sum(dim=2), whole)
+    return _cosine(product, flat.square().sum(dim=2), original_square)
 
 
 def _cosine(product: Tensor, square: Tensor, other_square: Tensor) -> Tensor:

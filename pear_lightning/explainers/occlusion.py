@@ -84,20 +84,20 @@ class Occlusion(PerturbationExplainer):
             inputs: Inputs, ``(B, *S)``.
         """
         game = self.game(scorer, inputs)
-        whole = checked_scores([scorer(inputs[None])])
+        full = checked_scores([scorer(inputs[None])])
         players = torch.arange(game.n_players, device=inputs.device)
-        there = (players < game.counts[:, None])[None]
-        without = torch.zeros_like(whole)
+        present = (players < game.counts[:, None])[None]
+        without = torch.zeros_like(full)
         for draw in range(self.n_draws):
             game = replace(game, bound=replace(game.bound, draw=draw))
             # in chunks, because the coalitions of all features take n x n elements
             scores = [
-                game.play((players != removed[:, None])[:, None] & there, fresh_draws=False)
+                game.play((players != removed[:, None])[:, None] & present, fresh_draws=False)
                 for removed in players.split(scorer.points_per_pass or len(players))
             ]
             without = without + torch.cat(scores) / self.n_draws
-        values = (whole - without).T
-        return game.attributions(values.where(there[0].to(values.device), 0))
+        values = (full - without).T
+        return game.attributions(values.where(present[0].to(values.device), 0))
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""

@@ -54,7 +54,7 @@ class FixedBaseline(Baseline):
             if not value.isfinite().all():
                 raise ValueError("baseline must be finite, got NaN or Inf")
         self.register_buffer("value", value)
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_allocate)  # type: ignore[no-untyped-call]
 
     def fit(self, mean: Tensor) -> None:
         """Take the mean of the training data if ``spec`` is ``"mean"``.
@@ -107,7 +107,7 @@ def _fits(shape: torch.Size, wanted: torch.Size) -> bool:
     )
 
 
-def _make_room(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+def _allocate(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
     """Allocate the value, so that a new baseline can load the one of a checkpoint."""
     saved = state_dict.get(f"{prefix}value")
     fitted = isinstance(module, FixedBaseline) and module.from_training_data

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pear_lightning.functional.validation import at_least_float32, is_traced
 from pear_lightning.nn.feature_gate import FeatureGate
 
-_SLOWEST = 0.01  # smallest update of the running mean: a memory of about 100 batches
+_MIN_UPDATE = 0.01  # of the running mean, which then averages over about 100 batches
 
 
 class ScoresActivation(FeatureGate):
@@ -179,7 +179,7 @@ class ScoresActivation(FeatureGate):
     @torch.no_grad()
     def _remember(self, weights: Tensor) -> None:
         self.batches_seen += 1
-        share = (1 / self.batches_seen).clamp(min=_SLOWEST)
+        share = (1 / self.batches_seen).clamp(min=_MIN_UPDATE)
         self.mean_weights.lerp_(weights.mean(dim=0).to(self.mean_weights.dtype), share)
 
     def extra_repr(self) -> str:
