@@ -430,7 +430,7 @@ def test_resuming_gives_the_weights_of_the_uninterrupted_run(tmp_path):
         ({"explainers": {"gradient": Gradient()}}, "explainers must name two or more"),
         (
             {"explainers": {"a": Gradient(), "b": KernelShap()}},
-            r"explainers\['b'\] must be differentiable to train a model, got KernelShap",
+            r"explainers\['b'\], KernelShap, cannot train a model",
         ),
     ],
 )
