@@ -1,4 +1,4 @@
-"""Attribution methods, and the one function that runs them."""
+"""Attribution methods, and the function :func:`explain` that runs them."""
 
 from pear_lightning.explainers.base import Explainer, GradientExplainer, Query
 from pear_lightning.explainers.captum_explainer import CaptumExplainer

@@ -1,4 +1,4 @@
-"""What an explainer is."""
+"""Base classes of explainers."""
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
@@ -11,15 +11,15 @@ from pear_lightning.scoring.scorer import Scorer
 
 
 class Explainer(nn.Module, ABC):
-    """Turns the explained scalar of a model and a batch of inputs into attributions.
+    """Base class of attribution methods for the explained scalar of a model.
 
     Explainers are run by :func:`~pear_lightning.explainers.explain`; subclasses implement
-    :meth:`forward`. An explainer never holds the model; it may hold reference data (a baseline,
-    background rows) as buffers, which then live in checkpoints and follow the device.
+    :meth:`forward`. An explainer never holds the model. Its reference data (a baseline, background
+    rows) are buffers, which are saved in checkpoints and moved with the module.
 
     Attributes:
-        differentiable: Whether the attributions carry gradients to the model's weights, so that
-            a loss of them can train the model.
+        differentiable: Whether gradients flow from the attributions to the model's weights, so
+            that a loss of the attributions can train the model.
         stochastic: Whether two calls on the same inputs may differ.
 
     Shapes:
@@ -33,36 +33,36 @@ class Explainer(nn.Module, ABC):
 
     @property
     def needs_floating_inputs(self) -> bool:
-        """Whether integer inputs, such as token ids, cannot be explained: they have no gradient."""
+        """Whether inputs must be floating point; integers such as token ids have no gradient."""
         return True
 
     @abstractmethod
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return attributions of checked inputs, with the model in eval mode.
+        """Return attributions, ``(B, *S)``.
+
+        :func:`~pear_lightning.explainers.explain` calls this with checked inputs and with the model
+        in eval mode.
 
         Args:
-            scorer: The explained scalar at any query points.
+            scorer: Evaluates the explained scalar at query points.
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            Attributions, ``(B, *S)``.
         """
 
     @property
     def uses_training_data(self) -> bool:
-        """Whether reference data are to come from the training split, such as a baseline's mean."""
+        """Whether reference data, such as the mean of a baseline, come from the training data."""
         return any(baseline.from_training_data for baseline in self._baselines())
 
     @property
     def awaits_training_data(self) -> bool:
         """Whether :meth:`fit_reference` must be called before the first explanation."""
-        return self.uses_training_data and not self.state_dict()  # its only state
+        return self.uses_training_data and not self.state_dict()  # holds reference data only
 
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
-        """Take reference data from the training split; an explainer that needs none ignores it.
+        """Take reference data from the training data; ignored by explainers that need none.
 
         Args:
-            mean: Mean of the training inputs, ``(*S)``; baselines that asked for it keep it.
+            mean: Mean of the training inputs, ``(*S)``; kept by baselines that use it.
             rows: A sample of the training inputs, ``(N, *S)``.
         """
         for baseline in self._baselines():
@@ -73,10 +73,10 @@ class Explainer(nn.Module, ABC):
 
 
 class Query(NamedTuple):
-    """Where a gradient explainer asks for gradients, and what it keeps to reduce them.
+    """Query points of a gradient explainer, and the weights of the gradients there.
 
     Attributes:
-        points: Query points ``(K, B, *S)``, or ``None`` for the inputs themselves, which all
+        points: Query points, ``(K, B, *S)``. ``None`` stands for the inputs themselves, which all
             explainers share.
         weights: Weights of the gradients, broadcastable to ``(K, B, *S)``.
     """
@@ -86,12 +86,12 @@ class Query(NamedTuple):
 
 
 class GradientExplainer(Explainer):
-    """An explainer that is a weighted sum of gradients at a set of query points.
+    """Base class of explainers that are a weighted sum of gradients at query points.
 
-    ``a = Σ_k w_k ⊙ ∇f(x_k)``: a subclass says the points and the weights (:meth:`query`), and
-    where a weighted sum is not enough also the reduction (:meth:`reduce`).
-    :func:`~pear_lightning.explainers.explain` gathers the points of several explainers and
-    takes all gradients in one pass.
+    ``a = Σ_k w_k ⊙ ∇f(x_k)``. Subclasses implement :meth:`query`, which returns the points and the
+    weights, and override :meth:`reduce` if a weighted sum is not enough.
+    :func:`~pear_lightning.explainers.explain` gathers the points of several explainers and computes
+    all gradients in one pass.
     """
 
     differentiable = True
@@ -102,33 +102,24 @@ class GradientExplainer(Explainer):
 
         Args:
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            The query.
         """
 
     def reduce(self, gradients: Tensor, query: Query) -> Tensor:
-        """Reduce the gradients at the query points to attributions.
+        """Reduce the gradients at the query points to attributions, ``(B, *S)``.
 
         Args:
             gradients: Gradients at the query points, ``(K, B, *S)``.
-            query: What :meth:`query` returned.
-
-        Returns:
-            Attributions, ``(B, *S)``.
+            query: The return value of :meth:`query`.
         """
         weighted = query.weights * gradients
         return weighted.squeeze(0) if len(weighted) == 1 else weighted.sum(dim=0)
 
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return attributions of checked inputs, by a pass of this explainer alone.
+        """Return attributions, ``(B, *S)``, computed in a pass of this explainer alone.
 
         Args:
-            scorer: The explained scalar at any query points.
+            scorer: Evaluates the explained scalar at query points.
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            Attributions, ``(B, *S)``.
         """
         query = self.query(inputs)
         points = inputs[None] if query.points is None else query.points

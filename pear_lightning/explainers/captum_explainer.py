@@ -17,7 +17,7 @@ from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.scorer import Scorer
 
-# Bases, wrappers with arguments of their own, and methods that mix the samples of a batch.
+# Base classes, wrappers with their own arguments, and methods that mix the samples of a batch.
 _NOT_OFFERED = {
     "Attribution",
     "DataLoaderAttribution",
@@ -30,11 +30,11 @@ _NOT_OFFERED = {
     "PerturbationAttribution",
 }
 _STOCHASTIC = {"GradientShap", "KernelShap", "LayerGradientShap", "Lime", "ShapleyValueSampling"}
-# These average over the rows of their baselines; DeepLiftShap insists on more than one.
+# These average over the rows of their baselines; DeepLiftShap requires more than one row.
 _MANY_BASELINES = {"DeepLiftShap", "GradientShap", "LayerDeepLiftShap", "LayerGradientShap"}
-_OURS = {"inputs", "inp", "target", "additional_forward_args", "return_convergence_delta"}
-_OURS |= {"return_input_shape"}
-# Captum says these in every call; what they announce or advise is seen to here.
+_RESERVED = {"inputs", "inp", "target", "additional_forward_args", "return_convergence_delta"}
+_RESERVED |= {"return_input_shape"}
+# Captum emits these warnings in every call; this module handles what they announce or advise.
 _EXPECTED_WARNINGS = [
     "Setting forward, backward hooks and attributes on non-linear",
     "Setting backward hooks on ReLU activations",
@@ -43,41 +43,41 @@ _EXPECTED_WARNINGS = [
 
 
 class CaptumExplainer(Explainer):
-    """Attribute by a method of Captum, named by its class.
+    """Run an attribution method of Captum, given by its class name.
 
     For evaluation and supervision: **the attributions cannot train a model**. Captum calls
     ``torch.autograd.grad`` without ``create_graph``, or detaches, so no gradient reaches the
-    weights; some of its methods nevertheless return a tensor with a ``grad_fn``, which hides it.
-    The attributions here are detached. For training use :class:`Gradient`,
+    weights. Some of its methods still return a tensor with a ``grad_fn``, which hides this. The
+    attributions returned here are detached. For training, use :class:`Gradient`,
     :class:`IntegratedGradients` and the other explainers of this package.
 
-    The explained scalar is the one :func:`explain` was asked for, so the method sees a model with
-    one output. Methods that need a module (DeepLift, LRP, GuidedBackprop, layer methods) hook the
-    one behind ``forward``; it is left as it was found, also after an error. The model is called
-    in the portions that Captum's own arguments say (``internal_batch_size``,
-    ``perturbations_per_eval``), not by ``points_per_pass``.
+    The explained scalar is the one given to :func:`explain`, so the method sees a model with one
+    output. Methods that need a module (DeepLift, LRP, GuidedBackprop, layer methods) hook the
+    module behind ``forward``; the module is restored afterwards, also after an error. Captum's own
+    arguments (``internal_batch_size``, ``perturbations_per_eval``) set the size of each call of the
+    model; ``points_per_pass`` has no effect.
 
     Args:
         method: Name of a class in ``captum.attr``, such as ``"DeepLift"``, ``"LRP"``,
-            ``"GuidedBackprop"``, ``"Occlusion"`` or ``"LayerGradCam"``. Left out are methods of
-            single neurons and those that permute features between samples.
+            ``"GuidedBackprop"``, ``"Occlusion"`` or ``"LayerGradCam"``. Methods of single neurons
+            and methods that permute features between samples are not available.
         layer: Name of a submodule of the model, for methods that take a layer. Attributions of a
             layer of an image model are summed over its channels, resized to the inputs' spatial
             size and repeated for every input channel, unless they already have the inputs' shape.
         baseline: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor ``(*S)``.
-            ``None`` leaves it to the method, which means zeros. Methods that average over many
-            baselines take them as ``attribute_kwargs={"baselines": rows}``, ``(N, *S)``.
+            ``None`` uses the method's own default, zeros. Methods that average over many baselines
+            take them as ``attribute_kwargs={"baselines": rows}``, ``(N, *S)``.
         attribute_kwargs: Further arguments of the method's ``attribute``; lists become tuples
             (``sliding_window_shapes: [1, 4, 4]`` in YAML).
         method_kwargs: Further arguments of the method's constructor.
-        noise_tunnel: Arguments of ``captum.attr.NoiseTunnel.attribute`` to average the method
+        noise_tunnel: Arguments of ``captum.attr.NoiseTunnel.attribute``, which averages the method
             over noisy inputs, such as ``{"nt_type": "smoothgrad", "nt_samples": 10}``.
-        interpolate_mode: How attributions of a layer are resized: a mode of
-            ``torch.nn.functional.interpolate``.
+        interpolate_mode: Mode of ``torch.nn.functional.interpolate`` that resizes attributions of a
+            layer.
 
     Raises:
-        ValueError: If a name is not known, or an argument does not fit the method; when called,
-            if the layer is not in the model or its attributions do not fit the inputs.
+        ValueError: If a name is unknown, or an argument does not fit the method; when called, if
+            the model has no such layer or the layer's attributions do not fit the inputs.
         TypeError: When called, if the method needs a module and the model is a function.
 
     Shapes:
@@ -118,23 +118,30 @@ class CaptumExplainer(Explainer):
         constructor = inspect.signature(methods[method]).parameters
         attribute = inspect.signature(methods[method].attribute).parameters
         if layer is None and "layer" in constructor:
-            raise ValueError(f"layer must name a submodule of the model for method={method!r}")
+            raise ValueError(
+                f"layer must name a submodule of the model for method={method!r}, got None"
+            )
         if layer is not None and "layer" not in constructor:
-            raise ValueError(f"layer is not used by method={method!r}, got {layer!r}")
+            raise ValueError(
+                f"layer must be None for method={method!r}, which takes no layer, got {layer!r}"
+            )
         if baseline is not None and "baselines" not in attribute:
-            raise ValueError(f"baseline is not used by method={method!r}, got {baseline!r}")
+            raise ValueError(
+                f"baseline must be None for method={method!r}, which takes no baselines, got "
+                f"{baseline!r}"
+            )
         self.attribute_kwargs = _as_tuples(attribute_kwargs or {})
         self.method_kwargs = dict(method_kwargs or {})
         self.noise_tunnel = None if noise_tunnel is None else _as_tuples(noise_tunnel)
-        reserved = _OURS | ({"baselines"} if baseline is not None else set())
+        reserved = _RESERVED | ({"baselines"} if baseline is not None else set())
         _check_names("attribute_kwargs", self.attribute_kwargs, attribute, reserved)
         _check_names(
             "method_kwargs", self.method_kwargs, constructor, {"forward_func", "model", "layer"}
         )
         if self.noise_tunnel is not None:
             known = dict(inspect.signature(_captum().NoiseTunnel.attribute).parameters)
-            del known["kwargs"]  # the method's, which go in attribute_kwargs
-            _check_names("noise_tunnel", self.noise_tunnel, known, _OURS)
+            del known["kwargs"]  # arguments of the method, which belong in attribute_kwargs
+            _check_names("noise_tunnel", self.noise_tunnel, known, _RESERVED)
         self.method = method
         self.layer = layer
         self.interpolate_mode = interpolate_mode
@@ -148,20 +155,17 @@ class CaptumExplainer(Explainer):
         self.baseline = None if baseline is None else FixedBaseline(baseline)
 
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the attributions of Captum's method.
+        """Return the attributions of Captum's method, ``(B, *S)``.
 
         Args:
-            scorer: The explained scalar at any query points.
+            scorer: Evaluates the explained scalar at query points.
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            Attributions, ``(B, *S)``.
         """
         module = module_of(scorer.forward)
         if module is None and self.needs_module:
             raise TypeError(
-                f"method={self.method!r} hooks the layers of the model and needs forward to be "
-                f"an nn.Module or a method of one, got {type(scorer.forward).__name__}"
+                f"forward must be an nn.Module or a method of one for method={self.method!r}, "
+                f"which hooks the layers of the model, got {type(scorer.forward).__name__}"
             )
         method_class = captum_methods()[self.method]
         by_gradient = not issubclass(method_class, _captum().PerturbationAttribution)
@@ -193,17 +197,17 @@ class CaptumExplainer(Explainer):
         }
         if self.baseline is not None:
             n_rows = 2 if self.method in _MANY_BASELINES else inputs.shape[0]
-            # repeat copies, so a baseline made in inference mode can be saved for backward.
+            # repeat() copies, so that a baseline made in inference mode can be saved for backward.
             kwargs["baselines"] = self.baseline(inputs).repeat(n_rows, *(1,) * (inputs.ndim - 1))
         return kwargs
 
     def _in_shape_of(self, inputs: Tensor, result: Any) -> Tensor:
-        """Return Captum's result in the inputs' shape, detached, in float32 or better."""
+        """Return Captum's result in the shape of the inputs, detached, in float32 or better."""
         attributions = result[0] if isinstance(result, tuple) and len(result) == 1 else result
         if not isinstance(attributions, Tensor):
             raise ValueError(
-                f"method={self.method!r} returned {len(attributions)} tensors for "
-                f"layer={self.layer!r}; choose a layer with one output"
+                f"layer must have one output for method={self.method!r}, got {len(attributions)} "
+                f"outputs of layer={self.layer!r}"
             )
         attributions = attributions.detach()
         attributions = attributions.to(torch.promote_types(attributions.dtype, torch.float32))
@@ -211,9 +215,9 @@ class CaptumExplainer(Explainer):
             return attributions
         if inputs.ndim not in (4, 5) or attributions.ndim != inputs.ndim:
             raise ValueError(
-                f"layer={self.layer!r} has attributions {tuple(attributions.shape)}, which have "
-                f"no place in inputs {tuple(inputs.shape)}; choose a layer of the inputs' shape "
-                "or, for images, one with spatial dimensions"
+                f"layer must have attributions that fit inputs {tuple(inputs.shape)}, got "
+                f"{tuple(attributions.shape)} for layer={self.layer!r}; choose a layer of the "
+                "inputs' shape or, for images, one with spatial dimensions"
             )
         resized = _captum().LayerAttribution.interpolate(
             attributions.sum(dim=1, keepdim=True), tuple(inputs.shape[2:]), self.interpolate_mode
@@ -222,7 +226,7 @@ class CaptumExplainer(Explainer):
         return expanded
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return (
             f"{self.method!r}, layer={self.layer!r}, attribute_kwargs={self.attribute_kwargs}, "
             f"method_kwargs={self.method_kwargs}, noise_tunnel={self.noise_tunnel}"
@@ -230,15 +234,15 @@ class CaptumExplainer(Explainer):
 
 
 class _ExplainedScalar(nn.Module):
-    """A model with the explained scalar as its one output, ``(N,)``.
+    """A model whose only output is the explained scalar, ``(N,)``.
 
-    Captum repeats ``per_sample`` along with the inputs, in the order that each method needs.
+    Captum repeats ``per_sample`` with the inputs, in the order that each method needs.
     """
 
     def __init__(self, scorer: Scorer, model: nn.Module | None) -> None:
         super().__init__()
         self.scorer = scorer
-        self.model = model  # a child, so that methods find its layers
+        self.model = model  # registered as a child, so that methods find its layers
         kwargs = scorer.batch.forward_kwargs
         self.names = [name for name, value in kwargs.items() if isinstance(value, Tensor)]
 
@@ -256,7 +260,7 @@ class _ExplainedScalar(nn.Module):
 
 
 def captum_methods() -> dict[str, type[Any]]:
-    """Return the attribution classes of Captum that can be named, by name."""
+    """Return Captum's attribution classes that :class:`CaptumExplainer` accepts, by name."""
     captum = _captum()
     return {
         name: cls
@@ -270,7 +274,7 @@ def captum_methods() -> dict[str, type[Any]]:
 
 
 def _captum() -> Any:
-    """Return ``captum.attr``, imported at first use: it imports matplotlib."""
+    """Return ``captum.attr``, imported at first use because it imports matplotlib."""
     import captum.attr
 
     return captum.attr
@@ -297,11 +301,11 @@ def _check_names(
     names = [name for name in known if name not in reserved and name not in ("self", "kwargs")]
     unknown = [name for name in given if name not in names]
     if unknown and ("kwargs" not in known or set(unknown) & reserved):
-        raise ValueError(f"{argument} must be among {names}, got {unknown}")
+        raise ValueError(f"{argument} must only have keys among {names}, got {unknown}")
 
 
 def _as_tuples(value: Any) -> Any:
-    """Return nested values with lists, the only sequences of YAML, as tuples."""
+    """Return nested values with lists, the only sequences in YAML, replaced by tuples."""
     if isinstance(value, Mapping):
         return {name: _as_tuples(each) for name, each in value.items()}
     return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value

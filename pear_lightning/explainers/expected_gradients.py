@@ -10,19 +10,19 @@ from pear_lightning.functional.random_draws import random_draws
 
 
 class ExpectedGradients(GradientExplainer):
-    r"""Attribute by integrated gradients averaged over baselines from the data.
+    r"""Integrated gradients averaged over baselines from the data.
 
     .. math:: a = \mathbb{E}_{b \sim D,\; t \sim U(0, 1)}
               \left[ (x - b) \odot \nabla f(b + t (x - b)) \right]
 
-    estimated with K draws of a background row and a position on the path.
+    The expectation is estimated with K draws of a background row and a position on the path.
 
     Args:
         n_samples: Number of draws K.
         background: Rows ``(N, *S)`` that baselines are drawn from, or ``"train"`` for rows of the
-            training split, which modules supply at the start of training.
-        seed: With a seed, the same draws for every sample and every call. ``None`` draws afresh
-            for each sample from torch's global generator.
+            training data, which modules set at the start of training.
+        seed: Seed of draws shared by all samples and calls. ``None`` draws anew for each sample
+            from torch's global generator.
 
     Raises:
         ValueError: If ``n_samples < 1``, or the background is empty or not finite.
@@ -70,15 +70,15 @@ class ExpectedGradients(GradientExplainer):
                     f"got shape {tuple(background.shape)}"
                 )
             self.background = background.detach().clone()
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_allocate)  # type: ignore[no-untyped-call]
 
     @property
     def uses_training_data(self) -> bool:
-        """Whether the background is rows of the training data."""
+        """Whether the background consists of training rows."""
         return self.from_training_data
 
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
-        """Take training rows as the background, where that was asked for.
+        """Take training rows as the background if ``background="train"``.
 
         Args:
             mean: Not used.
@@ -88,22 +88,20 @@ class ExpectedGradients(GradientExplainer):
             self.background = rows.detach().clone()
 
     def query(self, inputs: Tensor) -> Query:
-        """Ask for gradients at random positions between background rows and the inputs.
+        """Return random points between background rows and the inputs.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
 
-        Returns:
-            The query.
-
         Raises:
-            RuntimeError: If the background rows are not known.
-            ValueError: If their shape is not that of the inputs.
+            RuntimeError: If the background rows are not set yet.
+            ValueError: If the background rows do not have the shape of one input.
         """
         if self.background is None:
             raise RuntimeError(
-                "background='train' has not been filled yet: train with Trainer.fit (modules take "
-                "rows from the data once), call explainer.fit_reference(mean, rows), or pass rows"
+                "background='train' must be filled before it is used, got no rows yet; train with "
+                "Trainer.fit (modules take rows from the data once), call "
+                "explainer.fit_reference(mean, rows), or pass rows"
             )
         if self.background.shape[1:] != inputs.shape[1:]:
             raise ValueError(
@@ -118,12 +116,12 @@ class ExpectedGradients(GradientExplainer):
         return Query(points=baseline + position * difference, weights=difference / self.n_samples)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"n_samples={self.n_samples}, seed={self.seed}"
 
 
-def _make_room(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Let a fresh explainer take the background rows that a checkpoint holds."""
+def _allocate(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Allocate the background, so that a new explainer can load the rows of a checkpoint."""
     saved = state_dict.get(f"{prefix}background")
     if isinstance(module, ExpectedGradients) and isinstance(saved, Tensor):
         module.background = torch.empty_like(saved)

@@ -1,4 +1,4 @@
-"""The one function that runs explainers."""
+"""The function that runs explainers."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -57,46 +57,46 @@ def explain(
 ) -> tuple[Tensor, dict[str, Tensor] | list[Tensor]]:
     r"""Explain a batch with several explainers, in one pass through the model where possible.
 
-    The query points of all gradient explainers, and the inputs themselves once, go through the
-    model together: one forward, one vector-Jacobian product. Other explainers run after it, each
-    with its own calls of the model.
+    The inputs and the query points of all gradient explainers go through the model together, in
+    one forward pass and one vector-Jacobian product. Other explainers run afterwards and call the
+    model themselves.
 
-    What is explained is the function that the model is at inference: its modules are in eval mode
-    during the call and get their own flags back. With gradients enabled, logits and attributions
-    of differentiable explainers carry the graph to the model's weights, so a loss of them can be
-    trained; kernels without a second derivative (fused attention, cuDNN's recurrent layers) are
-    avoided then. The function works under ``no_grad``, in ``inference_mode``, under autocast and
-    inside ``torch.compile``. The caller's tensors are left as they are.
+    The explained function is the model at inference: its modules are in eval mode during the call
+    and get their training flags back afterwards. With gradients enabled, the logits and the
+    attributions of differentiable explainers keep the graph to the model's weights, so that a loss
+    of them can be trained; kernels without a second derivative (fused attention, cuDNN's recurrent
+    layers) are then avoided. The function works under ``no_grad``, in ``inference_mode``, under
+    autocast and inside ``torch.compile``. It does not modify the caller's tensors.
 
     Args:
         forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``, or ``(N,)`` for one output.
         inputs: Inputs, ``(B, *S)``, floating point. Explainers that take no gradients and have a
-            masker (``KernelShap``, ``Lime``, ``Occlusion``) explain token ids too.
-        target: Index of the explained output, ``(B,)`` or one for all. ``None`` for a model with
-            one output.
-        explainers: Explainers to run: a sequence, or a mapping of names.
+            masker (``KernelShap``, ``Lime``, ``Occlusion``) also explain token ids.
+        target: Index of the explained output: ``(B,)``, or one index for all samples. ``None`` for
+            a model with one output.
+        explainers: Explainers to run: a sequence, or a mapping of names to explainers.
         output: Scalar that is explained: ``"logit"`` (the target's), ``"prob"`` (the target's
             probability), ``"log_prob"`` (its logarithm), ``"sum_log_prob"`` (over all classes),
-            ``"margin"`` (the target's logit less the largest other); without regard to the target
-            ``"max_logit"``, ``"max_prob"`` and ``"max_log_prob"`` (the predicted class) and
+            ``"margin"`` (the target's logit minus the largest other logit); independent of the
+            target, ``"max_logit"``, ``"max_prob"`` and ``"max_log_prob"`` (the predicted class) and
             ``"sum_logit"``; or a function of logits ``(N, C)`` and target ``(N,)`` that returns
-            ``(N,)``, each row from its own logits.
+            ``(N,)``, each row computed from its own logits.
         forward_kwargs: Further keyword arguments of ``forward``, such as an attention mask.
-            Tensors must have ``B`` rows, one per sample. Maskers see them too.
-        masker_kwargs: Data for the maskers of explainers that the model does not take, such as
-            ``segments (B, H, W)`` or ``special_tokens_mask (B, T)``; tensors as above.
-        points_per_pass: At most this many query points of each sample in one pass, to bound
-            memory. It does where no graph is kept; in training the graph of all chunks lives
-            until the backward.
+            Tensors must have ``B`` rows, one per sample. Maskers receive them as well.
+        masker_kwargs: Data for the explainers' maskers that the model does not take, such as
+            ``segments (B, H, W)`` or ``special_tokens_mask (B, T)``. Tensors must have ``B`` rows.
+        points_per_pass: Largest number of query points of each sample in one pass. It bounds
+            memory only if no graph is kept; in training, the graphs of all chunks live until the
+            backward pass.
 
     Returns:
-        Logits at the inputs ``(B, C)``, and attributions ``(B, *S)`` of each explainer, in float32
-        or better: a list in the same order, or a dictionary with the same names.
+        Logits at the inputs, ``(B, C)``, and the attributions of each explainer, ``(B, *S)``, in
+        float32 or better: a list in the same order, or a dictionary with the same names.
 
     Raises:
         TypeError: If the inputs are not floating point and an explainer needs them to be, the
-            target is not integer, something is not an explainer, or the model does not return a
-            tensor.
+            target is not an integer, an entry of ``explainers`` is not an explainer, or the model
+            does not return a tensor.
         ValueError: If a shape or a value is wrong, or the inputs hold NaN or Inf.
 
     Example:
@@ -132,21 +132,21 @@ def explain_batch(
     output: OutputName | OutputFunction = "logit",
     points_per_pass: int | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
-    """Do what :func:`explain` does, for a batch that has been read already.
+    """Explain a :class:`~pear_lightning.scoring.Batch`; see :func:`explain`.
 
     Args:
         forward: The model.
-        batch: The samples; their target is the explained class.
+        batch: The samples; the batch's target is the explained class.
         explainers: Explainers to run.
         output: Scalar that is explained.
-        points_per_pass: Bound on the query points of each sample in one pass.
+        points_per_pass: Largest number of query points of each sample in one pass.
 
     Returns:
-        Logits at the inputs ``(B, C)``, and attributions ``(B, *S)`` of each explainer.
+        Logits at the inputs, ``(B, C)``, and the attributions of each explainer, ``(B, *S)``.
 
     Raises:
-        TypeError: As :func:`explain`.
-        ValueError: As :func:`explain`.
+        TypeError: See :func:`explain`.
+        ValueError: See :func:`explain`.
     """
     _check_explainers(explainers)
     if points_per_pass is not None and points_per_pass < 1:
@@ -170,7 +170,7 @@ def explain_batch(
 def _explain_fused(
     scorer: Scorer, inputs: Tensor, explainers: Sequence[GradientExplainer]
 ) -> tuple[Tensor, list[Tensor]]:
-    """Run gradient explainers in one pass; return logits at the inputs and attributions."""
+    """Run gradient explainers in one pass; return the logits at the inputs and attributions."""
     if not explainers:
         return scorer.evaluate(inputs[None])[1][0], []
     queries = [explainer.query(inputs) for explainer in explainers]
@@ -178,7 +178,7 @@ def _explain_fused(
     if own_points:
         logits, gradients = gradients_at(scorer, torch.cat([inputs[None], *own_points]))
         at_inputs, *at_points = gradients.split([1, *(len(points) for points in own_points)])
-    else:  # saves copies of all inputs and all gradients, much of a small network's step
+    else:  # avoids copying all inputs and gradients, a large part of a small network's step
         (logits, at_inputs), at_points = gradients_at(scorer, inputs[None]), []
     remaining = iter(at_points)
     attributions = [
@@ -189,12 +189,12 @@ def _explain_fused(
 
 
 def _uncompiled(forward: Forward) -> Forward:
-    """Return the model inside a compiled one, which torch.func would run uncompiled anyway."""
+    """Return the model inside a compiled model, which torch.func would run uncompiled anyway."""
     original = getattr(forward, "_orig_mod", None)
     if original is None or torch.compiler.is_compiling():
         return forward
     warnings.warn(
-        "explain() was given a model wrapped by torch.compile; its explanations run uncompiled. "
+        "explain() got a model wrapped by torch.compile and explains it uncompiled. "
         "Compile the function that calls explain() instead",
         stacklevel=3,
     )

@@ -1,4 +1,4 @@
-"""Sets of explainers that modules and losses use where none are given."""
+"""Sets of explainers that modules and losses use by default."""
 
 from collections.abc import Mapping
 
@@ -15,27 +15,25 @@ from pear_lightning.explainers.smooth_grad import SmoothGrad
 
 
 def paper_pair(n_steps: int) -> dict[str, Explainer]:
-    """Return the pair that the paper trains: the gradient and the average gradient.
+    """Return the two explainers of the PEAR paper: the gradient and the average gradient.
 
     Args:
-        n_steps: Query points of the integral.
+        n_steps: Number of query points of the integral.
 
     Returns:
-        ``gradient`` and ``integrated_gradients`` (from the training mean, not times the input).
+        ``gradient`` and ``integrated_gradients`` (from the training mean, without the factor
+        ``x - b``).
     """
     integrated = IntegratedGradients(n_steps, baseline="mean", multiply_by_inputs=False)
     return {"gradient": Gradient(), "integrated_gradients": integrated}
 
 
 def comparison_set() -> dict[str, Explainer]:
-    """Return the explainers that a test compares by default: the paper's six, and chance.
+    """Return the explainers compared by default, by name: the paper's six and a random one.
 
-    Where an explainer measures contributions, it measures them from the training mean. Gradient,
-    integrated gradients and SmoothGrad are slopes; the others are contributions, so even a
-    linear model's explanations do not all agree.
-
-    Returns:
-        Explainers by name.
+    Explainers with a baseline measure contributions from the training mean. Gradient, integrated
+    gradients and SmoothGrad are slopes and the others are contributions, so the explanations do not
+    all agree even for a linear model.
     """
     return {
         **paper_pair(n_steps=20),
@@ -48,14 +46,11 @@ def comparison_set() -> dict[str, Explainer]:
 
 
 def explainer_set(argument: str, explainers: Mapping[str, Explainer]) -> nn.ModuleDict:
-    """Check a set of explainers and make it part of a module.
+    """Check a set of explainers and return them as a ``ModuleDict``, in the same order.
 
     Args:
-        argument: Name of the argument they came from, for messages.
+        argument: Name of the argument that holds the explainers, for error messages.
         explainers: Explainers by name.
-
-    Returns:
-        The explainers as modules, in the same order.
 
     Raises:
         TypeError: If a value is not an explainer.

@@ -1,4 +1,4 @@
-"""Grad-CAM that can be trained through."""
+"""Grad-CAM that supports training."""
 
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
@@ -11,28 +11,28 @@ _INTERPOLATION = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 class GradCAM(Explainer):
-    r"""Attribute by the channels of a layer, weighted by the mean gradient at each.
+    r"""Sum of the channels of a layer, weighted by their mean gradients.
 
     .. math:: S = \mathrm{ReLU}\Big( \sum_k \alpha_k A^k \Big), \qquad
               \alpha_k = \frac{1}{Z} \sum_{i,j} \frac{\partial f}{\partial A^k_{ij}}
 
-    Attributions carry gradients to the weights, of the layers before and after the named one; so a
-    loss of them can train a model, which Captum's Grad-CAM cannot. The scalar f is the one that
-    :func:`~pear_lightning.explainers.explain` was asked for. It costs a forward and a backward pass
-    of its own, and cannot be traced by ``torch.compile``.
+    Gradients flow from the attributions to the weights of the layers before and after the named
+    one, so a loss of the attributions can train a model; Captum's Grad-CAM cannot. The scalar f is
+    the one given to :func:`~pear_lightning.explainers.explain`. This explainer runs its own forward
+    and backward pass, and ``torch.compile`` cannot trace it.
 
     Args:
         layer: Name of a layer of the model (``named_modules``) whose output has channels and
-            positions, ``(B, K, *L)``: the last convolution, usually. Where a method or a submodule
-            is explained, the name within it.
-        relu: Whether only positive evidence is kept; without it the map is signed.
-        resize: Whether the map is interpolated to the positions of the inputs and repeated for each
-            channel; otherwise it stays ``(B, 1, *L)``.
+            positions, ``(B, K, *L)``, usually the last convolution. If a method or a submodule is
+            explained, the name is relative to its module.
+        relu: Whether to keep positive evidence only; otherwise the map is signed.
+        resize: Whether to interpolate the map to the positions of the inputs and repeat it for each
+            channel; otherwise it has shape ``(B, 1, *L)``.
 
     Raises:
         TypeError: When called, if the layer does not return one tensor.
-        ValueError: When called, if there is no such layer, it is called more than once, or its
-            output or the inputs have no positions.
+        ValueError: When called, if the model has no such layer or calls it more than once, or the
+            layer's output or the inputs have no positions.
 
     Shapes:
         - inputs: ``(B, C, *S)`` with one to three dimensions S
@@ -65,19 +65,16 @@ class GradCAM(Explainer):
         self.resize = resize
 
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the map of each input.
+        """Return the map of each input, ``(B, C, *S)``, or ``(B, 1, *L)`` without ``resize``.
 
         Args:
-            scorer: The explained scalar.
+            scorer: Evaluates the explained scalar.
             inputs: Inputs, ``(B, C, *S)``.
-
-        Returns:
-            Attributions ``(B, C, *S)``, or ``(B, 1, *L)``.
         """
         _, activation, gradients = layer_gradients_at(scorer, inputs, self.layer)
         if activation.ndim - 2 not in _INTERPOLATION:
             raise ValueError(
-                f"layer {self.layer!r} must put out channels and positions, (B, K, *L) with one to "
+                f"layer {self.layer!r} must return channels and positions, (B, K, *L) with one to "
                 f"three dimensions L, got {tuple(activation.shape)}"
             )
         weights = gradients.flatten(2).mean(dim=2)
@@ -88,12 +85,13 @@ class GradCAM(Explainer):
             return maps
         if inputs.ndim != maps.ndim:
             raise ValueError(
-                f"a map of {maps.ndim - 2} dimensions cannot be resized to inputs of shape "
-                f"{tuple(inputs.shape)}; GradCAM(..., resize=False) leaves it as it is"
+                f"inputs must have {maps.ndim - 2} spatial dimensions, like the map of layer "
+                f"{self.layer!r}, got {tuple(inputs.shape)}; use GradCAM(..., resize=False) to "
+                "keep the map as it is"
             )
         resized = F.interpolate(maps, inputs.shape[2:], mode=_INTERPOLATION[maps.ndim - 2])
         return resized.expand(inputs.shape)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"layer={self.layer!r}, relu={self.relu}, resize={self.resize}"

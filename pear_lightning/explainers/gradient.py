@@ -6,7 +6,7 @@ from pear_lightning.explainers.base import GradientExplainer, Query
 
 
 class Gradient(GradientExplainer):
-    r"""Attribute by the gradient at the input, signed ("vanilla gradient", "saliency").
+    r"""Gradient at the input, signed ("vanilla gradient", "saliency").
 
     .. math:: a = \nabla_x f(x)
 
@@ -28,12 +28,9 @@ class Gradient(GradientExplainer):
     """
 
     def query(self, inputs: Tensor) -> Query:
-        """Ask for the gradient at the inputs.
+        """Return a query for the gradient at the inputs.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            The query.
         """
         return Query(points=None)

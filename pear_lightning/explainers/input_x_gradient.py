@@ -7,13 +7,13 @@ from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
 class InputXGradient(GradientExplainer):
-    r"""Attribute by the gradient times the distance from a baseline.
+    r"""Gradient times the difference of the input and a baseline.
 
     .. math:: a = (x - b) \odot \nabla_x f(x)
 
     With ``b = 0`` this is the usual input times gradient. With another baseline it is the
-    first-order contribution of each feature measured from that baseline, comparable with
-    integrated gradients and Shapley values of the same baseline.
+    first-order contribution of each feature relative to that baseline, comparable with integrated
+    gradients and Shapley values of the same baseline.
 
     Args:
         baseline: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor ``(*S)``.
@@ -34,7 +34,7 @@ class InputXGradient(GradientExplainer):
         Shrikumar, Greenside, Shcherbina, Kundaje, *Not Just a Black Box*, 2016, arXiv 1605.01713.
 
     Deviations from the paper:
-        The baseline is ours; the paper's is zero.
+        The paper's baseline is zero; other baselines are an extension.
     """
 
     def __init__(self, baseline: FixedSpec = "zeros") -> None:
@@ -42,12 +42,9 @@ class InputXGradient(GradientExplainer):
         self.baseline = FixedBaseline(baseline)
 
     def query(self, inputs: Tensor) -> Query:
-        """Ask for the gradient at the inputs, to be multiplied by ``x - b``.
+        """Return a query for the gradient at the inputs, with the weights ``x - b``.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            The query.
         """
         return Query(points=None, weights=(inputs - self.baseline(inputs))[None])

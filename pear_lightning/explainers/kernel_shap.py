@@ -18,7 +18,7 @@ from pear_lightning.scoring.scorer import Scorer
 
 
 class KernelShap(PerturbationExplainer):
-    r"""Attribute by Shapley values, estimated by weighted linear regression on coalitions.
+    r"""Shapley values, estimated by weighted linear regression on coalitions.
 
     .. math:: φ = \arg\min_φ \sum_z π(z) \left( v(z) - v(0) - z^\top φ \right)^2
               \quad \text{with} \quad \sum_i φ_i = f(x) - f(b), \qquad
@@ -26,38 +26,38 @@ class KernelShap(PerturbationExplainer):
 
     where ``v(z)`` is the explained scalar with the features outside the coalition z replaced by
     the baseline b. The n features are those of a masker (patches, segments, tokens, groups of
-    columns), or without one the elements of an input. The problems of all samples are solved as
-    one batch, in float64, also where samples differ in their numbers of features.
+    columns) or, without a masker, the elements of an input. The problems of all samples are solved
+    as one batch, in float64, also if samples differ in their numbers of features.
 
-    Where all ``2^n`` coalitions fit into ``n_samples`` they are used with their weights, and the
-    result is the exact Shapley values. Otherwise coalitions are drawn from π. With fewer drawn
-    coalitions than features the regression is undetermined: of all solutions the one nearest to
+    If ``n_samples`` is large enough for all ``2^n`` coalitions, they are used with their weights,
+    and the result is the exact Shapley values. Otherwise coalitions are drawn from π. With fewer
+    drawn coalitions than features, the regression is underdetermined and the solution nearest to
     equal shares is returned. The attributions sum to ``f(x) - f(b)`` in every case. With a masker,
-    each feature's value is spread over its elements so that ``masker.pool`` gives it back, and a
-    random baseline takes another draw for each coalition.
+    each feature's value is spread over its elements so that ``masker.pool`` returns it, and a
+    random baseline takes a new draw for each coalition.
 
     The attributions carry no gradients.
 
     Args:
-        n_samples: Number of coalitions, the full and the empty one included; each is one
+        n_samples: Number of coalitions, including the full and the empty one; each is one
             evaluation of the model per sample.
         baseline: b: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor
-            ``(*S)``; None is ``"zeros"``, or the masker's.
-        masker: What the features are, and what they become when removed; None makes every element
-            a feature.
+            ``(*S)``. ``None`` means the masker's baseline, or ``"zeros"`` without a masker.
+        masker: Defines the features and their values when removed. ``None`` makes every element a
+            feature.
         paired: Whether to draw half of the coalitions and add their complements, which lowers
             the variance. Captum does not.
-        exhaustive: Whether to use all coalitions, without randomness, where they fit into
-            ``n_samples``.
-        seed: With a seed, the same coalitions for every sample and every call. ``None`` draws
-            for each sample from torch's global generator.
+        exhaustive: Whether to use all coalitions, without randomness, if ``n_samples`` is large
+            enough.
+        seed: Seed of coalitions shared by all samples and calls. ``None`` draws for each sample
+            from torch's global generator.
 
     Raises:
-        ValueError: If ``n_samples < 2``, the baseline is not one of these, or there is a masker
-            beside it; when called, if the model returns NaN or Inf.
+        ValueError: If ``n_samples < 2``, the baseline is invalid, or both a baseline and a masker
+            are given; when called, if the model returns NaN or Inf.
 
     Shapes:
-        - inputs: ``(B, *S)``; with a masker also integers, such as token ids
+        - inputs: ``(B, *S)``; with a masker also integer inputs, such as token ids
         - attributions: ``(B, *S)``, float32 or better
 
     Example:
@@ -77,8 +77,8 @@ class KernelShap(PerturbationExplainer):
         AISTATS 2021, arXiv 2012.01536, section 4.
 
     Deviations from the paper:
-        Removed features take the value of a baseline and not of background data. The infinite
-        weights of the full and the empty coalition are solved as constraints; Captum gives them
+        Removed features take the value of a baseline instead of background data. The infinite
+        weights of the full and the empty coalition are enforced as constraints; Captum gives them
         the weight 1e6, which agrees to about that precision.
     """
 
@@ -95,7 +95,7 @@ class KernelShap(PerturbationExplainer):
         super().__init__(baseline, masker)
         if n_samples < 2:
             raise ValueError(
-                f"n_samples must be at least 2, the full and the empty coalition, got {n_samples}"
+                f"n_samples must be at least 2 (the full and the empty coalition), got {n_samples}"
             )
         self.n_samples = n_samples
         self.paired = paired
@@ -105,14 +105,11 @@ class KernelShap(PerturbationExplainer):
 
     @torch.no_grad()
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the Shapley values of the features of the inputs.
+        """Return the Shapley values of the inputs' features, ``(B, *S)``.
 
         Args:
-            scorer: The explained scalar at any query points.
+            scorer: Evaluates the explained scalar at query points.
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            Attributions, ``(B, *S)``.
         """
         game = self.game(scorer, inputs)
         keep, weights = self._coalitions(game)
@@ -122,7 +119,7 @@ class KernelShap(PerturbationExplainer):
         return game.attributions(values)
 
     def _coalitions(self, game: Game) -> tuple[Tensor, Tensor]:
-        """Return coalitions, the full and the empty one first, and the weights of the others."""
+        """Return coalitions, the full and the empty one first, and the weights of the rest."""
         counts = game.counts
         enumerable = counts == 1
         if self.exhaustive:
@@ -142,7 +139,7 @@ class KernelShap(PerturbationExplainer):
         return keep, weights.where(enumerable.cpu(), 1.0) * valid[2:].cpu()
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return (
             f"n_samples={self.n_samples}, paired={self.paired}, exhaustive={self.exhaustive}, "
             f"seed={self.seed}, masker={self.masker}"

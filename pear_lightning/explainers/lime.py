@@ -20,7 +20,7 @@ from pear_lightning.scoring.scorer import Scorer
 
 
 class Lime(PerturbationExplainer):
-    r"""Attribute by a sparse linear model of the scores of randomly masked copies of the input.
+    r"""Coefficients of a sparse linear model of the scores of randomly masked copies of the input.
 
     .. math:: a = \arg\min_β \min_{β_0} \frac{1}{2 \sum_k w_k} \sum_k w_k
               \left( v(z_k) - β_0 - z_k^\top β \right)^2 + α |β|_1, \qquad
@@ -29,42 +29,40 @@ class Lime(PerturbationExplainer):
     where ``v(z)`` is the explained scalar with the features outside the mask z replaced by the
     baseline b, z keeps each of the n features with probability 1/2, and ``cos_k`` is the cosine
     similarity of the perturbed copy to the original. The features are those of a masker (patches,
-    segments, tokens, groups of columns), or without one the elements of an input. The problems of
-    all samples are solved as one batch, in float64, to convergence, also where samples differ in
-    their numbers of features. These are Captum's settings, which the PEAR paper uses; on the same
-    masks the coefficients equal Captum's.
+    segments, tokens, groups of columns) or, without a masker, the elements of an input. The
+    problems of all samples are solved as one batch, in float64, to convergence, also if samples
+    differ in their numbers of features. These are Captum's settings, which the PEAR paper uses; on
+    the same masks the coefficients equal Captum's.
 
-    Where all ``2^n`` masks fit into ``n_samples`` each is used once: the value that random masks
-    converge to. With fewer masks than features and ``alpha=0`` the regression is undetermined;
-    of all solutions the one of least norm is returned. With a masker, each feature's coefficient is
-    spread over its elements so that ``masker.pool`` gives it back, and a random baseline takes
-    another draw for each mask. The attributions carry no gradients.
+    If ``n_samples`` is large enough for all ``2^n`` masks, each is used once, which gives the value
+    that random masks converge to. With fewer masks than features and ``alpha=0``, the regression is
+    underdetermined and the solution of least norm is returned. With a masker, each feature's
+    coefficient is spread over its elements so that ``masker.pool`` returns it, and a random
+    baseline takes a new draw for each mask. The attributions carry no gradients.
 
     Args:
         n_samples: Number of masks; each is one evaluation of the model per sample.
         baseline: b: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor
-            ``(*S)``; None is ``"zeros"``, or the masker's.
-        masker: What the features are, and what they become when removed; None makes every element
-            a feature.
+            ``(*S)``. ``None`` means the masker's baseline, or ``"zeros"`` without a masker.
+        masker: Defines the features and their values when removed. ``None`` makes every element a
+            feature.
         kernel_width: σ.
         alpha: α of the Lasso, in units of the explained scalar; 0 is weighted least squares.
-        similarity: What the cosine compares: ``"inputs"`` compares the perturbed with the
-            original input (Captum, PEAR), so large elements count more and a baseline that is
-            not zero shifts the kernel; ``"masks"`` compares z with the mask of ones (the paper's
-            code for text and images), and is the one for token ids.
-        exhaustive: Whether to use all masks, without randomness, where they fit into
-            ``n_samples``.
-        seed: With a seed, the same masks for every sample and every call. ``None`` draws for
-            each sample from torch's global generator.
+        similarity: Vectors that the cosine compares. ``"inputs"`` compares the perturbed with the
+            original input (Captum, PEAR), so large elements count more and a nonzero baseline
+            shifts the kernel. ``"masks"`` compares z with the mask of ones (the paper's code for
+            text and images), and is required for token ids.
+        exhaustive: Whether to use all masks, without randomness, if ``n_samples`` is large enough.
+        seed: Seed of masks shared by all samples and calls. ``None`` draws for each sample from
+            torch's global generator.
 
     Raises:
-        TypeError: When called, if token ids are to be compared by ``similarity="inputs"``.
-        ValueError: If ``n_samples < 1``, ``kernel_width <= 0``, ``alpha < 0``, a name is not
-            known, or there is a masker beside a baseline; when called, if the model returns NaN
-            or Inf.
+        TypeError: When called, if the inputs are token ids and ``similarity="inputs"``.
+        ValueError: If ``n_samples < 1``, ``kernel_width <= 0``, ``alpha < 0``, a name is unknown,
+            or both a baseline and a masker are given; when called, if the model returns NaN or Inf.
 
     Shapes:
-        - inputs: ``(B, *S)``; with a masker also integers, such as token ids
+        - inputs: ``(B, *S)``; with a masker also integer inputs, such as token ids
         - attributions: ``(B, *S)``, float32 or better
 
     Example:
@@ -80,8 +78,8 @@ class Lime(PerturbationExplainer):
         Classifier*, KDD 2016, arXiv 1602.04938, equation 2 and section 3.4.
 
     Deviations from the paper:
-        The penalty is the Lasso's, not a selection of k features. By default the cosine compares
-        inputs, as in Captum.
+        The penalty is the Lasso's instead of a selection of k features. By default the cosine
+        compares inputs, as in Captum.
     """
 
     def __init__(
@@ -115,18 +113,15 @@ class Lime(PerturbationExplainer):
 
     @torch.no_grad()
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the coefficients of the linear models.
+        """Return the coefficients of the linear models, ``(B, *S)``.
 
         Args:
-            scorer: The explained scalar at any query points.
+            scorer: Evaluates the explained scalar at query points.
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            Attributions, ``(B, *S)``.
         """
         if self.similarity == "inputs" and not inputs.is_floating_point():
             raise TypeError(
-                f"similarity='inputs' compares values, and inputs are {inputs.dtype}: use "
+                f"inputs must be floating point for similarity='inputs', got {inputs.dtype}; use "
                 "Lime(similarity='masks') for token ids"
             )
         game = self.game(scorer, inputs)
@@ -138,13 +133,13 @@ class Lime(PerturbationExplainer):
             cosines = (masks.sum(dim=-1) / game.counts.to(masks)).sqrt()
         else:
             scores, cosines = _scores_and_cosines(game, keep, masks)
-        # A softmax: the objective divides by the sum, which would underflow for a narrow kernel.
+        # A softmax, because the sum that the objective divides by underflows for a narrow kernel.
         logits = -((1 - cosines) ** 2) / (2 * self.kernel_width**2)
         weights = torch.softmax(logits.masked_fill(~valid.to(logits.device), -torch.inf), dim=0)
         return game.attributions(self._fit(masks, scores, weights))
 
     def _masks(self, game: Game) -> tuple[Tensor, Tensor]:
-        """Return masks ``(K, B, m)`` and which of them count, ``(K, B)``; B may be 1 (shared)."""
+        """Return masks ``(K, B, m)`` and whether each is used, ``(K, B)``; B is 1 if shared."""
 
         def uniform(n_draws: int, size: int) -> Tensor:
             return self.uniform(n_draws, size, game.bound.inputs, self.seed)
@@ -156,7 +151,7 @@ class Lime(PerturbationExplainer):
         )
 
     def _fit(self, masks: Tensor, scores: Tensor, weights: Tensor) -> Tensor:
-        """Return the coefficients ``(B, n)``."""
+        """Return the coefficients, ``(B, n)``."""
         masks, scores = weighted_centre(masks, scores, weights)
         if self.alpha == 0:
             return weighted_least_squares(masks, scores, weights)
@@ -166,7 +161,7 @@ class Lime(PerturbationExplainer):
         return lasso(gram, moment, self.alpha)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return (
             f"n_samples={self.n_samples}, kernel_width={self.kernel_width}, alpha={self.alpha}, "
             f"similarity={self.similarity!r}, exhaustive={self.exhaustive}, seed={self.seed}, "
@@ -177,39 +172,39 @@ class Lime(PerturbationExplainer):
 def _scores_and_cosines(game: Game, keep: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     """Return the scores of perturbed copies, and their cosines with the originals, ``(K, B)``.
 
-    With z as ``masks``, a copy is ``p = z x + (1 - z) b``: where b is not random, ``x·p`` and
-    ``|p|^2`` are linear in z, and no copy is looked at.
+    With z as ``masks``, a copy is ``p = z x + (1 - z) b``. If b is not random, ``x·p`` and
+    ``|p|^2`` are linear in z and are computed without the copies.
     """
     original = in_float64(game.bound.inputs)
-    whole = original.flatten(1).square().sum(dim=1)
+    original_square = original.flatten(1).square().sum(dim=1)
     copies = game.copy_set(keep)
     if game.bound.baseline.is_random:
         numbers = torch.arange(len(keep), device=keep.device)
         cosines = [
-            _cosine_of_copies(in_float64(copies.copies(chunk)), original, whole)
+            _cosine_of_copies(in_float64(copies.copies(chunk)), original, original_square)
             for chunk in numbers.split(game.scorer.points_per_pass or len(keep))
         ]
         return game.play(keep), torch.cat(cosines)
-    nothing = game.copy_set(torch.zeros_like(keep[:1])).copies(torch.zeros_like(game.counts[:1]))
-    nothing = in_float64(nothing[0])
+    empty = game.copy_set(torch.zeros_like(keep[:1])).copies(torch.zeros_like(game.counts[:1]))
+    empty = in_float64(empty[0])
 
     def of_copies(kept: Tensor, removed: Tensor) -> Tensor:
         terms = torch.einsum("kbi,bi->kb", masks, game.sums(kept - removed))
         return terms + removed.flatten(1).sum(dim=1)
 
-    product = of_copies(original.square(), original * nothing)
-    square = of_copies(original.square(), nothing.square()).clamp_min(0)
-    return game.play(keep), _cosine(product, square, whole)
+    product = of_copies(original.square(), original * empty)
+    square = of_copies(original.square(), empty.square()).clamp_min(0)
+    return game.play(keep), _cosine(product, square, original_square)
 
 
-def _cosine_of_copies(copies: Tensor, original: Tensor, whole: Tensor) -> Tensor:
-    """Return the cosines ``(k, B)`` of copies ``(k, B, *S)`` with the originals."""
+def _cosine_of_copies(copies: Tensor, original: Tensor, original_square: Tensor) -> Tensor:
+    """Return the cosines ``(k, B)`` of copies ``(k, B, *S)`` and the originals."""
     flat = copies.flatten(2)
     product = torch.einsum("kbi,bi->kb", flat, original.flatten(1))
-    return _cosine(product, flat.square().sum(dim=2), whole)
+    return _cosine(product, flat.square().sum(dim=2), original_square)
 
 
 def _cosine(product: Tensor, square: Tensor, other_square: Tensor) -> Tensor:
-    """Return ``x·y / (|x| |y|)``; a vector of zeros has cosine 0 with any other, as in torch."""
+    """Return ``x·y / (|x| |y|)``; the cosine of a zero vector and any vector is 0, as in torch."""
     norms = (square * other_square).sqrt()
     return torch.where(norms > 0, product / norms.where(norms > 0, 1), 0)

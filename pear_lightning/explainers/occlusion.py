@@ -1,4 +1,4 @@
-"""Occlusion of one feature after another."""
+"""Occlusion of one feature at a time."""
 
 from dataclasses import replace
 
@@ -13,30 +13,31 @@ from pear_lightning.scoring.scorer import Scorer
 
 
 class Occlusion(PerturbationExplainer):
-    r"""Attribute to each feature what the explained scalar loses when it alone is removed.
+    r"""Decrease of the explained scalar when a single feature is removed.
 
     .. math:: a_i = f(x) - \frac{1}{R} \sum_r f(x \setminus i)
 
-    where ``x \ i`` is x with the feature i replaced by the baseline, in R draws where that is
+    where ``x \ i`` is x with feature i replaced by the baseline, in R draws if the baseline is
     random. Also known as feature ablation or leave one out. It costs n R + 1 evaluations of the
-    model per sample; copies of all samples go through the model together, ``points_per_pass`` of
-    each at a time. The attributions carry no gradients.
+    model per sample; the copies of all samples go through the model together, at most
+    ``points_per_pass`` of each sample at a time. The attributions carry no gradients.
 
     Args:
-        masker: What the features are (patches, segments, tokens, columns), and what they become
-            when removed; None makes every element a feature.
-        baseline: What elements become without a masker: ``"zeros"``, ``"mean"`` (of the training
-            data), a number, or a tensor ``(*S)``; None is ``"zeros"``, or the masker's.
-        n_draws: R, the number of draws of a random baseline, the same ones for every feature.
+        masker: Defines the features (patches, segments, tokens, columns) and their values when
+            removed. ``None`` makes every element a feature.
+        baseline: Values of removed elements without a masker: ``"zeros"``, ``"mean"`` (of the
+            training data), a number, or a tensor ``(*S)``. ``None`` means the masker's baseline, or
+            ``"zeros"`` without a masker.
+        n_draws: R, the number of draws of a random baseline; every feature uses the same draws.
 
     Raises:
-        ValueError: If ``n_draws`` is not positive, is above 1 with a baseline that is not random,
-            or there is a masker beside a baseline; when called, if the model returns NaN or Inf.
+        ValueError: If ``n_draws`` is below 1, or above 1 with a baseline that is not random, or
+            both a baseline and a masker are given; when called, if the model returns NaN or Inf.
 
     Shapes:
-        - inputs: ``(B, *S)``; with a masker also integers, such as token ids
-        - attributions: ``(B, *S)``, float32 or better: each feature's value spread over its
-          elements so that ``masker.pool`` gives it back
+        - inputs: ``(B, *S)``; with a masker also integer inputs, such as token ids
+        - attributions: ``(B, *S)``, float32 or better; each feature's value is spread over its
+          elements so that ``masker.pool`` returns it
 
     Example:
         >>> import torch
@@ -54,7 +55,7 @@ class Occlusion(PerturbationExplainer):
         1311.2901, section 4.2.
 
     Deviations from the paper:
-        Features do not overlap, as the paper's sliding square does.
+        Features do not overlap; the positions of the paper's sliding square do.
     """
 
     def __init__(
@@ -69,38 +70,35 @@ class Occlusion(PerturbationExplainer):
             raise ValueError(f"n_draws must be at least 1, got {n_draws}")
         if n_draws > 1 and not self.baseline.is_random:
             raise ValueError(
-                f"n_draws is {n_draws}, but every draw of baseline={self.baseline!r} is the same: "
-                "use n_draws=1, or a random baseline such as 'uniform'"
+                f"n_draws must be 1 for baseline={self.baseline!r}, whose draws are all the same, "
+                f"got {n_draws}; use a random baseline such as 'uniform' for more"
             )
         self.n_draws = n_draws
 
     @torch.no_grad()
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return what the scores lose without each feature.
+        """Return the decrease of the score without each feature, ``(B, *S)``.
 
         Args:
-            scorer: The explained scalar at any query points.
+            scorer: Evaluates the explained scalar at query points.
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            Attributions, ``(B, *S)``.
         """
         game = self.game(scorer, inputs)
-        whole = checked_scores([scorer(inputs[None])])
+        full = checked_scores([scorer(inputs[None])])
         players = torch.arange(game.n_players, device=inputs.device)
-        there = (players < game.counts[:, None])[None]
-        without = torch.zeros_like(whole)
+        present = (players < game.counts[:, None])[None]
+        without = torch.zeros_like(full)
         for draw in range(self.n_draws):
             game = replace(game, bound=replace(game.bound, draw=draw))
-            # few at a time: the coalitions of all features are n x n
+            # in chunks, because the coalitions of all features take n x n elements
             scores = [
-                game.play((players != removed[:, None])[:, None] & there, fresh_draws=False)
+                game.play((players != removed[:, None])[:, None] & present, fresh_draws=False)
                 for removed in players.split(scorer.points_per_pass or len(players))
             ]
             without = without + torch.cat(scores) / self.n_draws
-        values = (whole - without).T
-        return game.attributions(values.where(there[0].to(values.device), 0))
+        values = (full - without).T
+        return game.attributions(values.where(present[0].to(values.device), 0))
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"n_draws={self.n_draws}, masker={self.masker}"

@@ -1,4 +1,4 @@
-"""What explainers that remove features share."""
+"""Base class of explainers that remove features."""
 
 import torch
 from torch import Tensor
@@ -15,18 +15,18 @@ from pear_lightning.scoring.scorer import Scorer
 
 
 class PerturbationExplainer(Explainer):
-    """An explainer that looks at the model with features removed, and needs no gradient.
+    """Base class of explainers that evaluate the model with features removed, without gradients.
 
-    Features are those of a masker, or without one the elements of an input, which take the value
-    of a baseline. The masker's baseline is part of the explainer's state.
+    Features are those of a masker or, without a masker, the elements of an input, which take the
+    value of a baseline when removed. The masker's baseline is part of the explainer's state.
 
     Args:
-        baseline: What removed elements become, without a masker; None is ``"zeros"``.
-        masker: What features are, and what they become when they are removed.
+        baseline: Values of removed elements without a masker; ``None`` means ``"zeros"``.
+        masker: Defines the features and their values when removed.
 
     Raises:
         TypeError: If ``masker`` is not a masker.
-        ValueError: If both are given.
+        ValueError: If both a baseline and a masker are given.
     """
 
     baseline: Baseline
@@ -40,29 +40,26 @@ class PerturbationExplainer(Explainer):
             )
         if masker is not None and baseline is not None:
             raise ValueError(
-                f"baseline={baseline!r} is given beside masker={masker!r}, which has one of its "
-                "own: give the baseline to the masker"
+                f"baseline must be None if a masker is given, got baseline={baseline!r} with "
+                f"masker={masker!r}; set the baseline of the masker"
             )
         self.masker = masker
         if masker is None:
             self.baseline = FixedBaseline("zeros" if baseline is None else baseline)
         else:
-            self.baseline = masker.baseline  # a module: follows the device, lives in checkpoints
+            self.baseline = masker.baseline  # a module: moves with this one, saved in checkpoints
 
     @property
     def needs_floating_inputs(self) -> bool:
-        """Whether token ids cannot be explained; a masker knows what replaces them."""
+        """Whether inputs must be floating point; with a masker they may be token ids."""
         return self.masker is None
 
     def game(self, scorer: Scorer, inputs: Tensor) -> Game:
-        """Return the model as a game of the inputs' features.
+        """Return the model as a cooperative game whose players are the inputs' features.
 
         Args:
-            scorer: The explained scalar at any query points.
+            scorer: Evaluates the explained scalar at query points.
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            The game.
         """
         if self.masker is not None:
             return Game(scorer, self.masker.bind(inputs, scorer.batch.sample_data, validate=False))
@@ -75,19 +72,20 @@ class PerturbationExplainer(Explainer):
 
         Args:
             n_draws: Number of coalitions K.
-            size: Numbers of each. With a masker and a seed the first ones do not depend on it, so
-                that a sample's do not depend on the number of features of another one.
+            size: Number of values per coalition. With a masker and a seed, the first values do not
+                depend on it, so a sample's values do not depend on the number of features of
+                another sample.
             inputs: Inputs, ``(B, *S)``.
-            seed: With a seed, the same numbers for every sample; None draws for each from torch's
+            seed: Seed of numbers shared by all samples. ``None`` draws for each sample from torch's
                 global generator.
 
         Returns:
-            ``(K, B, size)``, or ``(K, 1, size)`` where shared.
+            ``(K, B, size)``, or ``(K, 1, size)`` if shared.
         """
         if self.masker is not None and seed is not None:
             shared = sample_seeds(torch.zeros(1, 1, device=inputs.device), seed)
             draws = torch.arange(n_draws, device=inputs.device)
             return hashed_uniform(derived_seeds(shared, "coalitions"), draws, size)
-        # in float32 whatever the inputs are: half precision has too few distinct values to rank
+        # float32 for any dtype of the inputs: half precision has too few distinct values to rank
         like = inputs.new_empty(inputs.shape[0], dtype=torch.float32)
         return random_draws("uniform", n_draws, like, (size,), seed)

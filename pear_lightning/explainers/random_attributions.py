@@ -9,16 +9,16 @@ from pear_lightning.scoring.scorer import Scorer
 
 
 class RandomAttributions(Explainer):
-    r"""Attribute at random: the chance level of any measure of agreement or faithfulness.
+    r"""Random attributions: the chance level of measures of agreement and faithfulness.
 
     .. math:: a_i \sim N(0, 1), \text{ independent}
 
     The model is not called.
 
     Args:
-        seed: With a seed, one draw for every sample and every call: the same constant
-            explanation, so that no sample's depends on its batch. Chance level needs ``None``,
-            which draws for each sample from torch's global generator.
+        seed: Seed of one draw shared by all samples and calls, which makes the explanation constant
+            and independent of the batch. Use ``None`` for chance level: it draws for each sample
+            from torch's global generator.
 
     Shapes:
         - inputs: ``(B, *S)``
@@ -40,18 +40,15 @@ class RandomAttributions(Explainer):
 
     @property
     def needs_floating_inputs(self) -> bool:
-        """Whether token ids cannot be explained; any inputs can be at random."""
+        """Whether inputs must be floating point; any inputs have random attributions."""
         return False
 
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return random numbers in the shape of the inputs.
+        """Return random numbers in the shape of the inputs, ``(B, *S)``.
 
         Args:
             scorer: Not used.
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            Attributions, ``(B, *S)``.
         """
         like = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
         return (
@@ -61,5 +58,5 @@ class RandomAttributions(Explainer):
         )
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"seed={self.seed}"

@@ -8,22 +8,22 @@ from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
 class SmoothGrad(GradientExplainer):
-    r"""Attribute by the mean gradient at noisy copies of the input.
+    r"""Mean gradient at noisy copies of the input.
 
     .. math:: a = \frac{1}{K} \sum_k \nabla f(x + \sigma \varepsilon_k),
               \qquad \varepsilon_k \sim N(0, I)
 
     Args:
         n_samples: Number of noisy copies K.
-        noise_std: σ, in the units of the inputs. It decides what is explained: .1 on inputs in
+        noise_std: σ, in units of the inputs. It determines what is explained: .1 on inputs in
             [0, 1] smooths locally, 1.0 (Captum's default, used by the PEAR paper) averages far
             outside the data.
         multiply_by_inputs: Whether to multiply the mean gradient by ``x - b``, which makes it a
-            contribution measured from the baseline.
-        baseline: ``b``: ``"zeros"``, ``"mean"``, a number, or a tensor ``(*S)``. Used with
-            ``multiply_by_inputs`` only.
-        seed: With a seed, the same noise for every sample and every call. ``None`` draws fresh
-            noise for each sample from torch's global generator.
+            contribution relative to the baseline.
+        baseline: ``b``: ``"zeros"``, ``"mean"``, a number, or a tensor ``(*S)``. Used only with
+            ``multiply_by_inputs``.
+        seed: Seed of noise shared by all samples and calls. ``None`` draws new noise for each
+            sample from torch's global generator.
 
     Raises:
         ValueError: If ``n_samples < 1`` or ``noise_std < 0``.
@@ -67,13 +67,10 @@ class SmoothGrad(GradientExplainer):
         self.stochastic = seed is None
 
     def query(self, inputs: Tensor) -> Query:
-        """Ask for gradients at noisy copies of the inputs.
+        """Return noisy copies of the inputs as query points.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
-
-        Returns:
-            The query.
         """
         noise = random_draws("normal", self.n_samples, inputs, inputs.shape[1:], self.seed)
         weights: Tensor | float = 1 / self.n_samples
@@ -82,7 +79,7 @@ class SmoothGrad(GradientExplainer):
         return Query(points=inputs + self.noise_std * noise, weights=weights)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return (
             f"n_samples={self.n_samples}, noise_std={self.noise_std}, "
             f"multiply_by_inputs={self.multiply_by_inputs}, seed={self.seed}"

@@ -1,23 +1,23 @@
-"""A model that others write to and that comes back as it was."""
+"""Restores a model after other code has instrumented it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from torch import nn
 
-# Parameters, buffers, children and all kinds of hooks: changed in place by register_...().
+# Parameters, buffers, children and all kinds of hooks: register_...() changes these in place.
 _REGISTRIES = [name for name, value in vars(nn.Module()).items() if isinstance(value, dict)]
 
 
 @contextmanager
 def undo_instrumentation(module: nn.Module | None) -> Iterator[None]:
-    """Undo what code that instruments a model leaves on it, whether or not it raises.
+    """Restore a model that the enclosed code instruments, also if that code raises.
 
-    Hooks and attributes that were added are removed, those that were removed come back, and
-    parameters point to their own storage again.
+    Added hooks and attributes are removed, removed ones are restored, and parameters point to their
+    original storage again.
 
     Args:
-        module: The model; ``None`` does nothing.
+        module: The model; nothing is done for ``None``.
     """
     modules = [] if module is None else list(module.modules())
     parameters = [] if module is None else list(module.parameters())

@@ -1,4 +1,4 @@
-"""Losses of attributions."""
+"""Losses of explanations."""
 
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.cdep import CDEPLoss

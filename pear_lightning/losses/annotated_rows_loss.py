@@ -1,4 +1,4 @@
-"""Losses of the model itself, on the annotated rows of a batch."""
+"""Base class of losses that are computed on the annotated rows of a batch."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -15,16 +15,16 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class AnnotatedRowsLoss(ExplanationLoss):
-    r"""Mean over the batch of a loss of its annotated rows.
+    r"""Base class of losses that are the batch mean of a loss of the annotated rows.
 
     .. math:: R = \frac{1}{N} \sum_{n \text{ annotated}} r_n
 
-    N counts all rows. Subclasses implement :meth:`of_rows`, which is given the annotated rows
-    alone; where there are none, the model is not looked at.
+    N counts all rows. Subclasses implement :meth:`of_rows`, which receives the annotated rows only.
+    The model is not evaluated if no row is annotated.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over, or
-          ``(B, n)`` with ``mask_features``
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions, or ``(B, n)`` with
+          ``mask_features``
         - output: a scalar, float32 or better
     """
 
@@ -35,17 +35,17 @@ class AnnotatedRowsLoss(ExplanationLoss):
     def of_rows(
         self, forward: Forward, rows: Batch, points_per_pass: int | None
     ) -> tuple[Tensor | None, Tensor]:
-        """Return the loss of annotated rows.
+        """Return the sum of the losses of annotated rows.
 
         Args:
             forward: The model.
-            rows: The annotated rows: inputs ``(A, *S)``, target ``(A,)`` long, and mask as factors
-                0 or 1 in float32 or better, ``(A, *S)`` or 1 in some dimensions.
-            points_per_pass: Bound on the query points of each sample in one pass.
+            rows: The annotated rows: inputs ``(A, *S)``, target ``(A,)`` long, and a mask of
+                factors 0 or 1 in float32 or better, ``(A, *S)`` or size 1 in some dimensions.
+            points_per_pass: Largest number of query points of each sample in one pass.
 
         Returns:
-            Logits ``(A, C)`` of the model in eval mode where they had to be computed anyway, else
-            ``None``; and the sum of the rows' losses.
+            Logits ``(A, C)`` of the model in eval mode, or ``None`` if the loss does not compute
+            them; and the sum of the rows' losses, a scalar.
         """
 
     @override
@@ -61,17 +61,18 @@ class AnnotatedRowsLoss(ExplanationLoss):
 
 
 def annotated(batch: Batch, mask: Tensor | None) -> Batch | None:
-    """Return the rows of a batch that have annotations, or ``None`` where there are none.
+    """Return the annotated rows of a batch, or ``None`` if no row is annotated.
 
     Args:
         batch: The batch.
-        mask: Its mask of elements, as :func:`~pear_lightning.losses.masks.element_mask` has it.
+        mask: Element mask of the batch, as returned by
+            :func:`~pear_lightning.losses.masks.element_mask`.
 
     Returns:
         The rows; their mask holds factors, 0 or 1, in float32 or better.
 
     Raises:
-        TypeError: If inputs are not floating point or labels are not integers.
+        TypeError: If the inputs are not floating point or the labels are not integers.
         ValueError: If labels are missing, or the inputs hold NaN or Inf.
 
     Example:
@@ -95,7 +96,7 @@ def annotated(batch: Batch, mask: Tensor | None) -> Batch | None:
 
 
 def in_float32(rows: Batch) -> Batch:
-    """Return rows whose inputs are float32 or better.
+    """Return rows with inputs in float32 or better.
 
     Args:
         rows: The rows.
@@ -104,24 +105,23 @@ def in_float32(rows: Batch) -> Batch:
 
 
 def check_classes(logits: Any, rows: Batch) -> None:
-    """Raise if logits are not those of several classes that have the labels among them.
+    """Check that logits have several classes, and that the labels are among them.
 
     Args:
-        logits: Logits ``(A, C)``, or what stands for them.
+        logits: Logits ``(A, C)``, or a stand-in of them.
         rows: The rows, with labels.
 
     Raises:
-        ValueError: If there are fewer than two classes or a label is no class.
+        ValueError: If there are fewer than two classes or a label is out of range.
     """
     n_classes = logits.shape[1]
     if n_classes < 2:
         raise ValueError(
-            f"the loss compares classes and needs logits (N, C) with C >= 2, got "
-            f"{tuple(logits.shape)}"
+            f"logits must have two or more classes, (N, C) with C >= 2, got {tuple(logits.shape)}"
         )
     low, high = (int(bound) for bound in rows.labels.aminmax())
     if low < 0 or high >= n_classes:
         raise ValueError(
-            f"target must lie in 0..{n_classes - 1}, the model's classes, got values from "
+            f"target must lie in 0..{n_classes - 1}, the classes of the model, got values from "
             f"{low} to {high}"
         )

@@ -1,4 +1,4 @@
-"""Losses of attributions, and how they come by them."""
+"""Base class of losses that are functions of attributions."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -18,25 +18,26 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class AttributionLoss(ExplanationLoss):
-    """A function of attributions, which knows what attributions it wants.
+    """Base class of losses that are a function of attributions.
 
     Subclasses implement :meth:`forward`, a pure function of attributions and mask, and override
-    :meth:`default_explainers` where the gradient is not what they are about. They may be called
-    with attributions of any origin; :meth:`of_model` computes those that the loss asks for, in one
-    pass through the model (:func:`~pear_lightning.explainers.explain`).
+    :meth:`default_explainers` if they use other attributions than the gradient. Losses accept
+    attributions from any source; :meth:`of_model` computes the attributions of the loss's
+    explainers in one pass through the model (:func:`~pear_lightning.explainers.explain`).
 
     Args:
-        explainers: Explainers by name, all differentiable; ``None`` for the loss's own.
+        explainers: Explainers by name, all differentiable; ``None`` means
+            :meth:`default_explainers`.
         output: Scalar that is explained: a name that
-            :func:`~pear_lightning.explainers.explain` knows, or a function of logits and target.
+            :func:`~pear_lightning.explainers.explain` accepts, or a function of logits and target.
 
     Raises:
-        TypeError: If something is not an explainer, or ``explainers`` gives no names.
-        ValueError: If an explainer is not differentiable or the output is not known.
+        TypeError: If an entry is not an explainer, or ``explainers`` is not a mapping.
+        ValueError: If an explainer is not differentiable or the output is unknown.
 
     Shapes:
         - attributions: ``(B, *S)`` each
-        - mask: ``(B, *S)``, or 1 in some dimensions
+        - mask: ``(B, *S)``, or size 1 in some dimensions
         - output: a scalar, float32 or better
     """
 
@@ -54,26 +55,23 @@ class AttributionLoss(ExplanationLoss):
 
     @abstractmethod
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
             *attributions: Attributions of each explainer, ``(B, *S)``, in the order of
                 :attr:`explainers`.
-            mask: ``(B, *S)``, or 1 in some dimensions; ``None`` where there are no annotations.
-
-        Returns:
-            Scalar.
+            mask: ``(B, *S)``, or size 1 in some dimensions; ``None`` if nothing is annotated.
         """
 
     def default_explainers(self) -> dict[str, Explainer]:
-        """Return the explainers of a loss that was given none."""
+        """Return the explainers used if none are given."""
         return {"gradient": Gradient()}
 
     @property
     def explainers(self) -> dict[str, Explainer]:
-        """Explainers whose attributions the loss takes, by name."""
+        """Explainers whose attributions are the arguments of :meth:`forward`, by name."""
         if self._explainers is None:
-            # made when first asked for: whoever brings attributions need not carry them
+            # built lazily: not needed when attributions are given
             self._explainers = nn.ModuleDict(self.default_explainers())
         return dict(self._explainers.items())  # type: ignore[arg-type]  # they are explainers
 
@@ -87,14 +85,14 @@ class AttributionLoss(ExplanationLoss):
         explainers: Mapping[str, Explainer] | None = None,
         output: OutputName | OutputFunction | None = None,
     ) -> Self:
-        """Choose other explainers, or another explained scalar; ``None`` leaves what is there.
+        """Replace the explainers or the explained scalar; ``None`` keeps the current one.
 
         Args:
             explainers: Explainers by name, all differentiable.
             output: Scalar that is explained.
 
         Returns:
-            The loss.
+            This loss.
         """
         if output is not None:
             resolve_output(output)
@@ -110,24 +108,24 @@ class AttributionLoss(ExplanationLoss):
     ) -> tuple[Tensor | None, Tensor]:
         """Explain the model and return its logits and the loss of its attributions.
 
-        A loss that needs a mask explains the annotated rows only, where they are the smaller half
-        of the batch, and nothing where there are none.
+        If the loss needs a mask, only annotated rows are explained, provided that they are at most
+        half of the batch; without annotated rows the model is not evaluated.
 
         Args:
             forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
-            batch: What :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads.
-            points_per_pass: Bound on the query points of each sample in one pass.
+            batch: Anything that :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads.
+            points_per_pass: Largest number of query points of each sample in one pass.
 
         Returns:
-            Logits ``(B, C)`` of the model in eval mode, or ``None`` where not all rows went
-            through it; and the loss, a scalar.
+            Logits ``(B, C)`` of the model in eval mode, or ``None`` if not all rows are evaluated;
+            and the loss, a scalar.
 
         Raises:
-            TypeError: If the target is not made of integers.
+            TypeError: If the target does not hold integers.
             ValueError: If a shape or a value is wrong, or the loss is not a scalar.
         """
         batch = Batch.of(batch)
-        _ = batch.classes  # of the whole batch, before rows are chosen
+        _ = batch.classes  # checks the whole batch, before rows are selected
         mask = element_mask(batch, self.mask_features)
         rows = self._rows_to_explain(batch.inputs, mask)
         if rows is not None and not len(rows):
@@ -140,35 +138,32 @@ class AttributionLoss(ExplanationLoss):
             points_per_pass=points_per_pass,
         )
         if rows is not None:
-            attributions = [  # some, of a layer, are not shaped like the inputs
+            attributions = [  # attributions of a layer need not have the inputs' shape
                 each.new_zeros(len(batch), *each.shape[1:]).index_copy(0, rows, each)
                 for each in attributions
             ]
         loss = self.of_attributions(attributions, mask, batch)
         if loss.ndim:
             raise ValueError(
-                f"{type(self).__name__} returned {tuple(loss.shape)}, and only a scalar can be "
-                "trained: choose a reduction over the batch"
+                f"{type(self).__name__} must return a scalar to train a model, got shape "
+                f"{tuple(loss.shape)}; choose a reduction over the batch"
             )
         return (logits if rows is None else None), loss
 
     def of_attributions(
         self, attributions: Sequence[Tensor], mask: Tensor | None, batch: Batch
     ) -> Tensor:
-        """Return the loss of attributions that :meth:`of_model` computed.
+        """Return the loss, a scalar, of attributions that :meth:`of_model` computed.
 
         Args:
             attributions: Attributions of each explainer, ``(B, *S)``.
             mask: Mask of the elements of the inputs, or ``None``.
-            batch: What was explained.
-
-        Returns:
-            Scalar.
+            batch: The explained batch.
         """
         return self(*attributions, mask=mask)  # type: ignore[no-any-return]
 
     def _rows_to_explain(self, inputs: Tensor, mask: Tensor | None) -> Tensor | None:
-        """Return the indices of the rows that matter, or ``None`` to take the batch as it is."""
+        """Return the indices of the rows to explain, or ``None`` to explain the whole batch."""
         if not self.needs_mask:
             return None
         if mask is None:
@@ -194,6 +189,7 @@ def _check_explainers(explainers: Mapping[str, Explainer]) -> None:
             )
         if not explainer.differentiable:
             raise ValueError(
-                f"explainers[{name!r}], {type(explainer).__name__}, cannot train a model: its "
-                "attributions carry no gradient to the weights; use gradient explainers"
+                f"explainers[{name!r}] must be differentiable to train a model, got "
+                f"{type(explainer).__name__}, whose attributions carry no gradient to the weights; "
+                "use gradient explainers"
             )

@@ -1,4 +1,4 @@
-"""CDEP: a part of the input that is irrelevant must not contribute to any class."""
+"""CDEP: a loss of the contribution of irrelevant features, by contextual decomposition."""
 
 import torch
 from torch import Tensor
@@ -12,31 +12,31 @@ from pear_lightning.stand_ins.stand_in_forward import stand_in_forward
 
 
 class CDEPLoss(AnnotatedRowsLoss):
-    r"""How much the marked features contribute to the logits, by contextual decomposition.
+    r"""Contribution of the marked features to the logits, by contextual decomposition.
 
     .. math:: R = \frac{1}{N K} \sum_n \sum_k
               \frac{e^{\beta_{nk}}}{e^{\beta_{nk}} + e^{\gamma_{nk}}}, \qquad
               \beta_n + \gamma_n = f(x_n)
 
     The input is split into the marked features :math:`A \odot x` and the rest, and both parts go
-    through the layers side by side (:mod:`~pear_lightning.stand_ins.contextual_decomposition`);
-    β is what arrives of the marked part. The features of a row are taken **together**, with their
-    interactions among each other. No gradient is taken: a step costs about two passes more.
+    through the layers together (:mod:`~pear_lightning.stand_ins.contextual_decomposition`); β and γ
+    are the parts of the logits. The marked features of a row are treated **as one group**,
+    including their interactions. No gradient is computed: a step costs about two additional passes.
 
     Linear and convolutional layers, ReLU, pooling, batch norm, dropout, residual sums and
-    reshaping are known; another layer raises an error that names it. The loss of an annotated row
-    lies between 0 and 1 and is 1/2 where both parts contribute equally, so it does not come down to
-    0 in general, and it also falls where the marked part speaks against all classes alike instead
-    of being ignored: watch the accuracy when the weight is raised. What is marked should not be 0
-    in the input: there is nothing to decompose there.
+    reshaping are supported; other layers raise an error that names the layer. The loss of an
+    annotated row lies between 0 and 1 and is 1/2 if both parts contribute equally, so it does not
+    reach 0 in general. It also decreases if the marked part lowers the logits of all classes
+    instead of being ignored: monitor the accuracy when increasing the weight. Marked features
+    should not be 0 in the input, because a zero part has nothing to decompose.
 
     Raises:
         ValueError: When called, if a mask is not made of zeros and ones or does not fit, or a
-            label is no class.
-        NotImplementedError: When called, if a layer cannot be decomposed; it is named.
+            label is out of range.
+        NotImplementedError: When called, if a layer cannot be decomposed; the message names it.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -53,7 +53,7 @@ class CDEPLoss(AnnotatedRowsLoss):
         neural networks with prior knowledge*, ICML 2020, arXiv 1909.13584.
 
     Deviations from the paper:
-        The model is decomposed in eval mode, in float32 whatever the precision of training.
+        The model is decomposed in eval mode, in float32 for any training precision.
     """
 
     @override
@@ -66,5 +66,5 @@ class CDEPLoss(AnnotatedRowsLoss):
             forward, Decomposed(marked, rows.inputs - marked), rows.forward_kwargs
         )
         check_classes(logits, rows)
-        shares = torch.sigmoid(logits.relevant - logits.rest)  # the softmax of the two
+        shares = torch.sigmoid(logits.relevant - logits.rest)  # softmax of the two parts
         return logits.total, shares.mean(dim=1).sum()

@@ -1,4 +1,4 @@
-"""Maps of a layer beside masks of the inputs."""
+"""Comparison of the maps of a layer with masks of the inputs."""
 
 from collections.abc import Callable
 
@@ -13,15 +13,12 @@ _POOLS: dict[int, Callable[..., Tensor]] = {
 
 
 def between_zero_and_one(maps: Tensor) -> Tensor:
-    """Return maps with the smallest value of each at 0 and the largest at 1.
+    """Return maps scaled so that the smallest value of each is 0 and the largest 1.
 
     A constant map becomes 0.
 
     Args:
         maps: ``(B, 1, *L)``.
-
-    Returns:
-        Maps, ``(B, 1, *L)``.
 
     Example:
         >>> import torch
@@ -37,18 +34,15 @@ def between_zero_and_one(maps: Tensor) -> Tensor:
 
 
 def mask_at(mask: Tensor, maps: Tensor) -> Tensor:
-    """Return which share of each position of a map is marked.
+    """Return the marked share of each position of a map, from 0 to 1, ``(B, 1, *L)``.
 
     Args:
-        mask: Mask of the inputs, ``(B, C, *S)``, 1 in dimensions that it is broadcast over; or
-            ``(B, *S)``. A position is marked where a channel is.
+        mask: Mask of the inputs, ``(B, C, *S)``, size 1 in broadcast dimensions; or ``(B, *S)``. A
+            position is marked if one of its channels is.
         maps: ``(B, 1, *L)``.
 
-    Returns:
-        Shares from 0 to 1, ``(B, 1, *L)``.
-
     Raises:
-        ValueError: If the mask has not as many dimensions as the map.
+        ValueError: If the mask does not have as many dimensions as the map.
 
     Example:
         >>> import torch
@@ -63,7 +57,7 @@ def mask_at(mask: Tensor, maps: Tensor) -> Tensor:
     if mask.ndim != maps.ndim or len(mask) != len(maps) or maps.ndim - 2 not in _POOLS:
         raise ValueError(
             f"mask must have the positions of inputs (B, C, *S) with {maps.ndim - 2} dimensions S, "
-            f"as the maps {tuple(maps.shape)} of the layer have, got {tuple(given)}"
+            f"like the maps {tuple(maps.shape)} of the layer, got {tuple(given)}"
         )
     marked = mask.to(maps.dtype).amax(dim=1, keepdim=True)
     shares: Tensor = _POOLS[maps.ndim - 2](marked, maps.shape[2:])

@@ -23,7 +23,7 @@ Reduction = Literal["mean", "none"]
 
 
 class ConsensusTerms(NamedTuple):
-    """The parts of the consensus loss, for each sample.
+    """Parts of the consensus loss of each sample.
 
     Attributes:
         loss: ``C``, ``(B,)``, in [0, 1]; 0 is perfect agreement.
@@ -43,30 +43,31 @@ class ConsensusLoss(AttributionLoss):
 
     :math:`\rho_P` is the Pearson correlation over the features of the signed attributions,
     :math:`\rho_S` the Pearson correlation of the soft ranks of their absolute values; each is
-    averaged over all pairs of explanations. With :math:`\mu = 1` a flipped explanation costs
-    nothing, because ranks of absolute values do not see signs: keep some Pearson weight.
+    averaged over all pairs of explanations. With :math:`\mu = 1` an explanation with all signs
+    flipped costs nothing, because ranks of absolute values do not depend on signs: keep some
+    Pearson weight.
 
-    An explanation that is constant over the features (all zero, say) has correlation 0 with
-    every other one and no gradient, so its loss is 1/2.
+    An explanation that is constant over the features (such as all zeros) has correlation 0 with
+    every other explanation and no gradient, so its loss is 1/2.
 
-    Where it is given a model instead of attributions, it explains the target's logit by the
-    paper's pair, the gradient and the average gradient (from the training mean, 5 query points);
-    :meth:`explain_with` chooses others. The objective is ``(1 − λ) L + λ C``.
+    Given a model instead of attributions, the loss explains the target's logit by the paper's two
+    explainers, the gradient and the average gradient (from the training mean, 5 query points);
+    :meth:`explain_with` sets others. The objective is ``(1 − λ) L + λ C``.
 
     Args:
         spearman_weight: μ in [0, 1], the share of the Spearman term.
         normalize: ``"max"`` divides each row of absolute attributions by its maximum (a constant
             for the gradient), so that the strength has the same meaning for all samples and
-            models. ``"none"`` ranks attributions as they are, as the paper does: then rows with
-            large attributions get no gradient from this term (about half of them on the
-            paper's Bank Marketing network) and rows with small ones are not ranked at all.
-        strength: Regularisation strength of the soft rank, in the units of what is ranked.
-            ``None`` is 0.4/n for normalised rows and the paper's 0.2 otherwise. Smaller is
-            closer to hard ranks and gives fewer entries a gradient.
+            models. ``"none"`` ranks attributions as they are, as in the paper: rows with large
+            attributions then get no gradient from this term (about half of them for the paper's
+            Bank Marketing network) and rows with small ones are not ranked at all.
+        strength: Regularisation strength of the soft rank, in the units of the ranked values.
+            ``None`` means 0.4/n for normalised rows and the paper's 0.2 otherwise. Smaller values
+            are closer to hard ranks and give fewer entries a gradient.
         backend: ``"torch"``, or ``"torchsort"`` for the compiled extension of that name.
         reduction: ``"mean"`` over the batch, or ``"none"``.
-        masker: What a feature is: attributions are pooled to its features (patches, tokens, groups
-            of columns) before they are compared. ``None`` compares element by element.
+        masker: Defines the features (patches, tokens, groups of columns) to which attributions are
+            pooled before they are compared. ``None`` compares element by element.
 
     Raises:
         TypeError: If ``masker`` is not a masker.
@@ -88,9 +89,9 @@ class ConsensusLoss(AttributionLoss):
         Explanation Consensus as a Training Objective*, AIES 2023, arXiv 2303.13299, section 3.
 
     Deviations from the paper:
-        Rows are normalised before ranking (``normalize="none"`` is the paper's), a constant row
-        has correlation 0 instead of NaN, and any number of explanations is allowed, averaging
-        over pairs.
+        Rows are normalised before ranking (``normalize="none"`` is the paper's form), a constant
+        row has correlation 0 instead of NaN, and any number of explanations is supported by
+        averaging over pairs.
     """
 
     trains_half_weights: ClassVar[bool] = False  # ranks of coarse values are mostly ties
@@ -125,17 +126,14 @@ class ConsensusLoss(AttributionLoss):
         self.masker = masker
 
     def default_explainers(self) -> dict[str, Explainer]:
-        """Return the paper's pair with 5 query points."""
+        """Return the two explainers of the PEAR paper, with 5 query points."""
         return paper_pair(n_steps=5)
 
     def task_weight(self, weight: float) -> float:
-        """Return ``1 − λ``.
+        """Return the weight of the task loss, ``1 − λ``.
 
         Args:
             weight: λ.
-
-        Returns:
-            Weight of the task loss.
 
         Raises:
             ValueError: If λ is not in [0, 1].
@@ -145,15 +143,12 @@ class ConsensusLoss(AttributionLoss):
         return 1 - weight
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar, or ``(B,)`` with ``reduction="none"``.
 
         Args:
             *attributions: Two or more explanations of the same samples, ``(B, *S)`` each, as
                 :func:`~pear_lightning.explainers.explain` returns them.
             mask: Not used.
-
-        Returns:
-            Scalar, or ``(B,)`` with ``reduction="none"``.
 
         Raises:
             ValueError: If there are fewer than two explanations, their shapes differ, or one
@@ -167,7 +162,7 @@ class ConsensusLoss(AttributionLoss):
     def of_attributions(
         self, attributions: Sequence[Tensor], mask: Tensor | None, batch: Batch
     ) -> Tensor:
-        if self.masker is not None:  # which may need to know more than the attributions
+        if self.masker is not None:  # bound to the batch: it may need more than the attributions
             bound = self.masker.bind(batch.inputs, batch.sample_data, validate=False)
             attributions = [bound.pool(each) for each in attributions]
         return self._reduced(attributions)
@@ -177,17 +172,14 @@ class ConsensusLoss(AttributionLoss):
         return loss.mean() if self.reduction == "mean" else loss
 
     def terms(self, *attributions: Tensor) -> ConsensusTerms:
-        """Return the loss and both correlations for each sample, element by element.
+        """Return the loss and both correlations of each sample, ``(B,)`` each, without pooling.
 
         Args:
             *attributions: Two or more explanations of the same samples, ``(B, *S)`` each, or
                 pooled to features, ``(B, n)``.
 
-        Returns:
-            The terms, ``(B,)`` each.
-
         Raises:
-            ValueError: As :meth:`forward`.
+            ValueError: See :meth:`forward`.
         """
         stacked = self._stack(attributions)
         ranks = soft_rank_saliency(
@@ -204,7 +196,7 @@ class ConsensusLoss(AttributionLoss):
         """Return the explanations as one checked tensor ``(E, B, n)``."""
         if len(attributions) < 2:
             raise ValueError(
-                f"attributions must be two or more explanations to agree, got {len(attributions)}"
+                f"attributions must be two or more explanations, got {len(attributions)}"
             )
         first = attributions[0]
         if first.ndim < 2:
@@ -219,7 +211,7 @@ class ConsensusLoss(AttributionLoss):
         return at_least_float32(stacked)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return (
             f"spearman_weight={self.spearman_weight}, normalize={self.normalize!r}, "
             f"strength={self.strength}, backend={self.backend!r}, masker={self.masker}"

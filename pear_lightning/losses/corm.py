@@ -1,4 +1,4 @@
-"""CoRM: the right answer under noise on what is irrelevant."""
+"""CoRM: cross-entropy with noise on irrelevant features."""
 
 import torch
 from torch import Tensor
@@ -15,17 +15,17 @@ class CoRMLoss(PerturbedInputsLoss):
     .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f(x_n + A_n \odot \delta_n), y_n\big), \qquad
               \delta_{nd} \sim N(0, \epsilon^2)
 
-    With weight 1 the objective is CE(x) + CE(x + A δ), as the authors train it.
+    With weight 1 the objective is CE(x) + CE(x + A δ), which the authors train.
 
     Args:
         eps: ε, standard deviation of the noise, in units of the inputs, at least 0.
 
     Raises:
         ValueError: If ``eps`` is negative or not finite; when called, if a mask is not made of
-            zeros and ones or does not fit, or a label is no class.
+            zeros and ones or does not fit, or a label is out of range.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -47,19 +47,16 @@ class CoRMLoss(PerturbedInputsLoss):
         self.eps = eps
 
     def perturb(self, forward: Forward, rows: Batch, dtype: torch.dtype) -> Tensor:
-        """Return the rows with noise on irrelevant features.
+        """Return the rows with noise on irrelevant features, ``(A, *S)``.
 
         Args:
             forward: Not used.
             rows: The annotated rows.
             dtype: Not used.
-
-        Returns:
-            ``(A, *S)``.
         """
         noise: Tensor = self.eps * torch.randn_like(rows.inputs)
         return rows.inputs + rows.marks * noise
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"eps={self.eps}"

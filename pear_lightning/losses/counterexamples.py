@@ -1,4 +1,4 @@
-"""Counterexamples: the right answer whatever stands where nothing matters."""
+"""Counterexamples: cross-entropy with random values for irrelevant features."""
 
 import torch
 from torch import Tensor
@@ -10,26 +10,26 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class CounterexamplesLoss(PerturbedInputsLoss):
-    r"""Cross-entropy of copies whose irrelevant features are drawn anew ("CE", CAIPI).
+    r"""Cross-entropy of copies with randomly drawn irrelevant features ("CE", CAIPI).
 
     .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f((1 - A_n) \odot x_n + A_n \odot u_n),
               y_n\big), \qquad u_{nd} \sim U[\mathrm{low}, \mathrm{high}]
 
-    With weight 1 this is training on the data and one copy of each annotated row, drawn anew in
+    With weight 1 this is training on the data and on one copy of each annotated row, redrawn in
     every step. It works for any model, costs one ordinary pass, and is a strong baseline.
 
     Args:
-        low: Smallest value that is drawn.
-        high: Largest value that is drawn.
-        integers: Whether whole numbers are drawn, ``low`` and ``high`` among them: 0 and 255 for
-            raw images.
+        low: Smallest value drawn.
+        high: Largest value drawn.
+        integers: Whether to draw integers from ``low`` to ``high``, both included, such as 0 to 255
+            for raw images.
 
     Raises:
         ValueError: If ``high`` is not above ``low`` or one is not finite; when called, if a mask is
-            not made of zeros and ones or does not fit, or a label is no class.
+            not made of zeros and ones or does not fit, or a label is out of range.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -57,15 +57,12 @@ class CounterexamplesLoss(PerturbedInputsLoss):
         self.integers = integers
 
     def perturb(self, forward: Forward, rows: Batch, dtype: torch.dtype) -> Tensor:
-        """Return the rows with irrelevant features drawn anew.
+        """Return the rows with redrawn irrelevant features, ``(A, *S)``.
 
         Args:
             forward: Not used.
             rows: The annotated rows.
             dtype: Not used.
-
-        Returns:
-            ``(A, *S)``.
         """
         uniform = torch.rand_like(rows.inputs)
         if self.integers:
@@ -76,5 +73,5 @@ class CounterexamplesLoss(PerturbedInputsLoss):
         return torch.where(rows.marks.bool(), drawn, rows.inputs)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"low={self.low}, high={self.high}, integers={self.integers}"

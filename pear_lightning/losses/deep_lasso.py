@@ -15,41 +15,38 @@ from pear_lightning.scoring.scorer import Forward
 
 
 def deep_lasso_loss(attributions: Tensor, eps: float = 1e-8) -> Tensor:
-    """Return the sum over the features of the norm of the loss gradient over the rows.
+    """Return the Deep Lasso penalty, a scalar; see :class:`DeepLassoLoss`.
 
-    See :class:`DeepLassoLoss`.
+    The penalty sums, over the features, the norm of the loss gradient over the rows.
 
     Args:
         attributions: Gradient of each row's own loss at its inputs, ``(B, *S)``.
         eps: Added under the root.
-
-    Returns:
-        Scalar.
     """
     check_attributions("attributions", attributions)
-    # L is a mean over the batch, so a row's part in its gradient is 1/B of the row's own
+    # L is a mean over the batch, so its gradient at a row is 1/B of that of the row's own loss
     gradients = at_least_float32(attributions).flatten(1) / len(attributions)
     return torch.sqrt(gradients.square().sum(dim=0) + eps).sum()
 
 
 class DeepLassoLoss(AttributionLoss):
-    r"""How many features the loss depends on: a group lasso of its gradient.
+    r"""Group lasso of the gradient of the task loss, which penalises the number of used features.
 
     .. math:: R = \sum_j \sqrt{\sum_k \left(\frac{\partial L}{\partial x_{kj}}\right)^2 + \epsilon},
               \qquad L = \frac1B \sum_k \ell_k
 
-    The norm of a column is over the rows of the batch, so this is a property of the batch, not a
-    mean over its rows. It is pulled to 0 as a whole, which makes the model ignore a feature for
-    all rows. It does not see the sign of the gradient.
+    The norm of a column is taken over the rows of the batch, so this is a property of the batch and
+    not a mean over its rows. The norm is reduced to 0 as a whole, which makes the model ignore a
+    feature for all rows. It does not depend on the sign of the gradient.
 
     Args:
-        eps: Added under the root, which keeps the gradient of a column of zeros at zero.
+        eps: Added under the root, so that the gradient of a column of zeros is zero.
 
     Raises:
         ValueError: If ``eps`` is not above 0 and finite, or attributions hold NaN or Inf.
 
     Shapes:
-        - attributions: ``(B, *S)``, the gradients of ``ℓ_k`` at ``x_k`` up to their sign: what
+        - attributions: ``(B, *S)``, the gradients of ``ℓ_k`` at ``x_k`` up to their sign, as
           ``explain(..., [Gradient()], output="log_prob")`` returns for cross-entropy
         - output: a scalar, float32 or better
 
@@ -62,7 +59,7 @@ class DeepLassoLoss(AttributionLoss):
     References:
         V. Cherepanova, R. Levin, G. Somepalli, J. Geiping, C. B. Bruss, A. G. Wilson, T. Goldstein,
         M. Goldblum. *A performance-driven benchmark for feature selection in tabular deep
-        learning.* NeurIPS 2023 Datasets and Benchmarks, arXiv 2311.05877; the epsilon is that of
+        learning.* NeurIPS 2023 Datasets and Benchmarks, arXiv 2311.05877; the epsilon is taken from
         vcherepanova/tabular-feature-selection.
     """
 
@@ -77,13 +74,10 @@ class DeepLassoLoss(AttributionLoss):
         self.eps = eps
 
     def task_weight(self, weight: float) -> float:
-        """Return ``1 − a``.
+        """Return the weight of the task loss, ``1 − a``.
 
         Args:
             weight: a.
-
-        Returns:
-            Weight of the task loss.
 
         Raises:
             ValueError: If a is not in [0, 1].
@@ -93,14 +87,11 @@ class DeepLassoLoss(AttributionLoss):
         return 1 - weight
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
             *attributions: Gradient of each row's own loss at its inputs, ``(B, *S)``.
             mask: Not used.
-
-        Returns:
-            Scalar.
         """
         (gradients,) = attributions
         return deep_lasso_loss(gradients, self.eps)
@@ -118,8 +109,8 @@ class DeepLassoLoss(AttributionLoss):
 
         Args:
             forward: The model.
-            batch: The samples: cross-entropy is explained where labels are classes, the squared
-                error where they are floating point.
+            batch: The samples. The loss is the cross-entropy for integer labels and the squared
+                error for floating-point labels.
 
         Returns:
             Logits ``(B, C)`` and gradients ``(B, *S)``.
@@ -138,5 +129,5 @@ class DeepLassoLoss(AttributionLoss):
         return logits, gradients
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"eps={self.eps}"

@@ -1,4 +1,4 @@
-"""Double backpropagation: a small input gradient everywhere."""
+"""Double backpropagation: a penalty of the input gradient."""
 
 from collections.abc import Mapping
 
@@ -12,21 +12,22 @@ from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class DoubleBackpropagationLoss(AttributionLoss):
-    r"""The squared input gradient of the loss: input-gradient regularisation.
+    r"""Squared input gradient of the task loss (input-gradient regularisation).
 
     .. math:: R = \frac{1}{N} \sum_n \left\| \nabla_x \mathrm{CE}(f(x_n), y_n) \right\|_2^2
 
-    It needs no annotations: it is :class:`~pear_lightning.losses.RightReasonsLoss` of the label's
-    scalar where everything is marked. It makes the model smooth around the data, and says nothing
-    about which features are right. As there, inputs divided by s need the weight divided by s².
+    It needs no annotations: it equals :class:`~pear_lightning.losses.RightReasonsLoss` of the
+    label's scalar with every feature marked. It makes the model smooth around the data and does not
+    depend on which features are right. As for that loss, inputs divided by s need the weight
+    divided by s².
 
     Args:
         output: Scalar that is differentiated: ``"log_prob"``, the cross-entropy up to its sign;
             ``"sum_log_prob"`` is the certainty regularisation of Right for the Right Reasons.
-        explainers: Explainers by name; ``None`` is the gradient. The loss is averaged over them.
+        explainers: Explainers by name; ``None`` means the gradient. The loss is averaged over them.
 
     Raises:
-        ValueError: If the output is not known; when called, if attributions hold NaN or Inf.
+        ValueError: If the output is unknown; when called, if attributions hold NaN or Inf.
 
     Shapes:
         - attributions: ``(B, *S)``
@@ -52,14 +53,11 @@ class DoubleBackpropagationLoss(AttributionLoss):
         super().__init__(explainers, output)
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
-            *attributions: Attributions ``(B, *S)`` of each explainer.
+            *attributions: Attributions of each explainer, ``(B, *S)``.
             mask: Not used.
-
-        Returns:
-            Scalar.
         """
         for each in attributions:
             check_attributions("attributions", each)

@@ -1,4 +1,4 @@
-"""The energy loss: the share of positive attribution that lies in the wrong place."""
+"""The energy loss: the share of positive attribution on irrelevant features."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Literal
@@ -18,30 +18,30 @@ from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class EnergyLoss(AttributionLoss):
-    r"""The share of the positive attribution that lies outside a box, or inside a forbidden one.
+    r"""Share of the positive attribution outside a relevant box, or inside an irrelevant one.
 
     .. math:: R = \frac{1}{N} \sum_n 1 - \frac{\sum_{d \in \mathrm{box}_n} \phi_{nd}^+}
               {\sum_d \phi_{nd}^+}, \qquad \phi^+ = \max(\phi, 0)
 
-    It does not depend on the scale of the attributions and does not ask that all of the box
-    matters: good where all that is known is a box around the object. A row of zeros in the mask is
-    not annotated and costs nothing, nor does a row without any positive attribution.
+    It does not depend on the scale of the attributions and does not require that every part of the
+    box matters, which suits annotations by a box around the object. Rows without annotation (a mask
+    row of zeros) and rows without positive attribution cost nothing.
 
     Args:
-        marks: What the mask marks with 1: ``"irrelevant"`` features, as everywhere in this
-            library, or ``"relevant"`` ones, the box of the paper.
+        marks: Meaning of a 1 in the mask: ``"irrelevant"`` features, as everywhere in this library,
+            or ``"relevant"`` features, the paper's box.
         output: Scalar that is explained, the label's logit by default.
-        explainers: Explainers by name; ``None`` is input x gradient. The loss is averaged over
+        explainers: Explainers by name; ``None`` means input x gradient. The loss is averaged over
             them.
 
     Raises:
-        ValueError: If a name is not known; when called, if the mask is not made of zeros and
-            ones or does not fit the inputs, or attributions hold NaN or Inf.
+        ValueError: If a name is unknown; when called, if the mask is not made of zeros and ones or
+            does not fit the inputs, or attributions hold NaN or Inf.
 
     Shapes:
-        - attributions: ``(B, *S)``; summed first over the dimensions that the mask is broadcast
-          over, such as channels
-        - mask: ``(B, *S)``, with 1 in dimensions that it is broadcast over
+        - attributions: ``(B, *S)``; summed first over the broadcast dimensions of the mask, such as
+          channels
+        - mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar in [0, 1], float32 or better
 
     Example:
@@ -74,14 +74,11 @@ class EnergyLoss(AttributionLoss):
         return {"input_x_gradient": InputXGradient()}
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
-            *attributions: Attributions ``(B, *S)`` of each explainer.
-            mask: What is marked; ``None`` where nothing is annotated.
-
-        Returns:
-            Scalar.
+            *attributions: Attributions of each explainer, ``(B, *S)``.
+            mask: The annotations; ``None`` if nothing is annotated.
         """
         if mask is None:
             return self.nothing(attributions[0])
@@ -93,7 +90,7 @@ class EnergyLoss(AttributionLoss):
         positive = as_masked(at_least_float32(attributions), mask).clamp(min=0).flatten(1)
         marked = mask.flatten(1)
         wrong = marked if self.marks == "irrelevant" else ~marked
-        # divided by the largest one first, so that sums of small attributions do not vanish
+        # divided by the largest value first, so that sums of small attributions do not underflow
         largest = positive.detach().amax(dim=1, keepdim=True)
         counts = (largest.squeeze(1) > 0) & annotated_rows(marked)
         unit = positive / torch.where(largest > 0, largest, 1)
@@ -102,5 +99,5 @@ class EnergyLoss(AttributionLoss):
         return torch.where(counts, shares, 0).mean()
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"marks={self.marks!r}, output={self.output!r}"

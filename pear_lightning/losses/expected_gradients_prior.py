@@ -1,4 +1,4 @@
-"""The expected-gradients prior: annotated features must not contribute."""
+"""The expected-gradients prior: a penalty of the contribution of irrelevant features."""
 
 from typing import Literal
 
@@ -10,32 +10,32 @@ from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class ExpectedGradientsPrior(RightReasonsLoss):
-    r"""The size of expected gradients on features that are annotated as irrelevant.
+    r"""Size of the expected gradients on features annotated as irrelevant.
 
     .. math:: R = \frac{1}{N} \sum_n \sum_d \left| A_{nd} \, \phi_d(x_n) \right|, \qquad
               \phi_d(x) = \mathbb{E}_{x' \sim D, a \sim U(0,1)} \left[ (x_d - x'_d)
               \frac{\partial f_y}{\partial x_d} (x' + a (x - x')) \right]
 
-    Where the gradient asks how the model would react to a small change, expected gradients say
-    what a feature contributes beside other data, so they do not vanish where the model is
-    saturated. The background is drawn from the training data at the start of training.
+    The gradient measures the response of the model to a small change; expected gradients measure
+    the contribution of a feature relative to other data, so they do not vanish where the model
+    saturates. The background is drawn from the training data at the start of training.
 
     Args:
-        n_samples: Draws of a background row and a position for each sample and step; 1 in the
-            paper's training, more give less noise at the price of a pass each.
+        n_samples: Draws of a background row and a position for each sample and step. The paper
+            trains with 1; more reduce the noise and cost one pass each.
         background: Rows ``(N, *S)``, or ``"train"``.
         norm: See :class:`~pear_lightning.losses.RightReasonsLoss`.
-        reduction: See there.
+        reduction: See :class:`~pear_lightning.losses.RightReasonsLoss`.
         output: Scalar that is explained, the label's logit by default.
-        seed: With a seed, the same draws for every sample and every step.
+        seed: Seed of draws shared by all samples and steps. ``None`` draws anew.
 
     Raises:
-        ValueError: If a value is out of range; when called, as
+        ValueError: If a value is out of range; when called, see
             :class:`~pear_lightning.losses.RightReasonsLoss`.
 
     Shapes:
         - attributions: ``(B, *S)``
-        - mask: ``(B, *S)``, with 1 in dimensions that it is broadcast over
+        - mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:

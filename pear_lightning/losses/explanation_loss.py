@@ -1,4 +1,4 @@
-"""The contract of every loss that looks at a model's explanations."""
+"""Base class of losses of a model's explanations."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Self
@@ -12,30 +12,30 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class ExplanationLoss(nn.Module, ABC):
-    """A scalar that says how wrong a model's explanations of a batch are.
+    """Base class of losses that measure how wrong a model's explanations of a batch are.
 
     Lightning modules and the :class:`~pear_lightning.callbacks.ExplanationRegularizer` callback
-    use the same object through the same method, :meth:`of_model`, so that both are doors to one
-    implementation. A loss of attributions subclasses
-    :class:`~pear_lightning.losses.AttributionLoss` and never sees the model; a loss that needs the
-    model itself (its layers, a forward pass at changed inputs) subclasses this class.
+    call the same method, :meth:`of_model`, and so share one implementation. A loss of attributions
+    subclasses :class:`~pear_lightning.losses.AttributionLoss` and never receives the model; a loss
+    that needs the model itself (its layers, a forward pass at changed inputs) subclasses this
+    class.
 
     Attributes:
-        needs_mask: Whether the loss is about annotated features. Without a mask in the batch it is
-            0 then, and the model is not explained.
-        needs_classes: Whether the loss is about labels of classes, which regression does not have.
-        differentiates_gradients: Whether training it takes derivatives of gradients, which
-            float16 is too coarse for.
-        trains_half_weights: Whether gradients of bfloat16 weights are precise enough for it.
-        default_weight: Weight of the loss where none is given.
-        mask_features: What a feature is, where masks are given for features, ``(B, n)``;
-            ``None`` takes masks shaped like the inputs.
+        needs_mask: Whether the loss is about annotated features. If it is and the batch has no
+            mask, the loss is 0 and the model is not explained.
+        needs_classes: Whether the loss needs class labels, which regression does not have.
+        differentiates_gradients: Whether training the loss takes derivatives of gradients, for
+            which float16 is too coarse.
+        trains_half_weights: Whether gradients of bfloat16 weights are precise enough for the loss.
+        default_weight: Default weight of the loss.
+        mask_features: Masker that defines the features of masks ``(B, n)``; ``None`` means masks
+            shaped like the inputs.
 
     Shapes:
         - inputs: ``(B, *S)``
         - target: ``(B,)`` long
-        - mask: ``(B, *S)``, or 1 in some dimensions, or ``(B, n)`` with ``mask_features``; 1 marks
-          a feature, a row of zeros has no annotation
+        - mask: ``(B, *S)``, or size 1 in some dimensions, or ``(B, n)`` with ``mask_features``; 1
+          marks a feature, and a row of zeros has no annotation
     """
 
     needs_mask: ClassVar[bool] = False
@@ -52,7 +52,7 @@ class ExplanationLoss(nn.Module, ABC):
 
     @property
     def explainers(self) -> dict[str, Explainer]:
-        """Explainers of the loss by name, whose reference data are fitted before training."""
+        """Explainers of the loss by name; their reference data are fitted before training."""
         return {}
 
     @abstractmethod
@@ -67,22 +67,22 @@ class ExplanationLoss(nn.Module, ABC):
                 :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads, such as
                 ``(inputs, target, mask)``. The target may be missing for a model with one output,
                 unless the loss needs classes.
-            points_per_pass: Bound on the query points of each sample in one pass; a loss that has
-                one point at a time, or none, does not use it.
+            points_per_pass: Largest number of query points of each sample in one pass; not used by
+                losses that evaluate at most one point at a time.
 
         Returns:
-            Logits ``(B, C)`` of the model in eval mode where the loss had to compute them for the
-            whole batch anyway, else ``None``; and the loss, a scalar in float32 or better.
+            Logits ``(B, C)`` of the model in eval mode, or ``None`` if the loss does not compute
+            them for the whole batch; and the loss, a scalar in float32 or better.
         """
 
     def with_masks_of(self, masker: Masker) -> Self:
-        """Take masks of features, ``(B, n)``, instead of masks shaped like the inputs.
+        """Use masks of features, ``(B, n)``, instead of masks shaped like the inputs.
 
         Args:
-            masker: What a feature is: patches, tokens, groups of columns.
+            masker: Defines the features: patches, tokens, groups of columns.
 
         Returns:
-            The loss.
+            This loss.
         """
         if not isinstance(masker, Masker):
             raise TypeError(f"masker must be a Masker, such as PatchMasker(4), got {masker!r}")
@@ -90,15 +90,12 @@ class ExplanationLoss(nn.Module, ABC):
         return self
 
     def task_weight(self, weight: float) -> float:
-        """Return what the task loss is multiplied by in the method's objective.
+        """Return the factor of the task loss in the objective of the method.
 
-        The objective is ``task_weight(w) · L + w · R``; here ``L + w R``.
+        The objective is ``task_weight(w) · L + w · R``; by default the factor is 1, ``L + w R``.
 
         Args:
             weight: Weight w of this loss.
-
-        Returns:
-            Weight of the task loss.
         """
         return 1.0
 

@@ -1,4 +1,4 @@
-"""The graph prior: features that are connected matter alike."""
+"""The graph prior: connected features should have similar importance."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, Self
@@ -20,35 +20,36 @@ Over = Literal["batch", "samples"]
 
 
 class GraphSmoothnessPrior(AttributionLoss):
-    r"""How much features that are neighbours in a graph differ in importance.
+    r"""Difference in importance between features that are neighbours in a graph.
 
     .. math:: R = v^\top L v = \sum_{\{i, j\} \in E} w_{ij} (v_i - v_j)^2, \qquad
               v = \frac{1}{N} \sum_n |\phi(x_n)|, \qquad L = D - W
 
-    The graph is knowledge about the features: proteins that interact, sensors side by side,
-    columns that were computed from one another. W holds the weights of its edges, D their sums at
-    each feature, and L is its Laplacian. A feature without edges is left alone.
+    The graph encodes knowledge about the features: interacting proteins, neighbouring sensors,
+    columns computed from one another. W holds the weights of its edges, D is the diagonal matrix of
+    their sums at each feature, and L is the graph's Laplacian. Features without edges do not
+    contribute.
 
     With v the mean over the batch, as here and in the paper, R is a property of the batch and not
-    a mean over its rows; on several devices v is averaged over all of them. ``over="samples"``
-    asks for more, that the explanation of every sample is smooth: the mean over n of
+    a mean over its rows; on several devices v is averaged over all of them. ``over="samples"`` is
+    stricter and makes the explanation of every sample smooth: it is the mean over n of
     :math:`|\phi(x_n)|^\top L |\phi(x_n)|`, which is never less.
 
-    R grows with the square of the attributions: it also falls when they all become smaller.
+    R grows with the square of the attributions, so it also decreases if all of them shrink.
 
     Args:
-        edges: Pairs of features, ``(E, 2)``: positions in a flattened sample, each edge once and
-            in any direction. :meth:`from_adjacency` takes a matrix.
-        weights: Weights of the edges, ``(E,)``, at least 0; ``None`` is 1 for each.
-        over: Whether the importance of the ``"batch"`` is smooth, or that of each of its
-            ``"samples"``.
-        explainers: Explainers by name; ``None`` is expected gradients with one draw and a
-            background of training rows, the paper's. R is averaged over them.
+        edges: Pairs of features, ``(E, 2)``, as positions in a flattened sample; each edge once, in
+            either direction. :meth:`from_adjacency` takes a matrix.
+        weights: Weights of the edges, ``(E,)``, at least 0; ``None`` means 1 for each.
+        over: Whether the mean importance over the ``"batch"`` is made smooth, or the importance in
+            each of its ``"samples"``.
+        explainers: Explainers by name; ``None`` means expected gradients with one draw and a
+            background of training rows, as in the paper. R is averaged over them.
         output: Scalar that is explained.
 
     Raises:
-        ValueError: If an edge is no pair of different features, or stands there twice, a weight is
-            negative or not finite, or a name is not known; when called, if attributions lack a
+        ValueError: If an edge is not a pair of different features, or is repeated, a weight is
+            negative or not finite, or a name is unknown; when called, if attributions lack a
             feature of the graph or hold NaN or Inf.
 
     Shapes:
@@ -63,13 +64,13 @@ class GraphSmoothnessPrior(AttributionLoss):
     References:
         Erion, Janizek, Sturmfels, Lundberg, Lee, *Improving performance of deep learning models
         with axiomatic attribution priors and expected gradients*, Nature Machine Intelligence 2021,
-        arXiv 1906.10670. That v holds absolute values and that L is not normalised is read in the
-        authors' notebook.
+        arXiv 1906.10670. The absolute values in v and the unnormalised L follow the authors'
+        notebook.
 
     Deviations from the paper:
-        The penalty is part of the objective from the start, or from where its weight is switched
-        on; the authors' notebook trains without it first, and then takes a step on each loss in
-        turn. ``over="samples"`` is ours.
+        The penalty is part of the objective from the start, or from the step at which its weight is
+        switched on; the authors' notebook first trains without it, and then alternates steps on
+        the two losses. ``over="samples"`` is an extension.
     """
 
     edges: Tensor
@@ -88,7 +89,7 @@ class GraphSmoothnessPrior(AttributionLoss):
         super().__init__(explainers or {"expected_gradients": ExpectedGradients(1)}, output)
         pairs = _checked_edges(edges)
         self._last_feature = int(pairs.max())
-        # not in the state dict: they are settings, and follow the loss to its device
+        # not in the state dict: these are settings, and only need to follow the loss's device
         self.register_buffer("edges", pairs, persistent=False)
         self.register_buffer("weights", _checked_weights(weights, len(pairs)), persistent=False)
         self.over: Over = over
@@ -102,21 +103,18 @@ class GraphSmoothnessPrior(AttributionLoss):
         explainers: Mapping[str, Explainer] | None = None,
         output: OutputName | OutputFunction = "logit",
     ) -> Self:
-        """Return the prior of a graph that is given as a matrix.
+        """Return the prior of a graph given by its adjacency matrix.
 
         Args:
             adjacency: W, ``(n, n)``: symmetric, at least 0, and 0 where there is no edge. The
-                diagonal does not matter.
+                diagonal is ignored.
             over: See the class.
             explainers: See the class.
             output: See the class.
 
-        Returns:
-            The prior.
-
         Raises:
-            ValueError: If the matrix is not square, not symmetric, negative or not finite
-                somewhere, or without edges.
+            ValueError: If the matrix is not square, not symmetric or without edges, or holds
+                negative, infinite or NaN values.
 
         Example:
             >>> chain = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 3.0], [0.0, 3.0, 0.0]])
@@ -128,27 +126,24 @@ class GraphSmoothnessPrior(AttributionLoss):
                 f"adjacency must be a square matrix (n, n), got {tuple(adjacency.shape)}"
             )
         matrix = adjacency.detach().to_dense()
-        uneven = (~matrix.isclose(matrix.T, equal_nan=True)).nonzero()  # NaN is no weight, below
+        uneven = (~matrix.isclose(matrix.T, equal_nan=True)).nonzero()  # NaN is refused below
         if len(uneven):
             row, column = uneven[0].tolist()
             raise ValueError(
                 f"adjacency must be symmetric, got {matrix[row, column].item():.6g} at "
                 f"({row}, {column}) and {matrix[column, row].item():.6g} at ({column}, {row}); "
-                "(W + W.T) / 2 makes a directed graph an undirected one"
+                "use (W + W.T) / 2 for a directed graph"
             )
         edges = matrix.triu(diagonal=1).nonzero()
         weights = matrix[edges[:, 0], edges[:, 1]]
         return cls(edges, weights, over=over, explainers=explainers, output=output)
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
-            *attributions: Attributions ``(B, *S)`` of each explainer.
+            *attributions: Attributions of each explainer, ``(B, *S)``.
             mask: Not used.
-
-        Returns:
-            Scalar.
 
         Raises:
             ValueError: If a feature of the graph is missing, or attributions hold NaN or Inf.
@@ -160,8 +155,8 @@ class GraphSmoothnessPrior(AttributionLoss):
         importance = at_least_float32(attributions).flatten(1).abs()
         if self._last_feature >= importance.shape[1]:
             raise ValueError(
-                f"edges name feature {self._last_feature}, and attributions "
-                f"{tuple(attributions.shape)} have features 0 to {importance.shape[1] - 1} only"
+                f"edges must name features 0 to {importance.shape[1] - 1} of attributions "
+                f"{tuple(attributions.shape)}, got feature {self._last_feature}"
             )
         if self.over == "batch":
             importance = mean_over_ranks(importance.mean(dim=0))
@@ -171,12 +166,12 @@ class GraphSmoothnessPrior(AttributionLoss):
         return (weights * differences.square()).sum(dim=-1).mean()
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"n_edges={len(self.edges)}, over={self.over!r}, output={self.output!r}"
 
 
 def _checked_edges(edges: Sequence[tuple[int, int]] | Tensor) -> Tensor:
-    """Return edges ``(E, 2)``, long."""
+    """Return checked edges, ``(E, 2)`` long."""
     pairs = torch.as_tensor(edges).detach()
     if pairs.ndim != 2 or pairs.shape[1] != 2 or not len(pairs):
         raise ValueError(
@@ -191,21 +186,21 @@ def _checked_edges(edges: Sequence[tuple[int, int]] | Tensor) -> Tensor:
     loops = pairs[pairs[:, 0] == pairs[:, 1]]
     if len(loops):
         raise ValueError(
-            f"edges must connect different features, got {tuple(loops[0].tolist())}; a loop adds "
-            "nothing to a Laplacian, so leave it out"
+            f"edges must connect different features, got {tuple(loops[0].tolist())}; leave out "
+            "loops, which add nothing to a Laplacian"
         )
     unique, counts = pairs.sort(dim=1).values.unique(dim=0, return_counts=True)
     twice = unique[counts > 1]
     if len(twice):
         raise ValueError(
-            f"edges must name each pair once, in any direction, got {tuple(twice[0].tolist())} "
-            "more often; add up the weights"
+            f"edges must name each pair once, in either direction, got {tuple(twice[0].tolist())} "
+            "more than once; add up the weights"
         )
     return pairs
 
 
 def _checked_weights(weights: Sequence[float] | Tensor | None, n_edges: int) -> Tensor:
-    """Return weights ``(E,)``, float32."""
+    """Return checked weights, ``(E,)`` float32."""
     if weights is None:
         return torch.ones(n_edges)
     values = torch.as_tensor(weights, dtype=torch.float32).detach().clone()

@@ -1,4 +1,4 @@
-"""HINT: regions that people find relevant must matter more to the model than others."""
+"""HINT: relevant regions should matter more to the model than others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
@@ -19,67 +19,65 @@ from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class HINTLoss(AttributionLoss):
-    r"""How far pairs of regions are from the order in which people find them **relevant**.
+    r"""Ranking loss of pairs of regions that violate the order of their annotated relevance.
 
     .. math:: R = \frac{1}{N} \sum_n \sum_{p, q \,:\, h_{np} > h_{nq}}
               \max(0, \alpha_{nq} - \alpha_{np}), \qquad
               \alpha_{np} = \sum_{d \in p} \frac{\partial f_y}{\partial x_{nd}}
 
-    α is the model's importance of a region, the gradient of the label's logit summed over it; h is
-    people's: the share of the region that is marked. A pair in the right order costs nothing,
-    however close it is, and a pair in the wrong order the difference. Nothing is asked of regions
-    that are equally relevant, nor of how large α is: a region that speaks strongly *against* the
-    label is in its place, the last, so the model may still look at it. Where it must not,
-    :class:`~pear_lightning.losses.RightReasonsLoss` says so.
+    α is the importance of a region to the model, the gradient of the label's logit summed over the
+    region; h is its relevance to people, the share of the region that is marked. A pair in the
+    right order costs nothing, however small the difference; a pair in the wrong order costs the
+    difference. The loss constrains neither pairs of equally relevant regions nor the size of α: a
+    region that speaks strongly *against* the label ranks last, so the model may still use it. Use
+    :class:`~pear_lightning.losses.RightReasonsLoss` if the model must not.
 
-    **Here 1 marks what should matter**, other than in the losses that punish. A row of zeros is not
-    annotated and costs nothing, nor does a row that marks everything.
+    **Here 1 marks what should matter**, unlike in the losses that penalise marked features. Rows of
+    zeros (not annotated) and rows that mark everything cost nothing.
 
     With ``masker`` a region is one of its features, such as a patch. Without it, every element of
-    the mask is one; where attributions are a map of a layer
+    the mask is a region or, if the attributions are a map of a layer
     (``explainers={"grad_cam": GradCAM("layer4", relu=False, resize=False)}``), every position of
-    the map. The *gradient* at a layer that is only averaged over positions afterwards is the same
-    everywhere, so there is no order in it; Grad-CAM has one.
+    the map. The *gradient* at a layer that is followed only by an average over positions is the
+    same at every position and gives no order; Grad-CAM does.
 
-    Memory grows with the square of the number of regions, for each sample: pool an image to some
-    hundred. R is a sum over pairs, so its weight depends on how many regions there are.
+    Memory grows with the square of the number of regions of each sample: pool an image to a few
+    hundred. R is a sum over pairs, so a suitable weight depends on the number of regions.
 
     Args:
-        masker: What a region is: patches, groups of columns, tokens, segments. One that has to look
-            at the inputs (superpixels of each image, special tokens) needs :meth:`of_model`.
-        explainers: Explainers by name; ``None`` is the gradient. The loss is averaged over them.
+        masker: Defines the regions: patches, groups of columns, tokens, segments. A masker that
+            needs the inputs (superpixels of each image, special tokens) requires :meth:`of_model`.
+        explainers: Explainers by name; ``None`` means the gradient. The loss is averaged over them.
         output: Scalar that is explained; ``"logit"`` is the label's class.
 
     Raises:
-        ValueError: If the output is not known; when called, if a mask is not made of zeros and
-            ones or does not fit the inputs, or attributions hold NaN or Inf.
+        ValueError: If the output is unknown; when called, if a mask is not made of zeros and ones
+            or does not fit the inputs, or attributions hold NaN or Inf.
 
     Shapes:
-        - attributions: ``(B, *S)``, or maps of a layer ``(B, 1, *L)``; summed over the dimensions
-          that the mask is broadcast over, such as channels
-        - mask: ``(B, *S)``, with 1 in dimensions that it is broadcast over; ``(B, H, W)`` for
-          images
+        - attributions: ``(B, *S)``, or maps of a layer ``(B, 1, *L)``; summed over the broadcast
+          dimensions of the mask, such as channels
+        - mask: ``(B, *S)``, size 1 in broadcast dimensions; ``(B, H, W)`` for images
         - output: a scalar, float32 or better
 
     Example:
         >>> attributions, relevant = torch.tensor([[3.0, 1.0, 0.5]]), torch.tensor([[0, 1, 0]])
-        >>> HINTLoss()(attributions, mask=relevant).item()  # the first is before the second
+        >>> HINTLoss()(attributions, mask=relevant).item()  # the first ranks above the second
         2.0
         >>> HINTLoss()(attributions, mask=torch.tensor([[1, 0, 0]])).item()
         0.0
 
     References:
         Selvaraju et al., *Taking a HINT: Leveraging Explanations to Make Vision and Language Models
-        More Grounded*, ICCV 2019, arXiv 1902.03751. The formula is taken from secondary sources
-        and not from the text of the paper: it is what Shrestha, Kafle, Kanan, *A Negative Case
-        Analysis of Visual Grounding Methods for VQA*, ACL 2020, arXiv 2004.05704, implement under
-        this name and, after them, Ying, Hase, Bansal, *VisFIS*, NeurIPS 2022, arXiv 2206.11212.
+        More Grounded*, ICCV 2019, arXiv 1902.03751. The formula follows secondary sources and not
+        the text of the paper: the implementation of Shrestha, Kafle, Kanan, *A Negative Case
+        Analysis of Visual Grounding Methods for VQA*, ACL 2020, arXiv 2004.05704, under this name
+        and, based on it, Ying, Hase, Bansal, *VisFIS*, NeurIPS 2022, arXiv 2206.11212.
 
     Deviations from the paper:
-        Regions are parts of the inputs or positions of a layer; the paper's are the features of
-        detected objects. A pair that people find equally relevant has no order, where those
-        implementations take any difference as wrong. They divide the sum by the number of
-        regions.
+        Regions are parts of the inputs or positions of a layer; the paper uses the features of
+        detected objects. A pair of equally relevant regions has no order; those implementations
+        count any difference as wrong. They also divide the sum by the number of regions.
     """
 
     needs_mask: ClassVar[bool] = True
@@ -95,14 +93,11 @@ class HINTLoss(AttributionLoss):
         self.masker = masker
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
             *attributions: Attributions ``(B, *S)``, or maps ``(B, 1, *L)``, of each explainer.
-            mask: 1 marks what should matter; ``None`` says nothing.
-
-        Returns:
-            Scalar.
+            mask: 1 marks what should matter; ``None`` if nothing is annotated.
         """
         return self._loss(attributions, mask, self._pool_alone)
 
@@ -112,7 +107,7 @@ class HINTLoss(AttributionLoss):
     ) -> Tensor:
         if self.masker is None:
             return self._loss(attributions, mask, self._pool_alone)
-        # the masker may need to know more of the samples than their attributions
+        # bound to the batch: the masker may need more than the attributions
         bound = self.masker.bind(batch.inputs, batch.sample_data, validate=False)
         return self._loss(attributions, mask, bound.pool)
 
@@ -131,7 +126,7 @@ class HINTLoss(AttributionLoss):
             check_attributions("attributions", each)
             importance, relevance = self._regions(at_least_float32(each), marked, pool)
             wrong = importance[:, None, :] - importance[:, :, None]  # α_q − α_p at (p, q)
-            ordered = relevance[:, :, None] > relevance[:, None, :]  # never with NaN
+            ordered = relevance[:, :, None] > relevance[:, None, :]  # False for NaN
             losses.append(wrong.clamp(min=0).where(ordered, 0).sum(dim=(1, 2)).mean())
         return torch.stack(losses).mean()
 
@@ -148,5 +143,5 @@ class HINTLoss(AttributionLoss):
         return pool(attributions), pool(ones * aligned) / pool(ones)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"masker={self.masker!r}, output={self.output!r}"

@@ -1,4 +1,4 @@
-"""IBP-Ex: the right answer for every change of what is irrelevant, certified by intervals."""
+"""IBP-Ex: worst-case cross-entropy over irrelevant features, bounded by intervals."""
 
 from typing import Any, ClassVar
 
@@ -17,35 +17,36 @@ from pear_lightning.stand_ins.interval_bounds import logit_bounds
 
 
 class IBPExLoss(AnnotatedRowsLoss):
-    r"""By how much the cross-entropy can rise when irrelevant features change.
+    r"""Bound on the increase of the cross-entropy when irrelevant features change.
 
     .. math:: R = \frac{1}{N} \sum_n \overline{\mathrm{CE}}_n - \mathrm{CE}(f(x_n), y_n), \qquad
               \overline{\mathrm{CE}}_n \ge \max_{|x - x_n| \le \epsilon A_n} \mathrm{CE}(f(x), y_n)
 
     The worst case is bounded by interval arithmetic: the lower bound of the label's logit against
     the upper bounds of all others. With a weight w = 1 − α the objective CE + w R is the paper's
-    α CE + (1 − α) worst-case CE. Written as an excess, R is 0 for rows without annotations and for
-    ε = 0, and never negative.
+    α CE + (1 − α) worst-case CE. As an excess, R is 0 for rows without annotations and for ε = 0,
+    and never negative.
 
-    The paper raises ε and lowers α from 1 while it trains. ``ramp_steps`` does both: over so
-    many training batches ε, and with it the share of R in the objective, grow in proportion from 0.
+    The paper increases ε and decreases α from 1 during training. ``ramp_steps`` does both: over
+    this number of training batches, ε and the share of R in the objective grow linearly from 0.
 
-    Layers are those of :class:`~pear_lightning.losses.R4Loss`; another one raises an error that
-    names it.
+    The supported layers are those of :class:`~pear_lightning.losses.R4Loss`; other layers raise an
+    error that names the layer.
 
     Args:
         eps: ε, half the width of the box, in units of the inputs, at least 0.
-        ramp_steps: Training batches (calls with gradients enabled) until ε and the share of R
-            are reached; 0 for none. The count is part of the state.
+        ramp_steps: Number of training batches (calls with gradients enabled) until ε and the share
+            of R reach their full values; 0 for no ramp. The count is part of the state.
 
     Raises:
-        TypeError: If ``ramp_steps`` is no integer.
+        TypeError: If ``ramp_steps`` is not an integer.
         ValueError: If a value is out of range; when called, if a mask is not made of zeros and ones
-            or does not fit, or a label is no class.
-        NotImplementedError: When called, if a layer has no interval arithmetic; it is named.
+            or does not fit, or a label is out of range.
+        NotImplementedError: When called, if a layer has no interval arithmetic; the message names
+            it.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -61,9 +62,9 @@ class IBPExLoss(AnnotatedRowsLoss):
         2023, arXiv 2303.06419.
 
     Deviations from the paper:
-        The excess of the worst case in the place of the worst case: the same objective for
-        w = 1 − α. Both ramps have one length. Both terms of R are of the model in eval mode, in
-        float32 whatever the precision of training.
+        R is the excess of the worst case instead of the worst case, with the same objective for
+        w = 1 − α. Both ramps have the same length. Both terms of R are computed with the model in
+        eval mode, in float32 for any training precision.
     """
 
     default_weight: ClassVar[float] = 0.5
@@ -80,7 +81,7 @@ class IBPExLoss(AnnotatedRowsLoss):
 
     @property
     def ramp(self) -> float:
-        """Share of ε, and of R in the objective, that is reached, from 0 to 1."""
+        """Share of ε, and of R in the objective, that is in effect, from 0 to 1."""
         return min(1.0, self.steps.item() / self.ramp_steps) if self.ramp_steps else 1.0
 
     @override
@@ -104,12 +105,12 @@ class IBPExLoss(AnnotatedRowsLoss):
         check_classes(bounds, rows)
         own = F.one_hot(rows.labels, bounds.shape[1]).bool()
         worst = torch.where(own, bounds.lower, bounds.upper)
-        with torch.autocast(rows.inputs.device.type, enabled=False):  # as the bounds are computed
+        with torch.autocast(rows.inputs.device.type, enabled=False):  # as for the bounds
             logits, _ = explain_batch(forward, rows, [])
         at_inputs = F.cross_entropy(at_least_float32(logits), rows.labels, reduction="sum")
         excess = F.cross_entropy(worst, rows.labels, reduction="sum") - at_inputs
         return logits, ramp * excess
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"eps={self.eps}, ramp_steps={self.ramp_steps}"

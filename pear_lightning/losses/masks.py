@@ -1,4 +1,4 @@
-"""Annotation masks: which features of a sample an explanation loss is about."""
+"""Annotation masks, which mark the features that an explanation loss is about."""
 
 import torch
 from torch import Tensor
@@ -12,13 +12,13 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
     """Return a checked mask with the dimensions of the inputs.
 
     Args:
-        mask: Annotations, bool or zeros and ones: ``(B, *S)``, 1 in a dimension where one value
-            stands for all of it; ``(B, H, W)`` for images ``(B, C, H, W)``, or ``(B, L)`` for
-            embeddings ``(B, L, D)`` of tokens where L and D differ.
+        mask: Annotations, bool or zeros and ones: ``(B, *S)``, size 1 in dimensions where one value
+            stands for all; ``(B, H, W)`` for images ``(B, C, H, W)``, or ``(B, L)`` for embeddings
+            ``(B, L, D)`` of tokens if L and D differ.
         inputs: Inputs, ``(B, *S)``.
 
     Returns:
-        Mask of booleans that broadcasts to ``(B, *S)``.
+        Bool mask that broadcasts to ``(B, *S)``.
 
     Raises:
         ValueError: If the shape does not fit, or a value is neither 0 nor 1.
@@ -31,8 +31,8 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
     aligned = aligned_region(mask, inputs)
     if aligned is None:
         raise ValueError(
-            f"mask must have the shape of the inputs, {tuple(inputs.shape)}, with 1 in dimensions "
-            f"that it is broadcast over (channels, say), got {tuple(mask.shape)}"
+            f"mask must have the shape of the inputs, {tuple(inputs.shape)}, with size 1 in "
+            f"broadcast dimensions such as channels, got {tuple(mask.shape)}"
             f"{shape_hint('mask', mask, inputs)}"
         )
     return zeros_and_ones(aligned, "mask")
@@ -43,11 +43,11 @@ def element_mask(batch: Batch, masker: Masker | None = None) -> Tensor | None:
 
     Args:
         batch: The batch.
-        masker: What a feature is, where the mask is one of features, ``(B, n)``; ``None`` takes a
-            mask shaped like the inputs.
+        masker: Defines the features of a mask ``(B, n)``; ``None`` means a mask shaped like the
+            inputs.
 
     Returns:
-        What :func:`aligned_mask` returns; ``None`` where the batch has no mask.
+        The mask as returned by :func:`aligned_mask`; ``None`` if the batch has no mask.
 
     Raises:
         ValueError: If the mask does not fit the inputs or the features, or a value is neither 0
@@ -74,13 +74,10 @@ def element_mask(batch: Batch, masker: Masker | None = None) -> Tensor | None:
 
 
 def annotated_rows(mask: Tensor) -> Tensor:
-    """Return which rows mark anything at all.
+    """Return which rows mark any feature, ``(B,)`` bool.
 
     Args:
         mask: ``(B, ...)``, bool.
-
-    Returns:
-        ``(B,)`` bool.
 
     Example:
         >>> import torch
@@ -91,31 +88,25 @@ def annotated_rows(mask: Tensor) -> Tensor:
 
 
 def marked_features(mask: Tensor) -> Tensor:
-    """Return how many features each row marks.
+    """Return the number of features that each row marks, ``(B,)`` int32.
 
     Args:
         mask: ``(B, ...)``, bool or zeros and ones.
-
-    Returns:
-        ``(B,)`` int32.
 
     Example:
         >>> marked_features(torch.tensor([[True, False, True], [False, False, False]]))
         tensor([2, 0], dtype=torch.int32)
     """
-    # quicker than any() and all() of rows, and than a sum in 64 bits
+    # faster than any() and all() of rows, and than a sum in 64 bits
     return mask.flatten(1).sum(dim=1, dtype=torch.int32)
 
 
 def as_masked(attributions: Tensor, mask: Tensor) -> Tensor:
-    """Return attributions summed over the dimensions that a mask is broadcast over.
+    """Return attributions summed over the broadcast dimensions of a mask, in the mask's shape.
 
     Args:
         attributions: ``(B, *S)``.
-        mask: As :func:`aligned_mask` returns it.
-
-    Returns:
-        Attributions in the shape of the mask.
+        mask: As returned by :func:`aligned_mask`.
 
     Example:
         >>> import torch
@@ -126,7 +117,7 @@ def as_masked(attributions: Tensor, mask: Tensor) -> Tensor:
 
 
 def largest_components(attributions: Tensor, cutoff: float = 0.67) -> Tensor:
-    r"""Return where attributions are large beside the largest one of the same sample.
+    r"""Return where attributions are large relative to the largest one of the same sample.
 
     .. math:: M_c(a)_d = 1 \;\; \text{if} \;\; |a_d| > c \, \max_j |a_j|
 
@@ -135,7 +126,7 @@ def largest_components(attributions: Tensor, cutoff: float = 0.67) -> Tensor:
         cutoff: c in [0, 1).
 
     Returns:
-        Mask ``(B, *S)`` of booleans; empty for a row of zeros.
+        Bool mask ``(B, *S)``; all False for a row of zeros.
 
     Example:
         >>> import torch

@@ -1,21 +1,21 @@
-"""A mean over the rows of all ranks, for losses that are not a mean over rows themselves."""
+"""Mean over the rows of all ranks, for losses that are not themselves a mean over rows."""
 
 from torch import Tensor, distributed
 
 
 def mean_over_ranks(value: Tensor) -> Tensor:
-    """Return the mean of a tensor over all ranks, differentiable with respect to this rank's part.
+    """Return the mean of a tensor over all ranks, differentiable with respect to this rank's value.
 
-    Meant for a loss that is a nonlinear function of a mean over rows: with it every rank computes
-    the loss of the whole batch. The gradient goes to this rank's part with factor 1, because
+    For losses that are a nonlinear function of a mean over rows: every rank then computes the loss
+    of the whole batch. The gradient of this rank's value has factor 1, because
     DistributedDataParallel averages gradients over the ranks. Without a process group, or with one
-    process, the value is returned as it is. All ranks must call it.
+    process, the value is returned unchanged. All ranks must call it.
 
     Args:
         value: Mean over the rows of this rank.
 
     Returns:
-        Mean over the rows of all ranks, if they have as many.
+        Mean over the rows of all ranks, provided that they have equally many.
 
     Example:
         >>> import torch
@@ -32,7 +32,7 @@ def mean_over_ranks(value: Tensor) -> Tensor:
 
 
 def number_of_ranks() -> int:
-    """Return how many processes train together, 1 without a process group.
+    """Return the number of processes that train together, 1 without a process group.
 
     Example:
         >>> number_of_ranks()

@@ -1,4 +1,4 @@
-"""What losses share that ask for the right answer at changed inputs."""
+"""Base class of losses that are the cross-entropy at changed inputs."""
 
 from abc import abstractmethod
 
@@ -14,32 +14,31 @@ from pear_lightning.scoring.scorer import Forward, as_logits
 
 
 class PerturbedInputsLoss(AnnotatedRowsLoss):
-    r"""Cross-entropy where only irrelevant features were changed.
+    r"""Base class of losses that are the cross-entropy at changed irrelevant features.
 
     .. math:: R = \frac{1}{N} \sum_n \mathrm{CE}\big(f(\tilde x_n), y_n\big), \qquad
               \tilde x_n = x_n \; \text{where} \; A_n = 0
 
     The sum is over annotated rows; N counts all rows of the batch. Subclasses implement
-    :meth:`perturb`. The model runs in the mode that it is in, as for the task loss: it is trained
-    on more data and not explained, so no second derivative is needed and any precision will do.
+    :meth:`perturb`. The model runs in its current mode, as for the task loss: it is trained on more
+    data and not explained, so no second derivative is needed and any precision works.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
     """
 
     @abstractmethod
     def perturb(self, forward: Forward, rows: Batch, dtype: torch.dtype) -> Tensor:
-        """Return changed inputs of the annotated rows.
+        """Return changed inputs of the annotated rows, ``(A, *S)``.
+
+        The inputs may only change where the mask is 1.
 
         Args:
             forward: The model.
             rows: The annotated rows: inputs ``(A, *S)``, in float32 or better, target ``(A,)``,
                 mask of 0 and 1.
-            dtype: What the model takes.
-
-        Returns:
-            Inputs ``(A, *S)`` that differ where the mask is 1 only.
+            dtype: Dtype of the model's inputs.
         """
 
     @override

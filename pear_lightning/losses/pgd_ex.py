@@ -1,4 +1,4 @@
-"""PGD-Ex: the right answer under the worst change of what is irrelevant that can be found."""
+"""PGD-Ex: cross-entropy at adversarially changed irrelevant features."""
 
 import torch
 from torch import Tensor
@@ -19,20 +19,20 @@ class PGDExLoss(PerturbedInputsLoss):
               \mathrm{sign} \nabla_x \mathrm{CE}(f(x + \delta), y), \pm \epsilon A\big)
 
     T steps of projected gradient ascent from δ = 0. With weight 1 the objective is
-    CE(x) + CE(x + δ), as the authors train it. The change is found for the model in eval mode, and
-    costs T forward and backward passes of the annotated rows.
+    CE(x) + CE(x + δ), which the authors train. The change is computed for the model in eval mode,
+    and costs T forward and backward passes of the annotated rows.
 
     Args:
         eps: ε, half the width of the box, in units of the inputs, at least 0.
         n_steps: T, at least 1.
 
     Raises:
-        TypeError: If ``n_steps`` is no integer.
+        TypeError: If ``n_steps`` is not an integer.
         ValueError: If a value is out of range; when called, if a mask is not made of zeros and
-            ones or does not fit, or a label is no class.
+            ones or does not fit, or a label is out of range.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -56,15 +56,12 @@ class PGDExLoss(PerturbedInputsLoss):
         self.n_steps = n_steps
 
     def perturb(self, forward: Forward, rows: Batch, dtype: torch.dtype) -> Tensor:
-        """Return the rows with irrelevant features moved to where the answer is most wrong.
+        """Return the rows with irrelevant features moved towards a larger loss, ``(A, *S)``.
 
         Args:
             forward: The model.
             rows: The annotated rows.
-            dtype: What the model takes.
-
-        Returns:
-            ``(A, *S)``.
+            dtype: Dtype of the model's inputs.
         """
         bound = self.eps * rows.marks
         change = torch.zeros_like(rows.inputs)
@@ -77,5 +74,5 @@ class PGDExLoss(PerturbedInputsLoss):
         return rows.inputs + change
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"eps={self.eps}, n_steps={self.n_steps}"

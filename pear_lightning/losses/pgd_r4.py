@@ -1,4 +1,4 @@
-"""PGD-R4: the masked gradient at the worst point of a box that steps uphill find."""
+"""PGD-R4: the masked gradient at the worst point of a box found by gradient ascent."""
 
 from typing import ClassVar
 
@@ -18,30 +18,30 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class PGDR4Loss(AnnotatedRowsLoss):
-    r"""The masked input gradient where a search within the box finds it largest.
+    r"""Masked input gradient at the point of a box where a search finds it largest.
 
     .. math:: R = \frac{1}{N} \sum_n \sum_d |A_{nd}\, g_d(x_n + \delta_n)|, \qquad
               \delta_n \approx \arg\max_{|\delta| \le \epsilon A_n} \sum_d
               \left( A_{nd}\, g_d(x_n + \delta) \right)^2
 
     The search starts at the input and takes ``n_steps`` steps of ε / n_steps along the sign of the
-    gradient, without keeping a graph; R is trained through the gradient at the point where it
-    ends. It works with any model, costs ``n_steps`` second derivatives, and certifies nothing:
+    gradient, without keeping a graph; R is trained through the gradient at the last point. It works
+    with any model, costs ``n_steps`` second derivatives, and certifies nothing;
     :class:`~pear_lightning.losses.R4Loss` bounds the whole box.
 
     Args:
         eps: ε, half the width of the box, in units of the inputs, at least 0.
-        n_steps: Steps of the search, at least 1.
+        n_steps: Number of steps of the search, at least 1.
         output: Scalar that is differentiated: ``"log_prob"``, the cross-entropy up to its sign
             (the paper's), another name or a function of logits ``(N, C)`` and target.
 
     Raises:
-        TypeError: If ``n_steps`` is no integer.
-        ValueError: If a value is out of range or the output is not known; when called, if a mask is
-            not made of zeros and ones or does not fit, or a label is no class.
+        TypeError: If ``n_steps`` is not an integer.
+        ValueError: If a value is out of range or the output is unknown; when called, if a mask is
+            not made of zeros and ones or does not fit, or a label is out of range.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -56,8 +56,8 @@ class PGDR4Loss(AnnotatedRowsLoss):
         Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025.
 
     Deviations from the paper:
-        A mean over the batch. The model is explained in eval mode, with weights of half precision
-        in float32.
+        The loss is a mean over the batch. The model is explained in eval mode, with half-precision
+        weights converted to float32.
     """
 
     differentiates_gradients: ClassVar[bool] = True
@@ -93,7 +93,7 @@ class PGDR4Loss(AnnotatedRowsLoss):
 
         delta = torch.zeros_like(rows.inputs)
         with torch.no_grad():
-            for _ in range(self.n_steps):  # together they cannot leave the box
+            for _ in range(self.n_steps):  # their sum cannot leave the box
                 uphill = gradient_of(height, delta).sign()
                 delta = delta + self.eps / self.n_steps * uphill * rows.marks
         return delta
@@ -104,5 +104,5 @@ class PGDR4Loss(AnnotatedRowsLoss):
         return rows.marks * gradient
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"eps={self.eps}, n_steps={self.n_steps}, output={self.output!r}"

@@ -1,4 +1,4 @@
-"""R4: irrelevant features must not matter anywhere in a box around the input."""
+"""R4: bounds of the gradient on irrelevant features in a box around the input."""
 
 from torch import Tensor
 from typing_extensions import override
@@ -22,32 +22,33 @@ class R4Loss(AnnotatedRowsLoss):
               \underline g_n \le \nabla_x L(f(x), y_n) \le \overline g_n
               \;\; \text{for all} \; |x - x_n| \le \epsilon A_n
 
-    An ordinary right-reasons loss sees the gradient at the input only, which a network can keep
-    small there and there alone. This one bounds it for every change of the marked features by
-    up to ε. The bounds come from interval arithmetic, forwards through the layers and back, so
-    no gradient is differentiated and no point is sampled: all inputs of the box obey them, and
-    they are exact for ε = 0. They widen with depth and with ε. On a small network a step costs
-    about as much as ten plain ones.
+    An ordinary right-reasons loss depends on the gradient at the input only, which a network can
+    make small at that point alone. This loss bounds the gradient for every change of the marked
+    features by up to ε. The bounds are computed by interval arithmetic, forwards and backwards
+    through the layers, so no gradient is differentiated and no point is sampled: they hold for all
+    inputs of the box, and are exact for ε = 0. They widen with depth and with ε. On a small network
+    a step costs about as much as ten plain steps.
 
     ReLU, leaky ReLU, ELU, softplus, tanh and sigmoid, linear and convolutional layers, average and
-    maximal pooling, batch norm, dropout, residual sums and reshaping are known; another layer
-    raises an error that names it, and :class:`~pear_lightning.losses.PGDR4Loss` and
-    :class:`~pear_lightning.losses.RandR4Loss` look at points of the box instead. The third relative
-    of the paper, Smooth-R3, is
+    max pooling, batch norm, dropout, residual sums and reshaping are supported; other layers raise
+    an error that names the layer. :class:`~pear_lightning.losses.PGDR4Loss` and
+    :class:`~pear_lightning.losses.RandR4Loss` evaluate points of the box instead and support all
+    layers. The paper's third related method, Smooth-R3, is
     ``RightReasonsLoss(output="log_prob", explainers={"smooth_grad": SmoothGrad()})``.
 
     Args:
         eps: ε, half the width of the box, in units of the inputs, at least 0.
-        output: What is differentiated: ``"log_prob"``, the cross-entropy up to its sign (the
+        output: Scalar that is differentiated: ``"log_prob"``, the cross-entropy up to its sign (the
             paper's), or ``"sum_log_prob"``, over all classes, as in Right for the Right Reasons.
 
     Raises:
-        ValueError: If ``eps`` is out of range or the output is not known; when called, if a mask is
-            not made of zeros and ones or does not fit, or a label is no class.
-        NotImplementedError: When called, if a layer has no interval arithmetic; it is named.
+        ValueError: If ``eps`` is out of range or the output is unknown; when called, if a mask is
+            not made of zeros and ones or does not fit, or a label is out of range.
+        NotImplementedError: When called, if a layer has no interval arithmetic; the message names
+            it.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -63,8 +64,8 @@ class R4Loss(AnnotatedRowsLoss):
         Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025.
 
     Deviations from the paper:
-        Probabilities are bounded as tightly as bounds of the logits allow. The model is in eval
-        mode and runs in float32, whatever the precision of training.
+        Probabilities are bounded as tightly as the bounds of the logits allow. The model is in eval
+        mode and runs in float32 for any training precision.
     """
 
     def __init__(self, eps: float = 0.1, *, output: BoundedScalar = "log_prob") -> None:
@@ -86,5 +87,5 @@ class R4Loss(AnnotatedRowsLoss):
         return None, size.sum() / rows.inputs[0].numel()
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"eps={self.eps}, output={self.output!r}"

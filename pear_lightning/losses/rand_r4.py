@@ -1,4 +1,4 @@
-"""Rand-R4: the masked gradient must not change with what is irrelevant."""
+"""Rand-R4: the change of the masked gradient when irrelevant features change."""
 
 from typing import ClassVar
 
@@ -19,31 +19,31 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class RandR4Loss(AnnotatedRowsLoss):
-    r"""The largest change of the masked input gradient at random points of a box.
+    r"""Largest change of the masked input gradient at random points of a box.
 
     .. math:: R = \frac{1}{N} \sum_n \Big\| A_n \odot \max_k
               \big| g(x_n + A_n \odot u_{nk}) - g(x_n) \big| \Big\|_2, \qquad
               u_{nk} \sim U[-\epsilon, \epsilon]
 
     The maximum is taken feature by feature. All points go through the model in one pass. It works
-    with any model and certifies nothing: :class:`~pear_lightning.losses.R4Loss` bounds the box.
-    It says that the gradient must not change and not that it must be small, so it belongs beside
-    a loss that does: ``RightReasonsLoss(output="log_prob")``.
+    with any model and certifies nothing; :class:`~pear_lightning.losses.R4Loss` bounds the box. The
+    loss keeps the gradient from changing but does not make it small, so use it together with a loss
+    that does: ``RightReasonsLoss(output="log_prob")``.
 
     Args:
         eps: ε, half the width of the box, in units of the inputs, at least 0.
-        n_samples: Random points of each sample, at least 1.
+        n_samples: Number of random points of each sample, at least 1.
         output: Scalar that is differentiated: ``"log_prob"``, the cross-entropy up to its sign
             (the paper's), another name or a function of logits ``(N, C)`` and target.
-        seed: Seed of moves that all samples and calls share; ``None`` draws anew.
+        seed: Seed of points shared by all samples and calls; ``None`` draws anew.
 
     Raises:
-        TypeError: If ``n_samples`` is no integer.
-        ValueError: If a value is out of range or the output is not known; when called, if a mask is
-            not made of zeros and ones or does not fit, or a label is no class.
+        TypeError: If ``n_samples`` is not an integer.
+        ValueError: If a value is out of range or the output is unknown; when called, if a mask is
+            not made of zeros and ones or does not fit, or a label is out of range.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -58,8 +58,8 @@ class RandR4Loss(AnnotatedRowsLoss):
         Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025.
 
     Deviations from the paper:
-        A mean over the batch. The model is explained in eval mode, with weights of half precision
-        in float32.
+        The loss is a mean over the batch. The model is explained in eval mode, with half-precision
+        weights converted to float32.
     """
 
     differentiates_gradients: ClassVar[bool] = True
@@ -100,14 +100,14 @@ class RandR4Loss(AnnotatedRowsLoss):
         return logits, size
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return (
             f"eps={self.eps}, n_samples={self.n_samples}, output={self.output!r}, seed={self.seed}"
         )
 
 
 class _LargestChange(GradientExplainer):
-    """By how much moves ``(K, B, *S)`` of the inputs change each element of the gradient."""
+    """Largest change of each element of the gradient under moves ``(K, B, *S)`` of the inputs."""
 
     def __init__(self, moves: Tensor) -> None:
         super().__init__()

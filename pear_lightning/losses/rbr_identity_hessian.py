@@ -1,4 +1,4 @@
-"""RBR with the identity in the place of the Hessian."""
+"""Right for Better Reasons (RBR) with the identity instead of the Hessian."""
 
 from typing import ClassVar
 
@@ -25,18 +25,19 @@ class RBRIdentityHessianLoss(AnnotatedRowsLoss):
 
     Right for Better Reasons penalises the influence of changing a feature,
     :math:`-\nabla_x \nabla_\theta L \cdot H^{-1} \nabla_\theta L`. This is the form of its public
-    implementation, in which H is the identity and i is summed over **all** parameters. It is a
-    product of two gradients, of third order in training: several times the memory and time of
-    :class:`~pear_lightning.losses.RightReasonsLoss`. Its values are small where either gradient is
-    small, so weights are large: those of the public implementation, 1e5 to 1e6 for a cross-entropy
-    averaged over the N rows of a batch and R summed over them, are divided by N here.
+    implementation, in which H is the identity and i is summed over **all** parameters. The loss is
+    a product of two gradients, of third order in training: it takes several times the memory and
+    time of :class:`~pear_lightning.losses.RightReasonsLoss`. Its values are small if either
+    gradient is small, so weights are large: the public implementation uses 1e5 to 1e6 for a
+    cross-entropy averaged over the N rows of a batch and R summed over them; divide these by N
+    here.
 
     Raises:
-        ValueError: When called, if a mask is not made of zeros and ones or does not fit, or a
-            label is no class, or the model is no module.
+        ValueError: When called, if a mask is not made of zeros and ones or does not fit, a label is
+            out of range, or the model is not a module.
 
     Shapes:
-        - inputs: ``(B, *S)``; mask: ``(B, *S)``, 1 in dimensions that it is broadcast over
+        - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
         - output: a scalar, float32 or better
 
     Example:
@@ -54,9 +55,9 @@ class RBRIdentityHessianLoss(AnnotatedRowsLoss):
         Machine Intelligence 2023.
 
     Deviations from the paper:
-        The identity for H, and a sum over parameters, as above. The loss whose parameter gradient
-        is taken is each sample's own, so that no sample's value depends on the batch. The model is
-        in eval mode and runs in float32, whatever the precision of training.
+        The identity replaces H, and i is summed over the parameters, as above. The parameter
+        gradient is that of each sample's own loss, so that no sample's value depends on the batch.
+        The model is in eval mode and runs in float32 for any training precision.
     """
 
     differentiates_gradients: ClassVar[bool] = True

@@ -1,4 +1,4 @@
-"""The right-reasons loss: features that are known to be irrelevant must not matter."""
+"""The right-reasons loss: a penalty of the gradient on irrelevant features."""
 
 import warnings
 from collections.abc import Mapping
@@ -39,20 +39,16 @@ def right_reasons_loss(
     reduction: Reduction = "mean",
     channels: Channels = "separate",
 ) -> Tensor:
-    """Return how large attributions are where the mask says that they should be 0.
+    """Return the size of attributions where the mask marks them as irrelevant, a scalar.
 
     See :class:`RightReasonsLoss`.
 
     Args:
         attributions: ``(B, *S)``.
-        mask: ``(B, *S)``, or 1 in dimensions that it is broadcast over; 1 is irrelevant.
+        mask: ``(B, *S)``, or size 1 in broadcast dimensions; 1 marks irrelevant features.
         norm: Size of the masked attributions of a row.
-        reduction: How rows are put together.
-        channels: Whether attributions are summed first over the dimensions that the mask is
-            broadcast over.
-
-    Returns:
-        Scalar.
+        reduction: Reduction over the rows.
+        channels: Whether attributions are summed first over the broadcast dimensions of the mask.
 
     Example:
         >>> attributions, mask = torch.tensor([[3.0, 4.0, 5.0]]), torch.tensor([[1, 1, 0]])
@@ -73,7 +69,7 @@ def right_reasons_loss(
 
 
 def _norm_of_rows(values: Tensor, marked: Tensor, norm: Norm) -> Tensor:
-    """Return the size ``(B,)`` of values ``(B, n)`` where they are marked."""
+    """Return the size of the marked values of each row, ``(B,)``, for values ``(B, n)``."""
     wrong = values.where(marked, 0)
     if norm == "squared_l2":
         return wrong.square().sum(dim=1)
@@ -81,7 +77,7 @@ def _norm_of_rows(values: Tensor, marked: Tensor, norm: Norm) -> Tensor:
         return wrong.abs().sum(dim=1)
     if norm == "l2":
         return _length(wrong)
-    # small attributions count as large ones do: only their direction matters
+    # independent of the scale of the attributions: only their direction matters
     scale = _largest(values)
     unit = values.abs() / scale
     lengths = _length(unit) * marked.sum(dim=1).to(values.dtype).sqrt()
@@ -91,28 +87,28 @@ def _norm_of_rows(values: Tensor, marked: Tensor, norm: Norm) -> Tensor:
 
 def _length(rows: Tensor) -> Tensor:
     """Return the L2 norm ``(B,)`` of rows; a row of zeros has a gradient of zero."""
-    scale = _largest(rows)  # so that squares of small values do not vanish
+    scale = _largest(rows)  # so that squares of small values do not underflow
     squares = (rows / scale).square().sum(dim=1)
     lengths = torch.where(squares > 0, squares, 1).sqrt() * scale.squeeze(1)
     return torch.where(squares > 0, lengths, 0)
 
 
 def _largest(rows: Tensor) -> Tensor:
-    """Return the largest absolute value of each row, ``(B, 1)``, and 1 for a row of zeros."""
+    """Return the largest absolute value of each row, ``(B, 1)``, or 1 for a row of zeros."""
     largest = rows.detach().abs().amax(dim=1, keepdim=True)
     return torch.where(largest > 0, largest, 1)
 
 
 class RightReasonsLoss(AttributionLoss):
-    r"""The size of the input gradient on features that are annotated as irrelevant.
+    r"""Size of the input gradient on features annotated as irrelevant.
 
     .. math:: R = \frac{1}{N} \sum_n \sum_d \left( A_{nd} \frac{\partial}{\partial x_{nd}}
               \sum_k \log \hat p_{nk} \right)^2
 
     A is 1 where a feature must not matter. A row of zeros is not annotated and costs nothing; a
     batch of such rows is not explained at all. The differentiated scalar is the sum of the
-    log-probabilities of **all** classes: one gradient for a sample, whatever its class. Most later
-    losses of this name differentiate another scalar; ``output`` gets theirs:
+    log-probabilities of **all** classes, which gives one gradient per sample for any class. Most
+    later losses of this name differentiate another scalar, which ``output`` selects:
 
     ====================== ====================================================================
     ``"sum_log_prob"``     the paper's
@@ -123,19 +119,20 @@ class RightReasonsLoss(AttributionLoss):
     ``"sum_logit"``        the sum of the logits (robust_mlx)
     ====================== ====================================================================
 
-    The sum of the *probabilities* is refused: it is 1 always, and its gradient 0.
+    The sum of the *probabilities* is refused, because it is always 1 and its gradient 0.
 
     With logits z, their Jacobian J and K classes the explained gradient is
-    :math:`J^\top (1 - K \hat p)`. It is 0 at the uniform prediction whatever J is. So R also falls
-    when the model becomes **less certain**: look at calibration or entropy beside it. And a
-    network that starts near uniform starts with R near 0, whatever it will look at later.
+    :math:`J^\top (1 - K \hat p)`. It is 0 at the uniform prediction for any J. So R also decreases
+    when the model becomes **less certain**: monitor calibration or entropy as well. A network
+    whose first predictions are nearly uniform starts with R near 0, for any features that it uses
+    later.
 
     *Weight.* R depends on the scale of the inputs: for inputs divided by s the same penalty needs
     the weight divided by s². λ = 1000 on pixels 0..255 is 0.0154 on [0, 1], and 0.0615 on [-1, 1].
-    With cross-entropy and R both averaged over the batch (the default here) or both summed, λ is
-    the paper's; where cross-entropy is averaged and R is summed it must be divided by the
-    batch size. The paper's penalty of the weights, λ₂ Σ θ², belongs to the optimiser: a
-    ``weight_decay`` of Adam (not AdamW) of 2 λ₂ / N.
+    If cross-entropy and R are both averaged over the batch (the default here) or both summed, λ is
+    the paper's; if cross-entropy is averaged and R is summed, λ must be divided by the batch size.
+    The paper's penalty of the weights, λ₂ Σ θ², belongs to the optimiser: a ``weight_decay`` of
+    Adam (not AdamW) of 2 λ₂ / N.
 
     Args:
         norm: Size of a row's masked gradient: ``"squared_l2"`` (the paper's), ``"l1"``, ``"l2"``
@@ -143,27 +140,27 @@ class RightReasonsLoss(AttributionLoss):
             does not depend on the scale.
         reduction: ``"mean"`` over the rows of the batch, annotated or not; ``"sum"`` (the
             paper's); or ``"mask"``, divided by the number of ones in the mask (at least 1). On
-            several devices :meth:`of_model` divides the sum over all of them by the ones of all,
-            so that every rank computes R of the whole batch, and all of them must call it;
-            ``"sum"`` is each rank's own, of which DDP averages the gradients, so that with n
-            devices it is the sum over the whole batch divided by n.
-        channels: ``"separate"``, or ``"sum"`` to sum the gradient first over the dimensions that
-            the mask is broadcast over, in which channels may cancel.
+            several devices, ``"mask"`` in :meth:`of_model` divides the sum over all devices by the
+            number of ones on all devices, so every rank computes R of the whole batch, and all
+            ranks must call it. ``"sum"`` is computed on each rank; DDP averages the gradients, so
+            with n devices it is the sum over the whole batch divided by n.
+        channels: ``"separate"``, or ``"sum"`` to sum the gradient first over the broadcast
+            dimensions of the mask, where channels may cancel.
         output: Scalar that is explained, a name or a function of logits ``(N, C)`` and target.
-        explainers: Explainers by name; ``None`` is the gradient. The loss is averaged over them.
+        explainers: Explainers by name; ``None`` means the gradient. The loss is averaged over them.
 
     Raises:
-        ValueError: If a name is not known; when called, if the mask is not made of zeros and
-            ones or does not fit the inputs.
+        ValueError: If a name is unknown; when called, if the mask is not made of zeros and ones or
+            does not fit the inputs.
 
     Warns:
-        UserWarning: Once, if a row marks every feature: that asks for a model without any
-            gradient there ("certainty regularisation"), not for other reasons.
+        UserWarning: Once, if a row marks every feature: this penalises any gradient of the model
+            there ("certainty regularisation") instead of wrong reasons.
 
     Shapes:
         - attributions: ``(B, *S)``
-        - mask: ``(B, *S)``, with 1 in dimensions that it is broadcast over; ``(B, H, W)`` for
-          images, ``(B, L)`` for embeddings ``(B, L, D)``
+        - mask: ``(B, *S)``, size 1 in broadcast dimensions; ``(B, H, W)`` for images, ``(B, L)``
+          for embeddings ``(B, L, D)``
         - output: a scalar, float32 or better
 
     Example:
@@ -177,14 +174,15 @@ class RightReasonsLoss(AttributionLoss):
     References:
         Ross, Hughes, Doshi-Velez, *Right for the Right Reasons: Training Differentiable Models by
         Constraining their Explanations*, IJCAI 2017, arXiv 1703.03717, the loss of section 2.
-        ``"l2"`` with ``"sum_logit"`` is the loss of vihari/robust_mlx, ``"cosine"`` with
-        ``channels="sum"`` that of maxdreyer/Reveal2Revise, ``channels="sum"`` with ``"log_prob"``
-        and ``reduction="sum"`` the RRR of laura-rieger/deep-explanation-penalization, up to the
-        factor 1/N² of the averaged loss that it differentiates.
+        ``"l2"`` with ``"sum_logit"`` is the loss of vihari/robust_mlx. ``"cosine"`` with
+        ``channels="sum"`` is the loss of maxdreyer/Reveal2Revise. ``channels="sum"`` with
+        ``"log_prob"`` and ``reduction="sum"`` is the RRR of
+        laura-rieger/deep-explanation-penalization, up to the factor 1/N² of the averaged loss that
+        it differentiates.
 
     Deviations from the paper:
-        A mean over the batch instead of a sum, as cross-entropy is in PyTorch. The model is
-        explained in eval mode.
+        The loss is a mean over the batch instead of a sum, like cross-entropy in PyTorch. The model
+        is explained in eval mode.
     """
 
     needs_mask: ClassVar[bool] = True
@@ -208,14 +206,11 @@ class RightReasonsLoss(AttributionLoss):
         self.warns_of_full_masks = True
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
-            *attributions: Attributions ``(B, *S)`` of each explainer.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-
-        Returns:
-            Scalar.
+            *attributions: Attributions of each explainer, ``(B, *S)``.
+            mask: 1 marks irrelevant features; ``None`` marks none.
 
         Raises:
             ValueError: If shapes do not fit, the mask is not made of zeros and ones, or
@@ -234,7 +229,7 @@ class RightReasonsLoss(AttributionLoss):
     def of_model(
         self, forward: Forward, batch: Any, *, points_per_pass: int | None = None
     ) -> tuple[Tensor | None, Tensor]:
-        """See :meth:`AttributionLoss.of_model`; ``"mask"`` divides by the ones of all ranks."""
+        """See :meth:`AttributionLoss.of_model`; ``"mask"`` counts the ones of all ranks."""
         batch = Batch.of(batch)
         logits, loss = super().of_model(forward, batch, points_per_pass=points_per_pass)
         if self.reduction == "mask" and number_of_ranks() > 1:
@@ -242,9 +237,9 @@ class RightReasonsLoss(AttributionLoss):
         return logits, loss
 
     def _over_all_ranks(self, loss: Tensor, batch: Batch) -> Tensor:
-        """Return the ratio of the sums of all ranks, from the ratio of this one.
+        """Return the ratio of the sums over all ranks, given the ratio of this rank.
 
-        The mean of the ranks' ratios is another number where some have more ones than others.
+        It differs from the mean of the ranks' ratios if the ranks have different numbers of ones.
         """
         ones = torch.zeros_like(loss, requires_grad=False)
         mask = element_mask(batch, self.mask_features)
@@ -260,16 +255,16 @@ class RightReasonsLoss(AttributionLoss):
             return
         full = int((marked_features(mask) == mask[:1].numel()).sum())
         if full:
-            self.warns_of_full_masks = False  # once is enough
+            self.warns_of_full_masks = False  # warn once
             warnings.warn(
-                f"{full} of {len(mask)} masks of a batch mark every feature as irrelevant: that "
-                "punishes any certainty of the model there, and tells it no other reason. Mark the "
-                "features that must not matter, and leave the row 0 where that is not known",
+                f"{full} of {len(mask)} masks of a batch mark every feature as irrelevant, which "
+                "penalises any certainty of the model there instead of wrong reasons. Mark only "
+                "features that must not matter, and use a row of zeros if they are unknown",
                 stacklevel=2,
             )
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return (
             f"norm={self.norm!r}, reduction={self.reduction!r}, channels={self.channels!r}, "
             f"output={self.output!r}"

@@ -1,4 +1,4 @@
-"""RRR-G: Grad-CAM must not light up where the mask says that nothing matters."""
+"""RRR-G: a penalty of Grad-CAM on irrelevant regions."""
 
 from typing import ClassVar, Literal
 
@@ -12,14 +12,14 @@ from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class RRRGLoss(AttributionLoss):
-    r"""The Grad-CAM of the predicted class on what is annotated as irrelevant.
+    r"""Size of the predicted class's Grad-CAM on regions annotated as irrelevant.
 
     .. math:: R = \frac{1}{N} \sum_n \sum_{ij} \left( A^{\downarrow}_{n,ij}\, S_{n,ij} \right)^2
 
     S is the Grad-CAM of the predicted class at a layer, without its ReLU, scaled to [0, 1] for
-    each image; A↓ is the mask at the positions of the layer: the share of each that is marked.
-    R looks at where in the image evidence lies, not at how much there is: the map of every image
-    reaches 1 somewhere.
+    each image; A↓ is the mask at the positions of the layer, the marked share of each position.
+    R depends on the location of the evidence in the image and not on its amount: the map of every
+    image reaches 1 somewhere.
 
     Args:
         layer: Name of the layer in the model, usually its last convolution; see
@@ -28,12 +28,12 @@ class RRRGLoss(AttributionLoss):
         output: Scalar that is explained; ``"max_logit"`` is the predicted class.
 
     Raises:
-        ValueError: If a name is not known; when called, if the model has no such layer, a mask is
+        ValueError: If a name is unknown; when called, if the model has no such layer, or a mask is
             not made of zeros and ones or does not fit the inputs.
 
     Shapes:
-        - inputs: ``(B, C, *S)``; mask: ``(B, C, *S)``, 1 in dimensions that it is broadcast over,
-          or ``(B, H, W)``
+        - inputs: ``(B, C, *S)``; mask: ``(B, C, *S)``, size 1 in broadcast dimensions, or
+          ``(B, H, W)``
         - attributions: maps ``(B, 1, *L)``
         - output: a scalar, float32 or better
 
@@ -56,8 +56,8 @@ class RRRGLoss(AttributionLoss):
         behaviour*, Nature Machine Intelligence 2023.
 
     Deviations from the paper:
-        A mean over the batch instead of a sum. The mask is resized by area, so that a small mark
-        is not lost on a coarse map.
+        The loss is a mean over the batch instead of a sum. The mask is resized by area, so that a
+        small mark is not lost on a coarse map.
     """
 
     needs_mask: ClassVar[bool] = True
@@ -75,14 +75,11 @@ class RRRGLoss(AttributionLoss):
         self.reduction: Literal["mean", "sum"] = reduction
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
             *attributions: Maps of the layer, ``(B, 1, *L)``.
-            mask: 1 marks what must not matter; ``None`` marks nothing.
-
-        Returns:
-            Scalar.
+            mask: 1 marks irrelevant positions; ``None`` marks none.
         """
         (maps,) = attributions
         if mask is None:
@@ -93,5 +90,5 @@ class RRRGLoss(AttributionLoss):
         return rows.mean() if self.reduction == "mean" else rows.sum()
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"layer={self.layer!r}, reduction={self.reduction!r}, output={self.output!r}"

@@ -1,4 +1,4 @@
-"""HINT in its simplified form: Grad-CAM should look like a mask of what is relevant."""
+"""Simplified HINT: the squared error of Grad-CAM and a mask of relevant regions."""
 
 from typing import ClassVar
 
@@ -13,20 +13,20 @@ from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class SimplifiedHINTLoss(AttributionLoss):
-    r"""Mean squared error of the label's Grad-CAM and a mask of what is **relevant**.
+    r"""Mean squared error of the label's Grad-CAM and a mask of **relevant** regions.
 
     .. math:: R = \frac{1}{N} \sum_{n \text{ annotated}} \frac{1}{|L|} \sum_{ij}
               \left( S_{n,ij} - H^{\downarrow}_{n,ij} \right)^2
 
     S is the Grad-CAM of the label's class at a layer, without its ReLU, scaled to [0, 1] for each
-    image; H↓ is the mask at the positions of the layer: the share of each that is marked.
+    image; H↓ is the mask at the positions of the layer, the marked share of each position.
 
-    **Here 1 marks what should matter**, other than in the losses that punish. A row of zeros is not
-    annotated and costs nothing.
+    **Here 1 marks what should matter**, unlike in the losses that penalise marked features. Rows of
+    zeros are not annotated and cost nothing.
 
-    HINT itself ranks regions of an image and punishes pairs in the wrong order
-    (:class:`~pear_lightning.losses.HINTLoss`); this is what comparisons of such methods use under
-    its name.
+    The original HINT ranks regions of an image and penalises pairs in the wrong order
+    (:class:`~pear_lightning.losses.HINTLoss`); this form is used under its name in comparisons of
+    such methods.
 
     Args:
         layer: Name of the layer in the model, usually its last convolution; see
@@ -34,12 +34,12 @@ class SimplifiedHINTLoss(AttributionLoss):
         output: Scalar that is explained; ``"logit"`` is the label's class.
 
     Raises:
-        ValueError: If the output is not known; when called, if the model has no such layer, a mask
+        ValueError: If the output is unknown; when called, if the model has no such layer, or a mask
             is not made of zeros and ones or does not fit the inputs.
 
     Shapes:
-        - inputs: ``(B, C, *S)``; mask: ``(B, C, *S)``, 1 in dimensions that it is broadcast over,
-          or ``(B, H, W)``
+        - inputs: ``(B, C, *S)``; mask: ``(B, C, *S)``, size 1 in broadcast dimensions, or
+          ``(B, H, W)``
         - attributions: maps ``(B, 1, *L)``
         - output: a scalar, float32 or better
 
@@ -56,7 +56,7 @@ class SimplifiedHINTLoss(AttributionLoss):
         exploring the mitigation of shortcut behaviour*, Nature Machine Intelligence 2023.
 
     Deviations from the paper:
-        See above. The mask is resized to the map by area, and not the map to the mask.
+        See above. The mask is resized to the map by area, instead of the map to the mask.
     """
 
     needs_mask: ClassVar[bool] = True
@@ -66,14 +66,11 @@ class SimplifiedHINTLoss(AttributionLoss):
         self.layer = layer
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
             *attributions: Maps of the layer, ``(B, 1, *L)``.
-            mask: 1 marks what should matter; ``None`` says nothing.
-
-        Returns:
-            Scalar.
+            mask: 1 marks what should matter; ``None`` if nothing is annotated.
         """
         (maps,) = attributions
         if mask is None:
@@ -83,5 +80,5 @@ class SimplifiedHINTLoss(AttributionLoss):
         return (errors.mean(dim=1) * annotated_rows(mask.bool())).mean()
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"layer={self.layer!r}, output={self.output!r}"

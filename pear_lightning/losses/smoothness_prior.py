@@ -1,4 +1,4 @@
-"""The smoothness prior: neighbouring pixels matter alike."""
+"""The smoothness prior: neighbouring pixels should have similar attributions."""
 
 from collections.abc import Mapping
 
@@ -12,23 +12,23 @@ from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 class SmoothnessPrior(AttributionLoss):
-    r"""The total variation of attributions over an image.
+    r"""Total variation of the attributions over an image.
 
     .. math:: R = \frac{1}{N} \sum_n \mathrm{mean}_{ij} \left| \phi_{i+1,j} - \phi_{ij} \right|
               + \mathrm{mean}_{ij} \left| \phi_{i,j+1} - \phi_{ij} \right|
 
-    Channels are images of their own. R grows with the scale of the attributions: it also falls
-    when they all become smaller.
+    Channels are treated as separate images. R grows with the scale of the attributions, so it also
+    decreases if all of them shrink.
 
     Args:
-        explainers: Explainers by name; ``None`` is expected gradients with one draw and a
-            background of training rows, the paper's. R is averaged over them.
+        explainers: Explainers by name; ``None`` means expected gradients with one draw and a
+            background of training rows, as in the paper. R is averaged over them.
         output: Scalar that is explained.
         dims: Dimensions of ``(B, *S)`` along which neighbours are compared: height and width by
             default, ``(-1,)`` for a series.
 
     Raises:
-        ValueError: If the output is not known or ``dims`` are empty; when called, if attributions
+        ValueError: If the output is unknown or ``dims`` are empty; when called, if attributions
             lack a dimension or hold NaN or Inf.
 
     Shapes:
@@ -59,14 +59,11 @@ class SmoothnessPrior(AttributionLoss):
         self.dims = tuple(dims)
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
-            *attributions: Attributions ``(B, *S)`` of each explainer.
+            *attributions: Attributions of each explainer, ``(B, *S)``.
             mask: Not used.
-
-        Returns:
-            Scalar.
         """
         losses = []
         for each in attributions:
@@ -74,13 +71,14 @@ class SmoothnessPrior(AttributionLoss):
             sizes = [each.shape[dim] if -each.ndim < dim < each.ndim else 0 for dim in self.dims]
             if each.ndim < 1 + len(self.dims) or min(sizes) < 2:
                 raise ValueError(
-                    f"attributions {tuple(each.shape)} have no neighbours along the dimensions "
-                    f"{self.dims}: give images (B, C, H, W), or dims=(-1,) for a series"
+                    "attributions must have two or more values along each of the dimensions "
+                    f"{self.dims}, got {tuple(each.shape)}; use images (B, C, H, W), or dims=(-1,) "
+                    "for a series"
                 )
             values = at_least_float32(each)
             losses.append(sum(values.diff(dim=dim).abs().mean() for dim in self.dims))
         return torch.stack([torch.as_tensor(loss) for loss in losses]).mean()
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"dims={self.dims}, output={self.output!r}"

@@ -1,4 +1,4 @@
-"""The sparsity prior: a model that relies on few features in all."""
+"""The sparsity prior: a model should rely on few features in total."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 def gini(values: Tensor) -> Tensor:
-    r"""Return the Gini coefficient of values that are not negative.
+    r"""Return the Gini coefficient of non-negative values.
 
     .. math:: G(v) = \frac{\sum_{i,j} |v_i - v_j|}{2 n^2 \bar v}
 
@@ -21,14 +21,14 @@ def gini(values: Tensor) -> Tensor:
         values: ``(n,)``, at least 0.
 
     Returns:
-        Scalar from 0 (all alike) to 1 − 1/n (one of n has everything); 0 where all values are 0.
+        Scalar from 0 (all equal) to 1 − 1/n (one value is the total); 0 if all values are 0.
 
     Example:
         >>> gini(torch.tensor([0.0, 0.0, 0.0, 5.0])).item()
         0.75
     """
     n = len(values)
-    # in ascending order the i-th value is subtracted n − i times and subtracted from i − 1 times
+    # in ascending order, the i-th value enters n − i differences with − and i − 1 with +
     ranks = torch.arange(1, n + 1, device=values.device, dtype=values.dtype)
     total = values.sum()
     differences = ((2 * ranks - n - 1) * values.sort().values).sum()
@@ -37,23 +37,23 @@ def gini(values: Tensor) -> Tensor:
 
 
 class SparsityPrior(AttributionLoss):
-    r"""How evenly a model spreads its attributions over the features.
+    r"""One minus the Gini coefficient of a model's mean attributions over the features.
 
     .. math:: R = 1 - G(v), \qquad v = \frac{1}{N} \sum_n |\phi(x_n)|, \qquad
               G(v) = \frac{\sum_{i,j} |v_i - v_j|}{2 n^2 \bar v}
 
-    G is the Gini coefficient of the mean absolute attribution of each feature: near 1 where few
-    features have it all. R does not depend on the scale of the attributions. It is a property of
-    the batch and not a mean over its rows; on several devices v is averaged over all of them, so
+    G is the Gini coefficient of the mean absolute attribution of each feature, near 1 if few
+    features have most of it. R does not depend on the scale of the attributions. It is a property
+    of the batch and not a mean over its rows; on several devices v is averaged over all of them, so
     that every rank computes R of the whole batch.
 
     Args:
-        explainers: Explainers by name; ``None`` is expected gradients with one draw and a
-            background of training rows, the paper's. R is averaged over them.
+        explainers: Explainers by name; ``None`` means expected gradients with one draw and a
+            background of training rows, as in the paper. R is averaged over them.
         output: Scalar that is explained.
 
     Raises:
-        ValueError: If the output is not known; when called, if attributions hold NaN or Inf.
+        ValueError: If the output is unknown; when called, if attributions hold NaN or Inf.
 
     Shapes:
         - attributions: ``(B, *S)``
@@ -70,7 +70,7 @@ class SparsityPrior(AttributionLoss):
         arXiv 1906.10670.
 
     Deviations from the paper:
-        1 − G instead of −G, so that it can be compared with the task loss.
+        R is 1 − G instead of −G, so that it can be compared with the task loss.
     """
 
     def __init__(
@@ -81,14 +81,11 @@ class SparsityPrior(AttributionLoss):
         super().__init__(explainers or {"expected_gradients": ExpectedGradients(1)}, output)
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return the loss.
+        """Return the loss, a scalar.
 
         Args:
-            *attributions: Attributions ``(B, *S)`` of each explainer.
+            *attributions: Attributions of each explainer, ``(B, *S)``.
             mask: Not used.
-
-        Returns:
-            Scalar.
         """
         losses = []
         for each in attributions:

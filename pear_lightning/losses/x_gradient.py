@@ -1,4 +1,4 @@
-"""X-Gradient: attribution priors for networks without biases, at the price of one gradient."""
+"""X-Gradient: attribution priors for networks without biases, at the cost of one gradient."""
 
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -17,16 +17,16 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class XGradientPrior(ExplanationLoss):
-    r"""Any loss of attributions, on the input times the gradient of a network without biases.
+    r"""Loss of attributions applied to the input times the gradient of a network without biases.
 
     .. math:: f(\alpha x) = \alpha f(x) \; (\alpha \ge 0) \quad \Rightarrow \quad
               \phi(x) = x \odot \nabla f(x) = \mathrm{IG}(x; 0)
 
-    In a network that is homogeneous (ReLU, leaky ReLU, max and average pooling, no biases) the
-    input times the gradient **is** the integrated gradient from the baseline 0: it sums to the
-    output and needs one query point instead of many. The first call checks with the batch at hand
-    that ``f(2x) = 2 f(x)``, and names what has a bias where it does not hold. A scalar that is not
-    homogeneous in the logits (a probability) has no such property: logits are explained.
+    In a homogeneous network (ReLU, leaky ReLU, max and average pooling, no biases) the input times
+    the gradient **is** the integrated gradient from the baseline 0: it sums to the output and needs
+    one query point instead of many. The first call checks on the given batch that
+    ``f(2x) = 2 f(x)``; if not, the error names the biases. A scalar that is not homogeneous in the
+    logits (a probability) does not have this property, so logits are explained.
 
     Args:
         prior: Loss of attributions; its explainers are replaced.
@@ -36,7 +36,7 @@ class XGradientPrior(ExplanationLoss):
         ValueError: When called, if the network is not homogeneous.
 
     Shapes:
-        - inputs, mask: as ``prior`` takes them
+        - inputs, mask: see ``prior``
         - output: a scalar, float32 or better
 
     Example:
@@ -62,17 +62,14 @@ class XGradientPrior(ExplanationLoss):
 
     @property
     def needs_mask(self) -> bool:  # type: ignore[override]
-        """Whether the prior is about annotated features."""
+        """Whether the prior needs annotated features."""
         return self.prior.needs_mask
 
     def task_weight(self, weight: float) -> float:
-        """Return what the prior's objective multiplies the task loss by.
+        """Return the factor of the task loss in the prior's objective.
 
         Args:
             weight: Weight of this loss.
-
-        Returns:
-            Weight of the task loss.
         """
         return self.prior.task_weight(weight)
 
@@ -80,7 +77,7 @@ class XGradientPrior(ExplanationLoss):
     def of_model(
         self, forward: Forward, batch: Any, *, points_per_pass: int | None = None
     ) -> tuple[Tensor | None, Tensor]:
-        """Check the network once, and return what the prior returns."""
+        """Check once that the network is homogeneous, and return the prior's result."""
         batch = Batch.of(batch)
         module = module_of(forward)
         if module is None or module not in self._checked:
@@ -91,7 +88,7 @@ class XGradientPrior(ExplanationLoss):
 
 
 def _check_homogeneous(forward: Forward, batch: Batch) -> None:
-    """Raise unless twice the inputs give twice the logits."""
+    """Raise unless doubling the inputs doubles the logits."""
     with torch.no_grad():
         once, twice = (
             explain_batch(forward, batch.with_inputs(factor * batch.inputs), [])[0]
@@ -104,9 +101,9 @@ def _check_homogeneous(forward: Forward, batch: Batch) -> None:
     names = [] if module is None else [n for n, _ in module.named_parameters() if "bias" in n]
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
     raise ValueError(
-        "the network is not homogeneous: twice the inputs do not give twice the logits, so input x "
-        "gradient is not the integrated gradient. It needs layers without biases"
+        "forward must be a homogeneous network, f(2x) = 2 f(x), got other logits for twice the "
+        "inputs, so input x gradient is not the integrated gradient; use layers without biases"
         + (f" (here: {shown})" if shown else "")
-        + ", ReLU-like activations, and no layers that shift or normalise; or use the prior with "
+        + ", ReLU-like activations and no layers that shift or normalise, or use the prior with "
         "integrated or expected gradients"
     )

@@ -1,4 +1,4 @@
-"""What a feature is, how attributions pool to it, and how it is removed."""
+"""Maskers, which define features, pool attributions to them and remove them, and baselines."""
 
 from pear_lightning.masking.baseline import Baseline
 from pear_lightning.masking.blur import Blur

@@ -10,7 +10,7 @@ from pear_lightning.masking.own_mean import OwnMean
 from pear_lightning.masking.shuffle import Shuffle
 
 BaselineSpec = FixedSpec | Literal["own_mean", "blur", "uniform", "gaussian", "shuffle"] | Baseline
-"""A name, a number, a tensor ``(*S)``, or a baseline with settings of its own."""
+"""A name, a number, a tensor ``(*S)``, or a baseline object."""
 
 _NAMED: dict[str, type[Baseline]] = {
     "blur": Blur,
@@ -22,17 +22,14 @@ _NAMED: dict[str, type[Baseline]] = {
 
 
 def resolve_baseline(spec: BaselineSpec) -> Baseline:
-    """Return the baseline that a specification stands for.
+    """Return the baseline given by a specification.
 
     Args:
         spec: ``"zeros"``, ``"mean"``, ``"own_mean"``, ``"blur"``, ``"uniform"``, ``"gaussian"``,
             ``"shuffle"``, a number, a tensor ``(*S)``, or a baseline.
 
-    Returns:
-        The baseline.
-
     Raises:
-        ValueError: If the name is not known, or a value is NaN or Inf.
+        ValueError: If the name is unknown, or a value is NaN or Inf.
 
     Example:
         >>> resolve_baseline("uniform")
@@ -44,7 +41,7 @@ def resolve_baseline(spec: BaselineSpec) -> Baseline:
         return FixedBaseline(spec)
     if spec not in _NAMED:
         raise ValueError(
-            f"baseline is {spec!r}; expected 'zeros', 'mean', {', '.join(map(repr, _NAMED))}, "
-            "a number, a tensor or a Baseline"
+            f"baseline must be 'zeros', 'mean', {', '.join(map(repr, _NAMED))}, a number, a tensor "
+            f"or a Baseline, got {spec!r}"
         )
     return _NAMED[spec]()

@@ -1,4 +1,4 @@
-"""The baseline of a blurred image."""
+"""A baseline of blurred images."""
 
 import torch
 from torch import Tensor
@@ -9,11 +9,11 @@ from pear_lightning.masking.baseline import Baseline
 
 
 class Blur(Baseline):
-    """A Gaussian blur of the image itself, edges reflected.
+    """Gaussian blur of the image itself, with reflected edges.
 
     Args:
         sigma: Standard deviation of the kernel, in pixels.
-        kernel_size: Side of the kernel, odd, in pixels.
+        kernel_size: Side length of the kernel, odd, in pixels.
 
     Raises:
         ValueError: If ``sigma`` is not positive or ``kernel_size`` is not a positive odd number;
@@ -25,8 +25,8 @@ class Blur(Baseline):
 
     References:
         Petsiuk, Das, Saenko, *RISE: Randomized Input Sampling for Explanation of Black-box
-        Models*, BMVC 2018, arXiv 1806.07421 (insertion starts from a blurred image; the
-        default kernel is that of their released evaluation).
+        Models*, BMVC 2018, arXiv 1806.07421 (insertion starts from a blurred image; the default
+        kernel is the one of their released evaluation).
     """
 
     def __init__(self, sigma: float = 5.0, kernel_size: int = 11) -> None:
@@ -40,23 +40,20 @@ class Blur(Baseline):
     def replacements(
         self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
     ) -> Tensor:
-        """Return the blurred images.
+        """Return the blurred images, ``(1, B, C, H, W)``.
 
         Args:
             inputs: Inputs, ``(B, C, H, W)``.
             seeds: Not used.
             draws: Not used.
             where: Not used: the whole image is blurred.
-
-        Returns:
-            Values, ``(1, B, C, H, W)``.
         """
         check_floating("inputs", inputs)
         reach = self.kernel_size // 2
         if inputs.ndim != 4 or min(inputs.shape[2:]) <= reach:
             raise ValueError(
-                f"baseline='blur' needs images (B, C, H, W) larger than {reach} pixels, "
-                f"got {tuple(inputs.shape)}"
+                f"inputs must be images (B, C, H, W) larger than {reach} pixels for "
+                f"baseline='blur', got {tuple(inputs.shape)}"
             )
         images = inputs.flatten(0, 1)[:, None]
         images = images.to(torch.promote_types(images.dtype, torch.float32))
@@ -70,5 +67,5 @@ class Blur(Baseline):
         return images.view(inputs.shape).to(inputs.dtype)[None]
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"sigma={self.sigma}, kernel_size={self.kernel_size}"

@@ -1,4 +1,4 @@
-"""The features of one batch."""
+"""A masker's features in one batch."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,21 +16,21 @@ Pooling = Literal["sum", "mean"]
 
 @dataclass(frozen=True, eq=False)
 class BoundMasker:
-    """A masker's features in one batch of inputs: pools attributions to them and removes them.
+    """Features of a masker in one batch of inputs; pools attributions to them and removes them.
 
-    Made by :meth:`Masker.bind`. What does not change while the batch is worked on (the feature of
-    every element, a blurred copy) is found once.
+    Created by :meth:`Masker.bind`. Values that are the same for the whole batch (the feature of
+    every element, a blurred copy) are computed once.
 
     Attributes:
         inputs: Inputs, ``(B, *S)``.
-        feature_map: Which feature an element belongs to, long, ``(B, *S)`` or with 1 in some
-            dimensions; -1 for elements that are never removed.
+        feature_map: Index of the feature that an element belongs to, long, ``(B, *S)`` or with
+            size 1 in some dimensions; -1 for elements that are never removed.
         n_features: Largest number of features n of a sample.
-        baseline: What removed elements become.
-        pooling: How attributions of the elements of a feature are pooled.
+        baseline: Values of removed elements.
+        pooling: Reduction of the attributions of a feature's elements.
         channel_dim: Dimension that attributions may lack (the channels of an image, the
             components of an embedding).
-        draw: Number of the draw of a random baseline that copies take where none is said.
+        draw: Index of the draw of a random baseline that copies take by default.
     """
 
     inputs: Tensor
@@ -43,25 +43,25 @@ class BoundMasker:
 
     @cached_property
     def present(self) -> Tensor:
-        """Which features a sample has, ``(B, n)`` bool; samples may differ in their number."""
+        """Which features a sample has, ``(B, n)`` bool; samples may have different numbers."""
         return (self._sizes(self.feature_map) > 0).expand(len(self.inputs), -1)
 
     @cached_property
     def seeds(self) -> Tensor:
-        """Seeds of the samples, ``(B,)`` long, from the values of their features."""
+        """Seeds of the samples, ``(B,)`` long, computed from the values of their features."""
         return sample_seeds(self.inputs, where=self._where)
 
     def pool(self, attributions: Tensor, *, validate: bool = True) -> Tensor:
         """Pool attributions to features, signed.
 
         Args:
-            attributions: ``(B, *S)``; 1 in a dimension, or the channel dimension missing, where
-                there is one value for all of it; a further dimension at the end (components of
-                embeddings, where the inputs are token ids) is summed.
-            validate: Whether to check type and values, where nobody has done so.
+            attributions: ``(B, *S)``. The channel dimension may have size 1 or be missing if one
+                value stands for all channels. An additional last dimension (components of
+                embeddings, if the inputs are token ids) is summed.
+            validate: Whether to check the dtype and the values.
 
         Returns:
-            Saliency ``(B, n)``, float32 or better; 0 for a feature that a sample lacks.
+            Saliency ``(B, n)``, float32 or better; 0 for features that a sample lacks.
 
         Raises:
             TypeError: If the attributions are not floating.
@@ -75,7 +75,7 @@ class BoundMasker:
         index = feature_map.expand(attributions.shape).flatten(1)
         if self._is_identity and index.shape[1] == self.n_features:
             return values
-        sums = values.new_zeros(len(values), self.n_features + 1)  # one more, for what is never
+        sums = values.new_zeros(len(values), self.n_features + 1)  # last: elements of no feature
         sums = sums.scatter_add(1, index.where(index >= 0, self.n_features), values)
         saliency = sums[:, :-1]
         if self.pooling == "mean":
@@ -83,13 +83,13 @@ class BoundMasker:
         return saliency
 
     def spread(self, saliency: Tensor) -> Tensor:
-        """Share each feature's saliency among its elements, so that pooling gives it back.
+        """Distribute each feature's saliency over its elements, so that pooling returns it.
 
         Args:
             saliency: ``(B, n)``.
 
         Returns:
-            Attributions ``(B, *S)``; 0 on elements that belong to no feature.
+            Attributions ``(B, *S)``; 0 for elements of no feature.
         """
         if self._is_identity:
             return saliency.view(self.inputs.shape)
@@ -104,12 +104,12 @@ class BoundMasker:
         """Return copies of the inputs with features removed.
 
         Args:
-            keep: ``(B, K, n)`` or ``(1, K, n)`` bool; True is left in place.
-            draws: ``(K,)`` long: which draw of a random baseline each copy takes; None is
-                :attr:`draw` for all, found once. Ignored by other baselines.
+            keep: ``(B, K, n)`` or ``(1, K, n)`` bool; True keeps a feature.
+            draws: ``(K,)`` long, the draw of a random baseline for each copy; ``None`` means
+                :attr:`draw` for all copies, computed once. Ignored by other baselines.
 
         Returns:
-            ``(B, K, *S)``, a view whose memory has K before B.
+            ``(B, K, *S)``, a view with K before B in memory.
 
         Raises:
             ValueError: If the shape of ``keep`` does not fit.
@@ -128,19 +128,16 @@ class BoundMasker:
         )
 
     def removed(self, keep: Tensor, draws: Tensor | None = None) -> Tensor:
-        """Do what :meth:`apply` does, with K first: ``keep (K, B, n)`` to ``(K, B, *S)``.
+        """Return copies as :meth:`apply` does, with K first, ``(K, B, *S)``.
 
         Args:
             keep: ``(K, B, n)`` or ``(K, 1, n)`` bool.
-            draws: ``(K,)`` long, or None.
-
-        Returns:
-            ``(K, B, *S)``.
+            draws: ``(K,)`` long, or ``None``.
         """
         return torch.where(self._elements(keep), self.inputs, self._replacements(draws))
 
     def _elements(self, keep: Tensor) -> Tensor:
-        """Return which elements stay, broadcastable to ``(K, B, *S)``."""
+        """Return which elements are kept, broadcastable to ``(K, B, *S)``."""
         if self._is_identity:
             return keep.view(*keep.shape[:2], *self.inputs.shape[1:])
         if self._where is not None:
@@ -167,7 +164,7 @@ class BoundMasker:
 
     @cached_property
     def _is_identity(self) -> bool:
-        """Whether every element is a feature of its own, in order."""
+        """Whether every element is its own feature, in order."""
         numbers = torch.arange(self.n_features, device=self.feature_map.device)
         own = self.feature_map.shape[1:] == self.inputs.shape[1:]
         return (
@@ -176,19 +173,19 @@ class BoundMasker:
 
     @cached_property
     def _where(self) -> Tensor | None:
-        """Which elements belong to a feature, or None where all do."""
+        """Which elements belong to a feature, or ``None`` if all do."""
         where = self.feature_map >= 0
         return None if bool(where.all()) else where
 
     def _sizes(self, feature_map: Tensor) -> Tensor:
-        """Return how many elements of a map ``(B, ...)`` each feature has, ``(B, n)``."""
+        """Return the number of elements of each feature in a map ``(B, ...)``, ``(B, n)``."""
         index = feature_map.flatten(1)
         index = index.where(index >= 0, self.n_features)
         sizes = index.new_zeros(len(index), self.n_features + 1)
         return sizes.scatter_add(1, index, torch.ones_like(index))[:, :-1]
 
     def _aligned(self, attributions: Tensor) -> tuple[Tensor, Tensor]:
-        """Return map and attributions with the same number of dimensions."""
+        """Return the feature map and the attributions with equal numbers of dimensions."""
         shape, wanted = attributions.shape, self.inputs.shape
         if shape == wanted:
             return self.feature_map, attributions

@@ -12,23 +12,23 @@ from pear_lightning.masking.masker import Masker
 
 
 class ColumnMasker(Masker):
-    """The columns of a table, or groups of them, as features.
+    """The columns of a table, or groups of columns, as features.
 
     Args:
         n_columns: Number of columns d.
-        groups: Columns that are one feature together, such as the columns of a one-hot block;
-            every other column is a feature of its own. Features are numbered by their first
-            column. None for no groups.
-        baseline: What removed columns become; see :class:`~pear_lightning.masking.Masker`.
+        groups: Groups of columns that form one feature, such as the columns of a one-hot block;
+            every other column is its own feature. Features are numbered by their first column.
+            ``None`` means no groups.
+        baseline: Values of removed columns; see :class:`~pear_lightning.masking.Masker`.
         pooling: ``"sum"`` or ``"mean"`` of the attributions of a group.
 
     Raises:
-        ValueError: If a group is empty, names a column that there is not, or shares one with
-            another group; when used, if the inputs are not ``(B, d)``.
+        ValueError: If a group is empty, names a column that does not exist, or overlaps another
+            group; when used, if the inputs are not ``(B, d)``.
 
     Shapes:
         - inputs: ``(B, d)``
-        - saliency: ``(B, n)``; n = d without groups
+        - saliency: ``(B, n)``, with n = d if there are no groups
 
     Example:
         >>> import torch
@@ -60,18 +60,15 @@ class ColumnMasker(Masker):
 
     @property
     def n_features(self) -> int:
-        """Number of features n: groups, and columns outside of them."""
+        """Number of features n: the groups, and the columns outside of groups."""
         return self._n_features
 
     def feature_map(self, inputs: Tensor, sample_data: Mapping[str, Any]) -> Tensor:
-        """Return the feature of every column.
+        """Return the feature of every column, ``(1, d)`` long.
 
         Args:
             inputs: Inputs, ``(B, d)``.
             sample_data: Not used.
-
-        Returns:
-            ``(1, d)`` long.
         """
         if inputs.ndim != 2 or inputs.shape[1] != self.n_columns:
             raise ValueError(
@@ -81,23 +78,26 @@ class ColumnMasker(Masker):
         return self._map.to(inputs.device)
 
     def settings(self) -> str:
-        """Name columns and groups."""
+        """Return the columns and groups, for ``repr``."""
         return f"n_columns={self.n_columns}" + (f", groups={self.groups}" if self.groups else "")
 
 
 def _features(n_columns: int, groups: list[list[int]]) -> list[int]:
-    """Return the number of each column's feature."""
+    """Return the feature index of each column."""
     group_of: dict[int, int] = {}
     for number, group in enumerate(groups):
         if not group:
-            raise ValueError(f"groups[{number}] is empty; a group has at least one column")
+            raise ValueError(f"groups[{number}] must have at least one column, got none")
         for column in group:
             if not 0 <= column < n_columns:
                 raise ValueError(
-                    f"groups[{number}] names column {column}; expected 0..{n_columns - 1}"
+                    f"groups[{number}] must name columns in 0..{n_columns - 1}, got {column}"
                 )
             if column in group_of:
-                raise ValueError(f"column {column} is in groups[{group_of[column]}] and [{number}]")
+                raise ValueError(
+                    f"groups must name each column once, got column {column} in "
+                    f"groups[{group_of[column]}] and groups[{number}]"
+                )
             group_of[column] = number
     number_of: dict[Any, int] = {}
     return [

@@ -1,4 +1,4 @@
-"""The baseline that is the same for every sample."""
+"""A baseline that is the same for every sample."""
 
 from typing import Any, Literal
 
@@ -13,12 +13,12 @@ FixedSpec = Literal["zeros", "mean"] | float | Tensor
 class FixedBaseline(Baseline):
     """A reference input: zeros, a constant, a given tensor, or the mean of the training data.
 
-    The mean is taken once, by :meth:`fit`, and kept as a buffer: it is saved in checkpoints and
-    follows the device.
+    The mean is set once, by :meth:`fit`, and kept as a buffer, which is saved in checkpoints and
+    moved with the module.
 
     Args:
-        spec: ``"zeros"``, ``"mean"``, a number, or a tensor ``(*S)`` (1 in a dimension stands for
-            all of it: ``(C, 1, 1)`` is a colour).
+        spec: ``"zeros"``, ``"mean"``, a number, or a tensor ``(*S)`` (size 1 broadcasts:
+            ``(C, 1, 1)`` is a colour).
 
     Raises:
         ValueError: If ``spec`` is none of these, or holds NaN or Inf.
@@ -54,10 +54,10 @@ class FixedBaseline(Baseline):
             if not value.isfinite().all():
                 raise ValueError("baseline must be finite, got NaN or Inf")
         self.register_buffer("value", value)
-        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_allocate)  # type: ignore[no-untyped-call]
 
     def fit(self, mean: Tensor) -> None:
-        """Take the mean of the training data, where that is what was asked for.
+        """Take the mean of the training data if ``spec`` is ``"mean"``.
 
         Args:
             mean: Mean of the training inputs, ``(*S)``.
@@ -66,52 +66,49 @@ class FixedBaseline(Baseline):
             self.value = mean.detach().clone()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return the baseline in the inputs' type.
+        """Return the baseline in the dtype of the inputs, ``(1, *S)``.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
 
-        Returns:
-            Baseline, ``(1, *S)``.
-
         Raises:
             RuntimeError: If the mean has not been fitted.
-            ValueError: If the baseline's shape is not that of one input.
+            ValueError: If the baseline does not have the shape of one input.
         """
         if self.value is None:
             raise RuntimeError(
-                "baseline='mean' is the mean of the training data and has not been computed yet: "
-                "train with Trainer.fit (modules take it from the data once), call "
+                "baseline='mean' must be fitted to the training data before it is used, got no "
+                "mean yet; train with Trainer.fit (modules take it from the data once), call "
                 "explainer.fit_reference(mean, rows) or masker.fit(mean), or pass the baseline as "
                 "a tensor"
             )
         if self.value.ndim and not _fits(self.value.shape, inputs.shape[1:]):
             raise ValueError(
-                f"baseline must have the shape of one input, {tuple(inputs.shape[1:])} (or 1 in "
-                f"some dimensions), got {tuple(self.value.shape)}"
+                f"baseline must have the shape of one input, {tuple(inputs.shape[1:])} (or size 1 "
+                f"in some dimensions), got {tuple(self.value.shape)}"
             )
         return self.value.to(inputs).expand(inputs.shape[1:])[None]
 
     def replacements(
         self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
     ) -> Tensor:
-        """Return the baseline, ``(1, 1, *S)``: the same for every sample and draw."""
+        """Return the baseline, ``(1, 1, *S)``, the same for every sample and draw."""
         return self(inputs)[None]  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
-        """Say what the baseline is."""
+        """Return the value of the baseline, for ``repr``."""
         return "mean of the training data" if self.from_training_data else f"{self.value}"
 
 
 def _fits(shape: torch.Size, wanted: torch.Size) -> bool:
-    """Whether a baseline's shape is the wanted one, up to dimensions of size 1."""
+    """Return whether a shape equals the wanted one, up to dimensions of size 1."""
     return len(shape) == len(wanted) and all(
         size in (1, full) for size, full in zip(shape, wanted, strict=True)
     )
 
 
-def _make_room(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
-    """Let a fresh baseline take the value that a checkpoint holds."""
+def _allocate(module: nn.Module, state_dict: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Allocate the value, so that a new baseline can load the one of a checkpoint."""
     saved = state_dict.get(f"{prefix}value")
     fitted = isinstance(module, FixedBaseline) and module.from_training_data
     if fitted and isinstance(saved, Tensor):

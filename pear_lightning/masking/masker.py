@@ -1,4 +1,4 @@
-"""What a masker is."""
+"""Base class of maskers."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -14,30 +14,29 @@ from pear_lightning.masking.bound_masker import BoundMasker, Pooling
 
 
 class Masker(ABC):
-    """Says what the features of an input are, pools attributions to them, and removes them.
+    """Base class of maskers, which define features, pool attributions to them and remove them.
 
-    A subclass says which feature every element of the inputs belongs to (:meth:`feature_map`);
-    the rest is here. Samples may have different numbers of features (segments, tokens): n is the
-    largest, and a feature that a sample lacks is never removed from it and has saliency 0.
+    Subclasses implement :meth:`feature_map`, which assigns every element of the inputs to a
+    feature. Samples may have different numbers of features (segments, tokens): n is the largest,
+    and a feature that a sample lacks is never removed from it and has saliency 0.
 
-    A masker is not an ``nn.Module``, whose ``apply`` does something else; its baseline is one, and
-    whoever holds a masker may register it.
+    A masker is not an ``nn.Module``, because ``apply`` has another meaning there. Its baseline is a
+    module, which a module that holds the masker may register.
 
     Args:
-        baseline: What removed elements become: ``"zeros"``, ``"mean"`` (of the training data,
-            after :meth:`fit`), a number, a tensor ``(*S)``, ``"own_mean"``, ``"blur"``,
-            ``"uniform"``, ``"gaussian"`` or ``"shuffle"``; or a
-            :class:`~pear_lightning.masking.Baseline` with settings of its own.
+        baseline: Values of removed elements: ``"zeros"``, ``"mean"`` (of the training data, after
+            :meth:`fit`), a number, a tensor ``(*S)``, ``"own_mean"``, ``"blur"``, ``"uniform"``,
+            ``"gaussian"`` or ``"shuffle"``; or a :class:`~pear_lightning.masking.Baseline`.
         pooling: ``"sum"`` or ``"mean"`` of the attributions of a feature's elements.
 
     Raises:
-        ValueError: If a value is not one of these.
+        ValueError: If the baseline or the pooling is unknown.
 
     Shapes:
         - inputs: ``(B, *S)``
         - attributions: ``(B, *S)``
         - saliency: ``(B, n)``
-        - keep: ``(B, K, n)`` bool, true = left in place
+        - keep: ``(B, K, n)`` bool; true keeps a feature
     """
 
     channel_dim: int | None = None
@@ -50,20 +49,20 @@ class Masker(ABC):
     @property
     @abstractmethod
     def n_features(self) -> int:
-        """Number of features n, where it does not depend on the inputs."""
+        """Number of features n, if it does not depend on the inputs."""
 
     @abstractmethod
     def feature_map(self, inputs: Tensor, sample_data: Mapping[str, Any]) -> Tensor:
-        """Return which feature every element belongs to.
+        """Return the feature index of every element.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
-            sample_data: Further tensors with a row for each sample, by name, such as an attention
-                mask; a masker takes those that it knows.
+            sample_data: Further tensors with one row per sample, by name, such as an attention
+                mask; a masker uses the names that it knows.
 
         Returns:
-            Long, ``(B, *S)`` or with 1 in some dimensions (also the first): 0 .. n - 1, or -1 for
-            an element that is never removed.
+            Long, ``(B, *S)`` or with size 1 in some dimensions (including the first): 0 .. n - 1,
+            or -1 for elements that are never removed.
 
         Raises:
             ValueError: If the inputs do not have the shape that the masker expects.
@@ -81,10 +80,7 @@ class Masker(ABC):
         Args:
             inputs: Inputs, ``(B, *S)``.
             sample_data: See :meth:`feature_map`.
-            validate: Whether to look for NaN and Inf in the inputs, where nobody has done so.
-
-        Returns:
-            The features, to pool to and to remove.
+            validate: Whether to check the inputs for NaN and Inf.
 
         Raises:
             ValueError: If a sample has no feature, the inputs hold NaN or Inf, or their shape does
@@ -110,39 +106,34 @@ class Masker(ABC):
         if len(inputs) and bool(empty.any()):
             row = int(empty.nonzero()[0, 0])
             raise ValueError(
-                f"every sample must have at least one feature; {type(self).__name__} leaves "
-                f"{int(empty.sum())} of {len(empty)} without, the first is number {row}"
+                "inputs must have at least one feature per sample, got "
+                f"{int(empty.sum())} of {len(empty)} samples without one from "
+                f"{type(self).__name__}; the first is sample {row}"
             )
         return bound
 
     def pool(self, attributions: Tensor, **sample_data: Tensor) -> Tensor:
-        """Pool attributions of inputs with the same shape; see :meth:`BoundMasker.pool`.
+        """Pool attributions to saliency, ``(B, n)``; see :meth:`BoundMasker.pool`.
 
         Args:
-            attributions: ``(B, *S)``.
+            attributions: ``(B, *S)``, in the shape of the inputs.
             **sample_data: See :meth:`feature_map`.
-
-        Returns:
-            Saliency ``(B, n)``.
         """
         return self.bind(self._like_inputs(attributions), sample_data).pool(attributions)
 
     def apply(self, inputs: Tensor, keep: Tensor, **sample_data: Tensor) -> Tensor:
-        """Return copies of the inputs with features removed; see :meth:`BoundMasker.apply`.
+        """Return copies with features removed, ``(B, K, *S)``; see :meth:`BoundMasker.apply`.
 
         Args:
             inputs: ``(B, *S)``.
-            keep: ``(B, K, n)`` bool; true is left in place.
+            keep: ``(B, K, n)`` bool; true keeps a feature.
             **sample_data: See :meth:`feature_map`.
-
-        Returns:
-            ``(B, K, *S)``.
         """
         draws = torch.arange(keep.shape[1], device=inputs.device) if keep.ndim == 3 else None
         return self.bind(inputs, sample_data).apply(keep, draws)
 
     def fit(self, mean: Tensor) -> None:
-        """Take the mean of the training inputs ``(*S)``, where the baseline asks for it.
+        """Pass the mean of the training inputs to the baseline.
 
         Args:
             mean: Mean of the training inputs, ``(*S)``.
@@ -153,10 +144,7 @@ class Masker(ABC):
         """Return a masker with the same features and another baseline.
 
         Args:
-            baseline: What removed elements become.
-
-        Returns:
-            The other masker.
+            baseline: Values of removed elements.
         """
         other = copy(self)
         other.baseline = resolve_baseline(baseline)
@@ -167,14 +155,14 @@ class Masker(ABC):
         return ""
 
     def __repr__(self) -> str:
-        """Name class, settings and baseline."""
+        """Return the class, the settings and the baseline."""
         parts = filter(None, [self.settings(), f"baseline={self.baseline!r}"])
         return f"{type(self).__name__}({', '.join(parts)}, pooling={self.pooling!r})"
 
     def _like_inputs(self, attributions: Tensor) -> Tensor:
-        """Return attributions with all dimensions of the inputs, to stand for them."""
+        """Return attributions with the number of dimensions of the inputs, in place of these."""
         return attributions
 
     def _count(self, feature_map: Tensor) -> int:
-        """Return the number of features in a batch, from its map."""
+        """Return the number of features in a batch, given its feature map."""
         return self.n_features

@@ -1,4 +1,4 @@
-"""Baselines of random values."""
+"""Baselines of random noise."""
 
 from torch import Tensor
 
@@ -13,12 +13,12 @@ from pear_lightning.masking.baseline import Baseline
 
 
 class UniformNoise(Baseline):
-    """Independent uniform values; a sample gets the same ones in every batch.
+    """Independent uniform values; a sample gets the same values in every batch.
 
     Args:
-        low: Lowest value, in the inputs' units.
+        low: Lowest value, in units of the inputs.
         high: Highest value.
-        seed: Chooses other values.
+        seed: Seed of the values.
 
     Raises:
         ValueError: If ``low`` is not below ``high``.
@@ -56,12 +56,9 @@ class UniformNoise(Baseline):
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Seeds of the samples, ``(B,)``.
-            draws: Numbers of the draws, ``(K,)``.
-            where: Which elements belong to a feature, bool, broadcastable to ``(B, *S)``; they
-                take the values one after another. None for all.
-
-        Returns:
-            Values, ``(K, B, *S)``.
+            draws: Indices of the draws, ``(K,)``.
+            where: Which elements belong to a feature, bool, broadcastable to ``(B, *S)``; these
+                take the values in order. ``None`` means all.
         """
         check_floating("inputs", inputs)
         seeds = derived_seeds(seeds, "uniform noise", self.seed)
@@ -70,17 +67,17 @@ class UniformNoise(Baseline):
         return _placed(values.to(inputs.dtype), inputs, where)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"low={self.low}, high={self.high}"
 
 
 class GaussianNoise(Baseline):
-    """Independent normal values; a sample gets the same ones in every batch.
+    """Independent normal values; a sample gets the same values in every batch.
 
     Args:
-        mean: Mean, in the inputs' units.
+        mean: Mean, in units of the inputs.
         std: Standard deviation.
-        seed: Chooses other values.
+        seed: Seed of the values.
 
     Raises:
         ValueError: If ``std`` is not positive.
@@ -106,12 +103,9 @@ class GaussianNoise(Baseline):
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Seeds of the samples, ``(B,)``.
-            draws: Numbers of the draws, ``(K,)``.
-            where: Which elements belong to a feature, bool, broadcastable to ``(B, *S)``; they
-                take the values one after another. None for all.
-
-        Returns:
-            Values, ``(K, B, *S)``.
+            draws: Indices of the draws, ``(K,)``.
+            where: Which elements belong to a feature, bool, broadcastable to ``(B, *S)``; these
+                take the values in order. ``None`` means all.
         """
         check_floating("inputs", inputs)
         seeds = derived_seeds(seeds, "gaussian noise", self.seed)
@@ -120,15 +114,15 @@ class GaussianNoise(Baseline):
         return _placed(values.to(inputs.dtype), inputs, where)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return f"mean={self.mean}, std={self.std}"
 
 
 def _placed(values: Tensor, inputs: Tensor, where: Tensor | None) -> Tensor:
-    """Give the values ``(K, B, m)`` to the elements of the inputs, ``(K, B, *S)``.
+    """Assign the values ``(K, B, m)`` to the elements of the inputs, ``(K, B, *S)``.
 
-    The first value goes to the first element that may be removed, so that padding on the left
-    changes nothing either.
+    The first value goes to the first element that may be removed, so that padding on the left has
+    no effect either.
     """
     if where is not None:
         rank = ranks(where.expand(inputs.shape).flatten(1))

@@ -1,4 +1,4 @@
-"""The baseline of an input's own mean."""
+"""A baseline of the input's own mean."""
 
 from torch import Tensor
 
@@ -7,14 +7,14 @@ from pear_lightning.masking.baseline import Baseline
 
 
 class OwnMean(Baseline):
-    """The mean over an input's own positions: an image's mean colour, a row's mean value.
+    """Mean over the positions of the input itself: an image's mean colour, a row's mean value.
 
-    Positions that are never removed (padding, special tokens) do not count.
+    Positions that are never removed (padding, special tokens) are excluded.
 
     Shapes:
         - inputs: ``(B, *S)``: images ``(B, C, H, W)`` (mean for each channel), embeddings
           ``(B, T, E)`` (mean token), columns ``(B, d)``
-        - output: ``(1, B, *S)``, or with 1 where the mean was taken
+        - output: ``(1, B, *S)``, with size 1 in the averaged dimensions
 
     References:
         Rieger, Hansen, *IROF: a low resource evaluation metric for explanation methods*, 2020,
@@ -24,17 +24,14 @@ class OwnMean(Baseline):
     def replacements(
         self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
     ) -> Tensor:
-        """Return the mean of each sample.
+        """Return the mean of each sample, broadcastable to ``(1, B, *S)``.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Not used.
             draws: Not used.
-            where: Which elements the mean is taken over, bool, broadcastable to ``(B, *S)``;
-                None for all.
-
-        Returns:
-            Values, broadcastable to ``(1, B, *S)``.
+            where: Elements that the mean is taken over, bool, broadcastable to ``(B, *S)``;
+                ``None`` means all.
         """
         check_floating("inputs", inputs)
         positions = (2, 3) if inputs.ndim == 4 else (1,)

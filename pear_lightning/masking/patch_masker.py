@@ -12,17 +12,17 @@ from pear_lightning.masking.masker import Masker
 
 
 class PatchMasker(Masker):
-    """A grid of rectangular patches of an image as features, all channels together.
+    """A grid of rectangular patches of an image as features, across all channels.
 
-    Patches are numbered row by row from the top left. Where the patch does not divide the image,
-    those at the right and bottom edges are smaller.
+    Patches are numbered row by row from the top left. If the patch size does not divide the image
+    size, the patches at the right and bottom edges are smaller.
 
     Args:
-        patch_size: Side of a patch, or its height and width, in pixels; 1 makes every pixel a
-            feature.
-        image_size: Height and width of the images (one number: square); None takes images of any
-            size, and then :attr:`n_features` is not known beforehand.
-        baseline: What removed patches become; see :class:`~pear_lightning.masking.Masker`.
+        patch_size: Side length of a patch, or its height and width, in pixels; 1 makes every pixel
+            a feature.
+        image_size: Height and width of the images, or one number for square images. ``None``
+            accepts images of any size; :attr:`n_features` is then unknown.
+        baseline: Values of removed patches; see :class:`~pear_lightning.masking.Masker`.
         pooling: ``"sum"`` or ``"mean"`` of the attributions of a patch.
 
     Raises:
@@ -62,25 +62,22 @@ class PatchMasker(Masker):
         """Number of patches n.
 
         Raises:
-            ValueError: If the size of the images was not given.
+            ValueError: If ``image_size`` was not given.
         """
         if self.image_size is None:
             raise ValueError(
-                "the number of patches depends on the size of the images: give "
+                "image_size must be given for the number of patches to be known, got None; use "
                 "PatchMasker(..., image_size=(height, width))"
             )
         rows, columns = self._grid(*self.image_size)
         return rows * columns
 
     def feature_map(self, inputs: Tensor, sample_data: Mapping[str, Any]) -> Tensor:
-        """Return the patch of every pixel.
+        """Return the patch index of every pixel, ``(1, 1, H, W)`` long.
 
         Args:
             inputs: Inputs, ``(B, C, H, W)``.
             sample_data: Not used.
-
-        Returns:
-            ``(1, 1, H, W)`` long.
         """
         size = tuple(inputs.shape[2:])
         if inputs.ndim != 4 or (self.image_size is not None and size != self.image_size):
@@ -93,7 +90,7 @@ class PatchMasker(Masker):
         return (rows[:, None] * self._grid(*size)[1] + columns)[None, None]
 
     def settings(self) -> str:
-        """Name the sizes."""
+        """Return the sizes, for ``repr``."""
         return f"patch_size={self.patch_size}, image_size={self.image_size}"
 
     def _grid(self, height: int, width: int) -> tuple[int, int]:

@@ -13,20 +13,20 @@ from pear_lightning.masking.segmenter import Segmenter
 
 
 class SegmentMasker(Masker):
-    """Labelled regions of an image as features, all channels together.
+    """Labelled regions of an image as features, across all channels.
 
-    Labels are integers from 0 on; they need not be consecutive, nor regions connected. The features
-    of an image are its labels in ascending order. Pixels labelled -1 belong to no feature: they are
-    never removed. Images may differ in the number of their segments.
+    Labels are integers from 0 on. Labels need not be consecutive, and regions need not be
+    connected. The features of an image are its labels in ascending order. Pixels labelled -1 belong
+    to no feature and are never removed. Images may have different numbers of segments.
 
     Args:
-        segments: Where the labels come from: one map ``(H, W)`` for all images, or a function of
-            the images, ``(B, C, H, W)`` to ``(B, H, W)``, such as
-            :class:`~pear_lightning.masking.Slic`. None expects labels ``(B, H, W)`` beside each
+        segments: Source of the labels: one map ``(H, W)`` for all images, or a function that maps
+            images ``(B, C, H, W)`` to labels ``(B, H, W)``, such as
+            :class:`~pear_lightning.masking.Slic`. ``None`` expects labels ``(B, H, W)`` with each
             batch, under the name ``segments``, such as ``masker_kwargs={"segments": labels}``.
-            Labels that are given so come first in any case, so that those of a slow function can
-            be kept.
-        baseline: What removed segments become; ``"own_mean"`` is the mean colour of the image's
+            Labels given with a batch always take precedence, so that labels of a slow function can
+            be cached.
+        baseline: Values of removed segments; ``"own_mean"`` is the mean colour of the image's
             segments. See :class:`~pear_lightning.masking.Masker`.
         pooling: ``"sum"`` or ``"mean"`` of the attributions of a segment.
 
@@ -70,8 +70,8 @@ class SegmentMasker(Masker):
             if segments.ndim != 2:
                 raise ValueError(
                     "segments shared by all images must be a map (H, W), got "
-                    f"{tuple(segments.shape)}; maps of single images (B, H, W) are given with "
-                    "each batch, masker_kwargs={'segments': labels}"
+                    f"{tuple(segments.shape)}; pass maps of single images (B, H, W) with each "
+                    "batch, masker_kwargs={'segments': labels}"
                 )
             self._shared = _numbered(segments[None])
         elif segments is not None and not callable(segments):
@@ -82,27 +82,27 @@ class SegmentMasker(Masker):
 
     @property
     def n_features(self) -> int:
-        """Number of segments n of a map that all images share.
+        """Number of segments n of a map shared by all images.
 
         Raises:
             ValueError: If every image has its own map.
         """
         if self._shared is None:
             raise ValueError(
-                "the number of segments depends on the images; it is known beforehand only where "
-                "they share a map, SegmentMasker(segments=labels (H, W))"
+                "segments must be one map (H, W) shared by all images for their number to be "
+                "known, got separate maps; use SegmentMasker(segments=labels)"
             )
         return self._count(self._shared)
 
     def feature_map(self, inputs: Tensor, sample_data: Mapping[str, Any]) -> Tensor:
-        """Return the number of every pixel's segment.
+        """Return the segment index of every pixel.
 
         Args:
             inputs: Inputs, ``(B, C, H, W)``.
-            sample_data: ``segments (B, H, W)``, where every image has its own.
+            sample_data: ``segments (B, H, W)``, if every image has its own.
 
         Returns:
-            Long, ``(B, 1, H, W)``, or ``(1, 1, H, W)`` where shared.
+            Long, ``(B, 1, H, W)``, or ``(1, 1, H, W)`` if shared.
         """
         if inputs.ndim != 4:
             raise ValueError(f"inputs must be images (B, C, H, W), got {tuple(inputs.shape)}")
@@ -118,9 +118,9 @@ class SegmentMasker(Masker):
         if given is None:
             if self.segmenter is None:
                 raise ValueError(
-                    "segments of the images are not known: give SegmentMasker a map (H, W) or a "
-                    "function such as Slic(), or labels (B, H, W) with each batch, "
-                    "masker_kwargs={'segments': labels}"
+                    "segments must be given to SegmentMasker or with the batch, got None; pass "
+                    "SegmentMasker a map (H, W) or a function such as Slic(), or pass labels "
+                    "(B, H, W) with each batch, masker_kwargs={'segments': labels}"
                 )
             given = self.segmenter(inputs.detach())
         if given.shape != (len(inputs), *size):
@@ -131,27 +131,27 @@ class SegmentMasker(Masker):
         return _numbered(given.to(inputs.device))[:, None]
 
     def pool(self, attributions: Tensor, **sample_data: Tensor) -> Tensor:
-        """Pool attributions of images that share a map, or whose maps are given.
+        """Pool attributions of images to saliency, ``(B, n)``.
+
+        The images share a map, or their maps are given.
 
         Args:
             attributions: ``(B, C, H, W)``, ``(B, 1, H, W)`` or ``(B, H, W)``.
-            **sample_data: ``segments (B, H, W)``, where every image has its own.
-
-        Returns:
-            Saliency ``(B, n)``.
+            **sample_data: ``segments (B, H, W)``, if every image has its own.
 
         Raises:
             ValueError: If the segments are a function of the images.
         """
         if self.segmenter is not None and sample_data.get("segments") is None:
             raise ValueError(
-                "segments are a function of the images, which attributions do not show: use "
-                "masker.bind(images).pool(attributions), or give segments=labels (B, H, W)"
+                "segments must be given to pool attributions if they are a function of the images, "
+                "got None; use masker.bind(images).pool(attributions), or pass segments=labels "
+                "(B, H, W)"
             )
         return super().pool(attributions, **sample_data)
 
     def settings(self) -> str:
-        """Say where the segments come from."""
+        """Return the source of the segments, for ``repr``."""
         if self._shared is None:
             return f"segments={self.segmenter!r}"
         return f"segments={self.n_features} on {tuple(self._shared.shape[1:])}"
@@ -164,7 +164,7 @@ class SegmentMasker(Masker):
 
 
 def _numbered(labels: Tensor) -> Tensor:
-    """Return labels ``(B, H, W)`` with those of each image numbered from 0; -1 stays."""
+    """Return labels ``(B, H, W)`` renumbered from 0 in each image; -1 is kept."""
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(f"segments must be integers, got {labels.dtype}")
     flat = labels.long().flatten(1)
@@ -174,7 +174,7 @@ def _numbered(labels: Tensor) -> Tensor:
             f"{int(flat.min())}"
         )
     ordered, order = flat.sort(dim=1)
-    first = (ordered[:, :1] >= 0).long()  # -1 comes first where there is one, and stays -1
+    first = (ordered[:, :1] >= 0).long()  # -1 sorts first, if present, and stays -1
     steps = torch.cat([first, (ordered.diff(dim=1) > 0).long()], dim=1)
     numbers = steps.cumsum(dim=1) - 1
     return torch.empty_like(flat).scatter_(1, order, numbers).view(labels.shape)

@@ -1,4 +1,4 @@
-"""What divides images into segments."""
+"""Base class of image segmentation methods."""
 
 from abc import ABC, abstractmethod
 
@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 class Segmenter(ABC):
-    """Divides images into segments, each image by itself.
+    """Base class of methods that divide each image of a batch into segments, independently.
 
-    A function of the images does as well; a class can be named in YAML.
+    Maskers also accept a plain function of the images; a class can be named in YAML.
     """
 
     @abstractmethod
@@ -19,5 +19,5 @@ class Segmenter(ABC):
             images: ``(B, C, H, W)``.
 
         Returns:
-            Labels ``(B, H, W)`` long, from 0 on, or -1 for a pixel of no segment.
+            Labels ``(B, H, W)`` long, from 0 on, or -1 for pixels of no segment.
         """

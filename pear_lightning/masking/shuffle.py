@@ -1,4 +1,4 @@
-"""The baseline of an input's own values in another order."""
+"""A baseline of the input's own values in another order."""
 
 import torch
 from torch import Tensor
@@ -8,14 +8,14 @@ from pear_lightning.masking.baseline import Baseline
 
 
 class Shuffle(Baseline):
-    """The values of the same input, shuffled: positions of an image or a text, columns of a table.
+    """Shuffled values of the input itself: positions of an image or text, or columns of a table.
 
     The values of an image's pixel, or of a token's embedding, stay together. A sample gets the
-    same order in every batch. Positions that are never removed (padding, special tokens) stay where
-    they are.
+    same order in every batch. Positions that are never removed (padding, special tokens) keep their
+    values.
 
     Args:
-        seed: Chooses other orders.
+        seed: Seed of the orders.
 
     Shapes:
         - inputs: ``(B, *S)``: columns ``(B, d)``, images ``(B, C, H, W)``, embeddings
@@ -37,12 +37,9 @@ class Shuffle(Baseline):
         Args:
             inputs: Inputs, ``(B, *S)``.
             seeds: Seeds of the samples, ``(B,)``.
-            draws: Numbers of the draws, ``(K,)``.
+            draws: Indices of the draws, ``(K,)``.
             where: Which elements are shuffled among themselves, bool, broadcastable to
-                ``(B, *S)``; None for all.
-
-        Returns:
-            Values, ``(K, B, *S)``.
+                ``(B, *S)``; ``None`` means all.
         """
         grouped = _grouped(inputs)
         seeds = derived_seeds(seeds, "shuffle", self.seed)
@@ -61,5 +58,5 @@ class Shuffle(Baseline):
 
 
 def _grouped(values: Tensor) -> Tensor:
-    """Return values ``(B, *S)`` as ``(B, positions, values that stay together)``."""
+    """Return values ``(B, *S)`` as ``(B, positions, values of a position)``."""
     return values.flatten(2).mT if values.ndim == 4 else values.reshape(*values.shape[:2], -1)

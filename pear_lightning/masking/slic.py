@@ -1,4 +1,4 @@
-"""Superpixels."""
+"""Superpixels by SLIC."""
 
 import numpy as np
 import torch
@@ -8,26 +8,26 @@ from pear_lightning.masking.segmenter import Segmenter
 
 
 class Slic(Segmenter):
-    """Superpixels by SLIC: clusters of near pixels of a like colour, from scikit-image.
+    """Superpixels by SLIC, clusters of nearby pixels of similar colour, from scikit-image.
 
-    Each image is segmented by itself, on the CPU, in some ten milliseconds or more; where a batch
-    is used often, keep the labels and hand them to the masker.
+    Each image is segmented separately, on the CPU, in about ten milliseconds or more. If a batch is
+    used often, cache its labels and pass them to the masker.
 
     Args:
-        n_segments: About how many superpixels an image gets; there may be fewer, in noise down to
-            a single one.
-        compactness: Weight of nearness against likeness of colour; higher values give squarer
-            superpixels. scikit-image scales each image to [0, 1] first, so that it means the same
-            for inputs that are normalised.
-        sigma: Standard deviation of a Gaussian that smooths the image first, in pixels; 0 does
-            not.
+        n_segments: Approximate number of superpixels of an image; there may be fewer, down to a
+            single one for noise.
+        compactness: Weight of proximity relative to colour similarity; higher values give squarer
+            superpixels. scikit-image scales each image to [0, 1] first, so the value has the same
+            meaning for normalised inputs.
+        sigma: Standard deviation, in pixels, of a Gaussian that smooths the image first; 0 means no
+            smoothing.
 
     Raises:
         ImportError: If scikit-image is not installed.
         ValueError: If a value is out of range; when called, if the inputs are not images.
 
     Shapes:
-        - images: ``(B, C, H, W)``; those with three channels are compared as colours
+        - images: ``(B, C, H, W)``; images with three channels are compared as colours
         - output: labels ``(B, H, W)`` long, from 0 on
 
     Example:
@@ -49,7 +49,7 @@ class Slic(Segmenter):
         if not sigma >= 0:
             raise ValueError(f"sigma must not be negative, got {sigma}")
         try:
-            import skimage.segmentation  # noqa: F401 (a missing extra is named at once)
+            import skimage.segmentation  # noqa: F401 (report a missing extra at construction)
         except ImportError as error:
             raise ImportError(
                 "Slic needs scikit-image: pip install 'pear-lightning[segments]'"
@@ -57,13 +57,10 @@ class Slic(Segmenter):
         self.n_segments, self.compactness, self.sigma = n_segments, compactness, sigma
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Return the superpixel of every pixel.
+        """Return the superpixel label of every pixel, ``(B, H, W)`` long, on the images' device.
 
         Args:
             images: ``(B, C, H, W)``.
-
-        Returns:
-            Labels ``(B, H, W)`` long, on the images' device.
         """
         from skimage.segmentation import slic
 
@@ -86,7 +83,7 @@ class Slic(Segmenter):
         return torch.from_numpy(np.stack(labels)).long().to(images.device)
 
     def __repr__(self) -> str:
-        """Name the settings."""
+        """Return the class and its settings."""
         return (
             f"Slic(n_segments={self.n_segments}, compactness={self.compactness}, "
             f"sigma={self.sigma})"

@@ -1,4 +1,4 @@
-"""What removed tokens become."""
+"""A baseline for removed tokens."""
 
 import torch
 from torch import Tensor
@@ -9,17 +9,17 @@ from pear_lightning.masking.shuffle import Shuffle
 
 
 class TokenBaseline(Baseline):
-    """A token id in place of removed ids, and another baseline in place of embeddings.
+    """A token id for removed ids, and another baseline for removed embeddings.
 
     Args:
-        mask_token_id: Id that removed token ids become; None where only embeddings are masked.
-        embedding: What removed embeddings become: ``"zeros"``, a number, a tensor ``(E,)``,
+        mask_token_id: Id that replaces removed token ids; ``None`` if only embeddings are masked.
+        embedding: Values of removed embeddings: ``"zeros"``, a number, a tensor ``(E,)``,
             ``"own_mean"``, ``"uniform"``, ``"gaussian"``, ``"shuffle"`` or a baseline. A shuffle
-            serves ids too where no ``mask_token_id`` is given.
+            also applies to ids if no ``mask_token_id`` is given.
 
     Raises:
         ValueError: If ``mask_token_id`` is negative, or the baseline is ``"mean"``; when called
-            with ids, if there is nothing that removed ids become.
+            with ids, if there is neither a ``mask_token_id`` nor a shuffle.
 
     Shapes:
         - inputs: ids ``(B, T)`` long or embeddings ``(B, T, E)``
@@ -36,25 +36,22 @@ class TokenBaseline(Baseline):
         self.embedding = resolve_baseline(embedding)
         if self.embedding.from_training_data:
             raise ValueError(
-                "baseline='mean' would mix tokens of all positions and padding; give the mean "
-                "token embedding as a tensor, such as baseline=embedding.weight.mean(0), or use "
-                "'own_mean'"
+                "baseline must not be 'mean' for tokens, got 'mean', which mixes tokens of all "
+                "positions and padding; pass the mean token embedding as a tensor, such as "
+                "baseline=embedding.weight.mean(0), or use 'own_mean'"
             )
         self.is_random = self.embedding.is_random
 
     def replacements(
         self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
     ) -> Tensor:
-        """Return the values of removed tokens.
+        """Return the values of removed tokens, broadcastable to the inputs with draws first.
 
         Args:
             inputs: Ids ``(B, T)`` or embeddings ``(B, T, E)``.
             seeds: Seeds of the samples, ``(B,)``.
-            draws: Numbers of the draws, ``(K,)``.
-            where: Which elements belong to a token that may be removed; None for all.
-
-        Returns:
-            Values, broadcastable to the inputs with a first dimension for draws.
+            draws: Indices of the draws, ``(K,)``.
+            where: Which elements belong to a token that may be removed; ``None`` means all.
         """
         if inputs.is_floating_point():
             return self.embedding.replacements(inputs, seeds, draws, where)
@@ -63,10 +60,10 @@ class TokenBaseline(Baseline):
         if isinstance(self.embedding, Shuffle):
             return self.embedding.replacements(inputs, seeds, draws, where)
         raise ValueError(
-            "inputs are token ids and nothing says what a removed one becomes: give "
+            "mask_token_id must be given to remove token ids, got None; use "
             "TokenMasker(mask_token_id=...), or baseline='shuffle'"
         )
 
     def extra_repr(self) -> str:
-        """Name the id."""
+        """Return the id for ``repr``."""
         return f"mask_token_id={self.mask_token_id}"

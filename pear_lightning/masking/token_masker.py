@@ -15,28 +15,28 @@ from pear_lightning.masking.token_baseline import TokenBaseline
 class TokenMasker(Masker):
     """The tokens of a text as features, from token ids or from their embeddings.
 
-    Feature t is the token at position t, so that saliency ``(B, T)`` lies beside the tokens.
-    Padding and special tokens are never features: they stay in place, and their saliency is 0. A
-    text without any other token is refused.
+    Feature t is the token at position t, so saliency ``(B, T)`` aligns with the tokens. Padding and
+    special tokens are never features: they are kept, and their saliency is 0. Texts without any
+    other token are refused.
 
-    What is padding and what is special is said for each batch by name, as tokenizers name it
+    Padding and special tokens are given for each batch by name, as tokenizers name them
     (``forward_kwargs`` and ``masker_kwargs`` of :func:`~pear_lightning.explainers.explain` and of
-    the metrics end up here):
+    the metrics are passed here):
 
-    - ``attention_mask (B, T)``: 1 for a token, 0 for padding. Without it nothing is padding, but
-      for ``pad_token_id``.
-    - ``special_tokens_mask (B, T)``: 1 for a special token, beside ``special_token_ids``.
-    - ``input_ids (B, T)``: where the inputs are embeddings, the ids in which to look for
+    - ``attention_mask (B, T)``: 1 for a token, 0 for padding. Without it, only ``pad_token_id`` is
+      padding.
+    - ``special_tokens_mask (B, T)``: 1 for a special token, in addition to ``special_token_ids``.
+    - ``input_ids (B, T)``: if the inputs are embeddings, the ids in which to look for
       ``special_token_ids`` and ``pad_token_id``.
 
     Args:
-        mask_token_id: What a removed token id becomes, such as ``tokenizer.mask_token_id``. None
-            where the inputs are embeddings.
+        mask_token_id: Id that replaces a removed token id, such as ``tokenizer.mask_token_id``.
+            ``None`` if the inputs are embeddings.
         special_token_ids: Ids that are never features, such as those of [CLS] and [SEP].
         pad_token_id: Id of padding, never a feature; for batches without an attention mask.
-        n_tokens: Length T of the texts; None takes any length, and then :attr:`n_features` is not
-            known beforehand.
-        baseline: What a removed embedding becomes: ``"zeros"``, a tensor ``(E,)`` such as the
+        n_tokens: Length T of the texts. ``None`` accepts any length; :attr:`n_features` is then
+            unknown.
+        baseline: Values of a removed embedding: ``"zeros"``, a tensor ``(E,)`` such as the
             embedding of [MASK] or the mean ``embedding.weight.mean(0)``, ``"own_mean"`` (of the
             text's tokens), ``"uniform"``, ``"gaussian"``, ``"shuffle"`` (other tokens of the text;
             also for ids, without a ``mask_token_id``), a number, or a
@@ -44,12 +44,12 @@ class TokenMasker(Masker):
         pooling: ``"sum"`` or ``"mean"`` of the attributions of an embedding's components.
 
     Raises:
-        ValueError: If a value is not one of these; when used, if a shape does not fit, a text has
-            no token left that is a feature, or nothing says which embeddings are special.
+        ValueError: If an argument is invalid; when used, if a shape does not fit, a text has no
+            token that is a feature, or it is not known which embeddings are special.
 
     Shapes:
         - inputs: ids ``(B, T)`` long, or embeddings ``(B, T, E)`` float
-        - attributions: ``(B, T)`` or ``(B, T, E)``, whatever the inputs are
+        - attributions: ``(B, T)`` or ``(B, T, E)``, for both kinds of inputs
         - saliency: ``(B, T)``
 
     Example:
@@ -81,8 +81,8 @@ class TokenMasker(Masker):
         if isinstance(baseline, TokenBaseline):
             if mask_token_id is not None:
                 raise ValueError(
-                    f"mask_token_id={mask_token_id} is given beside {baseline!r}, which has one of "
-                    "its own: give it there alone"
+                    "mask_token_id must be None if baseline is a TokenBaseline, got "
+                    f"{mask_token_id} with {baseline!r}; set it in the TokenBaseline"
                 )
         else:
             baseline = TokenBaseline(mask_token_id, baseline)
@@ -105,27 +105,26 @@ class TokenMasker(Masker):
     ) -> Self:
         """Return a masker with the ids of a tokenizer from transformers.
 
-        Every special token of the tokenizer is one here, but for the unknown token, which stands
+        Every special token of the tokenizer is special here, except the unknown token, which stands
         for a word of the text.
 
         Args:
             tokenizer: The tokenizer.
-            mask_token_id: What a removed token id becomes; None is the tokenizer's mask token.
+            mask_token_id: Id that replaces a removed token id; ``None`` means the tokenizer's mask
+                token.
             n_tokens: See the class.
             baseline: See the class.
             pooling: See the class.
 
-        Returns:
-            The masker.
-
         Raises:
-            ValueError: If the tokenizer has no mask token, as those of decoders, and none is given.
+            ValueError: If ``mask_token_id`` is ``None`` and the tokenizer has no mask token, which
+                is the case for decoders.
         """
         mask_token_id = tokenizer.mask_token_id if mask_token_id is None else mask_token_id
         if mask_token_id is None:
             raise ValueError(
-                f"{type(tokenizer).__name__} has no mask token; say what a removed token becomes, "
-                "such as mask_token_id=tokenizer.pad_token_id or that of a neutral word"
+                f"mask_token_id must be given for {type(tokenizer).__name__}, which has no mask "
+                "token, got None; use tokenizer.pad_token_id or the id of a neutral word"
             )
         names = ("bos", "eos", "sep", "cls", "pad")
         named = [getattr(tokenizer, f"{name}_token_id", None) for name in names]
@@ -145,25 +144,25 @@ class TokenMasker(Masker):
         """Number of positions T.
 
         Raises:
-            ValueError: If the length of the texts was not given.
+            ValueError: If ``n_tokens`` was not given.
         """
         if self.n_tokens is None:
             raise ValueError(
-                "the number of tokens depends on the texts: give TokenMasker(..., n_tokens=...)"
+                "n_tokens must be given for the number of features to be known, got None; use "
+                "TokenMasker(..., n_tokens=...)"
             )
         return self.n_tokens
 
     def feature_map(self, inputs: Tensor, sample_data: Mapping[str, Any]) -> Tensor:
-        """Return the position of every token that is a feature, -1 for the others.
+        """Return the position of every token that is a feature, and -1 for the others.
 
         Args:
             inputs: Ids ``(B, T)`` or embeddings ``(B, T, E)``.
-            sample_data: ``attention_mask``, ``special_tokens_mask`` and ``input_ids``, as far as
-                they are known.
+            sample_data: Any of ``attention_mask``, ``special_tokens_mask`` and ``input_ids``.
 
         Returns:
-            Long, ``(B, T)`` for ids and ``(B, T, 1)`` for embeddings; 1 instead of B where every
-            token of every text is a feature.
+            Long, ``(B, T)`` for ids and ``(B, T, 1)`` for embeddings; 1 instead of B if every token
+            of every text is a feature.
         """
         self._check(inputs)
         shape = inputs.shape[:2]
@@ -182,25 +181,22 @@ class TokenMasker(Masker):
         """Return a masker of the same tokens with another baseline for embeddings.
 
         Args:
-            baseline: What a removed embedding becomes; removed ids still become
+            baseline: Values of a removed embedding. Removed ids are still replaced by
                 ``mask_token_id``, unless it is a :class:`~pear_lightning.masking.TokenBaseline`.
-
-        Returns:
-            The other masker.
         """
         if not isinstance(baseline, TokenBaseline):
             baseline = TokenBaseline(self.baseline.mask_token_id, baseline)
         return super().with_baseline(baseline)
 
     def settings(self) -> str:
-        """Name the ids and the length."""
+        """Return the ids and the length, for ``repr``."""
         return (
             f"special_token_ids={self.special_token_ids}, pad_token_id={self.pad_token_id}, "
             f"n_tokens={self.n_tokens}"
         )
 
     def _fixed(self, inputs: Tensor, known: Mapping[str, Tensor]) -> Tensor | None:
-        """Return which tokens are never removed, ``(B, T)``, or None where nothing says so."""
+        """Return which tokens are never removed, ``(B, T)``, or ``None`` if nothing is known."""
         fixed = []
         if "attention_mask" in known:
             fixed.append(known["attention_mask"] == 0)
@@ -213,18 +209,18 @@ class TokenMasker(Masker):
             fixed.append(torch.isin(ids, torch.tensor(never, device=ids.device, dtype=ids.dtype)))
         elif self.special_token_ids and "special_tokens_mask" not in known:
             raise ValueError(
-                "special_token_ids cannot be looked for where there are no ids: give input_ids or "
-                "special_tokens_mask beside the embeddings or attributions"
+                "input_ids or special_tokens_mask must be given with embeddings or attributions "
+                "to find special_token_ids, got neither"
             )
         elif self.pad_token_id is not None and "attention_mask" not in known:
             raise ValueError(
-                "pad_token_id cannot be looked for where there are no ids: give input_ids or "
-                "attention_mask beside the embeddings or attributions"
+                "input_ids or attention_mask must be given with embeddings or attributions to "
+                "find pad_token_id, got neither"
             )
         return torch.stack(fixed).any(dim=0) if fixed else None
 
     def _check(self, inputs: Tensor) -> None:
-        # attributions (B, T), which Masker.pool hands in, are floating
+        # attributions (B, T), passed by Masker.pool in place of inputs, are floating point
         dtype = inputs.dtype
         fits = inputs.ndim == 2 or (inputs.ndim == 3 and inputs.is_floating_point())
         if not fits or dtype == torch.bool or dtype.is_complex:
@@ -234,7 +230,7 @@ class TokenMasker(Masker):
             )
         if self.n_tokens is not None and inputs.shape[1] != self.n_tokens:
             raise ValueError(
-                f"texts must have n_tokens={self.n_tokens} tokens, got {inputs.shape[1]}"
+                f"inputs must have n_tokens={self.n_tokens} tokens, got {inputs.shape[1]}"
             )
 
     def _count(self, feature_map: Tensor) -> int:
@@ -242,9 +238,9 @@ class TokenMasker(Masker):
 
 
 def _aligned(name: str, values: Tensor, shape: torch.Size) -> Tensor:
-    """Return a tensor of the batch after a look at its shape."""
+    """Return a tensor of the batch after checking its shape."""
     if values.shape != shape:
         raise ValueError(
-            f"{name} must have an entry for each token, {tuple(shape)}, got {tuple(values.shape)}"
+            f"{name} must have one entry per token, {tuple(shape)}, got {tuple(values.shape)}"
         )
     return values

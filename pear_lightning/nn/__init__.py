@@ -1,4 +1,4 @@
-"""Backbones, for tables and from timm and transformers, and gates that score their inputs."""
+"""Backbones for tables, images and text, and gates that score their input features."""
 
 from pear_lightning.nn.cancel_out import CancelOut
 from pear_lightning.nn.feature_gate import FeatureGate

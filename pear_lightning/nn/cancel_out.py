@@ -11,30 +11,32 @@ from pear_lightning.nn.feature_gate import FeatureGate
 
 
 class CancelOut(FeatureGate):
-    r"""A gate for every feature, ``y = x ⊙ g(w)``, with g a sigmoid or a softmax.
+    r"""CancelOut: a gate for every feature, ``y = x ⊙ g(w)``, with g a sigmoid or a softmax.
 
     .. math:: L = L_\text{task} + \lambda_1 \, \lVert g(w) \rVert_1 - \lambda_2 \, \mathrm{var}(w)
 
-    The norm closes gates; the variance pulls the weights apart. With ``activation="softmax"`` and
-    both λ at 0 this is :class:`~pear_lightning.nn.ScoresActivation`. What scores of gates are not
-    stands with :class:`~pear_lightning.nn.feature_gate.FeatureGate`.
+    The norm closes gates; the variance spreads the weights. With ``activation="softmax"`` and both
+    λ at 0 this is :class:`~pear_lightning.nn.ScoresActivation`. For the limits of the scores, see
+    :class:`~pear_lightning.nn.feature_gate.FeatureGate`.
 
     Args:
         in_features: Size of the inputs along ``axis``.
         axis: Dimension that holds the features.
-        groups: Number of the feature that each entry belongs to; ``None`` for one each.
-        activation: ``"sigmoid"`` (weights are 4 at first, gates .98) or ``"softmax"`` (weights are
-            1 at first, gates 1/d).
+        groups: Index of the feature that each entry belongs to; ``None`` makes every entry a
+            feature.
+        activation: ``"sigmoid"`` (initial weights 4, gates .98) or ``"softmax"`` (initial weights
+            1, gates 1/d).
         l1_weight: λ1, not negative.
         variance_weight: λ2, not negative.
         check_scale: Whether to warn about inputs that are not standardised.
 
     Shapes:
         - ``inputs`` and output: ``(B, *S)``, with ``in_features`` entries along ``axis``
-        - ``scores``: ``(d,)``, the weights w themselves; g keeps their order
+        - ``scores``: ``(d,)``, the weights w themselves, in which g is monotone
 
     Raises:
-        ValueError: If an argument is out of range, or the inputs have another number of features.
+        ValueError: If an argument is out of range, or the inputs have a different number of
+            features.
 
     Example:
         >>> import torch
@@ -47,8 +49,8 @@ class CancelOut(FeatureGate):
         networks.* ICANN 2019; unnir/CancelOut for the initialisations and the weights of the loss.
 
     Deviations from the paper:
-        None known in the sigmoid form, which follows the authors' PyTorch code. Their Keras
-        example with a softmax has no further loss: set both λ to 0 for it.
+        None known in the sigmoid form, which follows the authors' PyTorch code. Their Keras example
+        with a softmax has no additional loss: set both λ to 0 for it.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class CancelOut(FeatureGate):
             if not weight >= 0:
                 raise ValueError(f"{name} must not be negative, got {weight}")
         if variance_weight and self.n_features == 1:
-            raise ValueError("variance_weight needs two features or more: set it to 0")
+            raise ValueError(
+                f"variance_weight must be 0 for a single feature, got {variance_weight}"
+            )
         self.activation = activation
         self.l1_weight = l1_weight
         self.variance_weight = variance_weight
@@ -77,7 +81,7 @@ class CancelOut(FeatureGate):
 
     @property
     def scores(self) -> Tensor:
-        """w, ``(d,)``, detached: any real number."""
+        """w, ``(d,)``, detached: arbitrary real numbers."""
         return at_least_float32(self.w.detach().clone())
 
     @property
@@ -86,18 +90,15 @@ class CancelOut(FeatureGate):
         return self._activate(self.w.detach())
 
     def weights(self, inputs: Tensor) -> Tensor:
-        """Return g(w), ``(d,)``.
+        """Return the factors g(w), ``(d,)``.
 
         Args:
-            inputs: Inputs, ``(B, *S)``; not looked at.
-
-        Returns:
-            The factors.
+            inputs: Inputs, ``(B, *S)``; not used.
         """
         return self._activate(self.w)
 
     def penalty(self) -> Tensor | None:
-        """Return ``λ1 ‖g(w)‖_1 − λ2 var(w)``, or ``None`` where both λ are 0."""
+        """Return ``λ1 ‖g(w)‖_1 − λ2 var(w)``, or ``None`` if both λ are 0."""
         if not self.l1_weight and not self.variance_weight:
             return None
         penalty = self.l1_weight * self._activate(self.w).sum()

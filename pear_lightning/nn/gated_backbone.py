@@ -1,4 +1,4 @@
-"""A backbone with a gate in it."""
+"""A backbone with a gate."""
 
 from typing import Any
 
@@ -10,11 +10,11 @@ from pear_lightning.nn.feature_gate import FeatureGate
 class GatedBackbone(nn.Module):
     """A backbone with a gate in front of it, or in front of one of its modules.
 
-    The backbone's modules and the names of its weights stay as they are; a gate within it is a
-    forward hook on the module that it stands in front of.
+    The backbone's modules and the names of its weights do not change; a gate inside the backbone
+    is a forward hook on the module that it precedes.
 
     Shapes:
-        - ``inputs``: ``(B, *S)``, as the backbone takes them
+        - ``inputs``: ``(B, *S)``, the inputs of the backbone
         - ``logits``: ``(B, C)``
 
     Args:
@@ -24,8 +24,8 @@ class GatedBackbone(nn.Module):
             argument is gated. ``None`` gates the inputs.
 
     Raises:
-        ValueError: If the backbone has no module of that name, or calls it without a positional
-            argument.
+        ValueError: If the backbone has no module of that name, or calls it without positional
+            arguments.
 
     Example:
         >>> import torch
@@ -45,14 +45,13 @@ class GatedBackbone(nn.Module):
             modules = dict(backbone.named_modules())
             if place not in modules:
                 raise ValueError(
-                    f"place is {place!r}: one of the backbone's modules is expected, "
-                    f"{sorted(modules)}"
+                    f"place must be one of the backbone's modules {sorted(modules)}, got {place!r}"
                 )
-            # a bound method, so that a deep copy of this module calls the gate of the copy
+            # a bound method, so that a deep copy of this module calls the copied gate
             modules[place].register_forward_pre_hook(self._gate_first)
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
-        """Logits ``(B, C)`` of inputs ``(B, *S)``; further arguments go to the backbone."""
+        """Return logits ``(B, C)`` of inputs ``(B, *S)``; the backbone gets further arguments."""
         if self.place is None:
             inputs = self.gate(inputs)
         logits: Tensor = self.backbone(inputs, **kwargs)
@@ -60,13 +59,13 @@ class GatedBackbone(nn.Module):
 
     @property
     def embed(self) -> Any:
-        """What embeds token ids in the backbone; ``None`` if it has no such method."""
+        """The backbone's method that embeds token ids; ``None`` if it has none."""
         return getattr(self.backbone, "embed", None)
 
     def _gate_first(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         if not args:
             raise ValueError(
-                f"the backbone calls {self.place!r} with keyword arguments alone: the gate takes "
-                "the first positional one"
+                f"{self.place!r} must be called with a positional argument, which the gate takes, "
+                "got keyword arguments only"
             )
         return (self.gate(args[0]), *args[1:])

@@ -1,28 +1,29 @@
-"""A look at whether inputs are standardised."""
+"""Check of whether inputs are standardised."""
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 _ENOUGH_VALUES = 16
-_RATIO_OF_SPREADS = 30.0  # small batches of standardised columns with long tails reach 20
+_RATIO_OF_SPREADS = 30.0  # small batches of standardised long-tailed columns reach 20
 _DISTANCE_FROM_ZERO = 10.0
 
 
 @torch.no_grad()
 def warn_if_not_standardized(inputs: Tensor, axis: int) -> bool:
-    """Warn where features differ visibly in spread, or lie far from 0 for their spread.
+    """Warn if the spreads of features differ strongly, or means are far from 0 for their spread.
 
-    Spreads that differ by a factor of 30, and a mean 10 standard deviations from 0, are visible:
-    batches of standardised features stay below. Left out are features that are constant in the
-    batch, which say nothing, and those that are 0 and 1, which many leave as they are.
+    The limits are a factor of 30 between spreads and a mean 10 standard deviations from 0; batches
+    of standardised features stay below them. Features that are constant in the batch carry no
+    information and are excluded, and so are features with only the values 0 and 1, which are often
+    left unscaled.
 
     Args:
-        inputs: A batch, ``(B, *S)``. On an accelerator it is waited for.
+        inputs: A batch, ``(B, *S)``. On an accelerator, the call synchronises.
         axis: Dimension that holds the features.
 
     Returns:
-        Whether the batch was looked at: it holds enough values of each feature, 16.
+        Whether the batch was checked, which takes at least 16 values of each feature.
 
     Example:
         >>> warn_if_not_standardized(torch.randn(4, 3), axis=-1)
@@ -47,6 +48,6 @@ def warn_if_not_standardized(inputs: Tensor, axis: int) -> bool:
             f"{offset:.3g} standard deviations from 0. A feature's score depends on its scale, so "
             "the scores cannot be compared. Standardise the inputs with the statistics of the "
             "training rows (scaling='standard' or 'quantile' in pear_lightning.datamodules), or "
-            "say check_scale=False"
+            "pass check_scale=False"
         )
     return True

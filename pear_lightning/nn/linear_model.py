@@ -4,9 +4,9 @@ from torch import Tensor, nn
 
 
 class LinearModel(nn.Linear):
-    """A linear model: logistic regression with a cross-entropy loss, the PEAR paper's baseline.
+    """Linear model: logistic regression with a cross-entropy loss, the PEAR paper's baseline.
 
-    Its gradient is its weight for every row, so all gradient explainers can be checked on it by
+    Its gradient equals its weight for every row, so gradient explainers can be checked on it by
     hand.
 
     Shapes:
@@ -15,10 +15,10 @@ class LinearModel(nn.Linear):
 
     Args:
         in_features: Number of features of a row.
-        out_features: Number of classes, or of values to predict.
+        out_features: Number of classes or of predicted values.
 
     Raises:
-        ValueError: If a number is below 1, or the inputs have another number of features.
+        ValueError: If a number is below 1, or the inputs have a different number of features.
 
     Example:
         >>> import torch
@@ -29,15 +29,15 @@ class LinearModel(nn.Linear):
     def __init__(self, in_features: int, out_features: int = 2) -> None:
         if in_features < 1 or out_features < 1:
             raise ValueError(
-                f"in_features is {in_features}, out_features is {out_features}: at least 1 of each "
-                "is expected"
+                f"in_features and out_features must be at least 1, got {in_features} and "
+                f"{out_features}"
             )
         super().__init__(in_features, out_features)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits ``(B, out_features)`` of rows ``(B, in_features)``."""
+        """Return logits ``(B, out_features)`` of rows ``(B, in_features)``."""
         if inputs.shape[-1] != self.in_features:
             raise ValueError(
-                f"inputs have shape {tuple(inputs.shape)}: (B, {self.in_features}) is expected"
+                f"inputs must have shape (B, {self.in_features}), got {tuple(inputs.shape)}"
             )
         return super().forward(inputs)

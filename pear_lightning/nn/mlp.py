@@ -23,11 +23,11 @@ _NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
 
 
 class MLP(nn.Module):
-    """A multilayer perceptron for table rows; by default the network of the PEAR paper.
+    """Multilayer perceptron for table rows; by default the network of the PEAR paper.
 
-    Each hidden layer is linear, normalization, activation, dropout; the last layer is linear.
-    Gradients of a ReLU network are piecewise constant, so a loss of its gradients only learns where
-    the pieces meet; ``"softplus"`` or ``"gelu"`` give it second derivatives everywhere.
+    Each hidden layer consists of linear, normalization, activation and dropout; the last layer is
+    linear. Gradients of a ReLU network are piecewise constant, so a loss of its gradients only
+    learns where the pieces meet; ``"softplus"`` and ``"gelu"`` have second derivatives everywhere.
 
     Shapes:
         - ``inputs``: ``(B, in_features)``
@@ -35,14 +35,15 @@ class MLP(nn.Module):
 
     Args:
         in_features: Number of features of a row.
-        out_features: Number of classes, or of values to predict.
-        hidden_features: Width of each hidden layer; none makes it linear.
+        out_features: Number of classes or of predicted values.
+        hidden_features: Width of each hidden layer; an empty sequence gives a linear model.
         activation: ``"relu"``, ``"gelu"``, ``"silu"``, ``"softplus"``, ``"tanh"`` or ``"elu"``.
-        dropout: Share of the hidden units that training drops, 0 to below 1.
-        normalization: ``"batch"``, ``"layer"`` or None.
+        dropout: Share of the hidden units dropped in training, from 0 to below 1.
+        normalization: ``"batch"``, ``"layer"`` or ``None``.
 
     Raises:
-        ValueError: If an argument is out of range, or the inputs have another number of features.
+        ValueError: If an argument is out of range, or the inputs have a different number of
+            features.
 
     Example:
         >>> import torch
@@ -70,18 +71,16 @@ class MLP(nn.Module):
         super().__init__()
         widths = [in_features, *hidden_features, out_features]
         if any(width < 1 for width in widths):
-            raise ValueError(f"layers have {widths} units: each needs at least 1")
+            raise ValueError(f"layers must have widths of at least 1, got {widths}")
         if activation not in _ACTIVATIONS:
-            raise ValueError(
-                f"activation is {activation!r}: one of {list(_ACTIVATIONS)} is expected"
-            )
+            raise ValueError(f"activation must be one of {list(_ACTIVATIONS)}, got {activation!r}")
         if normalization is not None and normalization not in _NORMALIZATIONS:
             raise ValueError(
-                f"normalization is {normalization!r}: None or one of {list(_NORMALIZATIONS)} is "
-                "expected"
+                f"normalization must be None or one of {list(_NORMALIZATIONS)}, got "
+                f"{normalization!r}"
             )
         if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}: a share from 0 to below 1 is expected")
+            raise ValueError(f"dropout must lie in [0, 1), got {dropout}")
         layers: list[nn.Module] = []
         for width, next_width in pairwise(widths[:-1]):
             layers.append(nn.Linear(width, next_width))
@@ -95,10 +94,10 @@ class MLP(nn.Module):
         self.out_features = out_features
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits ``(B, out_features)`` of rows ``(B, in_features)``."""
+        """Return logits ``(B, out_features)`` of rows ``(B, in_features)``."""
         if inputs.shape[-1] != self.in_features:
             raise ValueError(
-                f"inputs have shape {tuple(inputs.shape)}: (B, {self.in_features}) is expected"
+                f"inputs must have shape (B, {self.in_features}), got {tuple(inputs.shape)}"
             )
         logits: Tensor = self.layers(inputs)
         return logits

@@ -1,4 +1,4 @@
-"""Which layers read what a gate returns."""
+"""Finds the layers that read the output of a gate."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def next_layers(model: GatedBackbone, batch: Batch) -> list[str]:
-    """Run the model once and return the layers that are given the gate's output as it is.
+    """Run the model once and return the layers that receive the gate's output unchanged.
 
     Args:
-        model: The model; its modules are in eval mode meanwhile.
-        batch: A batch; two samples of it are used.
+        model: The model; its modules are in eval mode during the call.
+        batch: A batch, of which two samples are used.
 
     Returns:
-        Names, as in ``model.named_modules()``, of the linear layers (where features come last)
-        and ungrouped convolutions (where they are channels). Empty if something stands between.
+        Names, as in ``model.named_modules()``, of linear layers (if features come last) and
+        ungrouped convolutions (if features are channels). Empty if another operation comes first.
     """
     gated: list[Tensor] = []
     found: list[str] = []

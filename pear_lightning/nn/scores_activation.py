@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pear_lightning.functional.validation import at_least_float32, is_traced
 from pear_lightning.nn.feature_gate import FeatureGate
 
-_SLOWEST = 0.01  # the running mean of the instance-wise variant forgets over about 100 batches
+_MIN_UPDATE = 0.01  # of the running mean, which then averages over about 100 batches
 
 
 class ScoresActivation(FeatureGate):
@@ -18,18 +18,19 @@ class ScoresActivation(FeatureGate):
     .. math:: w_i = \frac{e^{s_i / \tau}}{\sum_j e^{s_j / \tau}}, \qquad
               y_k = d^{\,r} \, w \odot x_k
 
-    One parameter ``s`` of d numbers, 0 at first, shared by all rows; no noise, no bias, the same in
-    training and at inference. With the defaults, ``τ = 1`` and ``r = 0``, this is the formula
-    reported for ScoresActivation. The gradient of the loss L is
-    ``∂L/∂s_i = w_i (q_i − Σ_j w_j q_j)`` with ``q_i = Σ_k x_ki ∂L/∂y_ki``: of order 1/d, which is
-    why :class:`~pear_lightning.modules.ScoresActivationModule` gives ``s`` a larger learning rate.
+    The only parameter is ``s``, d numbers initialised to 0 and shared by all rows. There is no
+    noise and no bias, and training and inference do not differ. With the defaults, ``τ = 1`` and
+    ``r = 0``, this is the formula reported for ScoresActivation. The gradient of the loss L is
+    ``∂L/∂s_i = w_i (q_i − Σ_j w_j q_j)`` with ``q_i = Σ_k x_ki ∂L/∂y_ki``, which is of order 1/d;
+    :class:`~pear_lightning.modules.ScoresActivationModule` therefore gives ``s`` a larger learning
+    rate.
 
     What the scores are not:
 
     - **The importance of a feature.** They depend on the scale of the inputs (standardise them),
-      can be traded against the next layer's weights (:meth:`effective_scores`), and features that
-      carry the same information share their mass. A feature that never varies keeps some.
-    - **Comparable between different d.** They sum to 1, so a feature more lowers all the others:
+      can be traded against the next layer's weights (:meth:`effective_scores`), and features with
+      the same information share their mass. A feature that never varies keeps some mass.
+    - **Comparable between different d.** They sum to 1, so an additional feature lowers all others:
       compare ranks.
     - **An explanation of a row.** All rows have the same scores.
 
@@ -37,24 +38,25 @@ class ScoresActivation(FeatureGate):
         in_features: Size of the inputs along ``axis``.
         axis: Dimension that holds the features; see
             :class:`~pear_lightning.nn.feature_gate.FeatureGate`.
-        groups: Number of the feature that each entry belongs to, for entries that are one feature
-            together. ``None`` makes every entry a feature. The softmax is over the features.
-        temperature: τ above 0. Smaller makes the same ``s`` sharper.
-        rescale: r. 1 keeps the mean factor at 1, so the next layer's initialisation stays right,
-            but takes away part of the regularisation that small factors are.
+        groups: Index of the feature that each entry belongs to, for entries that form one feature.
+            ``None`` makes every entry a feature. The softmax is over the features.
+        temperature: τ above 0. Smaller values make the same ``s`` sharper.
+        rescale: r. 1 keeps the mean factor at 1, so that the next layer's initialisation remains
+            right, but removes part of the regularisation by small factors.
         entropy_weight: β, not negative: β times the entropy of w is added to the loss, which
-            sharpens w. Not with ``instance_wise``.
-        instance_wise: Let ``s`` depend on the row, ``s(x) = s + V x``, with V 0 at first and x
-            averaged over the dimensions other than ``axis``. :attr:`scores` is then the mean of
-            w(x) over the training batches of late (about 100), on the first rank.
+            sharpens w. Not supported with ``instance_wise``.
+        instance_wise: Whether ``s`` depends on the row, ``s(x) = s + V x``, with V initialised to 0
+            and x averaged over the dimensions other than ``axis``. :attr:`scores` is then the mean
+            of w(x) over recent training batches (about 100), on the first rank.
         check_scale: Whether to warn about inputs that are not standardised.
 
     Shapes:
         - ``inputs`` and output: ``(B, *S)``, with ``in_features`` entries along ``axis``
-        - ``scores``: ``(d,)``; d is the number of features
+        - ``scores``: ``(d,)``, with d the number of features
 
     Raises:
-        ValueError: If an argument is out of range, or the inputs have another number of features.
+        ValueError: If an argument is out of range, or the inputs have a different number of
+            features.
 
     Example:
         >>> import torch
@@ -70,18 +72,18 @@ class ScoresActivation(FeatureGate):
         function for model agnostic global explainability by design.* 2025, arXiv 2511.13809.
 
         V. Borisov, J. Haug, G. Kasneci. *CancelOut: a layer for feature selection in deep neural
-        networks.* ICANN 2019. With a softmax and no further loss it is the same formula, six years
-        earlier (:class:`~pear_lightning.nn.CancelOut`).
+        networks.* ICANN 2019. With a softmax and no additional loss it is the same formula, six
+        years earlier (:class:`~pear_lightning.nn.CancelOut`).
 
         B. Skrlj, S. Dzeroski, N. Lavrac, M. Petkovic. *Feature importance estimation with
         self-attention networks.* ECAI 2020: the idea of ``instance_wise``.
 
     Deviations from the paper:
-        Written from the formula as a review of the paper reports it and from the abstract; the
-        authors have published no code that we know of. ``temperature``, ``rescale``,
-        ``entropy_weight``, ``groups``, ``axis`` and ``instance_wise`` are ours, and so are the
-        initialisation and every setting of training. This is not the authors' implementation,
-        and its results are not theirs.
+        The implementation follows the paper's abstract and the formula reported in a review of the
+        paper; we know of no code published by the authors. ``temperature``, ``rescale``,
+        ``entropy_weight``, ``groups``, ``axis`` and ``instance_wise`` are extensions, and the
+        initialisation and all training settings are our choice. This is not the authors'
+        implementation, and its results are not theirs.
     """
 
     mean_weights: Tensor
@@ -105,7 +107,10 @@ class ScoresActivation(FeatureGate):
         if not entropy_weight >= 0:
             raise ValueError(f"entropy_weight must not be negative, got {entropy_weight}")
         if instance_wise and entropy_weight:
-            raise ValueError("entropy_weight needs one w for all rows: not with instance_wise")
+            raise ValueError(
+                f"entropy_weight must be 0 with instance_wise, got {entropy_weight}; the entropy "
+                "needs one w for all rows"
+            )
         self.temperature = temperature
         self.rescale = rescale
         self.entropy_weight = entropy_weight
@@ -120,22 +125,19 @@ class ScoresActivation(FeatureGate):
 
     @property
     def scores(self) -> Tensor:
-        """w, ``(d,)``, detached: positive, with a sum of 1."""
+        """w, ``(d,)``, detached: positive, with sum 1."""
         return self._softmax(self.s.detach()) if self.of_row is None else self.mean_weights.clone()
 
     @property
     def factors(self) -> Tensor:
-        """The factors, ``(d,)``, detached: w, times d^r."""
+        """The factors d^r w, ``(d,)``, detached."""
         return self.scores * math.pow(self.n_features, self.rescale)
 
     def weights(self, inputs: Tensor) -> Tensor:
-        """Return the factors: w, times d^r.
+        """Return the factors d^r w, ``(d,)``, or ``(B, d)`` for the instance-wise variant.
 
         Args:
-            inputs: Inputs, ``(B, *S)``; only looked at by the instance-wise variant.
-
-        Returns:
-            ``(d,)``, or ``(B, d)`` for the instance-wise variant.
+            inputs: Inputs, ``(B, *S)``; used by the instance-wise variant only.
         """
         if self.of_row is None:
             weights = self._softmax(self.s)
@@ -148,20 +150,20 @@ class ScoresActivation(FeatureGate):
         return weights
 
     def entropy(self) -> Tensor:
-        """Return the entropy of w in nats, from 0 for one feature to log d for all alike.
+        """Return the entropy of w in nats, from 0 (one feature) to log d (all equal).
 
         Returns:
-            Scalar, with a graph to ``s``; of the mean of w(x), without one, for the instance-wise
-            variant.
+            Scalar, differentiable with respect to ``s``; for the instance-wise variant, the entropy
+            of the mean of w(x), without a graph.
         """
         if self.of_row is not None:
             return -torch.xlogy(self.mean_weights, self.mean_weights).sum()
-        # by logarithms, whose gradient stays finite where a weight underflows
+        # computed from logarithms, so that the gradient stays finite if a weight underflows
         logs: Tensor = torch.log_softmax(at_least_float32(self.s) / self.temperature, dim=0)
         return -(logs.exp() * logs).sum()
 
     def penalty(self) -> Tensor | None:
-        """Return β times the entropy of w, or ``None`` where β is 0."""
+        """Return β times the entropy of w, or ``None`` if β is 0."""
         return self.entropy_weight * self.entropy() if self.entropy_weight else None
 
     def _softmax(self, s: Tensor) -> Tensor:
@@ -169,7 +171,7 @@ class ScoresActivation(FeatureGate):
         return torch.softmax(s if self.temperature == 1 else s / self.temperature, dim=-1)
 
     def _rows(self, inputs: Tensor) -> Tensor:
-        """Average over all dimensions but the batch and the features, ``(B, in_features)``."""
+        """Average over all dimensions except the batch and the features, ``(B, in_features)``."""
         if inputs.ndim == 2:
             return inputs
         return inputs.movedim(self.axis, 1).flatten(2).mean(dim=2)
@@ -177,11 +179,11 @@ class ScoresActivation(FeatureGate):
     @torch.no_grad()
     def _remember(self, weights: Tensor) -> None:
         self.batches_seen += 1
-        share = (1 / self.batches_seen).clamp(min=_SLOWEST)
+        share = (1 / self.batches_seen).clamp(min=_MIN_UPDATE)
         self.mean_weights.lerp_(weights.mean(dim=0).to(self.mean_weights.dtype), share)
 
     def extra_repr(self) -> str:
-        """Name the settings."""
+        """Return the settings for ``repr``."""
         return (
             f"{super().extra_repr()}, temperature={self.temperature}, rescale={self.rescale}, "
             f"entropy_weight={self.entropy_weight}"

@@ -11,23 +11,23 @@ from pear_lightning.nn.feature_gate import FeatureGate
 
 
 class StochasticGates(FeatureGate):
-    r"""Gates that are open or shut, learned through noise (STG).
+    r"""Gates that are open or shut, learned with noise (STG).
 
     .. math:: z = \min(1, \max(0, \mu + \tfrac12 + \sigma \varepsilon)), \qquad
               L = L_\text{task} + \frac{\lambda}{d} \sum_i \Phi\!\left(
                   \frac{\mu_i + \tfrac12}{\sigma}\right)
 
-    ε is normal noise in training and 0 at inference; the sum is the expected number of features
-    that are let through. What scores of gates are not stands with
-    :class:`~pear_lightning.nn.feature_gate.FeatureGate`.
+    ε is normal noise in training and 0 at inference; the sum is the expected number of open gates.
+    For the limits of the scores, see :class:`~pear_lightning.nn.feature_gate.FeatureGate`.
 
     Args:
         in_features: Size of the inputs along ``axis``.
         axis: Dimension that holds the features.
-        groups: Number of the feature that each entry belongs to; ``None`` for one each.
+        groups: Index of the feature that each entry belongs to; ``None`` makes every entry a
+            feature.
         noise_std: σ above 0.
-        sparsity_weight: λ, not negative. It decides how many gates shut; there is no value that is
-            right for all data.
+        sparsity_weight: λ, not negative. It determines how many gates shut; no value is right for
+            all data.
         check_scale: Whether to warn about inputs that are not standardised.
 
     Shapes:
@@ -35,7 +35,8 @@ class StochasticGates(FeatureGate):
         - ``scores``: ``(d,)`` in [0, 1], the gates at inference
 
     Raises:
-        ValueError: If an argument is out of range, or the inputs have another number of features.
+        ValueError: If an argument is out of range, or the inputs have a different number of
+            features.
 
     Example:
         >>> import torch
@@ -45,11 +46,12 @@ class StochasticGates(FeatureGate):
 
     References:
         Y. Yamada, O. Lindenbaum, S. Negahban, Y. Kluger. *Feature selection using stochastic
-        gates.* ICML 2020, arXiv 1810.04247; runopti/stg for the initialisation and the mean in
-        place of the sum.
+        gates.* ICML 2020, arXiv 1810.04247; runopti/stg for the initialisation and the mean instead
+        of the sum.
 
     Deviations from the paper:
-        Noise is drawn for every row, so that no row depends on another. The default of λ is ours.
+        Noise is drawn for every row, so that no row depends on another. The default of λ is our
+        choice.
     """
 
     def __init__(
@@ -80,10 +82,7 @@ class StochasticGates(FeatureGate):
         """Return z: ``(B, d)`` in training, with noise for every row, else ``(d,)``.
 
         Args:
-            inputs: Inputs, ``(B, *S)``; only their number of rows counts.
-
-        Returns:
-            The factors.
+            inputs: Inputs, ``(B, *S)``; only the number of rows is used.
         """
         mu = at_least_float32(self.mu)
         if not self.training:
@@ -92,7 +91,7 @@ class StochasticGates(FeatureGate):
         return self._clip(mu + self.noise_std * noise)
 
     def penalty(self) -> Tensor | None:
-        """Return λ times the mean probability that a gate is not shut; ``None`` where λ is 0."""
+        """Return λ times the mean probability that a gate is not shut; ``None`` if λ is 0."""
         if not self.sparsity_weight:
             return None
         mu = at_least_float32(self.mu)

@@ -13,10 +13,10 @@ def timm_model(
     in_chans: int = 3,
     **kwargs: Any,
 ) -> nn.Module:
-    """Make an image model from timm whose gradients can be trained.
+    """Create an image model from timm whose gradients can be trained.
 
     Fused attention has no second derivative, so it is turned off in this model (and in no other).
-    Attention then takes memory that grows with the square of the number of tokens.
+    The memory of attention then grows with the square of the number of tokens.
 
     Shapes:
         - the model's ``inputs``: ``(B, in_chans, H, W)``
@@ -25,8 +25,8 @@ def timm_model(
     Args:
         name: Name of the model, such as ``"resnet18"`` or ``"vit_small_patch16_224"``.
         num_classes: Number of classes.
-        pretrained: Download weights trained on ImageNet or the like; the last layer is new if
-            ``num_classes`` differs.
+        pretrained: Whether to download pretrained weights (ImageNet or similar); the last layer is
+            new if ``num_classes`` differs.
         in_chans: Number of channels of an image.
         kwargs: Other arguments of ``timm.create_model``.
 
@@ -49,7 +49,7 @@ def timm_model(
     model: nn.Module = timm.create_model(
         name, pretrained=pretrained, num_classes=num_classes, in_chans=in_chans, **kwargs
     )
-    # timm's attention layers read this flag at every forward
+    # timm's attention layers read this flag in every forward pass
     layers: list[Any] = list(model.modules())
     for layer in layers:
         if hasattr(layer, "fused_attn"):

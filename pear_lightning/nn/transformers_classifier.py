@@ -10,18 +10,18 @@ from pear_lightning.scoring.eval_mode import eval_mode
 
 
 class TransformersClassifier(nn.Module):
-    """A text classifier from transformers, explained at its token embeddings.
+    """Text classifier from transformers, explained at its token embeddings.
 
-    Token ids have no gradient, so what is explained are the embeddings of the tokens: call
-    :meth:`embed` once and hand the result to ``explain`` with the attention mask::
+    Token ids have no gradient, so the embeddings of the tokens are explained: call :meth:`embed`
+    once and pass the result to ``explain`` with the attention mask::
 
         embeddings = model.embed(ids)
         explain(model, embeddings, target, explainers, forward_kwargs={"attention_mask": mask})
 
     Attention is eager, because fused attention has no second derivative, and weights are float32.
-    Padding does not change the logits: where a classifier reads the last token (GPT-2, Llama and
-    others like them), the last token that is not padding is read, which transformers itself does
-    not do for embeddings. The gradient at a padding token is zero.
+    Padding does not change the logits: classifiers that read the last token (GPT-2, Llama and
+    similar models) read the last token that is not padding, which transformers itself does not do
+    for embeddings. The gradient at a padding token is zero.
 
     Shapes:
         - ``inputs``: ``(B, L, D)`` float embeddings, or ``(B, L)`` long token ids
@@ -29,17 +29,18 @@ class TransformersClassifier(nn.Module):
         - ``logits``: ``(B, C)``
 
     Args:
-        model: A name on the Hugging Face hub or a folder, for pretrained weights; a configuration
-            (``PretrainedConfig``, or a dictionary with ``model_type``), for random weights; or a
-            model for sequence classification, which is used as it is and turned to float32.
-        num_classes: Number of classes. None keeps that of ``model``.
+        model: The name of a model on the Hugging Face hub or a folder, for pretrained weights; a
+            configuration (``PretrainedConfig``, or a dictionary with ``model_type``), for random
+            weights; or a model for sequence classification, which is used directly and converted to
+            float32.
+        num_classes: Number of classes. ``None`` keeps the number of ``model``.
         kwargs: Other arguments of ``from_pretrained``, such as ``revision`` or ``cache_dir``.
 
     Raises:
         ImportError: If transformers is not installed.
         TypeError: If ``model`` is none of these.
         ValueError: If the model is an encoder-decoder, which takes no embeddings, if a shape does
-            not fit, or if there is padding and the model's logits depend on it.
+            not fit, or if there is padding and the logits of the model depend on it.
 
     Example:
         >>> tiny = {"model_type": "bert", "vocab_size": 20, "hidden_size": 8,
@@ -56,10 +57,10 @@ class TransformersClassifier(nn.Module):
         self.model = _make_model(model, num_classes, kwargs)
         if self.model.config.is_encoder_decoder:
             raise ValueError(
-                f"{type(self.model).__name__} is an encoder-decoder and takes no embeddings: use "
-                "an encoder such as BERT or a decoder such as GPT-2"
+                "model must be an encoder such as BERT or a decoder such as GPT-2, got "
+                f"{type(self.model).__name__}, an encoder-decoder, which takes no embeddings"
             )
-        # the head of the models that classify by their last token
+        # the head of models that classify by their last token
         self._reads_last_token = isinstance(getattr(self.model, "score", None), nn.Linear)
         self._padding_matters = not self._ignores_padding()
 
@@ -69,30 +70,31 @@ class TransformersClassifier(nn.Module):
         return int(self.model.config.num_labels)
 
     def embed(self, ids: Tensor) -> Tensor:
-        """Embeddings ``(B, L, D)`` of token ids ``(B, L)``, without those of the positions."""
+        """Return embeddings ``(B, L, D)`` of token ids ``(B, L)``, without position embeddings."""
         embeddings: Tensor = self.model.get_input_embeddings()(ids)
         return embeddings
 
     def forward(self, inputs: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Logits ``(B, C)`` of embeddings ``(B, L, D)``, or of token ids ``(B, L)``."""
+        """Return logits ``(B, C)`` of embeddings ``(B, L, D)``, or of token ids ``(B, L)``."""
         if not inputs.is_floating_point():
             inputs = self.embed(inputs)
         if inputs.ndim != 3:
             raise ValueError(
-                f"inputs have shape {tuple(inputs.shape)}: embeddings (B, L, D) or ids (B, L) are "
-                "expected"
+                "inputs must be embeddings (B, L, D) or token ids (B, L), got shape "
+                f"{tuple(inputs.shape)}"
             )
         if attention_mask is None:
             attention_mask = inputs.new_ones(inputs.shape[:2], dtype=torch.long)
         if attention_mask.shape != inputs.shape[:2]:
             raise ValueError(
-                f"attention_mask has shape {tuple(attention_mask.shape)}: "
-                f"{tuple(inputs.shape[:2])} is expected"
+                f"attention_mask must have shape {tuple(inputs.shape[:2])}, got "
+                f"{tuple(attention_mask.shape)}"
             )
         if self._padding_matters and not bool(attention_mask.all()):
             raise ValueError(
-                f"the logits of {type(self.model).__name__} depend on padding when it is given "
-                "embeddings: give it batches of texts of one length, without padding"
+                f"attention_mask must be all ones for {type(self.model).__name__}, whose logits "
+                "depend on padding if it is given embeddings, got zeros; use batches of texts of "
+                "one length"
             )
         return self._logits(inputs, attention_mask)
 
@@ -110,10 +112,10 @@ class TransformersClassifier(nn.Module):
 
     @torch.no_grad()
     def _ignores_padding(self) -> bool:
-        """Whether the logits of a text stay the same when a padding token follows it."""
+        """Whether the logits of a text are unchanged when a padding token is appended."""
         weight = self.model.get_input_embeddings().weight
         if weight.is_meta:
-            return True  # no values to try it with
+            return True  # no values for the check
         text = weight[torch.arange(3, device=weight.device) % len(weight)][None]
         padded = torch.cat([text, text[:, :1]], dim=1)
         mask = torch.ones(padded.shape[:2], dtype=torch.long, device=weight.device)
@@ -142,10 +144,15 @@ def _make_model(model: Any, num_classes: int | None, kwargs: dict[str, Any]) -> 
         labels = {} if num_classes is None else {"num_labels": num_classes}
         return factory.from_pretrained(model, **labels, **how, **kwargs)
     if kwargs:
-        raise TypeError(f"{sorted(kwargs)} are only for pretrained weights, by name")
+        raise TypeError(
+            "kwargs must be empty unless model is the name of pretrained weights, got "
+            f"{sorted(kwargs)}"
+        )
     if isinstance(model, dict):
         if "model_type" not in model:
-            raise ValueError(f"the configuration has no model_type; it has {sorted(model)}")
+            raise ValueError(
+                f"model must have the key 'model_type' if it is a dictionary, got {sorted(model)}"
+            )
         model = AutoConfig.for_model(**model)
     if isinstance(model, PretrainedConfig):
         model = copy.deepcopy(model)
@@ -153,12 +160,12 @@ def _make_model(model: Any, num_classes: int | None, kwargs: dict[str, Any]) -> 
         return factory.from_config(model, **how)
     if not isinstance(model, PreTrainedModel):
         raise TypeError(
-            f"model is a {type(model).__name__}: a name, a configuration or a model from "
-            "transformers is expected"
+            "model must be a name, a configuration or a model from transformers, got "
+            f"{type(model).__name__}"
         )
     if num_classes not in (None, model.config.num_labels):
         raise ValueError(
-            f"num_classes is {num_classes}, but the model has {model.config.num_labels} classes"
+            f"num_classes must be {model.config.num_labels}, as in the model, got {num_classes}"
         )
     finished: Any = model
     finished.set_attn_implementation("eager")

@@ -1,4 +1,4 @@
-"""Networks run with arithmetic of their own: intervals, contextual decomposition."""
+"""Stand-ins for tensors that run through networks: intervals and contextual decompositions."""
 
 from pear_lightning.stand_ins.contextual_decomposition import Decomposed
 from pear_lightning.stand_ins.intervals import Interval

@@ -1,4 +1,4 @@
-"""Contextual decomposition: what a part of the input contributes, layer by layer."""
+"""Contextual decomposition: the contribution of a part of the input, layer by layer."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from pear_lightning.stand_ins.stand_in import (
     refuse_training,
 )
 
-_STABILISER = 1e-19  # shares a bias in halves where both parts are 0
+_STABILISER = 1e-19  # splits a bias in halves where both parts are 0
 
 
 class Decomposed(StandIn):
-    r"""A tensor as the sum of a relevant part β and the rest γ.
+    r"""A tensor decomposed into the sum of a relevant part β and the rest γ.
 
-    Handed to a network in the place of its input it becomes a decomposition of the logits, whose
-    parts sum to the logits. Linear and convolutional layers (and batch norm) act on both parts and
-    share their bias in proportion to the sizes of the two results; a ReLU gives
+    Passed to a network in place of its input, it becomes a decomposition of the logits, whose parts
+    sum to the logits. Linear and convolutional layers (and batch norm) act on both parts and share
+    their bias in proportion to the sizes of the two results; a ReLU gives
     :math:`\beta' = \mathrm{ReLU}(\beta)` and
-    :math:`\gamma' = \mathrm{ReLU}(\beta + \gamma) - \mathrm{ReLU}(\beta)`; maximal pooling takes
-    both parts where their sum is largest.
+    :math:`\gamma' = \mathrm{ReLU}(\beta + \gamma) - \mathrm{ReLU}(\beta)`; max pooling selects both
+    parts at the position where their sum is largest.
 
     Args:
         relevant: β, any shape.
         rest: γ, same shape.
 
     Raises:
-        NoRuleError: If a network calls a function that has no rule.
+        NoRuleError: If a network calls a function without a rule.
 
     Example:
         >>> x, mask = torch.rand(2, 4), torch.tensor([1.0, 0.0, 0.0, 0.0])
@@ -62,24 +62,18 @@ class Decomposed(StandIn):
         return self.relevant + self.rest
 
     def each(self, function: Callable[[Tensor], Tensor]) -> Decomposed:
-        """Apply a linear map to both parts.
+        """Return the decomposition after applying a linear map to both parts.
 
         Args:
             function: The map.
-
-        Returns:
-            The decomposition of its value.
         """
         return Decomposed(function(self.relevant), function(self.rest))
 
     def plus(self, bias: Tensor) -> Decomposed:
-        """Add a constant, shared in proportion to the sizes of the parts.
+        """Return the sum with a constant, which the parts share in proportion to their sizes.
 
         Args:
             bias: The constant, broadcast to the shape.
-
-        Returns:
-            The decomposition of the sum.
         """
         relevant, rest = self.relevant.abs() + _STABILISER, self.rest.abs() + _STABILISER
         share = relevant / (relevant + rest)
@@ -105,7 +99,9 @@ def _convolution(function: Callable[..., Tensor]) -> Rule:
 
 def _refuse_tensor(input: Any) -> None:
     if isinstance(input, Tensor):
-        raise NoRuleError("a decomposition can be the input of a layer only, not its weights")
+        raise NoRuleError(
+            "input must be a decomposition, got a tensor; a decomposition cannot be a weight"
+        )
 
 
 def _batch_norm(input: Decomposed, *args: Any, **kwargs: Any) -> Decomposed:
@@ -169,14 +165,14 @@ def _add(a: Any, b: Any, *, alpha: float = 1) -> Decomposed:
 
 def _mul(a: Any, b: Any) -> Decomposed:
     if isinstance(a, Decomposed) and isinstance(b, Decomposed):
-        raise NoRuleError("the product of two decompositions has no rule")
+        raise NoRuleError("mul must have at most one decomposition as a factor, got two")
     parts, factor = (a, b) if isinstance(a, Decomposed) else (b, a)
     return parts.each(lambda v: v * factor)
 
 
 def _div(a: Any, b: Any) -> Decomposed:
     if isinstance(b, Decomposed):
-        raise NoRuleError("dividing by a decomposition has no rule")
+        raise NoRuleError("div must have a number or a tensor as divisor, got a decomposition")
     return _mul(a, 1 / b)
 
 

@@ -19,7 +19,7 @@ def logit_bounds(
     radius: Tensor,
     forward_kwargs: Mapping[str, Any] | None = None,
 ) -> tuple[Interval, Interval]:
-    """Return a box around each input and bounds of the logits in it.
+    """Return a box around each input, ``(B, *S)``, and bounds of the logits in it, ``(B, C)``.
 
     Args:
         forward: The model.
@@ -27,11 +27,8 @@ def logit_bounds(
         radius: Half the width of the box, at least 0, broadcast to the inputs.
         forward_kwargs: Further keyword arguments of the model.
 
-    Returns:
-        The box ``(B, *S)``, and bounds of the logits ``(B, C)``.
-
     Raises:
-        NotImplementedError: If a layer has no interval arithmetic; it is named.
+        NotImplementedError: If a layer has no interval arithmetic; the message names it.
     """
     box = Interval(inputs - radius, inputs + radius)
     return box, stand_in_forward(forward, box, forward_kwargs)
@@ -40,21 +37,18 @@ def logit_bounds(
 def input_gradient_bounds(
     box: Interval, logits: Interval, target: Tensor, scalar: BoundedScalar = "log_prob"
 ) -> Interval:
-    r"""Return bounds of the input gradient of a log-probability over a box.
+    r"""Return bounds of the input gradient of a log-probability over a box, ``(B, *S)``.
 
     With :math:`\partial \log p_y / \partial z = e_y - p` and
     :math:`\partial \sum_k \log p_k / \partial z = 1 - K p`, bounds of the probabilities over the
-    box start the way back through the layers.
+    box are the starting point of the backward pass through the layers.
 
     Args:
         box: The box, ``(B, *S)``.
         logits: Bounds of the logits that a model computed from it, ``(B, C)``.
         target: Labels, ``(B,)``.
-        scalar: What is differentiated: the label's log-probability (the cross-entropy up to its
-            sign), or the sum over all classes.
-
-    Returns:
-        Bounds of the gradient, ``(B, *S)``.
+        scalar: Scalar that is differentiated: the label's log-probability (the cross-entropy up to
+            its sign), or the sum over all classes.
     """
     least, most = probability_bounds(logits)
     if scalar == "log_prob":
@@ -65,7 +59,7 @@ def input_gradient_bounds(
 
 
 def probability_bounds(logits: Interval) -> tuple[Tensor, Tensor]:
-    """Return the smallest and largest probability of each class, the tightest for a box of logits.
+    """Return the tightest bounds of the probabilities of all classes for a box of logits.
 
     Args:
         logits: Bounds of the logits, ``(B, C)``.

@@ -1,4 +1,4 @@
-"""Interval arithmetic of networks, forwards and backwards."""
+"""Interval arithmetic for networks, forwards and backwards."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ Map = Callable[[Tensor], Tensor]
 class Interval(StandIn):
     r"""All tensors between two bounds, element by element.
 
-    Handed to a network in the place of its input it becomes an interval that holds every output
-    that the network has for an input of the interval (interval bound propagation). Affine layers
-    map the centre and, with the absolute values of their weights, the radius; monotone ones map
-    the bounds. Each interval remembers what it was made of, so that :func:`pull_back` can bound
-    gradients as well. The bounds carry gradients to the weights, and are exact up to rounding
-    where both bounds of the input are equal.
+    Passed to a network in place of its input, it becomes an interval that contains the output of
+    the network for every input in the interval (interval bound propagation). Affine layers map the
+    centre and, with the absolute values of their weights, the radius; monotone functions map the
+    bounds. Each interval stores the intervals that it was computed from, so that :func:`pull_back`
+    can bound gradients as well. The bounds carry gradients to the weights, and are exact up to
+    rounding if both bounds of the input are equal.
 
     Args:
         lower: Lower bounds, any shape.
         upper: Upper bounds, same shape.
         parents: The intervals that it was computed from.
-        pullback: Turns bounds of a gradient at this interval into bounds at its parents.
+        pullback: Maps bounds of a gradient at this interval to bounds at its parents.
 
     Raises:
-        NoRuleError: If a network calls a function that has no rule.
+        NoRuleError: If a network calls a function without a rule.
 
     Example:
         >>> box = Interval(torch.tensor([[-1.0, 0.0]]), torch.tensor([[1.0, 0.0]]))
@@ -49,7 +49,7 @@ class Interval(StandIn):
 
     References:
         Gowal et al., *On the Effectiveness of Interval Bound Propagation for Training Verifiably
-        Robust Models*, 2018, arXiv 1810.12715; backwards as Wicker et al., *Robust
+        Robust Models*, 2018, arXiv 1810.12715; backwards as in Wicker et al., *Robust
         Explanation Constraints for Neural Networks*, ICLR 2023, arXiv 2212.08507.
     """
 
@@ -80,15 +80,15 @@ class Interval(StandIn):
 
 
 def pull_back(output: Interval, cotangent: Interval, inputs: Interval) -> Interval:
-    """Return bounds of the gradient at the inputs, from bounds of the gradient at the output.
+    """Return bounds of the gradient at the inputs, given bounds of the gradient at the output.
 
     Args:
-        output: What a network made of the inputs.
+        output: Interval that a network computed from the inputs.
         cotangent: Bounds of the gradient of a scalar with respect to the output.
-        inputs: The interval that the network was given.
+        inputs: The interval passed to the network.
 
     Returns:
-        Bounds of the gradient with respect to the inputs, for all inputs in the interval.
+        Bounds of the gradient with respect to the inputs that hold for all inputs in the interval.
 
     Example:
         >>> layer = torch.nn.Linear(2, 1)
@@ -115,7 +115,7 @@ def pull_back(output: Interval, cotangent: Interval, inputs: Interval) -> Interv
 
 
 def _visit(node: Interval, order: list[Interval], seen: set[int]) -> None:
-    """Append a node after all that it was made of."""
+    """Append a node after all nodes that it was computed from."""
     stack = [(node, False)]
     while stack:
         node, parents_done = stack.pop()
@@ -137,12 +137,12 @@ def _sum(a: Interval, b: Interval) -> Interval:
 def _affine(
     x: Interval, function: Map, of_radius: Map, transposed: tuple[Map, Map] | None = None
 ) -> Interval:
-    """Apply an affine map, given also as the linear map with absolute weights.
+    """Apply an affine map, given together with the linear map with absolute weights.
 
-    ``transposed`` holds the transposes of both; where they are not at hand, autograd has them.
+    ``transposed`` holds the transposes of both; if it is ``None``, autograd computes them.
     """
     if isinstance(x, Tensor):
-        raise NoRuleError("an interval can be the input of a layer only, not its weights")
+        raise NoRuleError("input must be an interval, got a tensor; an interval cannot be a weight")
     centre, radius = function(x.centre), of_radius(x.radius)
 
     def pullback(gradient: Interval) -> tuple[Interval, ...]:
@@ -157,9 +157,9 @@ def _affine(
 
 
 def _monotone(x: Interval, function: Map, slopes: Callable[[Tensor, Tensor], Any]) -> Interval:
-    """Apply a function that never falls, element by element.
+    """Apply a non-decreasing function, element by element.
 
-    ``slopes`` maps both bounds to the smallest and largest derivative between them.
+    ``slopes`` maps both bounds to the smallest and the largest derivative between them.
     """
 
     def pullback(gradient: Interval) -> tuple[Interval, ...]:
@@ -169,7 +169,7 @@ def _monotone(x: Interval, function: Map, slopes: Callable[[Tensor, Tensor], Any
 
 
 def _scaled(gradient: Interval, least: Tensor, most: Tensor) -> Interval:
-    """Multiply by a factor that lies between two others, both at least 0."""
+    """Multiply by a factor between two others, both at least 0."""
     return Interval(
         torch.minimum(least * gradient.lower, most * gradient.lower),
         torch.maximum(least * gradient.upper, most * gradient.upper),
@@ -177,12 +177,12 @@ def _scaled(gradient: Interval, least: Tensor, most: Tensor) -> Interval:
 
 
 def _rising(derivative: Map) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return the range of a derivative that never falls (of a convex function)."""
+    """Return the range function of a non-decreasing derivative (of a convex function)."""
     return lambda lower, upper: (derivative(lower), derivative(upper))
 
 
 def _peaked(derivative: Map) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Return the range of a derivative that rises up to 0 and falls after it."""
+    """Return the range function of a derivative that increases up to 0 and decreases after it."""
 
     def slopes(lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         nearest = torch.where(lower > 0, lower, torch.where(upper < 0, upper, 0))
@@ -192,7 +192,7 @@ def _peaked(derivative: Map) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]
 
 
 def _moves(name: str) -> Rule:
-    """Return the rule of a method that moves elements, or sums them with weights above 0."""
+    """Return the rule of a method that moves elements, or sums them with positive weights."""
 
     def rule(x: Interval, *args: Any, **kwargs: Any) -> Interval:
         def function(v: Tensor) -> Tensor:
@@ -260,7 +260,7 @@ def _relu(input: Interval, inplace: bool = False) -> Interval:
 
 def _leaky_relu(input: Interval, negative_slope: float = 0.01, inplace: bool = False) -> Interval:
     if not 0 <= negative_slope <= 1:
-        raise NoRuleError(f"leaky_relu has a rule for slopes in [0, 1], got {negative_slope}")
+        raise NoRuleError(f"negative_slope of leaky_relu must lie in [0, 1], got {negative_slope}")
     return _monotone(
         input,
         lambda v: F.leaky_relu(v, negative_slope),
@@ -270,7 +270,7 @@ def _leaky_relu(input: Interval, negative_slope: float = 0.01, inplace: bool = F
 
 def _elu(input: Interval, alpha: float = 1.0, inplace: bool = False) -> Interval:
     if not 0 <= alpha <= 1:
-        raise NoRuleError(f"elu has a rule for alpha in [0, 1], got {alpha}")
+        raise NoRuleError(f"alpha of elu must lie in [0, 1], got {alpha}")
     return _monotone(
         input,
         lambda v: F.elu(v, alpha),
@@ -309,7 +309,10 @@ def _max_pool2d(
     return_indices: bool = False,
 ) -> Interval:
     if ceil_mode or return_indices or input.ndim != 4:
-        raise NoRuleError("max_pool2d has a rule for images (B, C, H, W) and its default options")
+        raise NoRuleError(
+            "max_pool2d must have images (B, C, H, W), ceil_mode=False and return_indices=False, "
+            f"got shape {tuple(input.shape)}, {ceil_mode=} and {return_indices=}"
+        )
     kernel, steps, gaps = _pair(kernel_size), _pair(stride or kernel_size), _pair(dilation)
     rows, columns = _pair(padding)
     frame = (columns, columns, rows, rows)
@@ -327,7 +330,7 @@ def _max_pool2d(
         largest = most.argmax(dim=2, keepdim=True)
         rest = most.scatter(2, largest, float("-inf")).amax(dim=2, keepdim=True)
         others = most.amax(dim=2, keepdim=True).expand_as(most).scatter(2, largest, rest)
-        surely = (least > others).to(most.dtype)  # larger than all others, whatever they are
+        surely = (least > others).to(most.dtype)  # the maximum for every input of the interval
         maybe = (most >= least.amax(dim=2, keepdim=True)).to(most.dtype)
         at_windows = Interval(
             gradient.lower.flatten(2).unsqueeze(2), gradient.upper.flatten(2).unsqueeze(2)
@@ -350,7 +353,10 @@ def _add(a: Any, b: Any, *, alpha: float = 1) -> Any:
         b = _mul(b, alpha)
     if isinstance(a, Interval) and isinstance(b, Interval):
         if a.shape != b.shape:
-            raise NoRuleError(f"intervals of shapes {tuple(a.shape)} and {tuple(b.shape)} differ")
+            raise NoRuleError(
+                f"add must have intervals of equal shapes, got {tuple(a.shape)} and "
+                f"{tuple(b.shape)}"
+            )
         return Interval(a.lower + b.lower, a.upper + b.upper, (a, b), lambda g: (g, g))
     interval, other = (a, b) if isinstance(a, Interval) else (b, a)
     return _affine(interval, lambda v: v + other, lambda v: v + 0 * other)
@@ -358,7 +364,7 @@ def _add(a: Any, b: Any, *, alpha: float = 1) -> Any:
 
 def _mul(a: Any, b: Any) -> Any:
     if isinstance(a, Interval) and isinstance(b, Interval):
-        raise NoRuleError("the product of two intervals has no rule")
+        raise NoRuleError("mul must have at most one interval as a factor, got two")
     interval, other = (a, b) if isinstance(a, Interval) else (b, a)
     return (
         _affine(interval, lambda v: v * other, lambda v: v * abs(other))
@@ -369,7 +375,7 @@ def _mul(a: Any, b: Any) -> Any:
 
 def _div(a: Any, b: Any) -> Any:
     if isinstance(b, Interval):
-        raise NoRuleError("dividing by an interval has no rule")
+        raise NoRuleError("div must have a number or a tensor as divisor, got an interval")
     return _mul(a, 1 / b)
 
 

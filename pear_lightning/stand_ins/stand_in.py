@@ -1,4 +1,4 @@
-"""Values that go through a network in the place of tensors, with arithmetic of their own."""
+"""Values that run through a network in place of tensors, with their own arithmetic."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -11,22 +11,22 @@ Rule = Callable[..., Any]
 
 
 class NoRuleError(NotImplementedError):
-    """A network does something that a stand-in has no arithmetic for."""
+    """Raised if a network calls something that a stand-in has no arithmetic for."""
 
 
 class StandIn:
-    """Runs the code of a network, function by function, on something richer than a tensor.
+    """Base class of values that run through the code of a network in place of tensors.
 
-    An interval, or a value that is split into two parts, is handed to a network as if it were its
-    input. torch asks the class what its functions do (``__torch_function__``), so that networks of
-    any form work, with residual connections and calls of ``torch.nn.functional``, as long as there
-    is a rule for each function that they call. What has none raises :class:`NoRuleError`; nothing
-    is passed over in silence. What changes a value in place (``nn.ReLU(inplace=True)``) returns a
-    new one here, and the old one cannot be used any more.
+    An interval, or a value split into two parts, is passed to a network as its input. torch asks
+    the class to evaluate its functions (``__torch_function__``), so networks of any form work,
+    including residual connections and calls of ``torch.nn.functional``, provided that every called
+    function has a rule. A function without a rule raises :class:`NoRuleError` and is never skipped
+    silently. A function that changes a value in place (``nn.ReLU(inplace=True)``) returns a new
+    value here, and the old one cannot be used any more.
 
     Attributes:
-        rules: What functions and methods do, by name (``"linear"``, ``"flatten"``).
-        kind: What to call it in messages.
+        rules: Implementations of functions and methods, by name (``"linear"``, ``"flatten"``).
+        kind: Name of the arithmetic in error messages.
     """
 
     rules: ClassVar[Mapping[str, Rule]] = {}
@@ -42,10 +42,11 @@ class StandIn:
 
     @classmethod
     def _rule(cls, name: str) -> Rule:
-        name = name.strip("_")  # relu_ and __add__ too
+        name = name.strip("_")  # relu_ and __add__ use the rules of relu and add
         if name not in cls.rules:
             raise NoRuleError(
-                f"{name} has no rule for {cls.kind}; there are rules for {', '.join(cls.rules)}"
+                f"{name} must have a rule for {cls.kind}, got none; rules exist for "
+                f"{', '.join(cls.rules)}"
             )
         return cls.rules[name]
 
@@ -56,26 +57,31 @@ class StandIn:
             for each in value if isinstance(value, list | tuple) else (value,):
                 if isinstance(each, StandIn) and each._changed_by:
                     raise NoRuleError(
-                        f"{name} uses a value that {each._changed_by} has changed in place, which "
-                        f"{cls.kind} do not follow: use what {each._changed_by} returns"
+                        f"{name} must have arguments that were not changed in place, got a value "
+                        f"that {each._changed_by} changed, which {cls.kind} do not track; use the "
+                        f"return value of {each._changed_by}"
                     )
         try:
             result = rule(*args, **kwargs)
         except TypeError as error:
-            raise NoRuleError(f"{name}, called in this way, has no rule: {error}") from error
+            raise NoRuleError(
+                f"{name} must be called as its rule for {cls.kind} allows, got {error}"
+            ) from error
         if kwargs.get("inplace") or (name.endswith("_") and not name.endswith("__")):
             changed = args[0] if args else kwargs["input"]
             if not isinstance(changed, StandIn):
-                raise NoRuleError(f"{name} would write {cls.kind} into a tensor")
+                raise NoRuleError(
+                    f"{name} must be called on {cls.kind} to change them in place, got a tensor"
+                )
             if changed is not result:
                 changed._changed_by = name
         return result
 
     def __getattr__(self, name: str) -> Any:
-        # only what a tensor has can be missing here
+        # attributes that a tensor does not have are missing here as well
         if name.startswith("__") or not hasattr(Tensor, name):
             raise AttributeError(name)
-        self._rule(name)  # properties, such as .T, are not called
+        self._rule(name)  # raises here, because properties such as .T are not called
         return partial(self._apply, name, self)
 
     def __radd__(self, other: Any) -> Any:
@@ -93,14 +99,14 @@ class StandIn:
     def __rtruediv__(self, other: Any) -> Any:
         return self._apply("div", other, self)
 
-    __hash__ = object.__hash__  # the operator == is one of those below
+    __hash__ = object.__hash__  # restored, because the operator == is defined below
 
     def __len__(self) -> int:
         return len(self._like)
 
     @property
     def shape(self) -> torch.Size:
-        """Shape of the tensor that it stands for."""
+        """Shape of the tensor that the value stands for."""
         return self._like.shape
 
     @property
@@ -110,7 +116,7 @@ class StandIn:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Type of the values."""
+        """Dtype of the values."""
         return self._like.dtype
 
     @property
@@ -126,10 +132,7 @@ class StandIn:
         """Return the shape, or the size of a dimension.
 
         Args:
-            dim: Dimension, or ``None`` for all.
-
-        Returns:
-            Shape or size.
+            dim: Dimension, or ``None`` for the shape.
         """
         return self._like.shape if dim is None else self._like.shape[dim]
 
@@ -141,8 +144,8 @@ def _operator(name: str) -> Rule:
     return operator
 
 
-# Python looks them up in the class, and says no more than TypeError where it does not find them; it
-# has answers of its own to == and to the truth of a value
+# Python looks up operators in the class, raises a bare TypeError if they are missing, and has
+# defaults for == and for the truth value
 for _name in (
     *("add", "sub", "mul", "neg", "pos", "abs", "invert", "eq", "ne", "lt", "le", "gt", "ge"),
     *("pow", "rpow", "mod", "rmod", "matmul", "rmatmul", "floordiv", "rfloordiv"),
@@ -151,23 +154,23 @@ for _name in (
 ):
     setattr(StandIn, f"__{_name}__", _operator(_name))
 for _name in ("bool", "int", "float", "complex", "index"):
-    setattr(StandIn, f"__{_name}__", _operator(f"{_name}()"))  # not the method: there are no rules
+    setattr(StandIn, f"__{_name}__", _operator(f"{_name}()"))  # float(x), not x.float(): no rule
 
 
 def refuse_training(name: str, training: bool) -> None:
-    """Raise if a layer runs in training mode, where it is not the function of inference.
+    """Raise if a layer runs in training mode, in which it differs from inference.
 
     Args:
-        name: The function.
-        training: Its flag.
+        name: Name of the function.
+        training: Its training flag.
 
     Raises:
-        NoRuleError: If it is set.
+        NoRuleError: If the flag is set.
     """
     if training:
         raise NoRuleError(
-            f"{name} has a rule for inference only, and ran in training mode: it must follow the "
-            "module's eval() and have running statistics"
+            f"{name} must run in eval mode, got training mode; it must follow the module's eval() "
+            "and have running statistics"
         )
 
 
@@ -181,10 +184,10 @@ def batch_norm_scale_and_shift(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> tuple[Tensor, Tensor]:
-    """Return what batch normalisation multiplies by and adds at inference.
+    """Return the scale and the shift of batch normalisation at inference, ``(1, C, 1, ...)`` each.
 
     Args:
-        dimensions: Dimensions of its input.
+        dimensions: Number of dimensions of its input.
         mean: Running mean, ``(C,)``.
         variance: Running variance, ``(C,)``.
         weight: Learned factor, ``(C,)``.
@@ -192,9 +195,6 @@ def batch_norm_scale_and_shift(
         training: Whether it uses the statistics of the batch, which is refused.
         momentum: Not used at inference.
         eps: Added to the variance.
-
-    Returns:
-        Scale and shift, ``(1, C, 1, ...)``.
 
     Raises:
         NoRuleError: If it uses the statistics of the batch.

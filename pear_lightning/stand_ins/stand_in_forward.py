@@ -1,4 +1,4 @@
-"""Runs a model on a stand-in of its inputs, as the model is at inference."""
+"""Runs a model on a stand-in of its inputs, in eval mode."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -19,25 +19,22 @@ def stand_in_forward(
     stand_in: SomeStandIn,
     forward_kwargs: Mapping[str, Any] | None = None,
 ) -> SomeStandIn:
-    """Return what a model makes of a stand-in: logits of its kind, ``(B, C)``.
+    """Run a model on a stand-in of its inputs and return the stand-in of its logits, ``(B, C)``.
 
-    The model is in eval mode, and autocast is off: the arithmetic is that of the stand-in's type,
-    to which coarser weights are converted.
+    The model is in eval mode, and autocast is off: the arithmetic has the dtype of the stand-in, to
+    which coarser weights are converted.
 
     Args:
         forward: The model: inputs ``(B, *S)`` to logits ``(B, C)``.
-        stand_in: In the place of the inputs.
+        stand_in: Stand-in of the inputs.
         forward_kwargs: Further keyword arguments of the model.
 
-    Returns:
-        Stand-in of the logits.
-
     Raises:
-        NotImplementedError: If the model calls something that there is no rule for; the message
-            names the layer.
-        TypeError: If the model does not hand the stand-in through to its output.
+        NotImplementedError: If the model calls a function without a rule; the message names the
+            layer.
+        TypeError: If the output of the model is not a stand-in of logits.
     """
-    forward = getattr(forward, "_orig_mod", forward)  # what torch.compile wrapped
+    forward = getattr(forward, "_orig_mod", forward)  # the model that torch.compile wrapped
     module = module_of(forward)
     with eval_mode(module), torch.autocast(stand_in.device.type, enabled=False):
         try:
@@ -46,14 +43,14 @@ def stand_in_forward(
             raise NotImplementedError(f"{_where(error, module)}: {error}") from error
     if not isinstance(logits, type(stand_in)) or logits.ndim != 2:
         raise TypeError(
-            f"the model must return logits (B, C) computed by functions that know {stand_in.kind}, "
+            f"forward must return logits (B, C) computed by functions that know {stand_in.kind}, "
             f"got {type(logits).__name__} of shape {tuple(getattr(logits, 'shape', ()))}"
         )
     return logits
 
 
 def _where(error: NoRuleError, model: nn.Module | None) -> str:
-    """Return the name of the innermost layer that an error came from."""
+    """Return the name of the innermost layer that raised an error."""
     innermost: nn.Module | None = None
     traceback = error.__traceback__
     while traceback is not None:

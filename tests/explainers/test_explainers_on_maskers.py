@@ -440,7 +440,7 @@ class TestRandomBaselines:
         torch.testing.assert_close(attributions, inputs.square() - 0.25, atol=0.05, rtol=0)
 
     def test_draws_of_a_fixed_baseline_are_refused(self):
-        with pytest.raises(ValueError, match=r"n_draws is 2, .* random baseline"):
+        with pytest.raises(ValueError, match=r"n_draws must be 1 .* got 2; .* random baseline"):
             Occlusion(ColumnMasker(3), n_draws=2)
         with pytest.raises(ValueError, match="n_draws must be at least 1"):
             Occlusion(n_draws=0)
@@ -449,7 +449,7 @@ class TestRandomBaselines:
 @pytest.mark.parametrize("explainer", [KernelShap, Lime, Occlusion])
 class TestBaselines:
     def test_a_baseline_beside_a_masker_is_refused(self, explainer):
-        with pytest.raises(ValueError, match="baseline='zeros' is given beside masker=ColumnMas"):
+        with pytest.raises(ValueError, match="got baseline='zeros' with masker=ColumnMas"):
             explainer(masker=ColumnMasker(3), baseline="zeros")
 
     def test_training_data_reach_the_masker(self, explainer):

@@ -147,7 +147,7 @@ def test_what_cannot_be_explained_says_why():
         maps(lambda inputs: inputs.flatten(1), x, y, "layer4")
     with pytest.raises(ValueError, match="name of a layer"):
         GradCAM("")
-    with pytest.raises(ValueError, match=r"'8' must put out channels and positions.*\(5, 3\)"):
+    with pytest.raises(ValueError, match=r"'8' must return channels and positions.*\(5, 3\)"):
         maps(model, x, y, "8")
     shared = nn.Conv2d(2, 2, 3, padding=1)
     twice = nn.Sequential(shared, shared, nn.Flatten(), nn.Linear(128, 3))
@@ -167,6 +167,6 @@ def test_what_cannot_be_explained_says_why():
         maps(Recurrent(), torch.rand(5, 2, 4, 4), y, "rnn")
     flat = nn.Sequential(nn.Unflatten(1, (1, 4, 4)), nn.Conv2d(1, 2, 3), nn.Flatten(),
                          nn.Linear(8, 3))  # fmt: skip
-    with pytest.raises(ValueError, match=r"cannot be resized to inputs of shape \(5, 16\)"):
+    with pytest.raises(ValueError, match=r"inputs must have 2 spatial dimensions.* got \(5, 16\)"):
         explain(flat, torch.rand(5, 16), y, [GradCAM("1")])
     assert "layer='5'" in repr(GradCAM("5"))

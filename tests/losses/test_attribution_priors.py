@@ -95,7 +95,7 @@ def test_smoothness():
     each = torch.stack([SmoothnessPrior()(row[None]) for row in phi])
     torch.testing.assert_close(SmoothnessPrior()(phi), each.mean())
     for shape in ((2, 6), (2, 1, 6), (2, 3, 6, 1)):
-        with pytest.raises(ValueError, match="have no neighbours along the dimensions"):
+        with pytest.raises(ValueError, match="two or more values along each of the dimensions"):
             SmoothnessPrior()(torch.rand(shape))
     with pytest.raises(ValueError, match="at least one dimension"):
         SmoothnessPrior(dims=())
@@ -155,7 +155,7 @@ def test_derivatives_of_graph_smoothness(over):
         ([(0, -1)], None, "integers from 0 on, got torch.int64 from -1"),
         ([(0, 1.5)], None, "integers from 0 on, got torch.float32"),
         ([(0, 1), (2, 2)], None, r"connect different features, got \(2, 2\)"),
-        ([(0, 1), (2, 1), (1, 0)], None, r"each pair once, in any direction, got \(0, 1\)"),
+        ([(0, 1), (2, 1), (1, 0)], None, r"each pair once, in either direction, got \(0, 1\)"),
         ([(0, 1)], [1.0, 2.0], r"one number for each edge, \(1,\), got \(2,\)"),
         ([(0, 1)], [-2.0], "at least 0 and finite, got -2"),
         ([(0, 1)], [float("nan")], "at least 0 and finite, got nan"),
@@ -179,7 +179,7 @@ def test_what_is_no_adjacency_is_refused():
     sparse = adjacency().to_sparse()
     dense = GraphSmoothnessPrior.from_adjacency(sparse.to_dense())
     assert torch.equal(GraphSmoothnessPrior.from_adjacency(sparse).weights, dense.weights)
-    with pytest.raises(ValueError, match=r"name feature 7, and .* have features 0 to 4 only"):
+    with pytest.raises(ValueError, match=r"must name features 0 to 4 of .* got feature 7"):
         GraphSmoothnessPrior([(0, 7)])(torch.rand(2, 5))
     with pytest.raises(ValueError, match="over is 'rows'"):
         GraphSmoothnessPrior([(0, 1)], over="rows")
@@ -244,7 +244,7 @@ def test_without_biases_input_x_gradient_is_the_integrated_gradient():
 @pytest.mark.parametrize("model", [MLP(5, 3, (8,)), MLP(5, 3, (8,), activation="tanh")])
 def test_networks_that_are_not_homogeneous_are_refused(model):
     x, y, _ = rows()
-    message = r"is not homogeneous.*here: layers.0.bias, layers.2.bias"
+    message = r"must be a homogeneous network.*here: layers.0.bias, layers.2.bias"
     with pytest.raises(ValueError, match=message):
         XGradientPrior(SparsityPrior()).of_model(model, (x.float(), y))
     with pytest.raises(TypeError, match="prior must be a loss of attributions, got Linear"):

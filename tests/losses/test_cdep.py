@@ -107,13 +107,13 @@ def test_contract(name):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: F.gelu(x), "gelu has no rule for contextual decomposition"),
-        (lambda x: x * x, "product of two decompositions"),
-        (lambda x: torch.ones(2, 2) / x, "dividing by a decomposition"),
-        (lambda x: F.linear(torch.ones(2, 2), x), "not its weights"),
-        (lambda x: F.conv1d(torch.ones(2, 2, 2), x), "not its weights"),
-        (lambda x: F.dropout(x), "ran in training mode"),
-        (lambda x: F.max_pool1d(x, 2, return_indices=True), "max_pool1d_with_indices has no rule"),
+        (lambda x: F.gelu(x), "gelu must have a rule for contextual decomposition"),
+        (lambda x: x * x, "mul must have at most one decomposition as a factor"),
+        (lambda x: torch.ones(2, 2) / x, "divisor, got a decomposition"),
+        (lambda x: F.linear(torch.ones(2, 2), x), "input must be a decomposition, got a tensor"),
+        (lambda x: F.conv1d(torch.ones(2, 2, 2), x), "input must be a decomposition, got a tensor"),
+        (lambda x: F.dropout(x), "dropout must run in eval mode, got training mode"),
+        (lambda x: F.max_pool1d(x, 2, return_indices=True), "max_pool1d_with_indices must have"),
     ],
 )
 def test_what_cannot_be_decomposed_is_refused(call, message):
@@ -123,5 +123,5 @@ def test_what_cannot_be_decomposed_is_refused(call, message):
 
 def test_a_layer_without_rules_is_named():
     model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh()), nn.Linear(4, 3)).double()
-    with pytest.raises(NotImplementedError, match=r"layer '1\.0' \(Tanh\): tanh has no rule"):
+    with pytest.raises(NotImplementedError, match=r"layer '1\.0' \(Tanh\): tanh must have a rule"):
         CDEPLoss().of_model(model, batch())

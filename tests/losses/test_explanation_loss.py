@@ -100,7 +100,7 @@ def test_explainers_and_output_can_be_chosen():
 
 
 def test_what_cannot_train_a_model_is_refused():
-    with pytest.raises(ValueError, match=r"explainers\['shap'\], KernelShap, cannot train"):
+    with pytest.raises(ValueError, match=r"\['shap'\] must be differentiable .* got KernelShap"):
         Marked({"shap": KernelShap()})
     with pytest.raises(TypeError, match="must be an Explainer, got str"):
         Marked({"gradient": "gradient"})
@@ -176,7 +176,7 @@ def test_labels_for_a_model_with_one_output_are_explained():
 
 def test_a_loss_for_each_sample_cannot_be_trained():
     loss = ConsensusLoss(reduction="none").explain_with({"a": Gradient(), "b": InputXGradient()})
-    with pytest.raises(ValueError, match=r"returned \(8,\), and only a scalar"):
+    with pytest.raises(ValueError, match=r"must return a scalar .* got shape \(8,\)"):
         loss.of_model(MLP(5), (batch()[0], torch.zeros(8, dtype=torch.long)))
 
 

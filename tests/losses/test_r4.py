@@ -91,7 +91,7 @@ OPERATIONS = {
 def test_an_operator_in_a_layer_is_named(loss, name):
     x, y, mask = batch()
     model = nn.Sequential(Written(lambda h: -h), nn.Linear(3, 4), Written(OPERATIONS[name]))
-    what = "dividing by a" if name == "div" else f"{name} has no rule"
+    what = "div must have a number" if name == "div" else f"{name} must have a rule"
     with pytest.raises(NotImplementedError, match=rf"layer '2' \(Written\): {what}"):
         loss.of_model(model.double(), (x, y, mask))
 
@@ -106,7 +106,7 @@ def test_settings():
 
 def test_a_layer_without_rules_is_named():
     model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.GELU()), nn.Linear(4, 3)).double()
-    with pytest.raises(NotImplementedError, match=r"layer '1\.0' \(GELU\): gelu has no rule"):
+    with pytest.raises(NotImplementedError, match=r"layer '1\.0' \(GELU\): gelu must have a rule"):
         R4Loss().of_model(model, batch())
     with pytest.raises(NotImplementedError, match=r"MLP|LayerNorm"):
         R4Loss().of_model(MLP(4, 3, normalization="layer").double(), batch())

@@ -87,7 +87,7 @@ def test_bad_segments(segments, error, message):
 
 def test_segments_that_do_not_fit_the_images():
     images = torch.randn(2, 3, 4, 5)
-    with pytest.raises(ValueError, match="segments of the images are not known"):
+    with pytest.raises(ValueError, match="segments must be given to SegmentMasker"):
         SegmentMasker().bind(images)
     with pytest.raises(ValueError, match=r"\(2, 3\), got \(4, 5\)"):
         SegmentMasker(SHARED).bind(images)
@@ -100,14 +100,14 @@ def test_segments_that_do_not_fit_the_images():
 
 def test_an_image_without_segments():
     labels = torch.tensor([[[0, 1]], [[-1, -1]]])
-    with pytest.raises(ValueError, match=r"SegmentMasker leaves 1 of 2 without, the first .* 1"):
+    with pytest.raises(ValueError, match=r"got 1 of 2 .* SegmentMasker; the first is sample 1"):
         SegmentMasker().bind(torch.randn(2, 1, 1, 2), {"segments": labels})
-    with pytest.raises(ValueError, match="SegmentMasker leaves 2 of 2"):
+    with pytest.raises(ValueError, match="got 2 of 2 samples without one from SegmentMasker"):
         SegmentMasker(torch.full((1, 2), -1)).bind(torch.randn(2, 1, 1, 2))
 
 
 def test_number_of_segments_is_known_only_where_they_are_shared():
-    with pytest.raises(ValueError, match="depends on the images"):
+    with pytest.raises(ValueError, match="got separate maps"):
         _ = SegmentMasker().n_features
 
 

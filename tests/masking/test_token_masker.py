@@ -126,7 +126,7 @@ def test_padding_changes_nothing(side, baseline):
 
 def test_a_text_without_words():
     ids = torch.tensor([[2, 7, 3], [2, 3, 0]])
-    with pytest.raises(ValueError, match=r"TokenMasker leaves 1 of 2 without, the first .* 1"):
+    with pytest.raises(ValueError, match=r"got 1 of 2 .* from TokenMasker; the first is sample 1"):
         MASKER.bind(ids, {"attention_mask": (ids != 0).long()})
 
 
@@ -156,7 +156,7 @@ def test_number_of_tokens():
         ({"n_tokens": 0}, "n_tokens"),
         ({"baseline": "mean"}, "embedding.weight.mean"),
         ({"baseline": "median"}, "median"),
-        ({"mask_token_id": 1, "baseline": TokenBaseline(2)}, "one of its own"),
+        ({"mask_token_id": 1, "baseline": TokenBaseline(2)}, "baseline is a TokenBaseline, got 1"),
     ],
 )
 def test_bad_arguments(arguments, message):
@@ -167,11 +167,11 @@ def test_bad_arguments(arguments, message):
 @pytest.mark.parametrize(
     ("masker", "inputs", "sample_data", "message"),
     [
-        (MASKER, IDS, {"attention_mask": MASK[:, :4]}, "attention_mask must have an entry for"),
+        (MASKER, IDS, {"attention_mask": MASK[:, :4]}, "attention_mask must have one entry per"),
         (MASKER, IDS[..., None], {}, "ids .B, T. or embeddings"),
         (MASKER, IDS.bool(), {}, "ids .B, T. or embeddings"),
-        (MASKER, torch.randn(2, 5, 3), {"attention_mask": MASK}, "give input_ids or special"),
-        (TokenMasker(pad_token_id=0), torch.randn(2, 5, 3), {}, "give input_ids or attention"),
+        (MASKER, torch.randn(2, 5, 3), {"attention_mask": MASK}, "input_ids or special"),
+        (TokenMasker(pad_token_id=0), torch.randn(2, 5, 3), {}, "input_ids or attention"),
     ],
 )
 def test_inputs_that_do_not_fit(masker, inputs, sample_data, message):
@@ -211,7 +211,7 @@ def test_ids_of_a_tokenizer():
 
 def test_ids_of_a_decoders_tokenizer():
     gpt2 = Tokenizer(bos=50256, eos=50256, unk=50256)
-    with pytest.raises(ValueError, match="Tokenizer has no mask token"):
+    with pytest.raises(ValueError, match="must be given for Tokenizer, which has no mask token"):
         TokenMasker.from_tokenizer(gpt2)
     masker = TokenMasker.from_tokenizer(gpt2, mask_token_id=11)
     assert masker.special_token_ids == [50256]

@@ -325,7 +325,7 @@ def test_bad_input():
         small(optimizer=sgd(model.parameters()))
     with pytest.raises(TypeError, match=r"backbone must be a torch\.nn\.Module, got <class"):
         RightForTheRightReasons(MLP)
-    with pytest.warns(UserWarning, match="punishes any certainty"):
+    with pytest.warns(UserWarning, match="penalises any certainty"):
         model.training_loss((x, y, torch.ones(8, 6)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -288,9 +288,9 @@ def test_bad_arguments_are_named():
         small(lr_multiplier=0)
     with pytest.raises(ValueError, match="Sequential has no in_features"):
         ScoresActivationModule(nn.Sequential(nn.Linear(6, 2)))
-    with pytest.raises(ValueError, match="place is 'body': one of"):
+    with pytest.raises(ValueError, match=r"place must be one of .* got 'body'"):
         ScoresActivationModule(MLP(6), ScoresActivation(6), place="body")
-    with pytest.raises(ValueError, match="5 features along axis -1 are expected"):
+    with pytest.raises(ValueError, match="must have 5 features along axis -1, after"):
         small(ScoresActivation(5)).training_loss(rows(8).tensors)
 
 

@@ -49,7 +49,7 @@ def test_groups_share_a_gate_and_a_penalty():
         ({"activation": "relu"}, "activation is 'relu'"),
         ({"l1_weight": -1}, "l1_weight must not be negative"),
         ({"variance_weight": float("nan")}, "variance_weight must not be negative"),
-        ({"in_features": 1}, "variance_weight needs two features"),
+        ({"in_features": 1}, "variance_weight must be 0 for a single feature"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

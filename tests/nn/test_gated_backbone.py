@@ -78,9 +78,9 @@ def test_arguments_of_the_backbone_are_handed_on():
 
 
 def test_places_that_cannot_be_gated_are_named():
-    with pytest.raises(ValueError, match=r"place is 'head': one of .*'layer'"):
+    with pytest.raises(ValueError, match=r"place must be one of .*'layer'.* got 'head'"):
         GatedBackbone(gate_of(6), OfKeywords(), "head")
-    with pytest.raises(ValueError, match="calls 'layer' with keyword arguments alone"):
+    with pytest.raises(ValueError, match="'layer' must be called with a positional argument"):
         GatedBackbone(gate_of(6), OfKeywords(), "layer")(torch.randn(4, 6))
 
 

@@ -12,11 +12,11 @@ def test_gradient_is_the_weight():
 
 
 def test_inputs_of_another_width():
-    with pytest.raises(ValueError, match=r"inputs have shape \(2, 3\): \(B, 4\) is expected"):
+    with pytest.raises(ValueError, match=r"inputs must have shape \(B, 4\), got \(2, 3\)"):
         LinearModel(4)(torch.ones(2, 3))
 
 
 @pytest.mark.parametrize("arguments", [(0, 2), (4, 0)])
 def test_no_features(arguments):
-    with pytest.raises(ValueError, match="at least 1 of each"):
+    with pytest.raises(ValueError, match="must be at least 1, got"):
         LinearModel(*arguments)

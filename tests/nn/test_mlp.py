@@ -53,19 +53,19 @@ def test_two_networks_do_not_share_their_widths():
 
 @pytest.mark.parametrize("shape", [(3, 5), (3,), (3, 4, 5)])
 def test_inputs_of_another_width(shape):
-    with pytest.raises(ValueError, match=r"inputs have shape .*: \(B, 4\) is expected"):
+    with pytest.raises(ValueError, match=r"inputs must have shape \(B, 4\), got"):
         MLP(4)(torch.ones(shape))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"in_features": 0}, r"layers have \[0, 100, 100, 100, 2\] units"),
-        ({"hidden_features": (100, 0)}, "each needs at least 1"),
-        ({"out_features": 0}, "each needs at least 1"),
-        ({"activation": "swish"}, "activation is 'swish': one of"),
-        ({"normalization": "group"}, "normalization is 'group': None or one of"),
-        ({"dropout": 1.0}, "dropout is 1.0: a share"),
+        ({"in_features": 0}, r"at least 1, got \[0, 100, 100, 100, 2\]"),
+        ({"hidden_features": (100, 0)}, "layers must have widths of at least 1"),
+        ({"out_features": 0}, "layers must have widths of at least 1"),
+        ({"activation": "swish"}, "activation must be one of .* got 'swish'"),
+        ({"normalization": "group"}, "must be None or one of .* got 'group'"),
+        ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
     ],
 )
 def test_errors(arguments, message):

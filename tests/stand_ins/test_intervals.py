@@ -148,19 +148,19 @@ def test_what_the_output_does_not_depend_on_has_no_gradient():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: x.softmax(1), "softmax has no rule for intervals"),
-        (lambda x: F.gelu(x), "gelu has no rule"),
-        (lambda x: x @ torch.ones(2, 2), "matmul has no rule"),
-        (lambda x: x[:, 0], "getitem has no rule"),
-        (lambda x: x * x, "product of two intervals"),
-        (lambda x: torch.ones(2, 2) / x, "dividing by an interval"),
-        (lambda x: F.linear(torch.ones(2, 2), x), "not its weights"),
-        (lambda x: F.dropout(x), "ran in training mode"),
-        (lambda x: F.batch_norm(x, None, None, training=True), "ran in training mode"),
-        (lambda x: F.leaky_relu(x, -1.0), r"slopes in \[0, 1\]"),
-        (lambda x: F.elu(x, 2.0), r"alpha in \[0, 1\]"),
-        (lambda x: x + x.sum(1), "differ"),
-        (lambda x: F.max_pool2d(x, 2, ceil_mode=True), "default options"),
+        (lambda x: x.softmax(1), "softmax must have a rule for intervals"),
+        (lambda x: F.gelu(x), "gelu must have a rule"),
+        (lambda x: x @ torch.ones(2, 2), "matmul must have a rule"),
+        (lambda x: x[:, 0], "getitem must have a rule"),
+        (lambda x: x * x, "mul must have at most one interval as a factor"),
+        (lambda x: torch.ones(2, 2) / x, "divisor, got an interval"),
+        (lambda x: F.linear(torch.ones(2, 2), x), "input must be an interval, got a tensor"),
+        (lambda x: F.dropout(x), "dropout must run in eval mode"),
+        (lambda x: F.batch_norm(x, None, None, training=True), "got training mode"),
+        (lambda x: F.leaky_relu(x, -1.0), r"negative_slope .* in \[0, 1\], got -1"),
+        (lambda x: F.elu(x, 2.0), r"alpha .* in \[0, 1\], got 2"),
+        (lambda x: x + x.sum(1), r"intervals of equal shapes, got \(2, 2\) and \(2,\)"),
+        (lambda x: F.max_pool2d(x, 2, ceil_mode=True), "got .* ceil_mode=True"),
     ],
 )
 def test_what_has_no_rule_is_refused(call, message):
@@ -187,14 +187,14 @@ OPERATORS = {
     "getitem": list,
     "where": lambda x: torch.where(torch.ones(2, 2).bool(), x, 0),
     "T": lambda x: x.T,
-    "relu, called in this way,": lambda x: x.relu(1, 2),
+    "relu must be called as its rule for .* allows": lambda x: x.relu(1, 2),
 }
 
 
 @pytest.mark.parametrize("kind", [Interval, Decomposed])
 @pytest.mark.parametrize("name", OPERATORS)
 def test_operators_without_a_rule_are_refused_by_name(kind, name):
-    with pytest.raises(NoRuleError, match=f"^{name} .*has no rule|^{name} has no rule"):
+    with pytest.raises(NoRuleError, match=f"^{name}( must have a rule for .*|), got"):
         OPERATORS[name](kind(torch.zeros(2, 2), torch.ones(2, 2)))
 
 
@@ -214,7 +214,7 @@ def test_a_value_that_was_changed_in_place_is_not_used_as_if_it_had_not_been():
     doubled = x.mul_(2)
     assert torch.equal(doubled.upper, torch.full((2, 3), 2.0))
     for use in (lambda: x + y, lambda: torch.cat([y, x]), lambda: F.relu(x)):
-        with pytest.raises(NoRuleError, match="uses a value that mul_ has changed in place"):
+        with pytest.raises(NoRuleError, match="got a value that mul_ changed"):
             use()
-    with pytest.raises(NoRuleError, match="add_ would write intervals into a tensor"):
+    with pytest.raises(NoRuleError, match=r"add_ must be called on intervals .* got a tensor"):
         torch.zeros(2, 3).add_(y)

@@ -146,11 +146,11 @@ def test_no_feature_left() -> None:
     images, labels = torch.rand(2, 1, 2, 2), torch.zeros(2, 2, 2, dtype=torch.long)
     labels[1] = -1
     for name in CONFIGURATIONS:
-        with pytest.raises(ValueError, match="every sample must have at least one feature"):
+        with pytest.raises(ValueError, match="inputs must have at least one feature per sample"):
             make(name, case.masker).score(
                 case.model, case.inputs, case.attributions, forward_kwargs=case.kwargs
             )
-        with pytest.raises(ValueError, match="every sample must have at least one feature"):
+        with pytest.raises(ValueError, match="inputs must have at least one feature per sample"):
             make(name, SegmentMasker()).score(
                 nn.Flatten(), images, images, masker_kwargs={"segments": labels}
             )
