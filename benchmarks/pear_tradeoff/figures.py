@@ -1,0 +1,259 @@
+"""Figures of the PEAR benchmark."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchmarks.pear_tradeoff.protocols import ALIGNED, PAPER, pairs_of
+from benchmarks.pear_tradeoff.records import (
+    PRA,
+    TITLES,
+    UNTRAINED,
+    Runs,
+    agreement,
+    group,
+    own_pairs_left_out,
+    settings_of,
+)
+from benchmarks.shared.drawing import BLUE, GREEN, GREY, RED, pyplot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HIGHLIGHTS = {
+    "minmax, slope + Grad*Input, λ=0.25": "s",
+    "quantile, λ=0": "D",
+    "quantile, contributions, λ=0.35": "*",
+    "quantile, slopes, λ=0.5": "^",
+    "quantile, slopes + Grad*Input, λ=0.5": "P",
+}
+"""Settings beyond the paper that the first figure shows, with their markers."""
+
+_OFFSETS = {0.0: (-26, 8), 0.25: (-18, -12), 0.5: (5, 7), 0.75: (-18, -12), 0.95: (-8, -14)}
+"""Where the weights are written, in points from their marker."""
+
+
+def draw_figures(runs: Runs, output: Path) -> None:
+    """Draw all figures.
+
+    Args:
+        runs: Records of the finished runs.
+        output: Folder to write to.
+
+    Raises:
+        ImportError: If matplotlib is missing.
+    """
+    with pyplot() as plt:
+        for name, draw in {
+            "tradeoff": _trade_off,
+            "pairs": _pairs,
+            "linearity": _linearity,
+        }.items():
+            draw(plt, runs).savefig(output / f"{name}.png")
+
+
+def _trade_off(plt: Any, runs: Runs) -> Any:
+    figure, axes = plt.subplots(2, 3, figsize=(11, 7.4), layout="constrained")
+    for column, (data_set, title) in enumerate(TITLES.items()):
+        for row, (label, protocol) in enumerate(
+            {
+                "A, the paper's: pairs not trained": PAPER,
+                "B, one baseline: all pairs": ALIGNED,
+            }.items()
+        ):
+            ax = axes[row, column]
+            _one_trade_off(ax, runs, data_set, protocol)
+            ax.set_xlabel(f"mean PRA, protocol {label}")
+            if column == 0:
+                ax.set_ylabel("test accuracy, %")
+            if row == 0:
+                ax.set_title(title, weight="bold")
+    handles, labels = {}, []
+    for ax in axes.flat:
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            handles.setdefault(name, handle)
+    labels = list(handles)
+    figure.legend(
+        [handles[name] for name in labels],
+        labels,
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+    )
+    return figure
+
+
+def _one_trade_off(ax: "Axes", runs: Runs, data_set: str, protocol: tuple[str, ...]) -> None:
+    from matplotlib.patheffects import withStroke
+
+    def point(chosen: Runs) -> tuple[float, float, float, float]:
+        pairs = [
+            agreement(
+                r,
+                (own_pairs_left_out(r, PAPER) if r["setting"] in beyond else UNTRAINED)
+                if protocol == PAPER
+                else pairs_of(ALIGNED),
+            )
+            for r in chosen
+        ]
+        accuracy = [r["accuracy_train"] for r in chosen]
+        return (
+            float(np.mean(pairs)),
+            float(np.mean(accuracy)),
+            float(np.std(pairs)),
+            float(np.std(accuracy)),
+        )
+
+    beyond = settings_of(runs, "beyond")
+    points = []
+    for name in settings_of(runs, "paper"):
+        chosen = group(runs, data_set, name)
+        if chosen:
+            x, y, dx, dy = point(chosen)
+            points.append((x, y))
+            ax.errorbar(x, y, dy, dx, fmt="o", color=BLUE, ms=4, lw=1, capsize=2)
+            weight = chosen[0]["options"]["weight"]
+            ax.annotate(
+                f"λ = {weight:g}" if weight == 0 else f"{weight:g}".lstrip("0"),
+                (x, y),
+                _OFFSETS[weight],
+                textcoords="offset points",
+                color=BLUE,
+                fontsize=8,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+                zorder=5,
+            )
+    if points:
+        ax.plot(*zip(*points, strict=True), color=BLUE, lw=1.2, label="the paper's settings, by λ")
+    for name, marker in HIGHLIGHTS.items():
+        chosen = group(runs, data_set, name)
+        if chosen:
+            x, y, dx, dy = point(chosen)
+            plain = chosen[0]["options"]["weight"] == 0
+            size = 10 if marker == "*" else 6
+            ax.errorbar(x, y, dy, dx, fmt="none", color=RED, lw=1, capsize=2)
+            fill = "white" if plain else RED
+            ax.plot(x, y, marker, color=RED, mfc=fill, ms=size, label=name)
+    for name, style, label in (
+        ("xgboost", "-.", "XGBoost"),
+        ("logistic regression", ":", "logistic regression"),
+    ):
+        for record in group(runs, data_set, name):
+            ax.axhline(record["accuracy_train"], color=GREY, ls=style, lw=1, label=label)
+    linear = group(runs, data_set, "linear")
+    if linear:
+        x, y, dx, dy = point(linear)
+        ax.errorbar(x, y, dy, dx, fmt="none", color=GREEN, lw=1, capsize=2)
+        ax.plot(x, y, "x", color=GREEN, ms=7, mew=2, label="linear model")
+    ceiling = _self_agreement(runs, data_set, protocol)
+    if ceiling:
+        ax.axvline(
+            ceiling, color=GREY, ls="--", lw=0.8, label="self-agreement of stochastic explainers"
+        )
+    if protocol == PAPER:
+        ax.set_xlim(0.48, 1.0)
+        ax.axvline(0.5, color="black", ls=(0, (1, 3)), lw=1, label="chance")
+    else:
+        ax.set_xlim(right=1.01)
+    ax.margins(y=0.12)
+
+
+def _self_agreement(runs: Runs, data_set: str, protocol: tuple[str, ...]) -> float:
+    values = []
+    for name in settings_of(runs, "paper"):
+        for record in group(runs, data_set, name):
+            index = record["metrics"].index(PRA)
+            stochastic = record["self_agreement_train"]
+            values += [stochastic[each][index] for each in protocol if each in stochastic]
+    return float(np.mean(values)) if values else 0.0
+
+
+def _pairs(plt: Any, runs: Runs) -> Any:
+    names = ("paper λ=0", "paper λ=0.5", "linear")
+    figure, axes = plt.subplots(3, 3, figsize=(9.6, 9.4), layout="constrained")
+    image = None
+    for column, (data_set, title) in enumerate(TITLES.items()):
+        for row, name in enumerate(names):
+            ax = axes[row, column]
+            chosen = group(runs, data_set, name)
+            if not chosen:
+                ax.axis("off")
+                continue
+            size = len(PAPER)
+            values = np.eye(size)
+            for a, b in pairs_of(PAPER):
+                i, j = PAPER.index(a), PAPER.index(b)
+                values[i, j] = values[j, i] = np.mean([agreement(r, [(a, b)]) for r in chosen])
+            index = chosen[0]["metrics"].index(PRA)
+            for i, each in enumerate(PAPER):
+                own = [
+                    r["self_agreement_train"][each][index]
+                    for r in chosen
+                    if each in r["self_agreement_train"]
+                ]
+                values[i, i] = np.mean(own) if own else 1.0
+            image = ax.imshow(values, vmin=0.4, vmax=1, cmap="viridis")
+            for i in range(size):
+                for j in range(size):
+                    ax.text(
+                        j,
+                        i,
+                        f"{values[i, j]:.2f}".lstrip("0"),
+                        ha="center",
+                        va="center",
+                        fontsize=8,
+                        color="white" if values[i, j] < 0.75 else "black",
+                        weight="bold" if i == j else "normal",
+                    )
+            ax.set_xticks(range(size), PAPER if row == 2 else [""] * size, rotation=45, ha="right")
+            ax.set_yticks(range(size), PAPER if column == 0 else [""] * size)
+            ax.spines[:].set_visible(False)
+            ax.tick_params(length=0)
+            label = name.removeprefix("paper ") if name != "linear" else "linear model"
+            ax.set_title(f"{title}, {label}")
+    if image is not None:
+        figure.colorbar(image, ax=axes, shrink=0.5, label="PRA (diagonal: with itself; chance 0.5)")
+    return figure
+
+
+def _linearity(plt: Any, runs: Runs) -> Any:
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.7), layout="constrained", sharey=True)
+    for ax, (data_set, title) in zip(axes, TITLES.items(), strict=True):
+        for settings, colour, marker, label in (
+            (settings_of(runs, "paper"), BLUE, "o", "PEAR, by λ"),
+            (["paper λ=0", *settings_of(runs, "decay")], RED, "s", "λ = 0, by weight decay"),
+        ):
+            points = []
+            for name in settings:
+                chosen = group(runs, data_set, name)
+                if not chosen:
+                    continue
+                x = np.mean([r["fvu"] for r in chosen])
+                y = np.mean([agreement(r, UNTRAINED) for r in chosen])
+                points.append((x, y))
+                if colour == RED and name == "paper λ=0":
+                    continue  # where both lines begin
+                option = chosen[0]["options"]["weight" if colour == BLUE else "weight_decay"]
+                ax.annotate(
+                    f"{option:g}",
+                    (x, y),
+                    (5, 5),
+                    textcoords="offset points",
+                    color=colour,
+                    fontsize=8,
+                )
+            if points:
+                ax.plot(
+                    *zip(*points, strict=True),
+                    marker=marker,
+                    color=colour,
+                    lw=1.2,
+                    ms=4,
+                    label=label,
+                )
+        ax.set_title(title, weight="bold")
+        ax.set_xlabel("FVU: variance that an affine fit leaves")
+    axes[0].set_ylabel("mean PRA of the 14 untrained pairs")
+    axes[0].legend()
+    return figure
