@@ -1,44 +1,18 @@
 """Records of the ranking of explainers, as JSON and back."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from pear_lightning.functional.ranks import average_ranks
+from benchmarks.explainer_ranking.settings import TITLES
+from benchmarks.shared.finished_runs import Run
 from pear_lightning.metrics import ExplainerRanking
 
-Record = dict[str, Any]
+Records = dict[tuple[str, str], Run]
+"""Records by data set and kind."""
 
-TITLES = {
-    "mnist": "MNIST",
-    "fashion": "Fashion-MNIST",
-    "bank": "Bank Marketing",
-    "ag_news": "AG News",
-}
 _NUMBERS = ("means", "ranks", "mean_rank", "interval")
-
-
-class CountedRows(nn.Module):
-    """A model that counts the rows it is asked for."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.rows = 0
-
-    def forward(self, inputs: Tensor, **kwargs: Tensor) -> Tensor:
-        """Return the model's logits."""
-        self.rows += len(inputs)
-        logits: Tensor = self.model(inputs, **kwargs)
-        return logits
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def rounded(values: Tensor) -> list[Any]:
@@ -48,7 +22,7 @@ def rounded(values: Tensor) -> list[Any]:
     return float(f"{float(values):.7g}")  # type: ignore[return-value]
 
 
-def as_record(ranking: ExplainerRanking) -> Record:
+def as_record(ranking: ExplainerRanking) -> Run:
     """Return a ranking as plain values."""
     return {
         "explainers": list(ranking.explainers),
@@ -62,7 +36,7 @@ def as_record(ranking: ExplainerRanking) -> Record:
     }
 
 
-def as_ranking(record: Record) -> ExplainerRanking:
+def as_ranking(record: Run) -> ExplainerRanking:
     """Return the ranking of a record."""
     numbers: dict[str, Any] = {
         name: torch.tensor(record[name], dtype=torch.float64) for name in _NUMBERS
@@ -79,27 +53,11 @@ def as_ranking(record: Record) -> ExplainerRanking:
     )
 
 
-def metric_correlation_within_samples(
-    scores: Mapping[str, Tensor], directions: Mapping[str, bool]
-) -> Tensor:
-    """Return how far two metrics order the explanations of one sample alike.
+def present(records: Records, kind: str = "papers") -> list[str]:
+    """Return the data sets that have a record of a kind, in their order."""
+    return [name for name in TITLES if (name, kind) in records]
 
-    Args:
-        scores: ``(E, N)`` for each of M metrics.
-        directions: Whether a higher value is better.
 
-    Returns:
-        Spearman's correlation over the explanations, mean over the samples, ``(M, M)``.
-    """
-    ranks = torch.stack(
-        [
-            average_ranks((each if directions[name] else -each).double().T)
-            for name, each in scores.items()
-        ]
-    )  # (M, N, E)
-    centred = ranks - ranks.mean(dim=2, keepdim=True)
-    norm = centred.norm(dim=2)
-    product = norm[:, None] * norm
-    correlation = torch.einsum("mne,kne->mkn", centred, centred) / product.where(product > 0, 1)
-    mean: Tensor = correlation.mean(dim=2)
-    return mean
+def rankings_of(records: Records) -> dict[str, ExplainerRanking]:
+    """Return the rankings by the metrics of the papers, by data set."""
+    return {name: as_ranking(records[name, "papers"]) for name in present(records)}

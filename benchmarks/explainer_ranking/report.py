@@ -1,86 +1,34 @@
 """The report of the ranking of explainers."""
 
+from functools import partial
 from pathlib import Path
 
-from benchmarks.explainer_ranking.figures import draw_figures
-from benchmarks.explainer_ranking.records import TITLES, Record, as_ranking
-from benchmarks.explainer_ranking.tables import (
-    behind_random_table,
-    budget_table,
-    control_table,
-    correlation_table,
-    cost_table,
-    family_table,
-    kinds_table,
-    overview_table,
-    present,
-    rank_table,
-    score_table,
-    settings_table,
+from benchmarks.explainer_ranking.figures.metrics import draw_metrics
+from benchmarks.explainer_ranking.figures.overview import draw_overview
+from benchmarks.explainer_ranking.figures.ranking import draw_ranking
+from benchmarks.explainer_ranking.records import rankings_of
+from benchmarks.explainer_ranking.settings import TITLES
+from benchmarks.explainer_ranking.tables.budgets import budget_table
+from benchmarks.explainer_ranking.tables.controls import behind_random_table, control_table
+from benchmarks.explainer_ranking.tables.families import family_table
+from benchmarks.explainer_ranking.tables.kinds import kinds_table
+from benchmarks.explainer_ranking.tables.metrics import correlation_table
+from benchmarks.explainer_ranking.tables.ranks import overview_table, rank_table, score_table
+from benchmarks.explainer_ranking.tables.terms import cost_table, settings_table
+from benchmarks.explainer_ranking.texts import (
+    BUDGET,
+    FAMILIES,
+    INTRODUCTION,
+    KINDS,
+    METRICS,
+    TERMS,
 )
-
-_INTRODUCTION = """\
-Written by `benchmarks/explainer_ranking` from `rankings.jsonl`:
-`python -m benchmarks.explainer_ranking --data-dir <folder>` (see the top of `__main__.py` for the
-folder). A small network is trained for each data set; explainers explain its predictions on test
-samples drawn at random; ten metrics score every explanation. An explainer's rank by a metric is the
-rank of its mean score (1 is best, equal means share their ranks), and the mean rank is over the ten
-metrics. Intervals are 95 % percentiles of a bootstrap over the samples (2,000 draws, the same for
-all explainers and metrics). Two explainers are tied if the interval of the difference of their mean
-ranks holds 0.
-"""
-
-_TERMS = """\
-Common to all data sets: the explained class is the predicted one; explainers explain its logit,
-metrics read its probability; attributions are signed (but for Saliency, the absolute gradient) and
-summed over the elements of a feature, as they come: the slopes (Gradient, SmoothGrad, Saliency,
-GuidedBackprop, Deconvolution) are not multiplied by the input. 100 random subsets.
-IntegratedGradients: 20 Gauss-Legendre nodes. SmoothGrad: 25 samples, noise .1. ExpectedGradients
-and GradientShap: 50 draws from 100 training samples; DeepLiftShap: 16 of them. LRP: gamma rule
-(.25) for convolutions, epsilon rule else. GradCAM: the last convolution, enlarged bilinearly. Names
-are those of the library (Gradient to Occlusion, Random) or of Captum (Saliency to GuidedGradCam).
-*Random* is Gaussian noise, *Inverted IG* is IntegratedGradients times -1.
-
-Metrics, each as its own paper defines it: faithfulness correlation (FC) and infidelity (INF, scaled
-by the best factor) over the subsets; faithfulness estimate (FE) and monotonicity correlation (MC)
-over single removals; region perturbation (RP), deletion (DEL), insertion (INS) as curves of the
-probability; positive and negative perturbation (POS, NEG) as curves of the accuracy with 10 to 90 %
-removed; IROF over about 25 SLIC superpixels of each image, replaced by its mean colour (on the
-table and on text over the same features as the others). Removed features become black, the mean of
-the training rows, or the zero embedding.
-"""
-
-_FAMILIES = """\
-Four of the ten metrics read the curve with the most relevant features removed first, so the plain
-mean rank counts that question four times. Mean rank as it is / with each kind of probe counted once
-(most relevant first; least relevant first; random subsets; single removals):
-"""
-
-_KINDS = """\
-`papers` is the ranking above. `deepfaith` scores the same explanations by the definitions in
-DeepFaith's released code (`FaithfulnessSuite.deepfaith`: curves without their start, ranked chunks,
-curves frozen once the prediction changes, INF as a correlation). `other baseline` changes what
-features become in the metrics (images: the mean training image; text: the mean embedding of the
-text) and leaves the explanations as they are.
-"""
-
-_BUDGET = """\
-KernelShap and Lime with more and more model evaluations, IntegratedGradients as the reference. Mean
-ranks within this table (and the controls, not shown), mean scores, milliseconds per sample.\
-"""
-
-_METRICS = """\
-Spearman's correlation between the rankings of the explainers by two metrics, each read in its own
-direction, all explainers and controls:
-
-![Metrics](metrics.png)
-
-The same within single samples (how alike two metrics order the explanations of one sample), mean
-over samples and data sets:
-"""
+from benchmarks.shared.drawing import save_figures
+from benchmarks.shared.finished_runs import Runs
+from benchmarks.shared.report import notes_of, write_readme
 
 
-def write_report(lines: list[Record], output: Path) -> None:
+def write_report(lines: Runs, output: Path) -> None:
     """Write ``README.md`` and the figures into the folder of the results.
 
     Args:
@@ -88,15 +36,14 @@ def write_report(lines: list[Record], output: Path) -> None:
         output: Folder to write to; ``notes.md`` in it is copied to the top of the report.
     """
     records = {(each["data_set"], each["kind"]): each for each in lines}
-    names = present(records)
-    if not names:  # the other kinds are shown beside it
+    rankings = rankings_of(records)
+    if not rankings:  # the other kinds are shown beside it
         print("no report: there is no ranking with the metrics of the papers yet")
         return
-    notes = output / "notes.md"
     parts = [
         "# Ranking of explainers",
-        _INTRODUCTION,
-        notes.read_text(encoding="utf-8") if notes.exists() else "",
+        INTRODUCTION,
+        notes_of(output).rstrip(),
         "## 1. Mean ranks",
         "Mean rank (interval); mean place is the place by mean rank, 0 for the first and 1 for the "
         "last, averaged over the data sets.",
@@ -104,11 +51,10 @@ def write_report(lines: list[Record], output: Path) -> None:
         "![Mean ranks on all data sets](overview.png)",
         "## 2. Terms",
         settings_table(records),
-        _TERMS,
+        TERMS,
         "## 3. Data set by data set",
     ]
-    for name in names:
-        ranking = as_ranking(records[name, "papers"])
+    for name, ranking in rankings.items():
         parts += [
             f"### {TITLES[name]}",
             f"![{TITLES[name]}]({name}.png)",
@@ -124,20 +70,24 @@ def write_report(lines: list[Record], output: Path) -> None:
         "By which metrics *Random* has the better mean score:",
         behind_random_table(records),
         "## 5. How the metrics agree",
-        _METRICS,
+        METRICS,
         correlation_table(records),
-        _FAMILIES,
+        FAMILIES,
         family_table(records),
         "## 6. Other definitions, another baseline",
-        _KINDS,
+        KINDS,
         kinds_table(records),
         "## 7. Cost",
         cost_table(records),
     ]
     for name in budgets:
         samples = records[name, "budget"]["n_samples"]
-        parts += [f"## 8. Budget\n\n{_BUDGET} {TITLES[name]}, {samples} samples:"]
+        parts += [f"## 8. Budget\n\n{BUDGET} {TITLES[name]}, {samples} samples:"]
         parts += [budget_table(records, name)]
-    report = "\n\n".join(part.strip() for part in parts if part)
-    (output / "README.md").write_text(report + "\n", encoding="utf-8")
-    draw_figures(records, output)
+    write_readme(parts, output)
+    each = {
+        name: partial(draw_ranking, ranking=ranking, title=TITLES[name])
+        for name, ranking in rankings.items()
+    }
+    overview, metrics = (partial(draw, records=records) for draw in (draw_overview, draw_metrics))
+    save_figures(each | {"overview": overview, "metrics": metrics}, output)

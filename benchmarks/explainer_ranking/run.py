@@ -11,22 +11,18 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 
-from benchmarks.explainer_ranking.data import Data, load
-from benchmarks.explainer_ranking.explainers import (
-    CONTROLS,
-    TERMS,
-    budget_explainers,
-    explainers_of,
-    masker_of,
-    suite_of,
-)
-from benchmarks.explainer_ranking.networks import model_inputs, trained
-from benchmarks.explainer_ranking.records import (
-    CountedRows,
-    as_record,
-    metric_correlation_within_samples,
-    rounded,
-)
+from benchmarks.explainer_ranking.data import load
+from benchmarks.explainer_ranking.data_set import Data
+from benchmarks.explainer_ranking.explainers import budget_explainers, explainers_of
+from benchmarks.explainer_ranking.features import masker_of
+from benchmarks.explainer_ranking.metrics import suite_of
+from benchmarks.explainer_ranking.model_inputs import model_inputs
+from benchmarks.explainer_ranking.records import as_record, rounded
+from benchmarks.explainer_ranking.settings import CONTROLS, TERMS
+from benchmarks.explainer_ranking.training import trained
+from benchmarks.explainer_ranking.within_samples import metric_correlation_within_samples
+from benchmarks.shared.finished_runs import Run
+from benchmarks.shared.watched import Watched
 from pear_lightning.explainers import Explainer, explain
 from pear_lightning.masking import Masker, TokenMasker
 from pear_lightning.metrics import ExplainerRanking
@@ -40,7 +36,7 @@ def run(
     *,
     samples: int | None = None,
     max_epochs: int | None = None,
-) -> dict[str, Any]:
+) -> Run:
     """Rank the explainers on one data set.
 
     Args:
@@ -140,12 +136,13 @@ def _scored(
     masker = masker_of(name, data, other_baseline=kind == "other baseline")
     suite = suite_of(name, masker, list(attributions), kind)
     size, parts = TERMS[name].batch_size, []
-    counted = CountedRows(model)
+    counted = Watched(model).eval()
     for batch in track(range(0, len(inputs), size), f"{name}: scoring ({kind})"):
         path = cache / f"scores-{kind}-{len(inputs)}-{batch}.pt"
         if not path.exists():
             chosen = slice(batch, batch + size)
-            counted.rows, start = 0, time.process_time()
+            counted.reset()
+            start = time.process_time()
             scores = suite.score(
                 counted,
                 inputs[chosen],
@@ -153,7 +150,7 @@ def _scored(
                 target[chosen],
                 forward_kwargs={key: value[chosen] for key, value in kwargs.items()},
             )
-            saved = {"seconds": time.process_time() - start, "rows": counted.rows}
+            saved = {"seconds": time.process_time() - start, "rows": counted.samples}
             torch.save(saved | {"scores": scores}, path)
         parts.append(torch.load(path))
     scores = {

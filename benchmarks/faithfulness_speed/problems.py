@@ -1,7 +1,6 @@
 """Models and data for the speed of the faithfulness metrics."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,60 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
+from benchmarks.faithfulness_speed.problem import Problem
+from benchmarks.shared.digit_images import digit_images
 from pear_lightning.explainers import InputXGradient, explain
 from pear_lightning.nn import MLP
-
-EXPLANATIONS = 14  # as many as DeepFaith compares
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A trained model, and samples with explanations.
-
-    Attributes:
-        name: What it is.
-        model: In eval mode; samples ``(N, *S)`` to logits ``(N, C)``.
-        inputs: Samples, ``(B, *S)``; a removed feature becomes 0, which no sample has anywhere.
-        target: Explained class, the predicted one, ``(B,)`` long.
-        attributions: ``(B, *S)``, input times gradient of the probability.
-    """
-
-    name: str
-    model: nn.Module
-    inputs: Tensor
-    target: Tensor
-    attributions: Tensor
-
-    @property
-    def is_image(self) -> bool:
-        """Whether samples are images ``(B, 1, H, W)``."""
-        return self.inputs.ndim == 4
-
-    @property
-    def n_elements(self) -> int:
-        """Number of elements of a sample."""
-        return self.inputs[0].numel()
-
-    def with_model(self, model: nn.Module) -> "Problem":
-        """Put another model in the place of this one."""
-        return Problem(self.name, model, self.inputs, self.target, self.attributions)
-
-    def first(self, n_samples: int) -> "Problem":
-        """Keep the first samples."""
-        rows = slice(n_samples)
-        return Problem(
-            self.name, self.model, self.inputs[rows], self.target[rows], self.attributions[rows]
-        )
-
-    def more_attributions(self) -> dict[str, Tensor]:
-        """Return several explanations, which differ by noise."""
-        generator = torch.Generator().manual_seed(0)
-        scale = self.attributions.std().cpu()
-        noise = scale * torch.randn(EXPLANATIONS, *self.inputs.shape, generator=generator)
-        return {
-            f"explanation {number}": self.attributions + number / EXPLANATIONS * each.to(scale)
-            for number, each in enumerate(noise.to(self.attributions))
-        }
 
 
 def table(n_samples: int, device: str = "cpu") -> Problem:
@@ -126,10 +75,8 @@ PROBLEMS: dict[str, Callable[[int, Path | None, str], Problem]] = {
 
 
 def _mnist(folder: Path) -> tuple[Tensor, Tensor]:
-    from benchmarks.explainer_ranking import data as ranking_data
-
-    train = ranking_data.load("mnist", folder).train
-    return train.inputs[:4096], train.target[:4096]
+    images, labels = digit_images("MNIST", folder)["train"]
+    return images[:4096], labels[:4096]
 
 
 def _digits() -> tuple[Tensor, Tensor]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import Tensor
 
-from benchmarks.faithfulness_speed.pairs import RUNS, patches
-from benchmarks.faithfulness_speed.problems import EXPLANATIONS, Problem
-from benchmarks.shared.measuring import interleaved
+from benchmarks.faithfulness_speed.features import patches
+from benchmarks.faithfulness_speed.problem import EXPLANATIONS, Problem
+from benchmarks.faithfulness_speed.settings import RUNS
+from benchmarks.shared.timing import interleaved
 from benchmarks.shared.watched import Watched
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.metrics import FaithfulnessSuite

@@ -1,21 +1,23 @@
 """The report of the PEAR benchmark."""
 
+from functools import partial
 from pathlib import Path
 
-from benchmarks.pear_tradeoff.figures import draw_figures
-from benchmarks.pear_tradeoff.records import TITLES, Runs
-from benchmarks.pear_tradeoff.tables import (
-    ablation_table,
-    beyond_table,
-    golden_table,
-    junk_table,
-    linearity_table,
+from benchmarks.pear_tradeoff.figures.linearity import draw_linearity
+from benchmarks.pear_tradeoff.figures.pairs import draw_pairs
+from benchmarks.pear_tradeoff.figures.trade_off import draw_trade_off
+from benchmarks.pear_tradeoff.records import TITLES
+from benchmarks.pear_tradeoff.tables.agreement import (
     pair_table,
-    seeds_table,
     self_agreement_table,
     six_metrics_table,
-    trade_off_table,
 )
+from benchmarks.pear_tradeoff.tables.controls import ablation_table, junk_table, linearity_table
+from benchmarks.pear_tradeoff.tables.reference import golden_table, seeds_table
+from benchmarks.pear_tradeoff.tables.trade_off import beyond_table, trade_off_table
+from benchmarks.shared.drawing import save_figures
+from benchmarks.shared.finished_runs import Runs
+from benchmarks.shared.report import notes_of, write_readme
 
 
 def write_report(runs: Runs, output: Path) -> None:
@@ -25,7 +27,6 @@ def write_report(runs: Runs, output: Path) -> None:
         runs: Records of the finished runs.
         output: Folder to write to; ``notes.md`` in it is copied to the top of the report.
     """
-    notes = output / "notes.md"
     present = [each for each in TITLES if any(r["data_set"] == each for r in runs)]
     cpu = sum(record["cpu_seconds"] for record in runs) / 60
     parts = [
@@ -35,7 +36,7 @@ def write_report(runs: Runs, output: Path) -> None:
         "rows are scaled with the statistics of the training rows, unless a column says “paper's "
         "scaling” (test rows scaled with their own, as the paper's code does). Agreements are "
         "over the first 500 test rows, true label's logit, k = 5.",
-        notes.read_text(encoding="utf-8") if notes.exists() else "",
+        notes_of(output),
         "![Trade-off](tradeoff.png)",
         "## 1. Trade-off",
         *(trade_off_table(runs, each) for each in present),
@@ -65,6 +66,6 @@ def write_report(runs: Runs, output: Path) -> None:
         ablation_table(runs),
         f"## 10. Cost\n\n{len(runs)} models, {cpu:.0f} minutes of CPU time in all.",
     ]
-    report = "\n\n".join(part for part in parts if part)
-    (output / "README.md").write_text(report + "\n", encoding="utf-8")
-    draw_figures(runs, output)
+    write_readme(parts, output)
+    figures = {"tradeoff": draw_trade_off, "pairs": draw_pairs, "linearity": draw_linearity}
+    save_figures({name: partial(draw, runs=runs) for name, draw in figures.items()}, output)

@@ -1,38 +1,25 @@
 """One run of the PEAR benchmark: train a model, then measure it."""
 
-import logging
 import time
-import warnings
 from dataclasses import asdict
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from torch import Tensor, nn
 
-from benchmarks.pear_tradeoff.networks import EncodedMLP
-from benchmarks.pear_tradeoff.protocols import (
-    ALIGNED,
-    PAPER,
-    RANDOM,
-    ROWS,
-    TOP_K,
-    aligned_protocol,
-    consensus_of_paper,
-    junk_shares,
-    nonlinearity,
-    pairs_of,
-    paper_protocol,
-    training_explainers,
-)
+from benchmarks.pear_tradeoff.classifiers import fit_classifier
+from benchmarks.pear_tradeoff.linearity import nonlinearity
+from benchmarks.pear_tradeoff.measurement import measure
+from benchmarks.pear_tradeoff.module import make_module
 from benchmarks.pear_tradeoff.settings import DATA_SETS, Setting
-from pear_lightning.modules import PEAR
-from pear_lightning.nn import MLP, LinearModel
+from benchmarks.shared.finished_runs import Run
+from benchmarks.shared.quiet_trainer import silence_lightning
+from benchmarks.shared.table_rows import table_rows
 
 
 def train_and_evaluate(
     name: str, setting: Setting, data_set: str, seed: int, data_dir: str, max_epochs: int | None
-) -> dict[str, Any]:
+) -> Run:
     """Train one model and measure everything that the report shows.
 
     Args:
@@ -48,8 +35,7 @@ def train_and_evaluate(
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
+    silence_lightning()
     start, cpu = time.perf_counter(), time.process_time()
     common: dict[str, Any] = {
         "batch_size": setting.batch_size,
@@ -61,7 +47,7 @@ def train_and_evaluate(
     legacy = DATA_SETS[data_set](data_dir, legacy_test_scaling=True, **common)
     data.setup()
     legacy.setup()
-    record: dict[str, Any] = {
+    record: Run = {
         "data_set": data_set,
         "setting": name,
         "seed": seed,
@@ -69,7 +55,7 @@ def train_and_evaluate(
     }
     torch.manual_seed(seed)
     if setting.model in ("logistic_regression", "xgboost"):
-        record |= _fit_classifier(setting.model, data, legacy)
+        record |= fit_classifier(setting.model, data, legacy)
     else:
         record |= _train_network(setting, data, legacy, max_epochs)
     record["seconds"] = round(time.perf_counter() - start, 1)
@@ -81,7 +67,7 @@ def _train_network(
     setting: Setting, data: Any, legacy: Any, max_epochs: int | None
 ) -> dict[str, Any]:
     epochs = min(setting.n_epochs, max_epochs or setting.n_epochs)
-    model = _module(setting, data, epochs)
+    model = make_module(setting, data, epochs)
     before = time.process_time()
     trainer = Trainer(max_epochs=epochs, accelerator="cpu", barebones=True)
     trainer.fit(model, data)
@@ -93,107 +79,10 @@ def _train_network(
     }
     torch.manual_seed(0)  # the same noise and masks for every model
     for scaling, rows in {"train": data, "own": legacy}.items():
-        measured = _measure(model, rows, junk=setting.junk)
+        measured = measure(model, rows, junk=setting.junk)
         record |= {f"{name}_{scaling}": value for name, value in measured.items()}
-    record["fvu"] = nonlinearity(model.backbone, _test_rows(data)[0])
+    record["fvu"] = nonlinearity(model.backbone, table_rows(data, "test")[0])
     chance = model.test_agreement.chance()
     record["metrics"] = list(chance)
     record["chance"] = {name: round(value, 4) for name, value in chance.items()}
     return record
-
-
-def _module(setting: Setting, data: Any, epochs: int) -> PEAR:
-    def optimizer(parameters: Any) -> torch.optim.Optimizer:
-        return torch.optim.AdamW(
-            parameters, setting.learning_rate, weight_decay=setting.weight_decay, fused=True
-        )
-
-    def cosine(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
-        return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-
-    backbone: nn.Module
-    if setting.model == "linear":
-        backbone = LinearModel(data.n_features)
-    elif setting.model == "encoded_mlp":
-        backbone = EncodedMLP(data.train_dataloader().dataset.inputs, setting.hidden)
-    else:
-        backbone = MLP(
-            data.n_features, hidden_features=setting.hidden, activation=setting.activation
-        )
-    aligned = {} if setting.junk else aligned_protocol()  # 2^16 masks with junk
-    return PEAR(
-        backbone,
-        setting.weight,
-        setting.spearman,
-        training_explainers(setting.explainers, setting.nodes),
-        test_explainers=paper_protocol() | aligned,
-        test_rows=ROWS,
-        top_k=TOP_K,
-        normalize=setting.normalize,
-        strength=setting.strength,
-        warmup_epochs=setting.warmup * epochs,
-        optimizer=optimizer,
-        lr_scheduler=cosine if setting.cosine else None,
-    )
-
-
-def _measure(model: PEAR, data: Any, *, junk: bool) -> dict[str, Any]:
-    """Test a model: accuracy on all rows, agreement and consensus loss on the first ones."""
-    quiet: dict[str, Any] = {
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
-    trainer = Trainer(accelerator="cpu", enable_checkpointing=False, **quiet)
-    (logged,) = trainer.test(model, data, verbose=False)
-    matrix = model.test_agreement.compute()
-    names = list(model.test_explainers)
-
-    def values(pair: tuple[str, str]) -> list[float]:
-        i, j = (names.index(each) for each in pair)
-        return [round(float(metric[i, j]), 4) for metric in matrix.values()]
-
-    pairs = pairs_of((*PAPER, RANDOM)) + ([] if junk else pairs_of(ALIGNED))
-    stochastic = [each for each, e in model.test_explainers.items() if e.stochastic]
-    inputs, target = (column[:ROWS] for column in _test_rows(data))
-    measured = {
-        "accuracy": 100 * logged["test_accuracy"],
-        "agreement": {" / ".join(pair): values(pair) for pair in pairs},
-        "self_agreement": {each: values((each, each)) for each in stochastic},
-        "consensus": consensus_of_paper(model.backbone, data.training_mean, inputs, target),
-    }
-    if junk:
-        explainers: dict[str, Any] = {
-            name: model.test_explainers[name] for name in (*PAPER, RANDOM)
-        }
-        n_real = data.n_features // 2
-        measured["junk"] = junk_shares(model.backbone, explainers, inputs, target, n_real)
-    return measured
-
-
-def _fit_classifier(model: str, data: Any, legacy: Any) -> dict[str, Any]:
-    if model == "xgboost":
-        try:
-            from xgboost import XGBClassifier
-        except ImportError as error:
-            raise ImportError(
-                "the XGBoost accuracy needs xgboost: pip install xgboost, or leave it out with "
-                "--only"
-            ) from error
-        classifier = XGBClassifier(n_jobs=1)
-    else:
-        from sklearn.linear_model import LogisticRegression
-
-        classifier = LogisticRegression(C=1e4, max_iter=10_000)
-    train = data.train_dataloader().dataset  # in file order: XGBoost's trees depend on it
-    classifier.fit(train.inputs.numpy(), train.target.numpy())
-    accuracies = {}
-    for scaling, rows in {"train": data, "own": legacy}.items():
-        inputs, target = (column.numpy() for column in _test_rows(rows))
-        accuracies[f"accuracy_{scaling}"] = 100 * float(classifier.score(inputs, target))
-    return accuracies
-
-
-def _test_rows(data: Any) -> tuple[Tensor, Tensor]:
-    test = data.test_dataloader().dataset
-    return test.inputs, test.target

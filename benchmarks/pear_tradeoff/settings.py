@@ -22,7 +22,7 @@ class Setting:
 
     Attributes:
         group: Part of the benchmark it belongs to.
-        model: ``"mlp"``, ``"encoded_mlp"`` (``networks.py``), ``"linear"``,
+        model: ``"mlp"``, ``"encoded_mlp"`` (``encoded_mlp.py``), ``"linear"``,
             ``"logistic_regression"`` or ``"xgboost"``.
         baseline: Name of the setting that differs in λ = 0 only.
         weight: λ, the share of the consensus loss.

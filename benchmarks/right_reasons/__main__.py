@@ -14,36 +14,50 @@ it was; the most important runs come first. ``--only`` chooses runs by regular e
 """
 
 import argparse
-import json
-import os
 import re
 import time
 from pathlib import Path
-from typing import Any
 
-# one thread: networks are small, and results come out the same
-os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-os.environ |= {"MALLOC_MMAP_THRESHOLD_": "1073741824", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+from benchmarks.right_reasons.order import in_order
+from benchmarks.right_reasons.records import KEYS
+from benchmarks.right_reasons.settings import EXPERIMENTS
+from benchmarks.shared.command_line import command_line
+from benchmarks.shared.finished_runs import append_run, finished, read_runs
+from benchmarks.shared.one_thread import one_thread
 
-from benchmarks.right_reasons.settings import EXPERIMENTS, in_order
-
-OUTPUT = Path(__file__).parent / "results"
 NEED_FILES = ("mnist", "news")
 
 
-def read_runs(output: Path) -> list[dict[str, Any]]:
-    """Return the records of the finished runs, in the order in which they finished."""
-    path = output / "runs.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+def main() -> None:
+    """Train what is missing, then write the report."""
+    parser = command_line("right_reasons", __doc__)
+    parser.add_argument("--data-dir", help="folder of MNIST, Fashion-MNIST and 20 Newsgroups")
+    parser.add_argument("--only", nargs="+", default=[""], help="regular expressions, in order")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing later")
+    parser.add_argument("--max-epochs", type=int, help="upper limit on the epochs, for a trial")
+    parser.add_argument("--no-report", action="store_true", help="train, write no report")
+    parser.add_argument("--cost", action="store_true", help="time training steps, train nothing")
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    path = arguments.output / "runs.jsonl"
+    one_thread()
+    if arguments.cost:
+        from benchmarks.right_reasons.cost import measure_cost  # after the threads are limited
+
+        measure_cost(arguments.output)
+    elif not arguments.report:
+        _train_missing(arguments, path)
+    if not arguments.no_report:
+        from benchmarks.right_reasons.report import write_report
+
+        write_report(read_runs(path), arguments.output)
 
 
-def train_missing(arguments: argparse.Namespace) -> None:
+def _train_missing(arguments: argparse.Namespace, path: Path) -> None:
     """Train what is asked for and not finished."""
-    from benchmarks.right_reasons.run import run
+    from benchmarks.right_reasons.run import run  # after the threads are limited
 
-    done = {(r["experiment"], r["setting"], r["seed"]) for r in read_runs(arguments.output)}
+    done = finished(path, KEYS)
     start = time.monotonic()
     for pattern in arguments.only:
         for experiment, name, seed in in_order():
@@ -59,38 +73,12 @@ def train_missing(arguments: argparse.Namespace) -> None:
             pictures = arguments.output / "pictures" if seed == 0 else None
             record = run(experiment, name, setting, seed, arguments.data_dir, pictures)
             done.add((experiment, name, seed))
-            with (arguments.output / "runs.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            append_run(path, record)
             tests = " ".join(f"{model['test']:.4f}" for model in record["models"])
             print(
                 f"{experiment}/{name}/{seed}: test {tests}, {record['cpu_seconds']:.0f} s of CPU",
                 flush=True,
             )
-
-
-def main() -> None:
-    """Train what is missing, then write the report."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data-dir", help="folder of MNIST, Fashion-MNIST and 20 Newsgroups")
-    parser.add_argument("--output", type=Path, default=OUTPUT)
-    parser.add_argument("--only", nargs="+", default=[""], help="regular expressions, in order")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing later")
-    parser.add_argument("--max-epochs", type=int, help="upper limit on the epochs, for a trial")
-    parser.add_argument("--report", action="store_true", help="write the report, train nothing")
-    parser.add_argument("--no-report", action="store_true", help="train, write no report")
-    parser.add_argument("--cost", action="store_true", help="time training steps, train nothing")
-    arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    if arguments.cost:
-        from benchmarks.right_reasons.cost import measure_cost
-
-        measure_cost(arguments.output)
-    elif not arguments.report:
-        train_missing(arguments)
-    if not arguments.no_report:
-        from benchmarks.right_reasons.report import write_report
-
-        write_report(read_runs(arguments.output), arguments.output)
 
 
 if __name__ == "__main__":

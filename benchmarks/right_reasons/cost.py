@@ -1,16 +1,18 @@
 """What one extra gradient costs: a step of Right for the Right Reasons against a plain one."""
 
-import json
+import math
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
+from benchmarks.shared.json_files import write_json
+from benchmarks.shared.timing import interleaved, several
+from benchmarks.shared.training_step import training_step
 from pear_lightning.modules import RightForTheRightReasons
 from pear_lightning.nn import MLP
 
@@ -50,44 +52,52 @@ def by_hand(backbone: nn.Module, inputs: Tensor, target: Tensor, mask: Tensor) -
     return F.nll_loss(log_p, target) + reasons
 
 
+def losses_of(
+    module: RightForTheRightReasons, inputs: Tensor, target: Tensor, mask: Tensor
+) -> dict[str, Callable[[], Tensor]]:
+    """Return functions from a batch to its loss: plain, with reasons, by hand, and compiled."""
+    losses: dict[str, Callable[[], Tensor]] = {
+        "plain": lambda: F.cross_entropy(module.backbone(inputs), target),
+        "reasons": lambda: module.training_loss(inputs, target, mask)["loss"],
+        "by hand": lambda: by_hand(module.backbone, inputs, target, mask),
+    }
+    compiled = {
+        f"{kind}, compiled": torch.compile(losses[kind], dynamic=False)
+        for kind in ("plain", "reasons")
+    }
+    return losses | compiled
+
+
 def measure_cost(output: Path) -> None:
     """Time steps and write ``cost.json``.
 
-    Plain steps and steps with the loss alternate, so that a machine that is busy for a while slows
-    both; the median over rounds is reported, in milliseconds of CPU time on one thread. Compiled
-    is the function from a batch to the loss, and with it the backward pass, not the optimiser.
+    Plain steps and steps with the loss alternate; the median over rounds is reported, in
+    milliseconds of CPU time on one thread. Compiled is the function from a batch to the loss, and
+    with it the backward pass, not the optimiser.
 
     Args:
         output: Folder to write to.
     """
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    results: dict[str, Any] = {}
-    for name, (make, steps) in NETWORKS.items():
+    results: dict[str, dict[str, float]] = {}
+    for name, (make, n_steps) in NETWORKS.items():
         torch.manual_seed(0)
         size = int(name.split()[-1])
         inputs, target = torch.rand(size, 784), torch.randint(10, (size,))
         mask = torch.zeros(size, 784, dtype=torch.bool)
         mask[:, :16] = True
         module = RightForTheRightReasons(make(), 1.0, num_classes=10)
-        backbone, optimizer = module.backbone, module.make_optimizer()
-        losses: dict[str, Callable[[], Tensor]] = {
-            "plain": lambda: F.cross_entropy(backbone(inputs), target),  # noqa: B023
-            "reasons": lambda: module.training_loss(inputs, target, mask)["loss"],  # noqa: B023
-            "by hand": lambda: by_hand(backbone, inputs, target, mask),  # noqa: B023
+        optimizer = module.make_optimizer()
+        steps = {
+            kind: several(training_step(optimizer, loss), n_steps)
+            for kind, loss in losses_of(module, inputs, target, mask).items()
         }
-        for kind in ("plain", "reasons"):
-            losses[f"{kind}, compiled"] = torch.compile(losses[kind], dynamic=False)
-        times: dict[str, list[float]] = {kind: [] for kind in losses}
-        for round_ in range(ROUNDS + 1):
-            for kind, loss in losses.items():
-                start = time.process_time()
-                for _ in range(steps):
-                    optimizer.zero_grad()
-                    loss().backward()
-                    optimizer.step()
-                if round_:  # the first warms up
-                    times[kind].append(1000 * (time.process_time() - start) / steps)
-        results[name] = {kind: statistics.median(each) for kind, each in times.items()}
+        for step in steps.values():
+            step()  # warms up
+        times = interleaved(steps, ROUNDS, time.process_time, seconds=math.inf)
+        results[name] = {
+            kind: 1000 * statistics.median(each) / n_steps for kind, each in times.items()
+        }
         print(name, {kind: round(value, 2) for kind, value in results[name].items()}, flush=True)
-    (output / "cost.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    write_json(output / "cost.json", results)

@@ -1,19 +1,22 @@
 """The report of the right-reasons benchmark."""
 
-import json
+from functools import partial
 from pathlib import Path
 
-from benchmarks.right_reasons.figures import draw_figures
-from benchmarks.right_reasons.tables import (
-    Runs,
-    cost_table,
-    family_table,
-    find_table,
-    golden_table,
-    missing,
-    sweep_table,
-    toy_table,
-)
+from benchmarks.right_reasons.figures.looked_at import draw_looked_at
+from benchmarks.right_reasons.figures.sweep import draw_sweep
+from benchmarks.right_reasons.figures.toy import draw_toy
+from benchmarks.right_reasons.tables.cost import cost_table
+from benchmarks.right_reasons.tables.family import family_table
+from benchmarks.right_reasons.tables.find import find_table
+from benchmarks.right_reasons.tables.known_numbers import golden_table
+from benchmarks.right_reasons.tables.missing import missing
+from benchmarks.right_reasons.tables.sweep import sweep_table
+from benchmarks.right_reasons.tables.toy import toy_table
+from benchmarks.shared.drawing import save_figures
+from benchmarks.shared.finished_runs import Runs
+from benchmarks.shared.json_files import read_json
+from benchmarks.shared.report import notes_of, write_readme
 
 
 def write_report(runs: Runs, output: Path) -> None:
@@ -23,8 +26,13 @@ def write_report(runs: Runs, output: Path) -> None:
         runs: Records of the finished runs.
         output: Folder to write to; ``notes.md`` in it is copied to the top of the report.
     """
-    draw_figures(runs, output)
-    notes, cost = output / "notes.md", output / "cost.json"
+    figures = {
+        "looked_at": partial(draw_looked_at, output=output),
+        "toy": partial(draw_toy, runs=runs),
+        "sweep": partial(draw_sweep, runs=runs),
+    }
+    save_figures(figures, output)
+    cost = output / "cost.json"
     cpu = sum(run["cpu_seconds"] for run in runs) / 60
 
     def figure(name: str, title: str) -> str:
@@ -37,7 +45,7 @@ def write_report(runs: Runs, output: Path) -> None:
         "and unshuffled batches are the paper's unless a section says otherwise. Gradients are of "
         "the predicted class's log-probability, of the first 2,000 test rows; WR (wrong reason) is "
         "the share of the block above the mean activation.",
-        notes.read_text(encoding="utf-8").strip() if notes.exists() else "",
+        notes_of(output).strip(),
         figure("looked_at", "What each model looks at on Decoy MNIST"),
         "## 1. Known numbers",
         "References are the authors' own, or (measured, m.) those of an independent run of the "
@@ -81,11 +89,10 @@ def write_report(runs: Runs, output: Path) -> None:
         "As in section 5, `rrr`, λ = 1.",
         family_table(runs, "masks"),
         "## 9. Cost of a step",
-        cost_table(json.loads(cost.read_text(encoding="utf-8"))) if cost.exists() else "Not run.",
+        cost_table(read_json(cost)) if cost.exists() else "Not run.",
         "CPU time on one thread. “By hand” is the same loss by two calls of autograd without any "
         "check, eager. Compiled by `torch.compile` are the losses, the plain one too.",
         f"## 10. What was not run\n\n{missing(runs)}\n\n{len(runs)} runs, {cpu:.0f} minutes of CPU "
         "time in all.",
     ]
-    report = "\n\n".join(part for part in parts if part)
-    (output / "README.md").write_text(report + "\n", encoding="utf-8")
+    write_readme(parts, output)

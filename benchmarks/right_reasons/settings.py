@@ -1,53 +1,6 @@
-"""What the right-reasons benchmark trains: named settings, and the order in which they run."""
+"""What the right-reasons benchmark trains: named settings."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any
-
-
-@dataclass(frozen=True)
-class Setting:
-    """How one model is trained.
-
-    Attributes:
-        data: Name of the data set.
-        data_options: Its options, as pairs.
-        network: ``"mlp"``, or ``"cnn"`` of two convolutions.
-        hidden: Widths of the hidden layers of an MLP.
-        paper_init: Weights and biases 0.1 N(0, 1), and no shuffling; else PyTorch's own.
-        epochs: Number of epochs.
-        batch_size: Rows of a batch.
-        weight: λ, for losses averaged over the batch; on inputs 0..255 the paper's.
-        loss: Name of the explanation loss, see ``losses.py``.
-        relevant: Masks mark the ink outside the block, for losses of what is relevant.
-        decay: λ₂, the paper's penalty of the squares of all parameters, for sums over a batch.
-        found: Number of models that find-another-explanation adds to the first.
-        weights: λ of each of those models, where it is not ``weight``; the first one has none.
-        switch_on: Share of the epochs before the explanation loss is switched on.
-        data_seed: Seed of the data; None is the seed of the run.
-    """
-
-    data: str
-    data_options: tuple[tuple[str, Any], ...] = ()
-    network: str = "mlp"
-    hidden: tuple[int, ...] = (50, 30)
-    paper_init: bool = True
-    epochs: int = 64
-    batch_size: int = 256
-    weight: float = 0.0
-    loss: str = "rrr"
-    relevant: bool = False
-    decay: float = 1e-4
-    found: int = 0
-    weights: tuple[float, ...] = ()
-    switch_on: float = 0.0
-    data_seed: int | None = None
-
-    def but(self, data_options: dict[str, Any] | None = None, **changes: Any) -> "Setting":
-        """Return a setting with changes; data options are added to those there are."""
-        options = {**dict(self.data_options), **(data_options or {})}
-        return replace(self, data_options=tuple(options.items()), **changes)
-
+from benchmarks.right_reasons.setting import Setting
 
 IRIS = Setting("iris", epochs=200, batch_size=67)
 DIGITS = Setting("digits", paper_init=False, batch_size=64, decay=0.0)
@@ -64,7 +17,6 @@ WIDE = Setting(
     data_seed=0,
 )
 CNN = WIDE.but({"flat": False}, network="cnn", hidden=())
-
 SWEEP = (0.01, 0.1, 1.0, 10.0, 100.0, 1e4, 1e5, 1e6)
 TOY_SWEEP = (1.0, 10.0, 100.0, 1000.0)
 TOY_ROWS = (25, 100, 400, 1600)
@@ -103,7 +55,6 @@ CNN_FAMILY = (
     ("hint", 0.1),
     ("hint", 1.0),
 )
-
 EXPERIMENTS: dict[str, dict[str, Setting]] = {
     "iris": {
         "none": IRIS,
@@ -174,51 +125,3 @@ EXPERIMENTS: dict[str, dict[str, Setting]] = {
         "switched on after 4 of 16 epochs": WIDE.but(weight=1.0, switch_on=0.25, epochs=16),
     },
 }
-
-# the most important first
-ORDER: list[tuple[str, str, range]] = [
-    ("iris", r"^(none|mask)$", range(40)),
-    ("digits", r"^(none|λ=1|no decoy)$", range(5)),
-    ("mnist", r"^mask$", range(1)),
-    ("find", r"^mnist$", range(1)),
-    ("family", r"^(none|rrr, λ=1)$", range(5)),
-    ("news", "", range(5)),
-    ("toy", r"^(none|λ=10+)$", range(2)),
-    ("fashion", r"^(none|no decoy|rrr, λ=1)$", range(1)),
-    ("mnist", r"^(none|mask)$", range(5)),
-    ("find", "512", range(5)),
-    ("toy", r"^(none|λ=10+)$", range(5)),
-    ("masks", "", range(1)),
-    ("digits", "", range(5)),
-    ("toy", "rows", range(3)),
-    ("find", "iris", range(5)),
-    ("iris", "", range(40)),
-    ("family", "", range(1)),
-    ("find", r"^mnist$", range(3)),
-    ("find", r"^mnist$", range(5)),
-    ("find", "news", range(2)),
-    ("toy", "", range(5)),
-    ("sweep", "", range(1)),
-    ("fashion", r"none|rrr|label|expected", range(1)),
-    ("find", "", range(5)),
-    ("mnist", "no decoy", range(5)),
-    ("family", "", range(5)),
-    ("fashion", "", range(5)),
-    ("masks", "", range(5)),
-    ("cnn", "", range(5)),
-    ("sweep", "", range(5)),
-]
-
-
-def in_order() -> Iterator[tuple[str, str, int]]:
-    """Yield experiment, setting and seed, the most important first."""
-    import re
-
-    seen: set[tuple[str, str, int]] = set()
-    for experiment, pattern, seeds in ORDER:
-        for seed in seeds:
-            for name in EXPERIMENTS[experiment]:
-                job = (experiment, name, seed)
-                if re.search(pattern, name) and job not in seen:
-                    seen.add(job)
-                    yield job

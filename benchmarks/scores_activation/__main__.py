@@ -12,27 +12,15 @@ the finished runs without training.
 """
 
 import argparse
-import json
-import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
 
-OUTPUT = Path(__file__).parent / "results"
-
-
-def read_runs(output: Path) -> list[dict[str, Any]]:
-    """Return the records of the finished runs, in the order in which they finished.
-
-    Args:
-        output: Folder of the results.
-    """
-    path = output / "runs.jsonl"
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+from benchmarks.shared.command_line import command_line
+from benchmarks.shared.finished_runs import append_run, finished, read_runs
+from benchmarks.shared.json_files import write_json
+from benchmarks.shared.one_thread import one_thread
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -41,44 +29,42 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Of the command line; ``None`` takes those of the process.
     """
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = command_line("scores_activation", __doc__)
     parser.add_argument("--data-dir", help="folder of the real tables; None leaves them out")
-    parser.add_argument("--output", type=Path, default=OUTPUT)
     parser.add_argument("--seeds", type=int, default=10, help="repetitions of the main protocol")
     parser.add_argument("--only", default="", help="regular expression on the runs")
     parser.add_argument("--max-epochs", type=int, help="upper limit on the epochs, for a trial")
     parser.add_argument("--quick-timing", action="store_true", help="few repetitions, for a trial")
-    parser.add_argument("--report", action="store_true", help="write the report, train nothing")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / "runs.jsonl"
     if not options.report:
-        os.environ |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # before torch comes
-        _run_missing(options)
+        one_thread()
+        _run_missing(options, path)
         _time(options)
-    from benchmarks.scores_activation.report import write_report
+    from benchmarks.scores_activation.report import write_report  # after the threads are limited
 
-    write_report(read_runs(options.output), options.output)
+    write_report(read_runs(path), options.output)
 
 
-def _run_missing(options: argparse.Namespace) -> None:
-    import torch
+def _run_missing(options: argparse.Namespace, path: Path) -> None:
+    import torch  # after the threads are limited
 
+    from benchmarks.scores_activation.jobs import Job, jobs
     from benchmarks.scores_activation.run import run_job
-    from benchmarks.scores_activation.settings import REAL, jobs
+    from benchmarks.scores_activation.table_settings import NEED_FILES
 
     torch.set_num_threads(1)
-    keys = ("protocol", "table", "method", "data_seed", "seed", "bootstrap")
-    done = {tuple(record[key] for key in keys) for record in read_runs(options.output)}
-    with (options.output / "runs.jsonl").open("a", encoding="utf-8") as file:
-        for job in jobs(options.seeds):
-            name = f"{job.protocol}/{job.table}/{job.method}/{job.data_seed}"
-            offline = job.table in REAL and job.table != "Breast Cancer" and not options.data_dir
-            if tuple(asdict(job).values()) in done or offline or not re.search(options.only, name):
-                continue
-            record = run_job(job, options.data_dir, options.max_epochs)
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
-            file.flush()
-            print(f"{name:60} {record['test']:.3f} {record['seconds']:.1f} s", flush=True)
+    done = finished(path, [field.name for field in fields(Job)])
+    for job in jobs(options.seeds):
+        name = f"{job.protocol}/{job.table}/{job.method}/{job.data_seed}"
+        readable = options.data_dir is not None or job.table not in NEED_FILES
+        wanted = re.search(options.only, name)
+        if not wanted or not readable or tuple(asdict(job).values()) in done:
+            continue
+        run = run_job(job, options.data_dir, options.max_epochs)
+        append_run(path, run)
+        print(f"{name:60} {run['test']:.3f} {run['seconds']:.1f} s", flush=True)
 
 
 def _time(options: argparse.Namespace) -> None:
@@ -87,7 +73,7 @@ def _time(options: argparse.Namespace) -> None:
         return
     from benchmarks.scores_activation.timing import measure
 
-    path.write_text(json.dumps(measure(options.quick_timing), indent=1) + "\n", encoding="utf-8")
+    write_json(path, measure(options.quick_timing))
 
 
 if __name__ == "__main__":

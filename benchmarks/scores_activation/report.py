@@ -1,23 +1,25 @@
 """The report of the ScoresActivation benchmark."""
 
-import json
+from functools import partial
 from pathlib import Path
 
-from benchmarks.scores_activation.figures import draw_figures
-from benchmarks.scores_activation.settings import CLUSTERS, DECAY, NONE, REAL
-from benchmarks.scores_activation.shap import BACKGROUND, PERMUTATIONS, ROWS
-from benchmarks.scores_activation.tables import (
-    Runs,
-    aims_table,
-    cost_table,
-    formulas_table,
-    gain_table,
-    quality_table,
-    real_table,
-    select,
-    stability_table,
-    step_table,
-)
+from benchmarks.scores_activation.figures.gain import draw_gain
+from benchmarks.scores_activation.figures.recovery import draw_recovery
+from benchmarks.scores_activation.methods import DECAY, NONE
+from benchmarks.scores_activation.records import select
+from benchmarks.scores_activation.shap_values import BACKGROUND, PERMUTATIONS, ROWS
+from benchmarks.scores_activation.table_settings import CLUSTERS, REAL
+from benchmarks.scores_activation.tables.aims import aims_table
+from benchmarks.scores_activation.tables.formulas import formulas_table
+from benchmarks.scores_activation.tables.gain import gain_table
+from benchmarks.scores_activation.tables.quality import quality_table
+from benchmarks.scores_activation.tables.real import real_table
+from benchmarks.scores_activation.tables.stability import stability_table
+from benchmarks.scores_activation.tables.time import cost_table, step_table
+from benchmarks.shared.drawing import save_figures
+from benchmarks.shared.finished_runs import Runs
+from benchmarks.shared.json_files import read_json
+from benchmarks.shared.report import notes_of, write_readme
 
 
 def write_report(runs: Runs, output: Path) -> None:
@@ -28,15 +30,15 @@ def write_report(runs: Runs, output: Path) -> None:
         output: Folder to write to; ``notes.md`` in it is copied to the top of the report, and
             ``timing.json`` is read where it is.
     """
-    notes, timed = output / "notes.md", output / "timing.json"
-    timing = json.loads(timed.read_text(encoding="utf-8")) if timed.exists() else None
+    timed = output / "timing.json"
+    timing = read_json(timed) if timed.exists() else None
     protocols = {run["protocol"] for run in runs}
     minutes = sum(run["seconds"] for run in runs) / 60
     parts = [
         "# ScoresActivation: what its scores find, and what they cost",
         "Written by `benchmarks/scores_activation` from `runs.jsonl` and `timing.json`. Mean ± "
         "standard deviation over seeds; gains are paired by seed, ± standard error.",
-        notes.read_text(encoding="utf-8") if notes.exists() else "",
+        notes_of(output),
         "![Recovery](recovery.png)\n\n![Gain](gain.png)",
     ]
     if "quality" in protocols:
@@ -91,6 +93,6 @@ def write_report(runs: Runs, output: Path) -> None:
             cost_table(timing),
         ]
     parts += [f"## Cost\n\n{len(runs)} models, {minutes:.0f} minutes."]
-    report = "\n\n".join(part for part in parts if part)
-    (output / "README.md").write_text(report + "\n", encoding="utf-8")
-    draw_figures(runs, output)
+    write_readme(parts, output)
+    figures = {"recovery": draw_recovery, "gain": draw_gain}
+    save_figures({name: partial(draw, runs=runs) for name, draw in figures.items()}, output)

@@ -30,10 +30,10 @@ class Watched(nn.Module):
         self.seconds = 0.0
         self.inputs: list[Tensor] = []
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, **kwargs: Tensor) -> Tensor:
         """Evaluate, count and time."""
         start = self.now()
-        logits: Tensor = self.model(inputs)
+        logits: Tensor = self.model(inputs, **kwargs)
         self.seconds += self.now() - start
         self.samples += len(inputs)
         if self.record:

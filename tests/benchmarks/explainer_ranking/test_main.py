@@ -1,27 +1,22 @@
 import csv
 import gzip
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.benchmarks.running import run_benchmark
+
 WORDS = [["war", "minister", "talks"], ["match", "goal", "coach"], ["stocks", "oil", "profit"]]
 WORDS.append(["software", "space", "web"])
 
 
 def run(folder: Path) -> str:
-    command = [sys.executable, "-m", "benchmarks.explainer_ranking"]
-    command += ["--data-dir", str(folder / "data"), "--output", str(folder / "output")]
-    command += ["--samples", "4", "--max-epochs", "1"]
-    command += ["--datasets", "mnist", "bank", "ag_news"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    folders = ("--data-dir", str(folder / "data"), "--output", str(folder / "output"))
+    small = ("--samples", "4", "--max-epochs", "1", "--datasets", "mnist", "bank", "ag_news")
+    return run_benchmark("explainer_ranking", *folders, *small)
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:

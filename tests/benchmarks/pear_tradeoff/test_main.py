@@ -1,22 +1,17 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.benchmarks.running import run_benchmark
 
 
 def run(folder: Path, *options: str) -> str:
     data, output = str(folder / "data"), str(folder / "output")
-    command = [sys.executable, "-m", "benchmarks.pear_tradeoff", *options]
-    command += ["--data-dir", data, "--output", output]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    folders = ("--data-dir", data, "--output", output)
+    return run_benchmark("pear_tradeoff", *folders, *options, timeout=300)
 
 
 @pytest.fixture

@@ -1,18 +1,13 @@
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.benchmarks.running import run_benchmark
 
 
 def run(output: Path, *options: str) -> str:
-    command = [sys.executable, "-m", "benchmarks.right_reasons", "--output", str(output), *options]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_benchmark("right_reasons", "--output", str(output), *options)
 
 
 @pytest.mark.slow

@@ -5,8 +5,10 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 
+from benchmarks.right_reasons.data import make_data
+from benchmarks.right_reasons.module import make_module
 from benchmarks.right_reasons.settings import DIGITS
-from benchmarks.right_reasons.training import fit, make_data, make_module
+from benchmarks.right_reasons.training import fit
 
 
 @pytest.mark.slow
