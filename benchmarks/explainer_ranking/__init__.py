@@ -1,0 +1,1 @@
+"""Explainers, ranked by faithfulness."""

@@ -1,0 +1,13 @@
+"""What a network takes."""
+
+from torch import Tensor, nn
+
+from benchmarks.explainer_ranking.ag_news import PADDING
+from benchmarks.explainer_ranking.text_cnn import TextCNN
+
+
+def model_inputs(model: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return what a network takes: inputs to explain, and its keyword arguments."""
+    if isinstance(model, TextCNN):
+        return model.embed(inputs), {"attention_mask": inputs != PADDING}
+    return inputs, {}

@@ -1,0 +1,1 @@
+"""Faithfulness metrics: speed, and agreement with Quantus."""

@@ -1,0 +1,1 @@
+"""What differs from Quantus on purpose, measured."""

@@ -1,0 +1,1 @@
+"""PEAR: what a training step costs."""

@@ -1,0 +1,1 @@
+"""PEAR: accuracy against agreement."""

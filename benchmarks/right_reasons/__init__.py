@@ -1,0 +1,1 @@
+"""Right for the right reasons: published numbers, the family, and the cost."""

@@ -1,0 +1,1 @@
+"""ScoresActivation: what its scores find, and what they cost."""
