@@ -11,6 +11,7 @@ from pear_lightning.functional.agreement import (
     sign_agreement,
     signed_rank_agreement,
 )
+from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.correlation import (
     constant_rows,
     pearson,
@@ -70,6 +71,7 @@ from pear_lightning.functional.wrong_reason import mean_activation, wrong_reason
 __all__ = [
     "AGREEMENT_NAMES",
     "PerSample",
+    "aligned_text",
     "area_under_curve",
     "attribution_share",
     "average_ranks",

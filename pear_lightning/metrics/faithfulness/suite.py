@@ -6,6 +6,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
 from pear_lightning.masking.baseline_spec import BaselineSpec
@@ -315,11 +316,7 @@ class FaithfulnessSuite(ExactStates):
         for name in self.names or ("",):
             labels = [f"{name}/{metric}" if self.names else metric for metric in self.metrics]
             rows.append([name, *(f"{float(means[label]):.4f}" for label in labels)])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        )
+        return aligned_text(rows)
 
     @torch.no_grad()
     def _scores(
