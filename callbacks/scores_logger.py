@@ -13,8 +13,9 @@ from rich.table import Table
 from torch import Tensor
 from typing_extensions import override
 
+from pear_lightning.figures import check_plot_extra, draw_scores, log_figure
+
 if TYPE_CHECKING:
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 
@@ -33,8 +34,9 @@ class ScoresLogger(Callback):
         csv: File for the history, one row a reading; ``None`` writes none.
         figure: File for the figure, such as ``scores.png``; ``None`` saves none. Needs the
             ``plot`` extra.
-        log_figure: Whether to hand the figure to those loggers of the trainer that take one
-            (TensorBoard, Weights & Biases). Needs the ``plot`` extra.
+        log_figure: Whether to hand the figure to the loggers of the trainer at the end of training;
+            those that take none (``CSVLogger``) get a file, see
+            :func:`~pear_lightning.figures.log_figure`. Needs the ``plot`` extra.
         table: Whether to print the scores at the end of training, and beside them the module's
             ``effective_scores()``, where it has them.
         top: Number of features that are named in table and figure, those with the largest scores.
@@ -120,7 +122,7 @@ class ScoresLogger(Callback):
                 "DeepLasso, or give your module a property scores (n,)"
             )
         if stage == "fit" and (self.figure is not None or self.log_figure):
-            _matplotlib()
+            check_plot_extra()
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -166,23 +168,7 @@ class ScoresLogger(Callback):
         """
         if not self._scores:
             raise RuntimeError("there are no scores yet: train a module with this callback")
-        history, order = self.history, self._order()
-        new_figure, colors = _matplotlib()
-        figure = new_figure(figsize=(11, 1.5 + 0.28 * len(order)), layout="constrained")
-        lines, bars = figure.subplots(1, 2)
-        others = [i for i in range(history.shape[1]) if i not in order]
-        for feature in others:
-            lines.plot(self.epochs, history[:, feature], color="0.85", linewidth=0.8)
-        for rank, feature in enumerate(order):
-            color = colors(0.9 * rank / len(order))
-            lines.plot(self.epochs, history[:, feature], color=color)
-            bars.barh(rank, history[-1, feature].item(), color=color)
-        lines.set(xlabel="epoch", ylabel="score", title="scores over training")
-        bars.set_yticks(range(len(order)), [self.names[feature] for feature in order])
-        bars.invert_yaxis()
-        shown = f"{len(order)} largest of {history.shape[1]}" if others else "all features"
-        bars.set(xlabel="score", title=f"after epoch {self.epochs[-1]} ({shown})")
-        return figure
+        return draw_scores(self.names, self.epochs, self.history, self._order())
 
     def _order(self) -> list[int]:
         """Return the features with the largest last scores, largest first."""
@@ -213,8 +199,7 @@ class ScoresLogger(Callback):
             Path(self.figure).parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(self.figure, dpi=150)
         if self.log_figure:
-            for logger in trainer.loggers:
-                _log_figure(logger, figure, trainer.global_step)
+            log_figure(trainer.loggers, "scores", figure, trainer.global_step)
 
     def _table(self, pl_module: LightningModule) -> Table:
         last, order = self._scores[-1], self._order()
@@ -236,18 +221,6 @@ class ScoresLogger(Callback):
         return table
 
 
-def _matplotlib() -> "tuple[type[Figure], Colormap]":
-    """Return what makes figures, and the colours of ranks."""
-    try:
-        from matplotlib import colormaps
-        from matplotlib.figure import Figure  # without pyplot: no window, nothing to close
-    except ImportError as error:
-        raise ImportError(
-            "ScoresLogger draws with matplotlib: pip install 'pear-lightning[plot]'"
-        ) from error
-    return Figure, colormaps["viridis"]
-
-
 def _write_csv(
     path: Path, names: Sequence[str], epochs: Sequence[int], rows: Sequence[Sequence[float]]
 ) -> None:
@@ -256,11 +229,3 @@ def _write_csv(
         writer = csv.writer(file)
         writer.writerow(["epoch", *names])
         writer.writerows([epoch, *row] for epoch, row in zip(epochs, rows, strict=True))
-
-
-def _log_figure(logger: Any, figure: "Figure", step: int) -> None:
-    """Hand the figure to a logger that takes one; the others are left alone."""
-    if hasattr(logger, "log_image"):  # Weights & Biases
-        logger.log_image("scores", [figure], step=step)
-    elif hasattr(logger.experiment, "add_figure"):  # TensorBoard
-        logger.experiment.add_figure("scores", figure, step)

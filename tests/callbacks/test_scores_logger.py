@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import pytest
 import torch
@@ -145,7 +146,7 @@ class Shelf(Logger):
         pass
 
 
-def test_loggers_that_take_a_figure_get_it(tmp_path):
+def test_every_logger_gets_the_figure(tmp_path):
     figure = pytest.importorskip("matplotlib.figure")
     shelves = [Shelf("images"), Shelf("tensorboard"), CSVLogger(tmp_path)]
     _, trainer = fit(ScoresLogger(log_figure=True, table=False), logger=shelves)
@@ -153,6 +154,8 @@ def test_loggers_that_take_a_figure_get_it(tmp_path):
         ((name, drawn, step),) = shelf.figures
         assert (name, step) == ("scores", trainer.global_step)
         assert isinstance(drawn, figure.Figure)
+    file = f"figures/scores-{trainer.global_step}.png"
+    assert (Path(shelves[2].log_dir) / file).stat().st_size > 5000
 
 
 def test_tensorboard(tmp_path):

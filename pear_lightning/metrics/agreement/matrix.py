@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from pear_lightning.figures import draw_agreement
 from pear_lightning.functional.agreement import (
     AGREEMENT_NAMES,
     TOP_K_NAMES,
@@ -16,6 +17,7 @@ from pear_lightning.functional.agreement import (
     chance_level,
     rank_saliency,
 )
+from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.ranks import TIES, Ties
 from pear_lightning.functional.validation import (
     check_attributions,
@@ -245,11 +247,7 @@ class AgreementMatrix(ExactStates):
         rows = [[metric, *self.names]]
         for name, values in zip(self.names, self.compute()[metric].tolist(), strict=True):
             rows.append([name, *(f"{value:.3f}" for value in values)])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        )
+        return aligned_text(rows)
 
     def plot(
         self, metric: AgreementName = "pairwise_rank_agreement", ax: "Axes | None" = None
@@ -269,43 +267,15 @@ class AgreementMatrix(ExactStates):
         """
         check_choice("metric", metric, self.metric_names)
         chance = self.chance()[metric]
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "plot() needs matplotlib: pip install 'pear-lightning[plot]'"
-            ) from error
-        size = len(self.names)
-        if ax is None:
-            _, ax = plt.subplots(figsize=(2.5 + 0.75 * size, 2 + 0.7 * size), layout="constrained")
-        values = self.compute()[metric].cpu()
-        lowest = -1.0 if metric == "rank_correlation" else 0.0
-        image = ax.imshow(values.numpy(), cmap="viridis", vmin=lowest, vmax=1)
-        for row in range(size):
-            for column in range(size):
-                value = float(values[row, column])
-                dark = (value - lowest) / (1 - lowest) < 0.6
-                ax.text(
-                    column,
-                    row,
-                    f"{value:.2f}",
-                    ha="center",
-                    va="center",
-                    color="white" if dark else "black",
-                    weight="bold" if row == column else "normal",
-                )
-        ax.set_xticks(range(size), self.names, rotation=45, ha="right", rotation_mode="anchor")
-        ax.set_yticks(range(size), self.names)
         of_top = f", k = {self.k}" if metric in TOP_K_NAMES else ""
-        ax.set_title(
-            f"{metric.replace('_', ' ')}{of_top} (chance {chance:.2f})\n"
-            "diagonal: agreement with itself",
-            fontsize="medium",
+        title = f"{metric.replace('_', ' ')}{of_top} (chance {chance:.2f})"
+        return draw_agreement(
+            self.names,
+            self.compute()[metric],
+            f"{title}\ndiagonal: agreement with itself",
+            lowest=-1.0 if metric == "rank_correlation" else 0.0,
+            ax=ax,
         )
-        figure = ax.get_figure(root=True)
-        assert figure is not None  # axes that are drawn on belong to a figure
-        figure.colorbar(image, ax=ax, shrink=0.8)
-        return figure, ax
 
     def _rank(
         self, argument: str, attributions: Mapping[str, Tensor], names: Sequence[str]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pear_lightning.figures import draw_ranking
+from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.mean_ranks import bootstrap_means, ranks_of_means
 from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import check_finite, check_floating
@@ -211,11 +213,7 @@ class ExplainerRanking:
                     *(form.format(value) for value in cells[:, place].tolist()),
                 ]
             )
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        )
+        return aligned_text(rows)
 
     def plot(
         self, axes: "Sequence[Axes] | None" = None, *, controls: Collection[str] = ()
@@ -232,8 +230,6 @@ class ExplainerRanking:
         Raises:
             ImportError: If matplotlib is missing.
         """
-        from pear_lightning.figures.ranking import draw_ranking
-
         return draw_ranking(
             [self.explainers[e] for e in self.order],
             self.mean_rank[self.order],
