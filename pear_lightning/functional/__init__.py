@@ -18,6 +18,7 @@ from pear_lightning.functional.correlation import (
     spearman,
     standardize,
 )
+from pear_lightning.functional.curve_options import AreaOptions, CurveOptions
 from pear_lightning.functional.curves import (
     area_under_curve,
     freeze_after_flip,
@@ -70,6 +71,8 @@ from pear_lightning.functional.wrong_reason import mean_activation, wrong_reason
 
 __all__ = [
     "AGREEMENT_NAMES",
+    "AreaOptions",
+    "CurveOptions",
     "PerSample",
     "aligned_text",
     "area_under_curve",

@@ -265,7 +265,7 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match="value is 'logit'"):
         perturbation_area(scores, fractions, value="logit")  # type: ignore[arg-type]
     for options in ({"freeze": True}, {"value": "accuracy"}):
-        with pytest.raises(ValueError, match="needs hits"):
+        with pytest.raises(ValueError, match=r"hits must be a tensor \(B, P\)"):
             deletion(scores, fractions, **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="hits has shape"):
         deletion(scores, fractions, scores[:, 1:] > 0, freeze=True)
