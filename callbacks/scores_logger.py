@@ -1,4 +1,4 @@
-"""How feature scores develop over training."""
+"""The history of feature scores over training."""
 
 import csv
 from collections.abc import Sequence
@@ -20,35 +20,35 @@ if TYPE_CHECKING:
 
 
 class ScoresLogger(Callback):
-    """Keep the history of a module's feature scores, and show it as table, file and figure.
+    """Record a module's feature scores over training, and show them as table, file and figure.
 
-    It reads ``scores`` ``(n,)`` of the module, as
+    The callback reads ``scores`` ``(n,)`` of the module, which
     :class:`~pear_lightning.modules.ScoresActivationModule` and
-    :class:`~pear_lightning.modules.DeepLasso` have them: before training, at the end of every
-    ``every_n_epochs``-th epoch, and at the end. The history is in the checkpoints.
+    :class:`~pear_lightning.modules.DeepLasso` have: before training, at the end of every
+    ``every_n_epochs``-th epoch, and after training. Checkpoints contain the history.
 
     Args:
         every_n_epochs: Epochs from one reading to the next, at least 1.
-        feature_names: Name of each feature. ``None`` takes those of the module
-            (``feature_names()``), which asks the datamodule.
-        csv: File for the history, one row a reading; ``None`` writes none.
-        figure: File for the figure, such as ``scores.png``; ``None`` saves none. Needs the
+        feature_names: Name of each feature; ``None`` for those of the module
+            (``feature_names()``), which come from the datamodule.
+        csv: File for the history, one row per reading; ``None`` for no file.
+        figure: File for the figure, such as ``scores.png``; ``None`` for no file. Requires the
             ``plot`` extra.
-        log_figure: Whether to hand the figure to the loggers of the trainer at the end of training;
-            those that take none (``CSVLogger``) get a file, see
-            :func:`~pear_lightning.figures.log_figure`. Needs the ``plot`` extra.
-        table: Whether to print the scores at the end of training, and beside them the module's
-            ``effective_scores()``, where it has them.
-        top: Number of features that are named in table and figure, those with the largest scores.
+        log_figure: Whether to log the figure with the loggers of the trainer after training; those
+            that take no figures (``CSVLogger``) get a file, see
+            :func:`~pear_lightning.figures.log_figure`. Requires the ``plot`` extra.
+        table: Whether to print the scores after training, together with the module's
+            ``effective_scores()`` if it has them.
+        top: Number of features named in table and figure, those with the largest scores.
 
     Attributes:
-        names: Names of the features, once training has begun.
+        names: Names of the features, after training has started.
         epochs: Epoch of each reading; 0 is before training.
 
     Raises:
-        ValueError: If a number is below 1, or there are not as many names as features.
+        ValueError: If a number is below 1, or the number of names is not that of the features.
         TypeError: If the module has no scores.
-        ImportError: If a figure is asked for and matplotlib is missing.
+        ImportError: If a figure is requested and matplotlib is missing.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -107,7 +107,7 @@ class ScoresLogger(Callback):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the history of a checkpoint."""
+        """Restore the history of a checkpoint."""
         self.names = list(state_dict["names"])
         self.epochs = list(state_dict["epochs"])
         self._scores = [list(scores) for scores in state_dict["scores"]]
@@ -115,18 +115,18 @@ class ScoresLogger(Callback):
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what could not work at the end of training."""
+        """Raise before training what would otherwise fail after it."""
         if not isinstance(getattr(pl_module, "scores", None), Tensor):
             raise TypeError(
-                f"{type(pl_module).__name__} has no scores to log: use ScoresActivationModule, "
-                "DeepLasso, or give your module a property scores (n,)"
+                f"the module must have scores (n,), got {type(pl_module).__name__}; use "
+                "ScoresActivationModule or DeepLasso, or give your module a property scores"
             )
         if stage == "fit" and (self.figure is not None or self.log_figure):
             check_plot_extra()
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start a history, unless a checkpoint brought one."""
+        """Start a history, unless it was restored from a checkpoint."""
         scores: Any = pl_module.scores
         names = self.feature_names
         if names is None and hasattr(pl_module, "feature_names"):
@@ -136,7 +136,8 @@ class ScoresLogger(Callback):
             names = [f"feature_{number}" for number in range(len(scores))]
         if len(names) != len(scores):
             raise ValueError(
-                f"feature_names has {len(names)} names, but the module has {len(scores)} scores"
+                f"feature_names must have a name for each of the {len(scores)} scores of the "
+                f"module, got {len(names)}"
             )
         if not self._resumed:
             self.epochs, self._scores = [], []
@@ -152,7 +153,7 @@ class ScoresLogger(Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Read the last scores, and show them."""
+        """Read the final scores, and show them."""
         self._read(trainer.current_epoch, pl_module)
         self._show(trainer, pl_module)
 
@@ -160,14 +161,14 @@ class ScoresLogger(Callback):
         """Draw the scores over the epochs, and the last ones as bars.
 
         Returns:
-            The figure, which no window holds.
+            The figure, which is not registered with ``pyplot`` and needs no closing.
 
         Raises:
             ImportError: If matplotlib is missing.
-            RuntimeError: If nothing was read yet.
+            RuntimeError: If there are no scores yet.
         """
         if not self._scores:
-            raise RuntimeError("there are no scores yet: train a module with this callback")
+            raise RuntimeError("there are no scores yet; train a module with this callback first")
         return draw_scores(self.names, self.epochs, self.history, self._order())
 
     def _order(self) -> list[int]:
@@ -189,7 +190,7 @@ class ScoresLogger(Callback):
             _write_csv(Path(self.csv), self.names, self.epochs, self._scores)
         if self.table:
             if trainer.progress_bar_callback is not None:
-                # a bar that is still live would be drawn again below the table
+                # a live progress bar would be drawn again below the table
                 trainer.progress_bar_callback.teardown(trainer, pl_module, stage="fit")
             Console().print(self._table(pl_module))
         if self.figure is None and not self.log_figure:

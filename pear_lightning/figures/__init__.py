@@ -1,4 +1,4 @@
-"""Every picture, and how it reaches a logger; the only place that imports matplotlib."""
+"""All figures, and how they reach loggers; the only package that imports matplotlib."""
 
 from pear_lightning.figures.agreement import draw_agreement
 from pear_lightning.figures.loggers import log_figure, log_text

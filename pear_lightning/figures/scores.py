@@ -25,7 +25,7 @@ def draw_scores(
             of the others are grey.
 
     Returns:
-        The figure, which no window holds: it needs no closing.
+        The figure, which is not registered with ``pyplot`` and needs no closing.
 
     Raises:
         ImportError: If matplotlib is missing.

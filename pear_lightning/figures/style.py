@@ -1,13 +1,13 @@
 """The colours of all figures."""
 
 BLUE = "#2a6fb0"
-"""What a figure is about."""
+"""The subject of a figure."""
 
 GREY = "#777777"
-"""What it is compared with: controls."""
+"""Controls that the subject is compared with."""
 
 PALE_GREY = "0.85"
-"""What is shown without a name."""
+"""Lines without a name."""
 
 COLORMAP = "viridis"
 """Values from low (dark) to high (light)."""

@@ -172,9 +172,9 @@ def test_what_cannot_work_is_refused():
         ScoresLogger(0)
     with pytest.raises(ValueError, match="top must be at least 1"):
         ScoresLogger(top=0)
-    with pytest.raises(ValueError, match="2 names, but the module has 6 scores"):
+    with pytest.raises(ValueError, match="each of the 6 scores of the module, got 2"):
         fit(ScoresLogger(feature_names=["a", "b"]))
-    with pytest.raises(TypeError, match="BoringModel has no scores to log"):
+    with pytest.raises(TypeError, match=r"the module must have scores \(n,\), got BoringModel"):
         fit(ScoresLogger(), model=BoringModel())
     with pytest.raises(RuntimeError, match="no scores yet"):
         ScoresLogger().plot()

@@ -45,7 +45,7 @@ def test_training_mean():
         ({"groups": [[-1]]}, "names column -1"),
         ({"groups": [[0, 1], [1, 2]]}, r"column 1 is in groups\[0\] and \[1\]"),
         ({"groups": [[1, 1]]}, "column 1 is in"),
-        ({"pooling": "max"}, "pooling is 'max'"),
+        ({"pooling": "max"}, "pooling must be one of .*, got 'max'"),
         ({"baseline": "median"}, "baseline is 'median'"),
         ({"baseline": float("nan")}, "finite"),
     ],

@@ -67,7 +67,10 @@ class CurveMetric(FaithfulnessMetric, ABC):
     def reduce(self, readings: Readings) -> PerSample:
         """Return the area of each row, ``(R,)``."""
         if self.value == "accuracy" and readings.n_classes < 2:
-            raise ValueError("value='accuracy' needs a model with at least 2 classes, got 1")
+            raise ValueError(
+                "value must be 'score' or 'ratio' for a model with one class, got 'accuracy'; give "
+                "a model with at least 2 classes"
+            )
         curve = readings.curve(self.probe)
         scores, hits = curve.scores, curve.hits
         fractions = readings.removed_fractions(self.probe).to(scores.dtype)
