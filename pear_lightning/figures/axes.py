@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 def figure_of(ax: "Axes") -> "Figure":
-    """Return the whole figure of some axes, also where they lie in a subfigure.
+    """Return the whole figure of axes, also if they are in a subfigure.
 
     Args:
         ax: Axes of a figure.

@@ -1,9 +1,10 @@
-"""How a figure or a text reaches the loggers of a trainer.
+"""Logging of figures and texts with the loggers of a trainer.
 
-A logger is recognised by what it can do, so subclasses and look-alikes count too: ``log_image`` and
-``log_text`` are those of Weights & Biases, ``experiment.add_figure`` and ``experiment.add_text``
-those of TensorBoard, ``experiment.log_figure`` and ``experiment.log_text`` with a ``run_id`` those
-of MLflow. Every other logger gets files in its own folder, and one without a folder gets nothing.
+A logger is recognised by its methods, so that subclasses and similar loggers work too: Weights &
+Biases has ``log_image`` and ``log_text``, TensorBoard ``experiment.add_figure`` and
+``experiment.add_text``, MLflow a ``run_id`` with ``experiment.log_figure`` and
+``experiment.log_text``. Every other logger gets files in its folder; a logger without a folder gets
+nothing.
 """
 
 from collections.abc import Iterable
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def log_figure(loggers: Iterable[Any], name: str, figure: "Figure", step: int) -> None:
-    """Hand a figure to each logger: as an image, or as the file ``figures/<name>-<step>.png``.
+    """Log a figure with each logger: as an image, or as the file ``figures/<name>-<step>.png``.
 
-    MLflow gets that file as an artifact. A logger that takes no figures (``CSVLogger``) gets it in
-    its ``log_dir``, or in its ``save_dir`` if it has no ``log_dir``.
+    MLflow stores the file as an artifact. For a logger that takes no figures (``CSVLogger``) the
+    file is written to its ``log_dir``, or to its ``save_dir`` if it has no ``log_dir``.
 
-    Call it in one process, as in a method with ``rank_zero_only``.
+    Call the function in one process only, for example in a method with ``rank_zero_only``.
 
     Args:
         loggers: Loggers of Lightning, such as ``trainer.loggers``.
@@ -56,15 +57,16 @@ def log_figure(loggers: Iterable[Any], name: str, figure: "Figure", step: int) -
 def log_text(
     loggers: Iterable[Any], name: str, text: str, step: int, *, html: bool = False
 ) -> None:
-    """Hand a text to each logger: as a text, or as the file ``texts/<name>-<step>.txt``.
+    """Log a text with each logger: as a text, or as the file ``texts/<name>-<step>.txt``.
 
-    Weights & Biases shows a plain text as a table with one cell and HTML as a page; MLflow gets the
-    file as an artifact; TensorBoard shows a plain text as it is, with its columns aligned. A logger
-    that takes no texts (``CSVLogger``) gets the file in its ``log_dir``, or in its ``save_dir`` if
-    it has no ``log_dir``. The ending is ``.html`` for HTML. TensorBoard strips styles and most tags
-    from HTML, so it gets the file, too, and a text that says where the file is.
+    Weights & Biases shows plain text as a table with one cell, and HTML as a page. TensorBoard
+    shows plain text in a fixed-width font, which keeps columns aligned; it escapes styles and most
+    tags of HTML, so HTML is written to a file in its ``log_dir`` and TensorBoard shows the path.
+    MLflow stores the file as an artifact. For a logger that takes no texts (``CSVLogger``) the file
+    is written to its ``log_dir``, or to its ``save_dir`` if it has no ``log_dir``. The suffix is
+    ``.html`` for HTML.
 
-    Call it in one process, as in a method with ``rank_zero_only``.
+    Call the function in one process only, for example in a method with ``rank_zero_only``.
 
     Args:
         loggers: Loggers of Lightning, such as ``trainer.loggers``.
@@ -105,7 +107,7 @@ def _is_mlflow(logger: Any, method: str) -> bool:
 
 
 def _write(logger: Any, file: str, text: str) -> Path | None:
-    """Write a text to a file of this logger, and return where it is; None without a folder."""
+    """Write a text to a file of this logger, and return its path; None without a folder."""
     path = _beside(logger, file)
     if path is not None:
         path.write_text(text, encoding="utf-8")
@@ -113,7 +115,7 @@ def _write(logger: Any, file: str, text: str) -> Path | None:
 
 
 def _beside(logger: Any, file: str) -> Path | None:
-    """Return where a file of this logger belongs, in a folder that exists; None without one."""
+    """Return the path of a file of this logger, and create its folder; None without a folder."""
     folder = getattr(logger, "log_dir", None) or getattr(logger, "save_dir", None)
     if folder is None:
         return None

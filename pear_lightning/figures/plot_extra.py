@@ -25,7 +25,7 @@ def plot_extra() -> Iterator[None]:
 
 
 def check_plot_extra() -> None:
-    """Raise unless figures can be drawn, for code that draws only at its end.
+    """Raise unless matplotlib is installed, for code that draws only at its end.
 
     Raises:
         ImportError: If matplotlib is missing.

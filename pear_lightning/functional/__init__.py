@@ -1,4 +1,4 @@
-"""Pure tensor maths that knows no model: soft ranks, correlations, agreement of explanations."""
+"""Functions of tensors, independent of models: soft ranks, correlations, measures of agreement."""
 
 from pear_lightning.functional.agreement import (
     AGREEMENT_NAMES,

@@ -162,7 +162,9 @@ def spearman(a: Tensor, b: Tensor, *, validate: bool = True) -> Tensor:
 
 
 def check_row_pair(a: Tensor, b: Tensor, validate: bool) -> None:
-    """Raise unless ``a`` and ``b`` are floating rows ``(..., n)`` of one shape, finite if asked.
+    """Raise unless ``a`` and ``b`` are floating rows ``(..., n)`` of one shape, and finite.
+
+    ``validate=False`` skips the check for NaN and infinite values.
 
     Example:
         >>> import torch

@@ -19,9 +19,9 @@ class AreaOptions(TypedDict, total=False):
 class CurveOptions(AreaOptions, total=False):
     """Keyword arguments of the metrics that are an area under a removal curve.
 
-    The functions take them as they are here. The metric classes take ``include_start`` and
+    The functions take them under these names. The metric classes take ``include_start`` and
     ``include_end`` as one argument: ``ends="both"``, ``"last"`` (without the start) or ``"none"``
-    (without both). See :mod:`pear_lightning.functional.curves` for what a curve is.
+    (without both). :mod:`pear_lightning.functional.curves` defines the curves.
 
     Attributes:
         include_start: whether the curve begins at its first point; if not, it begins after the
@@ -33,8 +33,8 @@ class CurveOptions(AreaOptions, total=False):
         value: height of the curve: ``"score"``, the explained output; ``"accuracy"``, 1 where the
             explained class is predicted and 0 elsewhere; ``"ratio"``, the output relative to that
             of the unperturbed sample. Default: ``"score"``.
-        freeze: whether the curve keeps its value from the first point on at which the explained
-            class is not predicted. Default: ``False``.
+        freeze: whether the curve keeps the value of the first point at which the explained class is
+            not predicted. Default: ``False``.
 
     Example:
         >>> import torch

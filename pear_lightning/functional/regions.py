@@ -62,11 +62,11 @@ def shape_hint(name: str, region: Tensor, inputs: Tensor) -> str:
 
     Example:
         >>> shape_hint("mask", torch.zeros(2, 5), torch.rand(2, 5, 5))
-        '; if one value stands for all of the last dimension, give mask[..., None]'
+        '; if one value applies to the whole last dimension, give mask[..., None]'
     """
     if region.shape != inputs.shape[:-1]:
         return ""
-    return f"; if one value stands for all of the last dimension, give {name}[..., None]"
+    return f"; if one value applies to the whole last dimension, give {name}[..., None]"
 
 
 def zeros_and_ones(marks: Tensor, name: str) -> Tensor:

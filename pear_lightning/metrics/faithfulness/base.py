@@ -28,7 +28,7 @@ class FaithfulnessMetric(SampleMean, ABC):
     (:meth:`reduce`).
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         output: The explained scalar: ``"prob"``, ``"logit"``, ``"log_prob"``, ``"margin"``, or a
             function of logits ``(N, C)`` and target ``(N,)``. For a model that returns
             probabilities, ``"logit"`` uses them unchanged.

@@ -24,7 +24,7 @@ class CurveMetric(FaithfulnessMetric, ABC):
     """An area under the curve of the output while features are removed; see its subclasses.
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_steps: Number of steps m of the curve, each one evaluation of the model; None, or more
             steps than features, for one feature at a time.
         ends: Ends of the curve that belong to the area: ``"both"``, the ``"last"``, or ``"none"``;

@@ -16,7 +16,7 @@ class FaithfulnessCorrelation(RandomSubsetMetric):
     values, so they are the same in every batch and process and for every explanation.
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_subsets: Number of subsets K, each one evaluation of the model.
         subset_size: Size of the subsets: a number of features (int), a share of the sample's
             features (float, at least one feature), or ``"bernoulli"``: each feature is removed

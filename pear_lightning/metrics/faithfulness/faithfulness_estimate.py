@@ -14,7 +14,7 @@ class FaithfulnessEstimate(SingleRemovalMetric):
     Higher is better.
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_draws: Number of draws of a random baseline for each feature, over which the drop is
             averaged; other baselines use one.
         chunks: Number of chunks of features, in descending order of saliency, to compare instead of

@@ -15,8 +15,8 @@ class Insertion(CurveMetric):
 
     where :math:`x_k` has the features of k of m steps and the baseline elsewhere, and f is the
     explained output. Higher is better. Read backwards, the curve is that of removing the least
-    relevant features first. With the masker's own baseline it therefore needs no evaluations of the
-    model that :class:`~pear_lightning.metrics.NegativePerturbation` does not need, too.
+    relevant features first. With the masker's own baseline it therefore shares all evaluations of
+    the model with :class:`~pear_lightning.metrics.NegativePerturbation`.
 
     Args:
         masker: What the features are, and the baseline they are inserted into.

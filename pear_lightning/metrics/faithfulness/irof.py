@@ -25,7 +25,7 @@ class IROF(CurveMetric):
     A sample whose output is not above 1e-5 has no ratio; it scores 0 and is counted as undefined.
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
         ends: See :class:`~pear_lightning.functional.curve_options.CurveOptions`.

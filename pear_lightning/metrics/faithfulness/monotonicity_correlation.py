@@ -19,7 +19,7 @@ class MonotonicityCorrelation(SingleRemovalMetric):
     and its negative have the same value.
 
     Args:
-        masker: What the features are, and what replaces a removed one; the paper's replacements are
+        masker: Defines the features, and what replaces a removed one; the paper's replacements are
             random, such as ``baseline="uniform"``.
         n_draws: Number of draws R of a random baseline; other baselines use one.
         absolute: Whether to rank absolute values of the saliency.

@@ -15,7 +15,7 @@ class PositivePerturbation(CurveMetric):
       change of the predicted class.
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
         **kwargs: Options of the curve, ``ends``, ``normalize``, ``value`` and ``freeze``, see

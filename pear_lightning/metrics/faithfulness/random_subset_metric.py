@@ -17,7 +17,7 @@ class RandomSubsetMetric(FaithfulnessMetric, ABC):
     """A comparison, over random subsets, of the removed saliency and the drop of the output.
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_subsets: Number of subsets K, each one evaluation of the model.
         subset_size: Size of the subsets: a number of features, a share of them, or
             ``"bernoulli"``.

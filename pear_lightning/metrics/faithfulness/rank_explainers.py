@@ -44,7 +44,7 @@ def rank_explainers(
 
     Args:
         model: The explained model: inputs ``(N, *S)`` to logits ``(N, C)``.
-        batches: The samples, such as a ``DataLoader``. Each batch is what
+        batches: The samples, such as a ``DataLoader``. Each batch has a form that
             :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: inputs ``(B, *S)``, ``(inputs,
             labels)``, or a mapping with ``"inputs"``, optionally ``"target"``, and further keyword
             arguments of the model, such as ``"attention_mask"``. Tensors are moved to the device of

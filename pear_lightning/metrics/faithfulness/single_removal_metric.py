@@ -21,7 +21,7 @@ class SingleRemovalMetric(FaithfulnessMetric, ABC):
     """A correlation, over features, of their saliency and the effect of removing each alone.
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_draws: Number of draws R of a random baseline for each feature; other baselines use one.
         chunks: Number of chunks of features, in the order of relevance, to compare instead of
             single features; None for single features.

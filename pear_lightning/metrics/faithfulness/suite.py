@@ -49,7 +49,7 @@ class FaithfulnessSuite(ExactStates):
     explanations of a sample. Scores equal those of each metric alone.
 
     Args:
-        masker: What the features are, and what replaces a removed one.
+        masker: Defines the features, and what replaces a removed one.
         names: Names of the explanations that are compared; None for a single one.
         metrics: The metrics, as a mapping from names, or as a sequence to use their own names;
             their ``output`` must be that of the suite. None for the ten of DeepFaith with the

@@ -8,7 +8,7 @@ from pear_lightning.metrics.localisation.base import MaskMetric
 
 
 class AttributionInside(MaskMetric):
-    r"""Share of the absolute attribution inside a mask of what is irrelevant; lower is better.
+    r"""Share of the absolute attribution inside a mask of irrelevant features; lower is better.
 
     .. math:: \frac{\sum_i A_i |φ_i|}{\sum_i |φ_i|}
 

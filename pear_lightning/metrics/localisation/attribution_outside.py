@@ -8,7 +8,7 @@ from pear_lightning.metrics.localisation.base import MaskMetric
 
 
 class AttributionOutside(MaskMetric):
-    r"""Share of the absolute attribution outside a mask of what is irrelevant; higher is better.
+    r"""Share of the absolute attribution outside a mask of irrelevant features; higher is better.
 
     .. math:: 1 - \frac{\sum_i A_i |φ_i|}{\sum_i |φ_i|}
 

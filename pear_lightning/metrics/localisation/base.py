@@ -31,7 +31,7 @@ class LocalisationMetric(SampleMean, ABC):
 
 
 class MaskMetric(LocalisationMetric, ABC):
-    """Mean over samples of a score against a mask of what is irrelevant.
+    """Mean over samples of a score against a mask of irrelevant features.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
