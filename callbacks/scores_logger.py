@@ -1,4 +1,4 @@
-"""How feature scores develop over training."""
+"""The history of feature scores over training."""
 
 import csv
 from collections.abc import Sequence
@@ -13,40 +13,42 @@ from rich.table import Table
 from torch import Tensor
 from typing_extensions import override
 
+from pear_lightning.figures import check_plot_extra, draw_scores, log_figure
+
 if TYPE_CHECKING:
-    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 
 class ScoresLogger(Callback):
-    """Keep the history of a module's feature scores, and show it as table, file and figure.
+    """Record a module's feature scores over training, and show them as table, file and figure.
 
-    It reads ``scores`` ``(n,)`` of the module, as
+    The callback reads ``scores`` ``(n,)`` of the module, which
     :class:`~pear_lightning.modules.ScoresActivationModule` and
-    :class:`~pear_lightning.modules.DeepLasso` have them: before training, at the end of every
-    ``every_n_epochs``-th epoch, and at the end. The history is in the checkpoints.
+    :class:`~pear_lightning.modules.DeepLasso` have: before training, at the end of every
+    ``every_n_epochs``-th epoch, and after training. Checkpoints contain the history.
 
     Args:
         every_n_epochs: Epochs from one reading to the next, at least 1.
-        feature_names: Name of each feature. ``None`` takes those of the module
-            (``feature_names()``), which asks the datamodule.
-        csv: File for the history, one row a reading; ``None`` writes none.
-        figure: File for the figure, such as ``scores.png``; ``None`` saves none. Needs the
+        feature_names: Name of each feature; ``None`` for those of the module
+            (``feature_names()``), which come from the datamodule.
+        csv: File for the history, one row per reading; ``None`` for no file.
+        figure: File for the figure, such as ``scores.png``; ``None`` for no file. Requires the
             ``plot`` extra.
-        log_figure: Whether to hand the figure to those loggers of the trainer that take one
-            (TensorBoard, Weights & Biases). Needs the ``plot`` extra.
-        table: Whether to print the scores at the end of training, and beside them the module's
-            ``effective_scores()``, where it has them.
-        top: Number of features that are named in table and figure, those with the largest scores.
+        log_figure: Whether to log the figure with the loggers of the trainer after training; those
+            that take no figures (``CSVLogger``) get a file, see
+            :func:`~pear_lightning.figures.log_figure`. Requires the ``plot`` extra.
+        table: Whether to print the scores after training, together with the module's
+            ``effective_scores()`` if it has them.
+        top: Number of features named in table and figure, those with the largest scores.
 
     Attributes:
-        names: Names of the features, once training has begun.
+        names: Names of the features, after training has started.
         epochs: Epoch of each reading; 0 is before training.
 
     Raises:
-        ValueError: If a number is below 1, or there are not as many names as features.
+        ValueError: If a number is below 1, or the number of names is not that of the features.
         TypeError: If the module has no scores.
-        ImportError: If a figure is asked for and matplotlib is missing.
+        ImportError: If a figure is requested and matplotlib is missing.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -105,7 +107,7 @@ class ScoresLogger(Callback):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the history of a checkpoint."""
+        """Restore the history of a checkpoint."""
         self.names = list(state_dict["names"])
         self.epochs = list(state_dict["epochs"])
         self._scores = [list(scores) for scores in state_dict["scores"]]
@@ -113,18 +115,18 @@ class ScoresLogger(Callback):
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse what could not work at the end of training."""
+        """Raise before training what would otherwise fail after it."""
         if not isinstance(getattr(pl_module, "scores", None), Tensor):
             raise TypeError(
-                f"{type(pl_module).__name__} has no scores to log: use ScoresActivationModule, "
-                "DeepLasso, or give your module a property scores (n,)"
+                f"the module must have scores (n,), got {type(pl_module).__name__}; use "
+                "ScoresActivationModule or DeepLasso, or give your module a property scores"
             )
         if stage == "fit" and (self.figure is not None or self.log_figure):
-            _matplotlib()
+            check_plot_extra()
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start a history, unless a checkpoint brought one."""
+        """Start a history, unless it was restored from a checkpoint."""
         scores: Any = pl_module.scores
         names = self.feature_names
         if names is None and hasattr(pl_module, "feature_names"):
@@ -134,7 +136,8 @@ class ScoresLogger(Callback):
             names = [f"feature_{number}" for number in range(len(scores))]
         if len(names) != len(scores):
             raise ValueError(
-                f"feature_names has {len(names)} names, but the module has {len(scores)} scores"
+                f"feature_names must have a name for each of the {len(scores)} scores of the "
+                f"module, got {len(names)}"
             )
         if not self._resumed:
             self.epochs, self._scores = [], []
@@ -150,7 +153,7 @@ class ScoresLogger(Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Read the last scores, and show them."""
+        """Read the final scores, and show them."""
         self._read(trainer.current_epoch, pl_module)
         self._show(trainer, pl_module)
 
@@ -158,31 +161,15 @@ class ScoresLogger(Callback):
         """Draw the scores over the epochs, and the last ones as bars.
 
         Returns:
-            The figure, which no window holds.
+            The figure, which is not registered with ``pyplot`` and needs no closing.
 
         Raises:
             ImportError: If matplotlib is missing.
-            RuntimeError: If nothing was read yet.
+            RuntimeError: If there are no scores yet.
         """
         if not self._scores:
-            raise RuntimeError("there are no scores yet: train a module with this callback")
-        history, order = self.history, self._order()
-        new_figure, colors = _matplotlib()
-        figure = new_figure(figsize=(11, 1.5 + 0.28 * len(order)), layout="constrained")
-        lines, bars = figure.subplots(1, 2)
-        others = [i for i in range(history.shape[1]) if i not in order]
-        for feature in others:
-            lines.plot(self.epochs, history[:, feature], color="0.85", linewidth=0.8)
-        for rank, feature in enumerate(order):
-            color = colors(0.9 * rank / len(order))
-            lines.plot(self.epochs, history[:, feature], color=color)
-            bars.barh(rank, history[-1, feature].item(), color=color)
-        lines.set(xlabel="epoch", ylabel="score", title="scores over training")
-        bars.set_yticks(range(len(order)), [self.names[feature] for feature in order])
-        bars.invert_yaxis()
-        shown = f"{len(order)} largest of {history.shape[1]}" if others else "all features"
-        bars.set(xlabel="score", title=f"after epoch {self.epochs[-1]} ({shown})")
-        return figure
+            raise RuntimeError("there are no scores yet; train a module with this callback first")
+        return draw_scores(self.names, self.epochs, self.history, self._order())
 
     def _order(self) -> list[int]:
         """Return the features with the largest last scores, largest first."""
@@ -203,7 +190,7 @@ class ScoresLogger(Callback):
             _write_csv(Path(self.csv), self.names, self.epochs, self._scores)
         if self.table:
             if trainer.progress_bar_callback is not None:
-                # a bar that is still live would be drawn again below the table
+                # a live progress bar would be drawn again below the table
                 trainer.progress_bar_callback.teardown(trainer, pl_module, stage="fit")
             Console().print(self._table(pl_module))
         if self.figure is None and not self.log_figure:
@@ -213,8 +200,7 @@ class ScoresLogger(Callback):
             Path(self.figure).parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(self.figure, dpi=150)
         if self.log_figure:
-            for logger in trainer.loggers:
-                _log_figure(logger, figure, trainer.global_step)
+            log_figure(trainer.loggers, "scores", figure, trainer.global_step)
 
     def _table(self, pl_module: LightningModule) -> Table:
         last, order = self._scores[-1], self._order()
@@ -236,18 +222,6 @@ class ScoresLogger(Callback):
         return table
 
 
-def _matplotlib() -> "tuple[type[Figure], Colormap]":
-    """Return what makes figures, and the colours of ranks."""
-    try:
-        from matplotlib import colormaps
-        from matplotlib.figure import Figure  # without pyplot: no window, nothing to close
-    except ImportError as error:
-        raise ImportError(
-            "ScoresLogger draws with matplotlib: pip install 'pear-lightning[plot]'"
-        ) from error
-    return Figure, colormaps["viridis"]
-
-
 def _write_csv(
     path: Path, names: Sequence[str], epochs: Sequence[int], rows: Sequence[Sequence[float]]
 ) -> None:
@@ -256,11 +230,3 @@ def _write_csv(
         writer = csv.writer(file)
         writer.writerow(["epoch", *names])
         writer.writerows([epoch, *row] for epoch, row in zip(epochs, rows, strict=True))
-
-
-def _log_figure(logger: Any, figure: "Figure", step: int) -> None:
-    """Hand the figure to a logger that takes one; the others are left alone."""
-    if hasattr(logger, "log_image"):  # Weights & Biases
-        logger.log_image("scores", [figure], step=step)
-    elif hasattr(logger.experiment, "add_figure"):  # TensorBoard
-        logger.experiment.add_figure("scores", figure, step)

@@ -123,6 +123,18 @@ def test_heavy_packages_are_imported_where_they_are_used(path: Path, tree: ast.M
 
 
 @every_source
+def test_matplotlib_is_imported_where_figures_are_drawn(path: Path, tree: ast.Module) -> None:
+    if _part(path) != "figures":
+        guarded = {
+            id(node) for guard in filter(_is_guard, ast.walk(tree)) for node in ast.walk(guard)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in guarded:
+                imported = {name.partition(".")[0] for name in _imports(node)}
+                assert "matplotlib" not in imported, f"line {node.lineno}: draw it in figures/"
+
+
+@every_source
 def test_only_heavy_packages_are_imported_for_type_checkers(path: Path, tree: ast.Module) -> None:
     # The command line reads annotations at run time, and a cycle hidden by a guard is a cycle.
     for guard in filter(_is_guard, ast.walk(tree)):

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pear_lightning.figures.axes import figure_of
+from pear_lightning.figures.plot_extra import plot_extra
+from pear_lightning.figures.style import BLUE, GREY, REVERSED_COLORMAP, text_colour
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_BLUE, _GREY = "#2a6fb0", "#777777"
+_DARK_ABOVE = 0.45  # of the way from the best to the worst rank
 
 
 def draw_ranking(
@@ -41,10 +45,8 @@ def draw_ranking(
     Raises:
         ImportError: If matplotlib is missing.
     """
-    try:
+    with plot_extra():
         import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("plot() needs matplotlib: pip install 'pear-lightning[plot]'") from error
     if axes is None:
         _, axes = plt.subplots(
             ncols=2,
@@ -54,17 +56,15 @@ def draw_ranking(
             layout="constrained",
         )
     left, right = axes
-    colours = [_GREY if name in controls else _BLUE for name in names]
+    colours = [GREY if name in controls else BLUE for name in names]
     _draw_means(left, mean_rank.tolist(), interval.tolist(), colours)
     left.set_xlabel(f"mean rank over {len(metric_labels)} metrics, 1 is best\n({interval_label})")
     left.set_yticks(range(len(names)), names)
     for label, colour in zip(left.get_yticklabels(), colours, strict=True):
-        label.set_color("black" if colour == _BLUE else _GREY)
+        label.set_color("black" if colour == BLUE else GREY)
     _draw_ranks(right, ranks.T)
     right.set_xticks(range(len(metric_labels)), metric_labels)
-    figure = left.get_figure(root=True)
-    assert figure is not None  # axes that are drawn on belong to a figure
-    return figure, [left, right]
+    return figure_of(left), [left, right]
 
 
 def _draw_means(
@@ -83,7 +83,7 @@ def _draw_means(
 
 def _draw_ranks(ax: "Axes", ranks: Tensor) -> None:
     last = max(len(ranks), 2)
-    ax.imshow(ranks.numpy(), cmap="viridis_r", vmin=1, vmax=last, aspect="auto")
+    ax.imshow(ranks.numpy(), cmap=REVERSED_COLORMAP, vmin=1, vmax=last, aspect="auto")
     for row, column in torch.cartesian_prod(*map(torch.arange, ranks.shape)).tolist():
         value = float(ranks[row, column])
         ax.text(
@@ -93,7 +93,7 @@ def _draw_ranks(ax: "Axes", ranks: Tensor) -> None:
             ha="center",
             va="center",
             fontsize="small",
-            color="white" if (value - 1) / (last - 1) > 0.45 else "black",
+            color=text_colour((value - 1) / (last - 1) > _DARK_ABOVE),
         )
     ax.set_ylim(len(ranks) - 0.5, -0.5)
     ax.set_xlabel("rank by each metric")

@@ -1,4 +1,4 @@
-"""Pure tensor maths that knows no model: soft ranks, correlations, agreement of explanations."""
+"""Functions of tensors, independent of models: soft ranks, correlations, measures of agreement."""
 
 from pear_lightning.functional.agreement import (
     AGREEMENT_NAMES,
@@ -11,12 +11,14 @@ from pear_lightning.functional.agreement import (
     sign_agreement,
     signed_rank_agreement,
 )
+from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.correlation import (
     constant_rows,
     pearson,
     spearman,
     standardize,
 )
+from pear_lightning.functional.curve_options import AreaOptions, CurveOptions
 from pear_lightning.functional.curves import (
     area_under_curve,
     freeze_after_flip,
@@ -69,7 +71,10 @@ from pear_lightning.functional.wrong_reason import mean_activation, wrong_reason
 
 __all__ = [
     "AGREEMENT_NAMES",
+    "AreaOptions",
+    "CurveOptions",
     "PerSample",
+    "aligned_text",
     "area_under_curve",
     "attribution_share",
     "average_ranks",

@@ -4,10 +4,10 @@ Krishna, Han, Gu, Wu, Jabbari, Lakkaraju, *The Disagreement Problem in Explainab
 Learning*, arXiv 2202.01602. Rank 1 is the largest absolute value; signs are negative, zero or
 positive.
 
-Where features tie, published implementations differ. The rules here: ranks are average ranks; a tie
-at the boundary of the top k goes to the lower feature index, in both explanations; zero agrees with
-zero only; a tied pair agrees with a tied pair only. ``ties`` and ``strict`` offer the rules of
-others. Without ties all of them coincide.
+Published implementations treat ties differently. Here ranks are average ranks, a tie at the edge of
+the top k goes to the lower feature index in both explanations, zero agrees only with zero, and a
+tied pair agrees only with a tied pair. ``ties`` and ``strict`` select the rules of other
+implementations. Without ties all rules give the same values.
 """
 
 import math
@@ -47,7 +47,7 @@ PAIRS_AT_ONCE = 2**22  # comparisons that pairwise_rank_agreement holds in memor
 
 
 def resolve_k(k: int | float, n: int) -> int:
-    """Return how many of n features the top k are: an int as it is, a fraction rounded up.
+    """Return the size of the top k of n features: an int unchanged, a fraction rounded up.
 
     Args:
         k: number of features, an int in [1, n], or a fraction of them, a float in (0, 1].
@@ -62,26 +62,31 @@ def resolve_k(k: int | float, n: int) -> int:
         (5, 2)
     """
     if isinstance(k, bool) or not isinstance(k, int | float):
-        raise TypeError(f"k is {k!r}; expected a number of features (int) or a fraction (float)")
+        raise TypeError(
+            f"k must be a number of features (int) or a fraction of them (float), got {k!r}"
+        )
     if isinstance(k, float):
         if not 0 < k <= 1:
-            raise ValueError(f"k is {k}; expected a fraction in (0, 1], or an int")
+            raise ValueError(
+                f"k must be in (0, 1] as a fraction, got {k}; give an int for a number of features"
+            )
         # a product like 0.1 * 30 lands just above the whole number
         return max(1, math.ceil(round(k * n, 9)))
     if not 1 <= k <= n:
-        raise ValueError(f"k is {k}; expected between 1 and the number of features, {n}")
+        raise ValueError(f"k must be between 1 and the number of features, {n}, got {k}")
     return k
 
 
 class RankedSaliency(NamedTuple):
-    """What the six measures read of one explanation, so that it is ranked once for all pairs.
+    """One explanation, ranked once for all six measures and all pairs.
 
     Attributes:
         ranks: ``(..., n)``, of the absolute values, 1 = largest.
         signs: ``(..., n)``, -1, 0 or 1.
-        constant: ``(...)`` bool, whether all absolute values are equal, so that nothing is ranked.
-        top: ``(..., n)`` bool, the top k, or None where no k was given.
-        k: size of the top k, or 0.
+        constant: ``(...)`` bool, whether all absolute values are equal, so that there is no
+            ranking.
+        top: ``(..., n)`` bool, the top k, or None if no k was given.
+        k: size of the top k, or 0 if no k was given.
     """
 
     ranks: Tensor
@@ -99,9 +104,9 @@ def rank_saliency(
 
     Args:
         saliency: ``(..., n)`` floating, signed, n >= 1.
-        k: see :func:`resolve_k`; None if only rank correlation or pairwise agreement is wanted.
+        k: see :func:`resolve_k`; None for rank correlation and pairwise rank agreement alone.
         ties: see :func:`~pear_lightning.functional.ranks.hard_ranks`.
-        name: what the caller calls the tensor, for messages.
+        name: name of the tensor in error messages.
 
     Raises:
         TypeError: if ``saliency`` is not floating.
@@ -127,7 +132,7 @@ def rank_saliency(
 def agreement_of_ranked(
     name: AgreementName, a: RankedSaliency, b: RankedSaliency, *, strict: bool = False
 ) -> Tensor:
-    """One of the six measures from explanations that :func:`rank_saliency` has ranked; ``(...)``.
+    """Return one of the six measures for explanations ranked by :func:`rank_saliency`, ``(...)``.
 
     Args:
         name: the measure.
@@ -151,7 +156,10 @@ def agreement_of_ranked(
     if name == "pairwise_rank_agreement":
         return _pairwise_agreement(a.ranks, b.ranks, strict)
     if a.top is None or b.top is None or a.k != b.k:
-        raise ValueError(f"{name} needs explanations ranked with the same k; got {a.k} and {b.k}")
+        raise ValueError(
+            f"a and b must be ranked with the same k for {name}, got {a.k} and {b.k}; "
+            "give rank_saliency that k"
+        )
     shared = a.top & b.top
     if name in ("rank_agreement", "signed_rank_agreement"):
         shared = shared & (a.ranks == b.ranks)
@@ -192,7 +200,7 @@ def feature_agreement(a: Tensor, b: Tensor, k: int | float) -> Tensor:
 
 
 def rank_agreement(a: Tensor, b: Tensor, k: int | float, *, ties: Ties = "average") -> Tensor:
-    r"""Share of the top k features that both explanations have, at the same rank.
+    r"""Share of the top k features that two explanations have in common at the same rank.
 
     .. math::
         \mathrm{RA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :
@@ -226,7 +234,7 @@ def rank_agreement(a: Tensor, b: Tensor, k: int | float, *, ties: Ties = "averag
 
 
 def sign_agreement(a: Tensor, b: Tensor, k: int | float) -> Tensor:
-    r"""Share of the top k features that both explanations have, with the same sign.
+    r"""Share of the top k features that two explanations have in common with the same sign.
 
     .. math::
         \mathrm{SA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :
@@ -260,7 +268,7 @@ def sign_agreement(a: Tensor, b: Tensor, k: int | float) -> Tensor:
 def signed_rank_agreement(
     a: Tensor, b: Tensor, k: int | float, *, ties: Ties = "average"
 ) -> Tensor:
-    r"""Share of the top k features that both explanations have, with equal rank and sign.
+    r"""Share of the top k features that two explanations have in common at the same rank and sign.
 
     .. math::
         \mathrm{SRA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :
@@ -329,13 +337,15 @@ def pairwise_rank_agreement(a: Tensor, b: Tensor, *, strict: bool = False) -> Te
         \mathrm{PRA} = \binom n2^{-1} \sum_{i<j}
         [\mathrm{sign}(r_i − r_j) = \mathrm{sign}(r'_i − r'_j)]
 
-    with r, r' the ranks of the absolute values. It does not depend on the order of the features.
+    with r, r' the ranks of the absolute values. The value does not depend on the order of the
+    features.
 
     Args:
         a: ``(..., n)`` saliency, signed, floating, n >= 2.
         b: the same shape.
         strict: compare [r_i < r_j] for i < j, as Krishna et al., OpenXAI and Schwarzschild et al.
-            do: a tie then counts as the order "i after j", and the order of the features matters.
+            do. A tie then counts as the order "i after j", so the value depends on the order of the
+            features.
 
     Returns:
         ``(...)`` in [0, 1]; unrelated explanations score 1/2 on average.
@@ -358,15 +368,16 @@ def pairwise_rank_agreement(a: Tensor, b: Tensor, *, strict: bool = False) -> Te
 
 
 def chance_level(name: AgreementName, n: int, k: int | float | None = None) -> float:
-    """Expected agreement of explanations without ties that have nothing to do with each other.
+    """Expected agreement of unrelated explanations without ties.
 
-    k/n for feature, 1/n for rank, k/(2n) for sign and 1/(2n) for signed rank agreement, 0 for rank
-    correlation, 1/2 for pairwise rank agreement.
+    It is k/n for feature, 1/n for rank, k/(2n) for sign and 1/(2n) for signed rank agreement, 0 for
+    rank correlation and 1/2 for pairwise rank agreement.
 
     Args:
         name: the measure.
         n: number of features.
-        k: see :func:`resolve_k`; needed for the four measures of the top k, ignored by the others.
+        k: see :func:`resolve_k`; required for the four measures of the top k, ignored by the
+            others.
 
     Raises:
         ValueError: for an unknown name, or a missing ``k``.
@@ -381,7 +392,7 @@ def chance_level(name: AgreementName, n: int, k: int | float | None = None) -> f
     if name == "pairwise_rank_agreement":
         return 0.5
     if k is None:
-        raise ValueError(f"k is None; {name} needs the number of top features")
+        raise ValueError(f"k must be the number of top features for {name}, got None")
     k = resolve_k(k, n)
     levels = {
         "feature_agreement": k / n,
@@ -393,7 +404,7 @@ def chance_level(name: AgreementName, n: int, k: int | float | None = None) -> f
 
 
 def chance_corrected(agreement: Tensor, chance: float) -> Tensor:
-    r"""Rescale so that chance is 0 and full agreement 1: :math:`(m − c)/(1 − c)`.
+    r"""Rescale agreement so that chance is 0 and full agreement 1: :math:`(m − c)/(1 − c)`.
 
     Args:
         agreement: any shape.
@@ -408,8 +419,8 @@ def chance_corrected(agreement: Tensor, chance: float) -> Tensor:
     """
     if not chance < 1:
         raise ValueError(
-            f"chance is {chance}; expected less than 1 (with k = n feature agreement is "
-            "always 1: choose a smaller k)"
+            f"chance must be below 1, got {chance}; with k = n feature agreement is always 1, so "
+            "choose a smaller k"
         )
     return (agreement - chance) / (1 - chance)
 
@@ -429,10 +440,12 @@ def _agreement(
 
 
 def _pairwise_agreement(a: Tensor, b: Tensor, strict: bool) -> Tensor:
-    """Compare the order of all pairs, some features at a time so that memory stays bounded."""
+    """Compare the order of all pairs, a block of features at a time to bound memory."""
     n = a.shape[-1]
     if n < 2:
-        raise ValueError(f"there is {n} feature; pairwise rank agreement expects at least 2")
+        raise ValueError(
+            f"a and b must have at least 2 features for pairwise rank agreement, got {n}"
+        )
     step = max(1, PAIRS_AT_ONCE // max(1, a.numel()))
     feature = torch.arange(n, device=a.device)
     agreeing = torch.zeros(a.shape[:-1], dtype=torch.long, device=a.device)

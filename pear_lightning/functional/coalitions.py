@@ -1,9 +1,9 @@
 """Coalitions: which features of a sample stay in place while the others are removed.
 
-Samples may have different numbers of features: ``counts (B,)``, or ``(1,)`` where it is the same
-number for all. Coalitions are ``keep (K, B, m)``, or ``(K, 1, m)`` where shared, with m the largest
-number; the entries from a sample's number on are false. Coalitions that only fill up the rows of a
-sample with few features are not ``valid (K, B)``.
+Samples may have different numbers of features: ``counts (B,)``, or ``(1,)`` if all samples have the
+same number. Coalitions are ``keep (K, B, m)``, or ``(K, 1, m)`` if all samples share them, with m
+the largest number of features; entries beyond the number of features of a sample are false. A
+coalition that only pads the rows of a sample with few features is not ``valid (K, B)``.
 """
 
 from collections.abc import Callable
@@ -12,18 +12,15 @@ import torch
 from torch import Tensor
 
 Uniform = Callable[[int, int], Tensor]
-"""Number of draws K and numbers of each, m, to uniform random numbers ``(K, B, m)``."""
+"""Maps a number of draws K and a number of values per draw m to uniform values ``(K, B, m)``."""
 
 
 def can_enumerate(counts: Tensor, n_samples: int) -> Tensor:
-    """Return whether all ``2^n`` coalitions of a sample fit into a number of samples.
+    """Return whether ``n_samples`` suffice for all ``2^n`` coalitions of a sample, ``(B,)`` bool.
 
     Args:
         counts: Numbers of features n, ``(B,)``.
-        n_samples: Number of samples.
-
-    Returns:
-        Whether ``2^n <= n_samples``, ``(B,)`` bool.
+        n_samples: Number of coalitions that may be evaluated.
     """
     return counts < n_samples.bit_length()
 
@@ -33,7 +30,7 @@ def all_coalitions(counts: Tensor, n_rows: int | None = None) -> tuple[Tensor, T
 
     Args:
         counts: Numbers of features, ``(B,)``.
-        n_rows: Number of coalitions K; None for as many as the sample with most features has.
+        n_rows: Number of coalitions K; None for all those of the sample with the most features.
 
     Returns:
         ``keep (K, B, m)`` and ``valid (K, B)``.
@@ -49,26 +46,27 @@ def all_coalitions(counts: Tensor, n_rows: int | None = None) -> tuple[Tensor, T
     features = torch.arange(largest, device=counts.device)
     valid = numbers < 2 ** counts.clamp(max=62)
     bits = ((numbers - 1) >> features.clamp(max=62)) & 1  # -1 has every bit set
-    # where a sample has no more coalitions, the full one again
+    # a sample with fewer coalitions repeats the full one
     return (bits.bool()[:, None] | ~valid[..., None]) & (features < counts[:, None]), valid
 
 
 def draw_shapley_coalitions(
     n_samples: int, counts: Tensor, uniform: Uniform, *, paired: bool
 ) -> Tensor:
-    """Return the full and the empty coalition, then draws from the Shapley kernel.
+    """Return the full and the empty coalition, followed by draws from the Shapley kernel.
 
-    The size k has probability proportional to ``1 / (k (n - k))``, its members are uniform.
+    The size k has probability proportional to ``1 / (k (n - k))``; coalitions of one size are
+    equally likely.
 
     Args:
         n_samples: Number of coalitions K, at least 2.
-        counts: Numbers of features n, ``(B,)``; a sample with one gets nothing but the full and
+        counts: Numbers of features n, ``(B,)``; a sample with one feature gets only the full and
             the empty coalition.
-        uniform: Random numbers.
+        uniform: Source of random numbers.
         paired: Whether to draw half of the coalitions and add their complements.
 
     Returns:
-        ``keep (K, B, m)``, or ``(K, 1, m)`` where shared.
+        ``keep (K, B, m)``, or ``(K, 1, m)`` if shared.
     """
     n_random = n_samples - 2
     n_draws = (n_random + 1) // 2 if paired else n_random
@@ -76,7 +74,7 @@ def draw_shapley_coalitions(
     present = torch.arange(largest, device=counts.device) < counts[:, None]
     numbers = uniform(n_draws, largest + 1)
     size = _sizes(numbers[..., 0], counts)
-    order = numbers[..., 1:].masked_fill(~present, 2)  # who is not there comes last
+    order = numbers[..., 1:].masked_fill(~present, 2)  # absent features come last
     rank = order.argsort(dim=-1, stable=True).argsort(dim=-1)
     keep = rank < size[..., None]
     if paired:
@@ -93,7 +91,7 @@ def _sizes(uniform: Tensor, counts: Tensor) -> Tensor:
         counts: n, ``(B,)`` or ``(1,)``.
 
     Returns:
-        ``(K, B)``, or ``(K, 1)`` where both are shared.
+        ``(K, B)``, or ``(K, 1)`` if both arguments are shared.
     """
     n = counts.cpu()[:, None].double()
     sizes = torch.arange(1, max(2, int(n.max())), dtype=torch.float64)
@@ -109,15 +107,15 @@ def _sizes(uniform: Tensor, counts: Tensor) -> Tensor:
 
 
 def draw_coin_flips(n_samples: int, counts: Tensor, uniform: Uniform) -> Tensor:
-    """Return coalitions that each feature joins with probability 1/2.
+    """Return coalitions that contain each feature with probability 1/2.
 
     Args:
         n_samples: Number of coalitions K.
         counts: Numbers of features, ``(B,)``.
-        uniform: Random numbers.
+        uniform: Source of random numbers.
 
     Returns:
-        ``keep (K, B, m)``, or ``(K, 1, m)`` where shared.
+        ``keep (K, B, m)``, or ``(K, 1, m)`` if shared.
     """
     largest = int(counts.max())
     present = torch.arange(largest, device=counts.device) < counts[:, None]
@@ -127,15 +125,16 @@ def draw_coin_flips(n_samples: int, counts: Tensor, uniform: Uniform) -> Tensor:
 def enumerated_or_drawn(
     counts: Tensor, enumerable: Tensor, drawn: Callable[[], Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Return all coalitions of the samples that have few features, and drawn ones of the others.
+    """Return all coalitions of samples with few features, and drawn coalitions of the others.
 
     Args:
         counts: Numbers of features, ``(B,)``.
-        enumerable: Whose coalitions are enumerated, ``(B,)`` bool: no more than are drawn.
-        drawn: Draws coalitions of all samples, ``(K, B, m)`` or ``(K, 1, m)``.
+        enumerable: ``(B,)`` bool, the samples whose coalitions are enumerated; each of them has at
+            most K coalitions.
+        drawn: Function that draws coalitions of all samples, ``(K, B, m)`` or ``(K, 1, m)``.
 
     Returns:
-        ``keep (K, B, m)`` and ``valid (K, B)``; 1 instead of B where shared.
+        ``keep (K, B, m)`` and ``valid (K, B)``; B is 1 if all samples share the coalitions.
     """
     if bool(enumerable.all()):
         return all_coalitions(counts)
@@ -154,8 +153,8 @@ def shapley_kernel(keep: Tensor, counts: Tensor) -> Tensor:
         counts: Numbers of features n, ``(B,)``.
 
     Returns:
-        Weights ``(K, B)``, float64, scaled to a largest weight of 1 in each sample (a common
-        factor changes nothing); 0 for full and empty coalitions.
+        Weights ``(K, B)``, float64, scaled so that the largest weight of each sample is 1 (a
+        common factor has no effect); 0 for full and empty coalitions.
     """
     n = counts.double()
     size = keep.sum(-1).double()

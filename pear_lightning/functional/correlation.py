@@ -1,4 +1,4 @@
-"""Correlations of rows that are safe for tiny and for constant rows, and differentiable."""
+"""Differentiable correlations of rows that are safe for tiny and for constant rows."""
 
 from typing import Any
 
@@ -30,17 +30,17 @@ def constant_rows(x: Tensor) -> Tensor:
 
 
 def standardize(x: Tensor, *, validate: bool = True) -> Tensor:
-    r"""Centre each row and scale it to unit norm, so that products of such rows are correlations.
+    r"""Centre each row and scale it to unit norm; products of such rows are correlations.
 
     .. math::
         u = \frac{x − \bar x}{‖x − \bar x‖}, \qquad ρ(a, b) = \sum_i u_i(a) \, u_i(b)
 
-    Rows are measured in their own unit first, so rows of any scale (1e-30, say) come out right,
-    without an epsilon. A constant row gives zeros, and a gradient of zero.
+    Each row is divided by its own scale first, so the result is accurate for rows of any scale
+    (1e-30, for example) without an epsilon. A constant row gives zeros and a gradient of zero.
 
     Args:
         x: ``(..., n)`` floating, n >= 1.
-        validate: look for NaN and infinite values.
+        validate: whether to check for NaN and infinite values.
 
     Returns:
         ``(..., n)``, float64 for float64 input and float32 otherwise.
@@ -67,15 +67,14 @@ def standardize(x: Tensor, *, validate: bool = True) -> Tensor:
 
 def _standardize(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return standardized rows, one over the norm of the scaled rows (0 if constant), the scale."""
-    # the result depends on neither shift nor scale, so both are constants to autograd; subtracting
-    # an entry is exact for rows that vary little around a large value
+    # the result depends on neither shift nor scale, so autograd treats both as constants;
+    # subtracting an entry is exact for rows that vary little around a large value
     shifted = x - x[..., :1].detach()
     scale = shifted.detach().abs().amax(dim=-1, keepdim=True)
     constant = scale == 0
     scale = scale.masked_fill(constant, 1)
     scaled = shifted / scale
-    # masked before the root as well as after it: a row that is only masked at the end has NaN
-    # gradients
+    # masked both before and after the root: masking only the result would leave NaN gradients
     centred = (scaled - scaled.mean(dim=-1, keepdim=True)).masked_fill(constant, 0)
     square = centred.square().sum(dim=-1, keepdim=True).masked_fill(constant, 1)
     inverse = square.rsqrt()
@@ -83,7 +82,7 @@ def _standardize(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class _Standardization(torch.autograd.Function):
-    """:func:`_standardize` with its derivative in one formula, without a graph of small steps.
+    """:func:`_standardize` with its derivative in one formula instead of a graph of small steps.
 
     With r the inverse norm and s the scale, ``dx = (g - mean(g) - u <u, g>) r / s``.
     """
@@ -97,7 +96,7 @@ class _Standardization(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         x, u, inverse, scale = ctx.saved_tensors
-        if torch.is_grad_enabled():  # a second derivative is wanted: r and u depend on x
+        if torch.is_grad_enabled():  # for a second derivative: r and u depend on x
             u, inverse, scale = _standardize(x)
         along = (grad * u).sum(dim=-1, keepdim=True)
         across: Tensor = grad - grad.mean(dim=-1, keepdim=True) - u * along
@@ -113,7 +112,7 @@ def pearson(a: Tensor, b: Tensor, *, validate: bool = True) -> Tensor:
     Args:
         a: ``(..., n)`` floating, n >= 1.
         b: the same shape.
-        validate: look for NaN and infinite values.
+        validate: whether to check for NaN and infinite values.
 
     Returns:
         ``(...)`` in [-1, 1] up to rounding, float64 if both are float64 and float32 otherwise.
@@ -136,13 +135,13 @@ def pearson(a: Tensor, b: Tensor, *, validate: bool = True) -> Tensor:
 def spearman(a: Tensor, b: Tensor, *, validate: bool = True) -> Tensor:
     """Spearman correlation of each row: Pearson of hard average ranks; no gradient.
 
-    Values are ranked as they are: pass absolute values to compare the importance of signed
+    Values are ranked with their signs; pass absolute values to compare the importance of signed
     attributions. A constant row has correlation 0.
 
     Args:
         a: ``(..., n)`` floating, n >= 1.
         b: the same shape.
-        validate: look for NaN and infinite values.
+        validate: whether to check for NaN and infinite values.
 
     Returns:
         ``(...)`` in [-1, 1] up to rounding, float64 if both are float64 and float32 otherwise.
@@ -163,7 +162,9 @@ def spearman(a: Tensor, b: Tensor, *, validate: bool = True) -> Tensor:
 
 
 def check_row_pair(a: Tensor, b: Tensor, validate: bool) -> None:
-    """Raise unless ``a`` and ``b`` are floating rows ``(..., n)`` of one shape, finite if asked.
+    """Raise unless ``a`` and ``b`` are floating rows ``(..., n)`` of one shape, and finite.
+
+    ``validate=False`` skips the check for NaN and infinite values.
 
     Example:
         >>> import torch

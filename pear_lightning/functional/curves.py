@@ -1,10 +1,10 @@
-"""Curves of a model's output while features are removed or inserted, and what is read off them.
+"""Curves of a model's output while features are removed or inserted, and measures of them.
 
 A curve has P points for each sample: ``scores (B, P)`` at ``fractions (B, P)``, the share of the
-sample's features that has been removed (or inserted), ascending. The first point is the start: the
-sample as it is, fraction 0, for a removal curve. Fractions are the true ones, so steps of uneven
-size are weighted by their size. Samples with fewer features than steps repeat points: a point with
-the fraction of the one before it counts for nothing.
+sample's features that has been removed (or inserted), ascending. The first point is the start; for
+a removal curve it is the unperturbed sample, at fraction 0. Fractions are exact, so steps of
+different sizes are weighted by their size. Samples with fewer features than steps repeat points: a
+point with the fraction of the previous one has no weight.
 """
 
 import torch
@@ -39,10 +39,9 @@ def area_under_curve(
     Args:
         scores: ``(B, P)`` floating.
         fractions: ``(B, P)`` or ``(P,)`` floating, ascending; equal neighbours add nothing.
-        include_start: whether the curve begins at its first point; if not, it begins after the
-            first step.
-        include_end: whether the curve ends at its last point; if not, it ends before the last step.
-        normalize: whether to divide by the width.
+        include_start: see :class:`~pear_lightning.functional.curve_options.CurveOptions`.
+        include_end: see there.
+        normalize: see there.
 
     Returns:
         Areas ``(B,)``, differentiable; 0 and undefined where the curve has no width. Float32 or
@@ -85,17 +84,17 @@ def mean_drop(scores: Tensor, fractions: Tensor, *, include_start: bool = True) 
     .. math::
         \frac{1}{L + 1} \sum_{k=0}^{L} (y_0 − y_k)
 
-    Every point has the same weight whatever the size of its step; repeated points count once.
+    All points have the same weight, regardless of the size of the step; repeated points count once.
 
     Args:
         scores: ``(B, P)`` floating.
-        fractions: ``(B, P)`` or ``(P,)`` floating, ascending; a point with the fraction of the one
-            before it is not counted.
-        include_start: whether the start, whose drop is 0, is one of the points of the mean; if not,
-            the value is (L + 1)/L times as large.
+        fractions: ``(B, P)`` or ``(P,)`` floating, ascending; a point with the fraction of the
+            previous one is not counted.
+        include_start: whether the mean includes the start, whose drop is 0; if not, the value is
+            (L + 1)/L times as large.
 
     Returns:
-        Mean drops ``(B,)``, differentiable; 0 and undefined where there is no step. Float32 or
+        Mean drops ``(B,)``, differentiable; 0 and undefined for a curve without a step. Float32 or
         better.
 
     Raises:
@@ -110,7 +109,7 @@ def mean_drop(scores: Tensor, fractions: Tensor, *, include_start: bool = True) 
 
     References:
         Samek, Binder, Montavon, Bach, Müller, *Evaluating the visualization of what a deep neural
-        network has learned*, arXiv 1509.06321 (the mean over images comes afterwards).
+        network has learned*, arXiv 1509.06321 (before the mean over images).
     """
     scores, fractions = _checked(scores, fractions)
     steps = fractions.diff(dim=-1) > 0
@@ -121,10 +120,10 @@ def mean_drop(scores: Tensor, fractions: Tensor, *, include_start: bool = True) 
 
 
 def reverse_curve(scores: Tensor, fractions: Tensor) -> tuple[Tensor, Tensor]:
-    """Read a removal curve from its end: as the curve of inserting features into the baseline.
+    """Reverse a removal curve: the result is a curve of inserting features into the baseline.
 
-    Removing the least relevant features first is, read backwards, inserting the most relevant
-    first. Areas that include the start are the same either way.
+    Removing the least relevant features first, read backwards, is inserting the most relevant
+    features first. Areas that include both ends are the same in both directions.
 
     Args:
         scores: ``(B, P)`` floating.
@@ -147,15 +146,15 @@ def reverse_curve(scores: Tensor, fractions: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def freeze_after_flip(scores: Tensor, hits: Tensor) -> Tensor:
-    """Hold each curve at the score it has where the explained class is first lost.
+    """Hold each curve at the score of the first point where the explained class is not predicted.
 
     Args:
         scores: ``(B, P)`` floating.
         hits: ``(B, P)`` bool, whether the model predicts the explained class.
 
     Returns:
-        Scores ``(B, P)``, float32 or better: the score at the first point that is no hit stands for
-        all points after it. A curve that starts without a hit is flat.
+        Scores ``(B, P)``, float32 or better: all points after the first one without a hit have the
+        score of that point. A curve that starts without a hit is flat.
 
     Raises:
         TypeError: if ``scores`` is not floating, or ``hits`` not bool.
@@ -181,19 +180,19 @@ def freeze_after_flip(scores: Tensor, hits: Tensor) -> Tensor:
 
 
 def relative_curve(scores: Tensor, original: Tensor, *, threshold: float = 1e-5) -> PerSample:
-    """Curves relative to the output for the sample as it is.
+    """Divide each curve by the output for the unperturbed sample.
 
-    A ratio to an output near 0 says nothing, and a ratio to a negative one (a logit, a
-    log-probability) rises when the output falls: such rows are undefined.
+    A ratio to an output near 0 is meaningless, and a ratio to a negative output (a logit, a
+    log-probability) rises when the output falls; such rows are undefined.
 
     Args:
         scores: ``(B, P)`` floating.
-        original: ``(B,)`` floating, the output for the samples as they are.
-        threshold: an output not above this is too near 0; in units of the output, at least 0.
+        original: ``(B,)`` floating, the output for the unperturbed samples.
+        threshold: if the original output is not above this, the row is undefined; in units of the
+            output, at least 0.
 
     Returns:
-        Ratios ``(B, P)``, float32 or better; 0 and undefined where the original output is not above
-        the threshold.
+        Ratios ``(B, P)``, float32 or better; 0 in undefined rows.
 
     Raises:
         TypeError: if an argument is not floating.
@@ -205,13 +204,13 @@ def relative_curve(scores: Tensor, original: Tensor, *, threshold: float = 1e-5)
             [0.0000, 0.0000]]), undefined=tensor([False,  True]))
     """
     if not threshold >= 0:
-        raise ValueError(f"threshold is {threshold}; expected at least 0")
+        raise ValueError(f"threshold must be at least 0, got {threshold}")
     check_rows("scores", scores)
     check_floating("original", original)
     if scores.ndim != 2 or original.shape != scores.shape[:1]:
         raise ValueError(
-            f"scores has shape {tuple(scores.shape)} and original has shape "
-            f"{tuple(original.shape)}; expected (B, P) and (B,)"
+            "scores and original must have shapes (B, P) and (B,), "
+            f"got {tuple(scores.shape)} and {tuple(original.shape)}"
         )
     check_finite("scores", scores)
     check_finite("original", original)
@@ -228,11 +227,11 @@ def check_hits(hits: Tensor, scores: Tensor) -> None:
         >>> check_hits(torch.ones(1, 3), torch.ones(1, 3))
         Traceback (most recent call last):
         ...
-        TypeError: hits has dtype torch.float32; expected bool, true = the explained class...
+        TypeError: hits must be bool, true where the explained class is predicted, got torch.float32
     """
     if hits.dtype != torch.bool:
         raise TypeError(
-            f"hits has dtype {hits.dtype}; expected bool, true = the explained class is predicted"
+            f"hits must be bool, true where the explained class is predicted, got {hits.dtype}"
         )
     check_same_shape("hits", hits, "scores", scores)
 
@@ -243,12 +242,13 @@ def _checked(scores: Tensor, fractions: Tensor) -> tuple[Tensor, Tensor]:
     check_rows("fractions", fractions)
     if scores.ndim != 2 or fractions.shape not in (scores.shape, scores.shape[1:]):
         raise ValueError(
-            f"scores has shape {tuple(scores.shape)} and fractions has shape "
-            f"{tuple(fractions.shape)}; expected (B, P), and the same or (P,)"
+            "scores and fractions must have shapes (B, P), and (B, P) or (P,), "
+            f"got {tuple(scores.shape)} and {tuple(fractions.shape)}"
         )
     check_finite("scores", scores)
     check_finite("fractions", fractions)
-    if looks_at(fractions) and bool((fractions.diff(dim=-1) < 0).any()):
-        raise ValueError("fractions descend in some row; expected them ascending")
+    steps = fractions.diff(dim=-1)
+    if looks_at(fractions) and bool((steps < 0).any()):
+        raise ValueError(f"fractions must ascend in each row, got a step of {steps.min():g}")
     scores = at_least_float32(scores)
     return scores, fractions.to(scores.dtype).expand_as(scores)

@@ -1,11 +1,11 @@
-"""Whether attributions say how far the output drops when features are removed, per sample.
+"""Whether attributions predict how far the output drops when features are removed, per sample.
 
-A removed feature takes the value of a baseline. ``drops`` are f(x) − f(x∖I), the output as it is
-minus the output without the features I; ``removed_saliency`` is the sum of the saliency of I.
-The metrics that read curves are in :mod:`pear_lightning.functional.faithfulness_curves`.
+A removed feature takes the value of a baseline. ``drops`` are f(x) − f(x∖I), the output minus the
+output without the features I; ``removed_saliency`` is the sum of the saliency of I. The metrics of
+removal curves are in :mod:`pear_lightning.functional.faithfulness_curves`.
 
 All functions take ``(B, ...)`` and return :class:`~pear_lightning.functional.per_sample.PerSample`:
-values ``(B,)``, and where they are undefined. A row counts as constant if it varies by no more than
+values ``(B,)``, and where they are undefined. A row is constant if it varies by no more than
 rounding; see :mod:`pear_lightning.functional.masked_correlation`.
 """
 
@@ -28,14 +28,14 @@ from pear_lightning.functional.validation import (
 
 
 def faithfulness_correlation(removed_saliency: Tensor, drops: Tensor) -> PerSample:
-    r"""Correlation, over random subsets, of the saliency removed and the drop it causes.
+    r"""Correlation, over random subsets, of the removed saliency and the drop of the output.
 
     .. math::
         \mathrm{FC} = ρ_P\Bigl( \bigl(\sum_{i ∈ I_j} s_i\bigr)_{j ≤ K},
         \bigl(f(x) − f(x ∖ I_j)\bigr)_{j ≤ K} \Bigr)
 
-    Higher is better; 1 for an additive output and its contributions, 0 by chance. With subsets of
-    one size an offset of the saliency changes nothing; with subsets of varying size it does.
+    Higher is better; 1 for an additive output and its contributions, 0 by chance. Adding a constant
+    to the saliency changes the value only if the subsets differ in size.
 
     Args:
         removed_saliency: ``(B, K)`` floating, sums of the saliency over K subsets.
@@ -43,7 +43,7 @@ def faithfulness_correlation(removed_saliency: Tensor, drops: Tensor) -> PerSamp
 
     Returns:
         Values ``(B,)`` in [-1, 1], float32 or better; 0 and undefined where a row is constant, as
-        it is for K = 1.
+        every row is for K = 1.
 
     Raises:
         TypeError: if an argument is not floating.
@@ -57,7 +57,7 @@ def faithfulness_correlation(removed_saliency: Tensor, drops: Tensor) -> PerSamp
 
     References:
         Bhatt, Weller, Moura, *Evaluating and Aggregating Feature-based Model Explanations*,
-        IJCAI 2020, arXiv 2005.00631 (subsets of one size). With each feature in a subset or not
+        IJCAI 2020, arXiv 2005.00631 (subsets of one size). With subsets that contain each feature
         with probability 1/2, this is what the code released with Guo et al., *Learning for Highly
         Faithful Explainability*, ICLR 2026, calls infidelity.
     """
@@ -67,7 +67,7 @@ def faithfulness_correlation(removed_saliency: Tensor, drops: Tensor) -> PerSamp
 def faithfulness_estimate(
     saliency: Tensor, drops: Tensor, present: Tensor | None = None
 ) -> PerSample:
-    r"""Correlation, over features, of the saliency of each and the drop when it alone is removed.
+    r"""Correlation, over features, of their saliency and the drop when each is removed alone.
 
     .. math::
         \mathrm{FE} = ρ_P\bigl( (s_i)_{i ≤ n}, (f(x) − f(x ∖ \{i\}))_{i ≤ n} \bigr)
@@ -77,8 +77,8 @@ def faithfulness_estimate(
     Args:
         saliency: ``(B, n)`` floating, signed; or the sums over n groups of features.
         drops: ``(B, n)`` floating, when that feature or group alone is removed.
-        present: ``(B, n)`` bool, the features that a sample has; None for all. What the other
-            arguments hold for absent features does not matter.
+        present: ``(B, n)`` bool, the features that a sample has; None for all. Values of absent
+            features are ignored.
 
     Returns:
         Values ``(B,)`` in [-1, 1], float32 or better; 0 and undefined where a row is constant or a
@@ -96,10 +96,10 @@ def faithfulness_estimate(
 
     References:
         Alvarez-Melis, Jaakkola, *Towards Robust Interpretability with Self-Explaining Neural
-        Networks*, NeurIPS 2018, arXiv 1806.07538. Groups of features in descending order of
-        saliency are the form of Guo et al., *Learning for Highly Faithful Explainability*,
-        ICLR 2026; sorted groups make one of the two rows descend, so that such values are not
-        comparable with those of single features.
+        Networks*, NeurIPS 2018, arXiv 1806.07538. Guo et al., *Learning for Highly Faithful
+        Explainability*, ICLR 2026, use groups of features in descending order of saliency. Sorting
+        makes one of the two rows descend, so these values cannot be compared with those of single
+        features.
     """
     return masked_pearson(saliency, drops, present, names=("saliency", "drops"))
 
@@ -112,7 +112,7 @@ def monotonicity_correlation(
     *,
     absolute: bool = True,
 ) -> PerSample:
-    r"""Rank correlation, over features, of importance and expected squared effect of a replacement.
+    r"""Rank correlation, over features, of importance and mean squared effect of a replacement.
 
     .. math::
         \mathrm{MC} = ρ_S\bigl( (|s_i|)_{i ≤ n}, (e_i)_{i ≤ n} \bigr), \qquad
@@ -125,9 +125,9 @@ def monotonicity_correlation(
         saliency: ``(B, n)`` floating, signed; or the sums over n groups of features.
         drops: ``(B, n)`` floating, when that feature or group alone is replaced, or ``(B, R, n)``
             for R draws of the replacement.
-        present: ``(B, n)`` bool, the features that a sample has; None for all. What the other
-            arguments hold for absent features does not matter.
-        absolute: whether to rank absolute values of the saliency; if not, it is ranked as it is.
+        present: ``(B, n)`` bool, the features that a sample has; None for all. Values of absent
+            features are ignored.
+        absolute: whether to rank absolute values of the saliency; if not, signed values are ranked.
 
     Returns:
         Values ``(B,)`` in [-1, 1], float32 or better; 0 and undefined where a row is constant or a
@@ -151,20 +151,21 @@ def monotonicity_correlation(
         Guo et al., *Learning for Highly Faithful Explainability*, ICLR 2026.
 
     Deviations from the paper:
-        The effects are not divided by f(x)², which changes no rank.
+        The effects are not divided by f(x)², which does not change ranks.
     """
     check_rows("saliency", saliency)
     check_floating("drops", drops)
     draws = drops[:, None] if drops.ndim == 2 else drops
     if draws.ndim != 3 or draws.shape[1] < 1:
         raise ValueError(
-            f"drops has shape {tuple(drops.shape)}; expected (B, n), or (B, R, n) with R >= 1"
+            f"drops must have shape (B, n), or (B, R, n) with R >= 1, got {tuple(drops.shape)}"
         )
     check_same_shape("saliency", saliency, "each draw of drops", draws[:, 0])
     present = present_or_all(saliency, present, name="saliency")
     draws = at_least_float32(draws).masked_fill(~present[:, None], 0)
     check_finite("drops", draws)
-    # in units of the largest, because squares of small drops would all be 0; ranks do not care
+    # relative to the largest drop, because squares of small drops would underflow; the unit does
+    # not change ranks
     unit = draws.abs().amax(dim=(1, 2), keepdim=True)
     effects = (draws / unit.masked_fill(unit == 0, 1)).square().mean(dim=1)
     importance = saliency.abs() if absolute else saliency
@@ -172,18 +173,19 @@ def monotonicity_correlation(
 
 
 def infidelity(removed_saliency: Tensor, drops: Tensor, *, normalize: bool = False) -> PerSample:
-    r"""Mean squared error, over random subsets, of the saliency removed as a forecast of the drop.
+    r"""Mean squared error, over random subsets, of the removed saliency as a forecast of the drop.
 
     .. math::
         \mathrm{INFD} = \frac1K \sum_{j ≤ K} \bigl( β σ_j − Δ_j \bigr)^2, \qquad
         σ_j = \sum_{i ∈ I_j} s_i, \quad Δ_j = f(x) − f(x ∖ I_j)
 
-    with β = 1, or, normalized, the β with the smallest error, Σ σΔ / Σ σ² (0 where all σ are 0),
-    which takes the unit of the saliency out of the comparison. Lower is better; 0 for an additive
-    output and its contributions. The value has the square of the unit of the output.
+    with β = 1 or, if ``normalize`` is set, the β with the smallest error, Σ σΔ / Σ σ² (0 where all
+    σ are 0), which makes the value independent of the unit of the saliency. Lower is better; 0 for
+    an additive output and its contributions. The unit of the value is the square of the unit of the
+    output.
 
-    The saliency must already contain the change of the input: a gradient has to be multiplied by
-    (x − baseline), the contributions of Integrated Gradients or SHAP do not.
+    The saliency must already contain the change of the input: multiply gradients by (x − baseline),
+    but not the contributions of Integrated Gradients or SHAP.
 
     Args:
         removed_saliency: ``(B, K)`` floating, sums σ of the saliency over K subsets.
@@ -216,7 +218,7 @@ def infidelity(removed_saliency: Tensor, drops: Tensor, *, normalize: bool = Fal
     check_finite("drops", drops)
     sums, drops = at_least_float32(removed_saliency), at_least_float32(drops)
     if normalize:
-        # in units of the largest, because squares of small sums would be 0
+        # relative to the largest sum, because squares of small sums would underflow
         unit = sums.detach().abs().amax(dim=-1, keepdim=True)
         sums = sums / unit.masked_fill(unit == 0, 1)
         square = sums.square().sum(dim=-1, keepdim=True)

@@ -1,18 +1,25 @@
-"""Whether removing features in the order of their saliency moves the output, per sample.
+"""Whether removing features in the order of their saliency changes the output, per sample.
 
-The metrics of faithfulness that read a curve (see :mod:`pear_lightning.functional.curves` for what
-one is): of removing the most relevant features first, the least relevant first, or of inserting the
-most relevant first. All four areas are the same sum; they differ in the curve they are given, and
-in what their papers read off it.
+These metrics of faithfulness read a curve (see :mod:`pear_lightning.functional.curves`): of
+removing the most relevant features first, of removing the least relevant first, or of inserting the
+most relevant first. The four areas are the same sum over different curves; their papers read
+different heights off them. :class:`~pear_lightning.functional.curve_options.CurveOptions` explains
+the options.
 
 All functions take ``(B, P)`` and return :class:`~pear_lightning.functional.per_sample.PerSample`.
 """
 
-from typing import Literal
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.curve_options import (
+    CURVE_VALUES,
+    AreaOptions,
+    CurveOptions,
+    CurveValue,
+)
 from pear_lightning.functional.curves import (
     area_under_curve,
     check_hits,
@@ -23,22 +30,15 @@ from pear_lightning.functional.curves import (
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.validation import check_choice, check_rows
 
-CurveValue = Literal["score", "accuracy", "ratio"]
-CURVE_VALUES: tuple[CurveValue, ...] = ("score", "accuracy", "ratio")
-
 
 def perturbation_area(
     scores: Tensor,
     fractions: Tensor,
     hits: Tensor | None = None,
     *,
-    value: CurveValue = "score",
-    freeze: bool = False,
-    include_start: bool = True,
-    include_end: bool = True,
-    normalize: bool = True,
     original: Tensor | None = None,
     threshold: float = 1e-5,
+    **options: Unpack[CurveOptions],
 ) -> PerSample:
     """Area under a curve of scores, of accuracy, or of scores relative to the original one.
 
@@ -49,21 +49,13 @@ def perturbation_area(
         scores: ``(B, P)`` floating, the explained output at each point.
         fractions: ``(B, P)`` or ``(P,)`` floating, ascending; see
             :mod:`pear_lightning.functional.curves`.
-        hits: ``(B, P)`` bool, whether the model predicts the explained class at each point; needed
-            for accuracy and for freezing.
-        value: height of the curve: ``"score"``, the output itself; ``"accuracy"``, 1 where the
-            explained class is predicted and 0 elsewhere; ``"ratio"``, the output relative to
-            ``original``.
-        freeze: whether the curve keeps its value from the first point on where the explained class
-            is not predicted.
-        include_start: whether the curve begins at its first point; if not, it begins after the
-            first step.
-        include_end: whether the curve ends at its last point; if not, it ends before the last step.
-        normalize: whether to divide by the width of the curve.
-        original: ``(B,)`` floating, the output for the sample as it is; None for that at the first
-            point. For ``value="ratio"``.
-        threshold: an original output not above this makes a ratio undefined; in units of the
-            output.
+        hits: ``(B, P)`` bool, whether the model predicts the explained class at each point;
+            required for ``value="accuracy"`` and ``freeze=True``.
+        original: ``(B,)`` floating, the output for the unperturbed sample, for ``value="ratio"``;
+            None for the first score.
+        threshold: if the original output is not above this, the ratio is undefined; in units of the
+            output, at least 0.
+        **options: see :class:`~pear_lightning.functional.curve_options.CurveOptions`.
 
     Returns:
         Areas ``(B,)``, float32 or better; 0 and undefined where the curve has no width, or no
@@ -84,42 +76,14 @@ def perturbation_area(
         >>> perturbation_area(scores, fractions, value="ratio").values
         tensor([0.5625])
     """
-    check_choice("value", value, CURVE_VALUES)
-    check_rows("scores", scores)
-    undefined = torch.zeros_like(scores[..., 0], dtype=torch.bool)
-    heights = scores
-    if value == "ratio":
-        heights, undefined = relative_curve(
-            scores, scores[..., 0] if original is None else original, threshold=threshold
-        )
-    if value == "accuracy" or freeze:
-        if hits is None:
-            option = "freeze=True" if freeze else "value='accuracy'"
-            raise ValueError(f"{option} needs hits (B, P): where the explained class is predicted")
-        check_hits(hits, scores)
-        heights = hits.to(heights.dtype) if value == "accuracy" else heights
-        heights = freeze_after_flip(heights, hits) if freeze else heights
-    area, no_width = area_under_curve(
-        heights,
-        fractions,
-        include_start=include_start,
-        include_end=include_end,
-        normalize=normalize,
-    )
-    undefined = undefined | no_width
-    return PerSample(area.masked_fill(undefined, 0), undefined)
+    return _area(scores, fractions, hits, original, threshold, **options)
 
 
 def deletion(
     scores: Tensor,
     fractions: Tensor,
     hits: Tensor | None = None,
-    *,
-    value: CurveValue = "score",
-    freeze: bool = False,
-    include_start: bool = True,
-    include_end: bool = True,
-    normalize: bool = True,
+    **options: Unpack[CurveOptions],
 ) -> PerSample:
     r"""Area under the output while the most relevant features are removed first.
 
@@ -127,24 +91,15 @@ def deletion(
         \mathrm{DEL} = \sum_{k=1}^{m} (t_k − t_{k-1}) \,
         \frac{f(x ∖ I_k) + f(x ∖ I_{k-1})}{2}
 
-    with I_k the features removed up to step k and t_k their share. Lower is better.
+    with I_k the features removed up to step k and t_k their share. Lower is better. Results and
+    errors are those of :func:`perturbation_area`.
 
     Args:
-        scores: ``(B, P)`` floating, of x as it is first and of the empty input last.
+        scores: ``(B, P)`` floating; the first is the output for x, the last that for the empty
+            input.
         fractions: ``(B, P)`` or ``(P,)`` floating, the share removed, ascending.
         hits: see :func:`perturbation_area`.
-        value: see :func:`perturbation_area`.
-        freeze: see :func:`perturbation_area`.
-        include_start: see :func:`perturbation_area`.
-        include_end: see :func:`perturbation_area`.
-        normalize: see :func:`perturbation_area`.
-
-    Returns:
-        Areas ``(B,)``; see :func:`perturbation_area`.
-
-    Raises:
-        TypeError: see :func:`perturbation_area`.
-        ValueError: see :func:`perturbation_area`.
+        **options: see :class:`~pear_lightning.functional.curve_options.CurveOptions`.
 
     Example:
         >>> deletion(torch.tensor([[0.8, 0.4, 0.2]]), torch.tensor([0.0, 0.5, 1.0])).values
@@ -155,16 +110,7 @@ def deletion(
         Models*, BMVC 2018, arXiv 1806.07421. ``include_start=False, normalize=False`` is the form
         of Guo et al., *Learning for Highly Faithful Explainability*, ICLR 2026.
     """
-    return perturbation_area(
-        scores,
-        fractions,
-        hits,
-        value=value,
-        freeze=freeze,
-        include_start=include_start,
-        include_end=include_end,
-        normalize=normalize,
-    )
+    return _area(scores, fractions, hits, **options)
 
 
 def insertion(
@@ -172,42 +118,29 @@ def insertion(
     fractions: Tensor,
     hits: Tensor | None = None,
     *,
-    value: CurveValue = "score",
-    freeze: bool = False,
-    include_start: bool = True,
-    include_end: bool = True,
-    normalize: bool = True,
     original: Tensor | None = None,
+    **options: Unpack[CurveOptions],
 ) -> PerSample:
-    r"""Area under the output while the most relevant features are put into the empty input first.
+    r"""Area under the output while the most relevant features are inserted first.
 
     .. math::
         \mathrm{INS} = \sum_{k=1}^{m} (t_k − t_{k-1}) \,
         \frac{f(x_k) + f(x_{k-1})}{2}
 
-    with x_0 the empty input, x_k what it is after step k and t_k the share inserted. Higher is
-    better.
+    with x_0 the empty input, x_k the input after step k and t_k the share inserted. Higher is
+    better. Results and errors are those of :func:`perturbation_area`.
 
     Args:
-        scores: ``(B, P)`` floating, of the empty input first and of x as it is last.
-        fractions: ``(B, P)`` or ``(P,)`` floating, the share inserted, ascending. A curve of
-            removing the least relevant features first becomes one of insertion by
-            :func:`~pear_lightning.functional.curves.reverse_curve`.
+        scores: ``(B, P)`` floating; the first is the output for the empty input, the last that for
+            x.
+        fractions: ``(B, P)`` or ``(P,)`` floating, the share inserted, ascending.
+            :func:`~pear_lightning.functional.curves.reverse_curve` turns a curve of removing the
+            least relevant features first into one of insertion.
         hits: see :func:`perturbation_area`.
-        value: see :func:`perturbation_area`.
-        freeze: see :func:`perturbation_area`; a curve that starts without a hit is flat.
-        include_start: see :func:`perturbation_area`; the start is the empty input.
-        include_end: see :func:`perturbation_area`.
-        normalize: see :func:`perturbation_area`.
-        original: for ``value="ratio"``, ``(B,)``, the output for x as it is; None for the last
+        original: ``(B,)`` floating, the output for x, for ``value="ratio"``; None for the last
             score.
-
-    Returns:
-        Areas ``(B,)``; see :func:`perturbation_area`.
-
-    Raises:
-        TypeError: see :func:`perturbation_area`.
-        ValueError: see :func:`perturbation_area`.
+        **options: see :class:`~pear_lightning.functional.curve_options.CurveOptions`. The start is
+            the empty input, so a frozen curve that starts without a hit is flat.
 
     Example:
         >>> insertion(torch.tensor([[0.2, 0.7, 0.8]]), torch.tensor([0.0, 0.5, 1.0])).values
@@ -218,51 +151,27 @@ def insertion(
         Models*, BMVC 2018, arXiv 1806.07421. ``include_start=False, normalize=False`` is the form
         of Guo et al., *Learning for Highly Faithful Explainability*, ICLR 2026.
     """
-    return perturbation_area(
-        scores,
-        fractions,
-        hits,
-        value=value,
-        freeze=freeze,
-        include_start=include_start,
-        include_end=include_end,
-        normalize=normalize,
-        original=scores[..., -1] if original is None else original,
-    )
+    if original is None:
+        original = scores[..., -1]
+    return _area(scores, fractions, hits, original, **options)
 
 
 def positive_perturbation(
     scores: Tensor,
     fractions: Tensor,
     hits: Tensor | None = None,
-    *,
-    value: CurveValue = "score",
-    freeze: bool = False,
-    include_start: bool = True,
-    include_end: bool = True,
-    normalize: bool = True,
+    **options: Unpack[CurveOptions],
 ) -> PerSample:
     """Area under the output, or accuracy, while the most relevant features are removed first.
 
-    The formula of :func:`deletion`, and the same number unless ``value`` or ``freeze`` say
-    otherwise. Lower is better.
+    The formula is that of :func:`deletion`, and so is the value unless ``value`` or ``freeze`` is
+    set. Lower is better. Results and errors are those of :func:`perturbation_area`.
 
     Args:
-        scores: ``(B, P)`` floating, of x as it is first.
+        scores: ``(B, P)`` floating; the first is the output for x.
         fractions: ``(B, P)`` or ``(P,)`` floating, the share removed, ascending.
         hits: see :func:`perturbation_area`.
-        value: see :func:`perturbation_area`.
-        freeze: see :func:`perturbation_area`.
-        include_start: see :func:`perturbation_area`.
-        include_end: see :func:`perturbation_area`.
-        normalize: see :func:`perturbation_area`.
-
-    Returns:
-        Areas ``(B,)``; see :func:`perturbation_area`.
-
-    Raises:
-        TypeError: see :func:`perturbation_area`.
-        ValueError: see :func:`perturbation_area`.
+        **options: see :class:`~pear_lightning.functional.curve_options.CurveOptions`.
 
     Example:
         >>> scores, fractions = torch.tensor([[0.8, 0.4, 0.2]]), torch.tensor([0.0, 0.5, 1.0])
@@ -276,50 +185,26 @@ def positive_perturbation(
         include_start=False, normalize=False`` is the form of Guo et al., *Learning for Highly
         Faithful Explainability*, ICLR 2026.
     """
-    return perturbation_area(
-        scores,
-        fractions,
-        hits,
-        value=value,
-        freeze=freeze,
-        include_start=include_start,
-        include_end=include_end,
-        normalize=normalize,
-    )
+    return _area(scores, fractions, hits, **options)
 
 
 def negative_perturbation(
     scores: Tensor,
     fractions: Tensor,
     hits: Tensor | None = None,
-    *,
-    value: CurveValue = "score",
-    freeze: bool = False,
-    include_start: bool = True,
-    include_end: bool = True,
-    normalize: bool = True,
+    **options: Unpack[CurveOptions],
 ) -> PerSample:
     """Area under the output, or accuracy, while the least relevant features are removed first.
 
-    The formula of :func:`deletion` on the other curve. Higher is better; without freezing it equals
-    :func:`insertion` into the same baseline.
+    The formula is that of :func:`deletion` on the other curve. Higher is better. Unless frozen, the
+    value equals :func:`insertion` into the same baseline. Results and errors are those of
+    :func:`perturbation_area`.
 
     Args:
-        scores: ``(B, P)`` floating, of x as it is first.
+        scores: ``(B, P)`` floating; the first is the output for x.
         fractions: ``(B, P)`` or ``(P,)`` floating, the share removed, ascending.
         hits: see :func:`perturbation_area`.
-        value: see :func:`perturbation_area`.
-        freeze: see :func:`perturbation_area`.
-        include_start: see :func:`perturbation_area`.
-        include_end: see :func:`perturbation_area`.
-        normalize: see :func:`perturbation_area`.
-
-    Returns:
-        Areas ``(B,)``; see :func:`perturbation_area`.
-
-    Raises:
-        TypeError: see :func:`perturbation_area`.
-        ValueError: see :func:`perturbation_area`.
+        **options: see :class:`~pear_lightning.functional.curve_options.CurveOptions`.
 
     Example:
         >>> scores, fractions = torch.tensor([[0.8, 0.7, 0.2]]), torch.tensor([0.0, 0.5, 1.0])
@@ -330,16 +215,7 @@ def negative_perturbation(
         Chefer, Gur, Wolf, *Transformer Interpretability Beyond Attention Visualization*, CVPR 2021,
         arXiv 2012.09838; see :func:`positive_perturbation`.
     """
-    return perturbation_area(
-        scores,
-        fractions,
-        hits,
-        value=value,
-        freeze=freeze,
-        include_start=include_start,
-        include_end=include_end,
-        normalize=normalize,
-    )
+    return _area(scores, fractions, hits, **options)
 
 
 def region_perturbation(
@@ -350,19 +226,13 @@ def region_perturbation(
     .. math::
         \mathrm{AOPC} = \frac{1}{L + 1} \sum_{k=0}^{L} \bigl( f(x) − f(x ∖ I_k) \bigr)
 
-    Higher is better.
+    Higher is better. Results and errors are those of
+    :func:`~pear_lightning.functional.curves.mean_drop`.
 
     Args:
-        scores: ``(B, P)`` floating, of x as it is first.
+        scores: ``(B, P)`` floating; the first is the output for x.
         fractions: ``(B, P)`` or ``(P,)`` floating, the share removed, ascending.
         include_start: see :func:`~pear_lightning.functional.curves.mean_drop`.
-
-    Returns:
-        Values ``(B,)``; see :func:`~pear_lightning.functional.curves.mean_drop`.
-
-    Raises:
-        TypeError: if an argument is not floating.
-        ValueError: for shapes that do not fit, NaN or infinite values, or descending fractions.
 
     Example:
         >>> scores, fractions = torch.tensor([[0.8, 0.4, 0.2]]), torch.tensor([0.0, 0.5, 1.0])
@@ -382,27 +252,25 @@ def irof(
     fractions: Tensor,
     *,
     threshold: float = 1e-5,
-    include_start: bool = True,
-    include_end: bool = True,
-    normalize: bool = True,
+    **options: Unpack[AreaOptions],
 ) -> PerSample:
-    r"""Area over the output relative to that of x, while the most relevant features go first.
+    r"""Area over the relative output while the most relevant features are removed first.
 
     .. math::
         \mathrm{IROF} = \sum_{k=1}^{m} (t_k − t_{k-1}) \Bigl( 1 −
         \frac{f(x ∖ I_k) + f(x ∖ I_{k-1})}{2 f(x)} \Bigr)
 
-    with segments of an image as features. Higher is better; at most 1 for a positive output, and
-    negative where removing features raises it. It is 1 − DEL / f(x) on the same curve.
+    with the segments of an image as features. Higher is better. The value is at most 1 for a
+    positive output, and negative if removing features raises the output. It is 1 − DEL / f(x) on
+    the same curve.
 
     Args:
-        scores: ``(B, P)`` floating, of x as it is first; a positive output (a probability).
+        scores: ``(B, P)`` floating, a positive output (a probability); the first is that for x.
         fractions: ``(B, P)`` or ``(P,)`` floating, the share removed, ascending.
-        threshold: an output f(x) not above this makes the value undefined; in units of the output,
-            at least 0.
-        include_start: see :func:`perturbation_area`.
-        include_end: see :func:`perturbation_area`.
-        normalize: see :func:`perturbation_area`.
+        threshold: if the output f(x) is not above this, the value is undefined; in units of the
+            output, at least 0.
+        **options: ``include_start``, ``include_end`` and ``normalize``; see
+            :class:`~pear_lightning.functional.curve_options.CurveOptions`.
 
     Returns:
         Values ``(B,)``, float32 or better; 0 and undefined where f(x) is not above the threshold or
@@ -425,12 +293,47 @@ def irof(
     """
     check_rows("scores", scores)
     ratios, no_ratio = relative_curve(scores, scores[..., 0], threshold=threshold)
-    area, no_width = area_under_curve(
-        1 - ratios,
-        fractions,
-        include_start=include_start,
-        include_end=include_end,
-        normalize=normalize,
-    )
-    undefined = no_ratio | no_width
+    return _defined_area(1 - ratios, fractions, no_ratio, **options)
+
+
+def _area(
+    scores: Tensor,
+    fractions: Tensor,
+    hits: Tensor | None,
+    original: Tensor | None = None,
+    threshold: float = 1e-5,
+    /,
+    *,
+    value: CurveValue = "score",
+    freeze: bool = False,
+    **options: Unpack[AreaOptions],
+) -> PerSample:
+    """Return :func:`perturbation_area`; tensors by position, so that keywords are options alone."""
+    check_choice("value", value, CURVE_VALUES)
+    check_rows("scores", scores)
+    undefined = torch.zeros_like(scores[..., 0], dtype=torch.bool)
+    heights = scores
+    if value == "ratio":
+        if original is None:
+            original = scores[..., 0]
+        heights, undefined = relative_curve(scores, original, threshold=threshold)
+    if value == "accuracy" or freeze:
+        if hits is None:
+            option = "freeze=True" if freeze else "value='accuracy'"
+            raise ValueError(
+                f"hits must be a tensor (B, P) for {option}, got None; give True where the model "
+                "predicts the explained class"
+            )
+        check_hits(hits, scores)
+        heights = hits.to(heights.dtype) if value == "accuracy" else heights
+        heights = freeze_after_flip(heights, hits) if freeze else heights
+    return _defined_area(heights, fractions, undefined, **options)
+
+
+def _defined_area(
+    heights: Tensor, fractions: Tensor, undefined: Tensor, **options: Unpack[AreaOptions]
+) -> PerSample:
+    """Return areas, with 0 where they are undefined or the curve has no width."""
+    area, no_width = area_under_curve(heights, fractions, **options)
+    undefined = undefined | no_width
     return PerSample(area.masked_fill(undefined, 0), undefined)

@@ -1,6 +1,6 @@
-"""Random numbers that belong to a sample: a hash of its values and a counter, without a state.
+"""Random numbers of a sample without a state: a hash of the sample's values and a counter.
 
-The same sample gets the same numbers in any batch, at any position, on any device and process.
+A sample gets the same numbers in every batch and process, at every position and on every device.
 """
 
 import math
@@ -11,7 +11,7 @@ from torch import Tensor
 
 _STEP = -7046029254386353131  # 0x9e3779b97f4a7c15, the increment of SplitMix64
 _FACTORS = (-4658895280553007687, -7723592293110705685)  # 0xbf58476d1ce4e5b9, 0x94d049bb133111eb
-_NUMBERS_IN_CACHE = 2**16  # a dozen passes over more of them take three times as long on a CPU
+_NUMBERS_IN_CACHE = 2**16  # on a CPU a dozen passes over more than this take three times as long
 
 
 def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> Tensor:
@@ -21,10 +21,9 @@ def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> 
 
     Args:
         inputs: ``(B, *S)``, any real dtype.
-        seed: what else the seeds depend on.
-        where: bool, broadcastable to ``(B, *S)``; values outside do not count and positions are
-            numbered inside, so that padding changes nothing, on the left or on the right. None
-            counts all.
+        seed: a number that the seeds also depend on.
+        where: bool, broadcastable to ``(B, *S)``; values outside are ignored and positions are
+            counted inside, so padding on either side changes nothing. None for all values.
 
     Returns:
         ``(B,)`` long.
@@ -49,12 +48,12 @@ def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> 
 
 
 def derived_seeds(seeds: Tensor, purpose: str, seed: int = 0) -> Tensor:
-    """Return seeds for one purpose, so that two purposes do not see the same numbers.
+    """Return seeds for one purpose, so that two purposes do not get the same numbers.
 
     Args:
         seeds: any shape, long, from :func:`sample_seeds`.
         purpose: what the numbers are for.
-        seed: chooses other numbers for the same purpose.
+        seed: another value gives other numbers for the same purpose.
 
     Returns:
         Long, the same shape.
@@ -74,7 +73,7 @@ def hashed_keys(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
     Args:
         seeds: ``(B,)`` long, from :func:`sample_seeds`.
         draws: ``(K,)`` long, numbers of the draws.
-        size: number of elements m; the first ones do not depend on it.
+        size: number of elements m; a larger one leaves the first elements unchanged.
 
     Returns:
         ``(K, B, m)`` long, uniform over all int64.
@@ -105,7 +104,7 @@ def hashed_uniform(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
         size: number of elements m.
 
     Returns:
-        ``(K, B, m)`` float32, multiples of 2⁻²³ less a half of it.
+        ``(K, B, m)`` float32, odd multiples of 2⁻²⁴.
 
     Example:
         >>> import torch
@@ -113,7 +112,7 @@ def hashed_uniform(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
         >>> bool((values.mean() - 0.5).abs() < 0.01), bool(values.min() > 0)
         (True, True)
     """
-    high = _shift(hashed_keys(seeds, draws, size), 41)  # 23 bits: one half more is exact in float32
+    high = _shift(hashed_keys(seeds, draws, size), 41)  # 23 bits, so that adding 0.5 is exact
     return (high.float() + 0.5) * 2.0**-23
 
 
@@ -126,7 +125,7 @@ def hashed_normal(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
         size: number of elements m.
 
     Returns:
-        ``(K, B, m)`` float32, at most 5.3 in size.
+        ``(K, B, m)`` float32, at most 5.3 in absolute value.
 
     Example:
         >>> import torch
@@ -139,13 +138,13 @@ def hashed_normal(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
 
 
 def ranks(where: Tensor) -> Tensor:
-    """Return how many true entries come before each entry of a row.
+    """Return the number of true entries before each entry of a row.
 
     Args:
         where: ``(..., m)`` bool.
 
     Returns:
-        Long, the same shape: 0 .. m - 1; the true entries are numbered one after another.
+        Long, the same shape, from 0 to m - 1; true entries get consecutive numbers.
 
     Example:
         >>> import torch
@@ -168,17 +167,17 @@ def _folded(z: Tensor, bits: int) -> Tensor:
 
 
 def _shift(z: Tensor, bits: int) -> Tensor:
-    """Return a logical shift to the right: torch's own carries the sign along."""
+    """Return a logical shift to the right; the shift of torch is arithmetic and keeps the sign."""
     return (z >> bits).bitwise_and_((1 << (64 - bits)) - 1)
 
 
 def _signed(seed: int) -> int:
-    """Return an integer of any size as one that int64 holds."""
+    """Wrap an integer of any size into the range of int64."""
     return (seed + 2**63) % 2**64 - 2**63
 
 
 def _bits(values: Tensor) -> Tensor:
-    """Return the bits of numbers as int64; 0.0 and -0.0 are one number."""
+    """Return the bits of numbers as int64; 0.0 and -0.0 have the same bits."""
     if not values.is_floating_point():
         return values.long()
     if values.dtype == torch.float64:

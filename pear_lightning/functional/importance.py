@@ -1,13 +1,13 @@
 """How well one score per feature finds the features that are known to be relevant.
 
 A score is a number per feature, larger = more important: scores of a gate, mean absolute SHAP
-values, norms of a first layer. It is compared as it is, signs included; take absolute values of
-signed attributions first. All functions take ``(..., d)``, one row for each run.
+values, norms of a first layer. Scores are compared with their signs; pass absolute values of signed
+attributions. All functions take ``(..., d)``, one row for each run.
 
-Features that tie at the boundary of the top k share the places that are left, so that every value
-is the expectation over ties broken at random. Constant scores therefore find what chance finds;
-taking the lower index instead would make them perfect on the many data sets whose relevant
-features come first.
+Features that tie at the edge of the top k share the remaining places, so every value is the
+expectation over ties broken at random, and constant scores get the value of chance. If ties went to
+the lower index instead, constant scores would be perfect on data sets whose relevant features come
+first.
 """
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pear_lightning.functional.agreement import resolve_k
 from pear_lightning.functional.ranks import average_ranks
+from pear_lightning.functional.regions import zeros_and_ones
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_finite,
@@ -30,7 +31,7 @@ def top_k_share(scores: Tensor, k: int | float, *, name: str = "scores") -> Tens
     Args:
         scores: ``(..., d)`` floating.
         k: number of features (int), or a fraction of them, rounded up (float).
-        name: what the caller calls the tensor, for messages.
+        name: name of the tensor in error messages.
 
     Returns:
         ``(..., d)`` in [0, 1]; each row sums to k.
@@ -66,15 +67,15 @@ def precision_at_k(scores: Tensor, relevance: Tensor, k: int | float | None = No
         scores: ``(..., d)`` floating.
         relevance: ``(d,)`` or like ``scores``; bool, or 0 and 1.
         k: number of features (int), a fraction of them, rounded up (float), or None for the number
-            of relevant features, of which there must then be as many in each row.
+            of relevant features, which must then be the same in each row.
 
     Returns:
-        ``(...)`` in [0, 1]; constant scores have the share of relevant features.
+        ``(...)`` in [0, 1]; constant scores get the share of relevant features.
 
     Raises:
         TypeError: if ``scores`` is not floating.
-        ValueError: for NaN or infinite values, ``k`` out of range, or a ``relevance`` of another
-            shape, of other values, or without a relevant feature.
+        ValueError: for NaN or infinite values, ``k`` out of range, or a ``relevance`` that has the
+            wrong shape, other values than 0 and 1, or no relevant feature in a row.
 
     Example:
         >>> scores = torch.tensor([0.4, 0.1, 0.3, 0.2])
@@ -87,7 +88,8 @@ def precision_at_k(scores: Tensor, relevance: Tensor, k: int | float | None = No
         counts = relevant.sum(dim=-1).unique()
         if len(counts) > 1:
             raise ValueError(
-                f"rows of relevance mark {counts.tolist()} features; give k, or as many in each row"
+                "relevance must mark the same number of features in each row if k is None, got "
+                f"{counts.tolist()}; give k"
             )
         k = int(counts)
     share = top_k_share(scores, k)
@@ -96,7 +98,7 @@ def precision_at_k(scores: Tensor, relevance: Tensor, k: int | float | None = No
 
 @torch.no_grad()
 def relevance_auroc(scores: Tensor, relevance: Tensor) -> Tensor:
-    r"""Probability that a relevant feature scores higher than an irrelevant one, ties half.
+    r"""Probability that a relevant feature scores higher than an irrelevant one; ties count half.
 
     .. math::
         \mathrm{AUROC} = \frac{\sum_{i: r_i = 1} \mathrm{rank}_i − k (k + 1)/2}{k (d − k)},
@@ -109,12 +111,12 @@ def relevance_auroc(scores: Tensor, relevance: Tensor) -> Tensor:
         relevance: ``(d,)`` or like ``scores``; bool, or 0 and 1.
 
     Returns:
-        ``(...)`` in [0, 1]; constant scores have 0.5.
+        ``(...)`` in [0, 1]; constant scores get 0.5.
 
     Raises:
         TypeError: if ``scores`` is not floating.
-        ValueError: for NaN or infinite values, or a ``relevance`` of another shape, of other
-            values, without a relevant feature or without an irrelevant one.
+        ValueError: for NaN or infinite values, or a ``relevance`` that has the wrong shape, other
+            values than 0 and 1, or a row without a relevant or without an irrelevant feature.
 
     Example:
         >>> scores = torch.tensor([0.4, 0.1, 0.3, 0.2])
@@ -127,14 +129,17 @@ def relevance_auroc(scores: Tensor, relevance: Tensor) -> Tensor:
     k = relevant.sum(dim=-1)
     irrelevant = scores.shape[-1] - k
     if (irrelevant == 0).any():
-        raise ValueError("relevance marks every feature; AUROC needs an irrelevant one to compare")
+        raise ValueError(
+            "relevance must leave a feature unmarked in each row, got a row that marks all; "
+            "AUROC compares relevant features with irrelevant ones"
+        )
     ranks = average_ranks(scores)
     return ((ranks * relevant).sum(dim=-1) - k * (k + 1) / 2) / (k * irrelevant)
 
 
 @torch.no_grad()
 def relevance_average_precision(scores: Tensor, relevance: Tensor) -> Tensor:
-    r"""Mean over the relevant features of the precision at their place.
+    r"""Mean, over the relevant features, of the precision at their rank.
 
     .. math::
         \mathrm{AP} = \frac1k \sum_{i: r_i = 1}
@@ -145,12 +150,12 @@ def relevance_average_precision(scores: Tensor, relevance: Tensor) -> Tensor:
         relevance: ``(d,)`` or like ``scores``; bool, or 0 and 1.
 
     Returns:
-        ``(...)`` in (0, 1]; constant scores have the share of relevant features.
+        ``(...)`` in (0, 1]; constant scores get the share of relevant features.
 
     Raises:
         TypeError: if ``scores`` is not floating.
-        ValueError: for NaN or infinite values, or a ``relevance`` of another shape, of other
-            values, or without a relevant feature.
+        ValueError: for NaN or infinite values, or a ``relevance`` that has the wrong shape, other
+            values than 0 and 1, or no relevant feature in a row.
 
     Example:
         >>> scores = torch.tensor([0.4, 0.1, 0.3, 0.2])
@@ -162,7 +167,7 @@ def relevance_average_precision(scores: Tensor, relevance: Tensor) -> Tensor:
     check_rows("scores", scores)
     check_finite("scores", scores)
     relevant = as_relevance(relevance, scores)
-    # torchmetrics squashes what lies outside [0, 1], and takes one row
+    # torchmetrics applies a sigmoid to values outside [0, 1], and takes one row at a time
     ranks = average_ranks(scores) / scores.shape[-1]
     rows = zip(*(each.reshape(-1, each.shape[-1]) for each in (ranks, relevant)), strict=True)
     values = [binary_average_precision(row, truth.long()) for row, truth in rows]
@@ -185,8 +190,8 @@ def true_discovery_rate(selected: Tensor, relevance: Tensor) -> Tensor:
 
     Raises:
         TypeError: if ``selected`` is not bool.
-        ValueError: for a ``relevance`` of another shape, of other values, or without a relevant
-            feature.
+        ValueError: for a ``relevance`` that has the wrong shape, other values than 0 and 1, or no
+            relevant feature in a row.
 
     Example:
         >>> true_discovery_rate(torch.tensor([True, True, False]), torch.tensor([1, 0, 1]))
@@ -217,8 +222,8 @@ def false_discovery_rate(selected: Tensor, relevance: Tensor) -> Tensor:
 
     Raises:
         TypeError: if ``selected`` is not bool.
-        ValueError: for a ``relevance`` of another shape, of other values, or without a relevant
-            feature.
+        ValueError: for a ``relevance`` that has the wrong shape, other values than 0 and 1, or no
+            relevant feature in a row.
 
     Example:
         >>> false_discovery_rate(torch.tensor([True, True, False]), torch.tensor([1, 0, 1]))
@@ -241,8 +246,9 @@ def as_relevance(relevance: Tensor, scores: Tensor) -> Tensor:
         scores: ``(..., d)``.
 
     Raises:
-        TypeError: if it is no tensor.
-        ValueError: for another shape, other values, or a row without a relevant feature.
+        TypeError: if ``relevance`` is not a tensor.
+        ValueError: if it has the wrong shape, other values than 0 and 1, or no relevant feature in
+            a row.
 
     Example:
         >>> as_relevance(torch.tensor([1, 0]), torch.zeros(2, 2))
@@ -252,14 +258,14 @@ def as_relevance(relevance: Tensor, scores: Tensor) -> Tensor:
     check_tensor("relevance", relevance)
     if relevance.shape not in (scores.shape, scores.shape[-1:]):
         raise ValueError(
-            f"relevance has shape {tuple(relevance.shape)} and scores {tuple(scores.shape)}; "
-            f"expected {tuple(scores.shape[-1:])} or the shape of the scores"
+            f"relevance must have shape {tuple(scores.shape[-1:])} or {tuple(scores.shape)}, "
+            f"got {tuple(relevance.shape)}"
         )
-    relevant = relevance.bool()
-    if not torch.equal(relevant.to(relevance.dtype), relevance):
-        raise ValueError("relevance has values other than 0 and 1; expected a mask of features")
+    relevant = zeros_and_ones(relevance, "relevance")
     if not relevant.any(dim=-1).all():
-        raise ValueError("relevance marks no feature; expected at least one in each row")
+        raise ValueError(
+            "relevance must mark at least one feature in each row, got a row that marks none"
+        )
     return relevant.to(scores.device).expand_as(scores)
 
 
@@ -267,6 +273,6 @@ def _check_selected(selected: Tensor) -> None:
     check_tensor("selected", selected)
     if selected.dtype != torch.bool or selected.ndim < 1:
         raise TypeError(
-            f"selected is {selected.dtype} of shape {tuple(selected.shape)}; expected bool "
-            "(..., d), for instance scores > 0.5"
+            f"selected must be bool (..., d), got {selected.dtype} of shape "
+            f"{tuple(selected.shape)}; give scores > 0.5, for example"
         )

@@ -34,8 +34,9 @@ def kendall(a: Tensor, b: Tensor) -> Tensor:
     .. math::
         τ_b = \frac{P − Q}{\sqrt{(P + Q + T_a)(P + Q + T_b)}}
 
-    with P and Q the pairs of features that are ordered alike and oppositely, and T those that tie
-    in one of the two only. A constant row has correlation 0. Values are compared as they are.
+    with P and Q the numbers of pairs of features in the same and in opposite order, and T_a and T_b
+    the numbers of pairs that tie only in ``a`` or only in ``b``. A constant row has correlation 0.
+    Values are compared with their signs.
 
     Args:
         a: ``(..., d)`` floating, d >= 1.
@@ -74,7 +75,8 @@ def top_k_overlap(a: Tensor, b: Tensor, k: int | float) -> Tensor:
         |\mathrm{top}_k(a) ∩ \mathrm{top}_k(b)| / k
 
     Without ties this is :func:`~pear_lightning.functional.agreement.feature_agreement` of positive
-    scores; ties are broken at random here, in each of the two by itself.
+    scores. The value is the expectation over ties broken at random, independently in ``a`` and
+    ``b``.
 
     Args:
         a: ``(..., d)`` floating.
@@ -82,7 +84,7 @@ def top_k_overlap(a: Tensor, b: Tensor, k: int | float) -> Tensor:
         k: number of features (int), or a fraction of them, rounded up (float).
 
     Returns:
-        ``(...)`` in [0, 1]; unrelated scores, and constant ones, have k/d on average.
+        ``(...)`` in [0, 1]; k/d on average for unrelated scores, and for constant ones.
 
     Raises:
         TypeError: if an argument is not floating.
@@ -141,7 +143,7 @@ def kuncheva_index(a: Tensor, b: Tensor, k: int | float) -> Tensor:
         k: number of features (int) below d, or a fraction of them, rounded up (float).
 
     Returns:
-        ``(...)`` in [-1, 1]; 1 for equal sets, 0 for chance and for constant scores.
+        ``(...)`` in [-1, 1]; 1 for equal sets, 0 by chance and for constant scores.
 
     Raises:
         TypeError: if an argument is not floating.
@@ -159,7 +161,9 @@ def kuncheva_index(a: Tensor, b: Tensor, k: int | float) -> Tensor:
     d = a.shape[-1]
     k = resolve_k(k, d)
     if k == d:
-        raise ValueError(f"k is {k} of {d} features; Kuncheva's index needs a k below that")
+        raise ValueError(
+            f"k must be below the number of features, {d}, for Kuncheva's index, got {k}"
+        )
     return (overlap * d - k) / (d - k)
 
 
@@ -191,7 +195,7 @@ def pairwise_stability(
     check_stability(measure, k)
     if scores.ndim != 2 or len(scores) < 2:
         raise ValueError(
-            f"scores has shape {tuple(scores.shape)}; expected (R, d) with two runs or more"
+            f"scores must have shape (R, d) with R >= 2 runs, got {tuple(scores.shape)}"
         )
     first, second = torch.combinations(torch.arange(len(scores), device=scores.device)).unbind(1)
     return score_agreement(measure, scores[first], scores[second], k)
@@ -205,7 +209,8 @@ def importance_stability(
     .. math::
         \binom R2^{-1} \sum_{i<j} \mathrm{measure}(s_i, s_j)
 
-    Say what was varied between the runs: seeds, or bootstrap samples of the rows.
+    When you report the value, say how the runs differ: in their seeds, or in bootstrap samples of
+    the rows.
 
     Args:
         scores: ``(R, d)`` floating, one row for each run, R >= 2.
@@ -213,7 +218,7 @@ def importance_stability(
         k: see :func:`pairwise_stability`.
 
     Returns:
-        Scalar; for constant scores 0, or k/d for ``"top_k_overlap"``.
+        Scalar; 0 for constant scores, or k/d for ``"top_k_overlap"``.
 
     Raises:
         TypeError: if ``scores`` is not floating.
@@ -231,7 +236,7 @@ def importance_stability(
 def score_agreement(
     measure: StabilityName, a: Tensor, b: Tensor, k: int | float | None = None
 ) -> Tensor:
-    """One of the five measures by name, ``(..., d)`` and ``(..., d)`` to ``(...)``.
+    """Return one of the five measures by its name, ``(...)``.
 
     Args:
         measure: see :func:`pairwise_stability`.
@@ -261,14 +266,14 @@ def score_agreement(
 
 
 def check_stability(measure: StabilityName, k: int | float | None) -> None:
-    """Raise a ``ValueError`` for an unknown measure, or for one that needs k and has none.
+    """Raise a ``ValueError`` for an unknown measure, or if the measure requires k and k is None.
 
     Example:
         >>> check_stability("jaccard_at_k", None)
         Traceback (most recent call last):
         ...
-        ValueError: k is None; jaccard_at_k needs the number of top features
+        ValueError: k must be the number of top features for jaccard_at_k, got None
     """
     check_choice("measure", measure, STABILITY_NAMES)
     if measure in NEED_K and k is None:
-        raise ValueError(f"k is None; {measure} needs the number of top features")
+        raise ValueError(f"k must be the number of top features for {measure}, got None")

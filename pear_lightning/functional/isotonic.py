@@ -9,7 +9,7 @@ slope from a point on its left is larger than every slope to a point on its righ
 
 All searches take ``values (N, n)`` sorted in decreasing order, regress y = values - (n, ..., 1),
 and return ``blocks (N, n)``, int64: the number of the block of every position, from 1. They differ
-in speed only. Prefix sums cancel, so values should be float64.
+only in speed. Prefix sums lose digits by cancellation, so values should be float64.
 """
 
 from functools import lru_cache
@@ -23,8 +23,8 @@ def _slope_table(n: int, device: torch.device, dtype: torch.dtype) -> tuple[Tens
     """Return (table, offset) such that offset + table @ values holds all slopes around all points.
 
     Row (j, side, i) of the (2 n n, n) table gives the slope from point j to point i (side 0, j < i)
-    or minus the slope from point i to point j + 1 (side 1, j >= i); entries without meaning are
-    infinite through the offset, so that a minimum passes them over.
+    or minus the slope from point i to point j + 1 (side 1, j >= i). All other entries have an
+    infinite offset, so that a minimum ignores them.
     """
     # plain tensors even if the first call comes from inside inference mode
     with torch.inference_mode(mode=False), torch.no_grad():
@@ -46,8 +46,8 @@ def _slope_table(n: int, device: torch.device, dtype: torch.dtype) -> tuple[Tens
 def blocks_by_table(values: Tensor) -> Tensor:
     """Blocks of decreasing isotonic regression from one matrix product; O(N n²) memory.
 
-    O(N n³) work, and yet the fastest for a handful of features. The table is kept between calls, so
-    it is not for tracing.
+    O(N n³) work, but the fastest search for a few features. The table is cached between calls, so
+    the function cannot be traced.
 
     Example:
         >>> blocks_by_table(torch.tensor([[4.5, 0.75, 0.5]], dtype=torch.float64))
@@ -56,7 +56,7 @@ def blocks_by_table(values: Tensor) -> Tensor:
     rows, n = values.shape
     table, offset = _slope_table(n, values.device, values.dtype)
     slopes = torch.addmm(offset, table, values.t()).view(n, 2, n, rows).amin(dim=0)
-    # point 0 has no left neighbour: infinity, so the first block always starts there
+    # point 0 has no left neighbour: its slope is infinite, so the first block always starts there
     return (slopes[0] + slopes[1] > 0).cumsum(dim=0).t()
 
 
@@ -83,10 +83,10 @@ def blocks_by_slopes(values: Tensor) -> Tensor:
 def blocks_by_pooling(values: Tensor) -> Tensor:
     """Blocks of decreasing isotonic regression by pooling; O(N n) memory, data-dependent rounds.
 
-    Each round drops, in all rows at once, every point that lies on or below the line through its
-    two neighbours: such a point is no vertex. It ends when nothing was dropped. A few rounds are
-    usual, n rounds the worst case. For eager mode only; on an accelerator each round waits for the
-    device.
+    Each round drops, in all rows together, every point that lies on or below the line through its
+    two neighbours: such a point is not a vertex. The search ends after a round that drops nothing,
+    usually after a few rounds and at worst after n. For eager mode only; on an accelerator each
+    round synchronises with the device.
 
     Example:
         >>> blocks_by_pooling(torch.tensor([[4.5, 0.75, 0.5]], dtype=torch.float64))
@@ -96,16 +96,15 @@ def blocks_by_pooling(values: Tensor) -> Tensor:
     device = values.device
     y = values - torch.arange(n, 0, -1, device=device)
     sums = y.cumsum(dim=-1)
-    # The first round also looks at the lines from the first point and to the last one. A run of
-    # equal values at the end (attributions that are zero) would else take in its neighbours one
-    # round after another.
+    # The first round also uses the lines from the first point and to the last one. Otherwise a run
+    # of equal values at the end (attributions that are zero) would absorb one neighbour per round.
     index = torch.arange(1, n, device=device)
     inner, total = sums[:, :-1], sums[:, -1:]
     left = torch.minimum(y[:, :-1], inner / index)
     right = torch.maximum(y[:, 1:], (total - inner) / (n - index))
     ends = torch.ones(rows, 1, dtype=torch.bool, device=device)
     keep = torch.cat([ends, left > right, ends], dim=-1)
-    # all rows in one line; the first and last point of a row are always kept and part the rows
+    # all rows in one line; the first and last point of each row are always kept and separate rows
     height = torch.cat([torch.zeros_like(total), sums], dim=-1).flatten()
     point = torch.arange(rows * (n + 1), device=device)
     border = torch.cat([ends, torch.zeros_like(keep[:, 2:]), ends], dim=-1).flatten()

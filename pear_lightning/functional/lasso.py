@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-# Added to the diagonal, as a fraction of the largest element, where columns are dependent.
+# Added to the diagonal, as a fraction of its largest element, in case columns are dependent.
 _RIDGE = 1e-12
 
 
@@ -17,17 +17,17 @@ def lasso(gram: Tensor, moment: Tensor, alpha: float, *, tolerance: float = 1e-1
     With centred columns X, centred values y and weights w that sum to 1, ``G = X^T diag(w) X``
     and ``c = X^T diag(w) y`` give scikit-learn's ``Lasso(alpha).fit(X, y, sample_weight=w)``.
 
-    The solution is found exactly, by an active-set search that takes its steps for all samples
-    together: the coefficient whose derivative exceeds α most enters; the equations of the
-    coefficients that are not zero are solved; where the way to that solution crosses zero, it
-    ends there and the coefficient leaves. Unlike coordinate descent it does not slow down where
+    An active-set search, which steps all samples together, finds the exact solution. In each step
+    the coefficient whose derivative exceeds α most enters the active set, and the equations of the
+    active coefficients are solved. If the path to that solution crosses zero, it stops there and
+    that coefficient leaves the set. Unlike coordinate descent, the search does not slow down if
     there are about as many features as samples. The coefficient of a constant column is 0.
 
     Args:
         gram: G, ``(B, n, n)`` or ``(1, n, n)`` shared, float64.
         moment: c, ``(B, n)``, float64.
         alpha: Strength of the penalty, positive.
-        tolerance: By how much, as a fraction of the largest ``|c|``, a derivative may exceed α.
+        tolerance: How far a derivative may exceed α, as a fraction of the largest ``|c|``.
 
     Returns:
         Coefficients ``(B, n)``, float64.
@@ -76,7 +76,7 @@ def lasso(gram: Tensor, moment: Tensor, alpha: float, *, tolerance: float = 1e-1
 def _optimum_for_signs(gram: Tensor, moment: Tensor, alpha: float, signs: Tensor) -> Tensor:
     """Solve ``G_AA β_A = c_A - α s_A`` on the coefficients A with signs, ``(B, n)``."""
     size = int((signs != 0).sum(dim=1).max())
-    member, index = (signs != 0).to(signs).topk(size, dim=1)  # A first, in systems of one size
+    member, index = (signs != 0).to(signs).topk(size, dim=1)  # A first, systems of one size
     rows = torch.arange(len(signs), device=signs.device)[:, None, None]
     system = gram[rows, index[:, :, None], index[:, None, :]]
     system = system * member[:, :, None] * member[:, None, :]

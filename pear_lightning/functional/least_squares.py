@@ -12,12 +12,12 @@ def weighted_least_squares(design: Tensor, values: Tensor, weights: Tensor) -> T
 
     .. math:: \beta = \arg\min_\beta \sum_k w_k (y_k - a_k^\top \beta)^2
 
-    solved through the smaller of the two Gram matrices, ``n x n`` or ``K x K``, with
-    an eigenvalue cut-off: directions that the design does not determine get no weight, so there
-    is a finite answer for any design.
+    The smaller of the two Gram matrices, ``n x n`` or ``K x K``, is inverted with an eigenvalue
+    cut-off: directions that the design does not determine get no weight, so the result is finite
+    for every design.
 
     Args:
-        design: Rows ``a_k`` of every sample ``(K, B, n)``, or ``(K, 1, n)`` shared, float64.
+        design: Rows ``a_k`` of each sample, ``(K, B, n)``, or ``(K, 1, n)`` if shared, float64.
         values: Values ``y``, ``(K, B)``, float64.
         weights: Weights ``w >= 0``, broadcastable to ``(K, B)``, float64.
 
@@ -44,23 +44,23 @@ def weighted_least_squares(design: Tensor, values: Tensor, weights: Tensor) -> T
 def shapley_regression(
     keep: Tensor, scores: Tensor, weights: Tensor, counts: Tensor | None = None
 ) -> Tensor:
-    r"""Return the Shapley values that fit the scores of coalitions best.
+    r"""Return the Shapley values with the smallest weighted squared error over coalitions.
 
-    Least squares under the constraint that the values sum to the difference between the full
-    and the empty coalition, which is solved for and not approximated by a large weight: with
-    ``φ = Δ / n + ψ`` and ``ψ ⊥ 1``,
+    The values must sum to the difference Δ between the scores of the full and the empty coalition.
+    The constraint is eliminated, not approximated by a large weight: with ``φ = Δ / n + ψ`` and
+    ``ψ ⊥ 1``,
 
     .. math:: \psi = \arg\min_\psi \sum_k w_k
               \left( v(z_k) - v(0) - \tfrac{|z_k|}{n} Δ
               - (z_k - \tfrac{|z_k|}{n})^\top \psi \right)^2
 
     Args:
-        keep: Coalitions ``(K, B, n)``, or ``(K, 1, n)`` shared: the full one, the empty one,
+        keep: Coalitions ``(K, B, n)``, or ``(K, 1, n)`` if shared: the full one, the empty one,
             and others.
         scores: Scores of the coalitions, ``(K, B)``, float64.
         weights: Weights of the others, broadcastable to ``(K - 2, B)``.
-        counts: Number of features of each sample, ``(B,)``, where it is not n for all: ``keep`` is
-            false from there on, and so are the values 0. None for n.
+        counts: Number of features of each sample, ``(B,)``; beyond it ``keep`` is false and the
+            values are 0. None if every sample has n features.
 
     Returns:
         Shapley values ``(B, n)``, float64.
@@ -76,7 +76,7 @@ def shapley_regression(
 
 
 def weighted_centre(design: Tensor, values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Subtract weighted means, which fits an intercept without a penalty on it.
+    """Subtract weighted means, which is equivalent to fitting an intercept without a penalty.
 
     Args:
         design: ``(K, B, n)`` or ``(K, 1, n)``.

@@ -1,10 +1,10 @@
-"""Where an explanation looks: inside a region that somebody marked, or outside.
+"""How much of an explanation lies inside a marked region.
 
-Each function takes attributions ``(B, *S)`` and a region that marks some of the features of each
-sample (bool, or zeros and ones): shaped like the attributions, or with 1 in dimensions that one
-value stands for, or ``(B, H, W)`` for images ``(B, C, H, W)``; the attributions are summed there
-first, as over channels. A sample has no value where the region is empty (nobody annotated it), or
-where its attributions are the same everywhere and look nowhere.
+Each function takes attributions ``(B, *S)`` and a region (bool, or zeros and ones) that marks some
+features of each sample. The region has the shape of the attributions, with size 1 in dimensions
+that share one value, or ``(B, H, W)`` for images ``(B, C, H, W)``; attributions are first summed
+over these dimensions, such as channels. The value of a sample is undefined if its region is empty
+(the sample is not annotated) or if all its attributions are equal.
 """
 
 import torch
@@ -22,7 +22,7 @@ def attribution_share(attributions: Tensor, mask: Tensor) -> PerSample:
 
     Args:
         attributions: ``(B, *S)`` floating.
-        mask: ``(B, *S)``, or what is broadcast to it.
+        mask: ``(B, *S)``, or size 1 in dimensions that share one value.
 
     Returns:
         Values ``(B,)`` in [0, 1]; 0 and undefined where the mask is empty or all attributions are
@@ -49,7 +49,7 @@ def relevance_mass_accuracy(attributions: Tensor, region: Tensor) -> PerSample:
 
     Args:
         attributions: ``(B, *S)`` floating.
-        region: ``(B, *S)``, or what is broadcast to it; true = evidence.
+        region: ``(B, *S)``, or size 1 in dimensions that share one value; true = evidence.
 
     Returns:
         Values ``(B,)`` in [0, 1]; 0 and undefined where the region is empty or no attribution is
@@ -77,11 +77,11 @@ def relevance_mass_accuracy(attributions: Tensor, region: Tensor) -> PerSample:
 def pointing_game(attributions: Tensor, region: Tensor) -> PerSample:
     """Whether the largest attribution lies inside the region of the evidence: 1 or 0.
 
-    Features that tie for the largest share the hit.
+    If several features tie for the largest, the value is the share of them inside the region.
 
     Args:
         attributions: ``(B, *S)`` floating.
-        region: ``(B, *S)``, or what is broadcast to it; true = evidence.
+        region: ``(B, *S)``, or size 1 in dimensions that share one value; true = evidence.
 
     Returns:
         Values ``(B,)`` in [0, 1]; 0 and undefined where the region is empty or all attributions
@@ -99,7 +99,7 @@ def pointing_game(attributions: Tensor, region: Tensor) -> PerSample:
 
     References:
         Zhang, Bargal, Lin, Brandt, Shen, Sclaroff, *Top-down Neural Attention by Excitation
-        Backprop*, IJCV 126, 2018. A hit within 15 pixels of the region counts there; not here.
+        Backprop*, IJCV 126, 2018. The paper also counts a hit within 15 pixels of the region.
     """
     values, marked = region_rows(attributions, region)
     largest = values == values.amax(dim=1, keepdim=True)
@@ -109,15 +109,15 @@ def pointing_game(attributions: Tensor, region: Tensor) -> PerSample:
 
 @torch.no_grad()
 def relevance_rank_accuracy(attributions: Tensor, region: Tensor) -> PerSample:
-    r"""Share of the K largest attributions that lie inside the region, K being its size.
+    r"""Share of the K largest attributions that lie inside the region, where K is its size.
 
     .. math:: \frac{|\mathrm{top}_K(φ) ∩ H|}{K}, \qquad K = |H|
 
-    Features that tie at the edge of the top K share the places that are left.
+    Features that tie at the edge of the top K share the remaining places.
 
     Args:
         attributions: ``(B, *S)`` floating.
-        region: ``(B, *S)``, or what is broadcast to it; true = evidence.
+        region: ``(B, *S)``, or size 1 in dimensions that share one value; true = evidence.
 
     Returns:
         Values ``(B,)`` in [0, 1]; 0 and undefined where the region is empty or all attributions
@@ -149,7 +149,7 @@ def relevance_rank_accuracy(attributions: Tensor, region: Tensor) -> PerSample:
 
 
 def _share(weights: Tensor, marked: Tensor) -> PerSample:
-    """Share of non-negative weights that is marked."""
+    """Return the share of non-negative weights that is marked."""
     total = weights.sum(dim=1)
     share = (weights * marked).sum(dim=1) / total.masked_fill(total == 0, 1)
     return _where_defined(share, (total == 0) | ~marked.any(dim=1))

@@ -1,9 +1,9 @@
-"""Correlations of rows in which some entries may be absent, and which say where they are undefined.
+"""Correlations of rows with absent entries, which also return where they are undefined.
 
-A row counts as constant when its present values differ by no more than rounding: 32 times the
-machine epsilon of their largest absolute value (4e-6 of it in float32). Sums over subsets of equal
-values, and drops of a model that treats all features alike, differ by that much, and a correlation
-with such differences is a random number.
+A row is constant if its present values differ by no more than rounding: 32 times the machine
+epsilon of their largest absolute value (4e-6 of it in float32). Sums over subsets of equal values,
+and drops of a model that treats all features alike, differ by that much; correlating these
+differences would give a random number.
 """
 
 import torch
@@ -35,7 +35,7 @@ def masked_pearson(
         a: ``(B, n)`` floating; absent entries may hold anything.
         b: the same shape.
         present: ``(B, n)`` bool, the entries that count; None for all.
-        names: what the caller calls the two tensors, for messages.
+        names: names of the two tensors in error messages.
 
     Returns:
         Correlations ``(B,)`` in [-1, 1] up to rounding; 0 and undefined where a row is constant or
@@ -71,7 +71,7 @@ def masked_spearman(
         a: ``(B, n)`` floating; absent entries may hold anything.
         b: the same shape.
         present: ``(B, n)`` bool, the entries that count; None for all.
-        names: what the caller calls the two tensors, for messages.
+        names: names of the two tensors in error messages.
 
     Returns:
         Correlations ``(B,)`` in [-1, 1] up to rounding; 0 and undefined where a row is constant or
@@ -89,7 +89,7 @@ def masked_spearman(
     """
     a, b, present = _checked(a, b, present, names)
     undefined = _constant(a, present) | _constant(b, present)
-    # absent entries come last, so that the others have the ranks they have among themselves
+    # absent entries get the last ranks, so the others are ranked among themselves
     ranks_a, ranks_b = (average_ranks(row.masked_fill(~present, torch.inf)) for row in (a, b))
     correlation = masked_pearson(ranks_a, ranks_b, present).values
     return PerSample(correlation.masked_fill(undefined, 0), undefined)
@@ -101,7 +101,7 @@ def present_or_all(x: Tensor, present: Tensor | None, *, name: str = "x") -> Ten
     Args:
         x: ``(B, n)``.
         present: ``(B, n)`` bool, or None.
-        name: what the caller calls ``x``, for messages.
+        name: name of ``x`` in error messages.
 
     Raises:
         TypeError: if ``present`` is not bool.
@@ -114,7 +114,7 @@ def present_or_all(x: Tensor, present: Tensor | None, *, name: str = "x") -> Ten
     if present is None:
         return torch.ones_like(x, dtype=torch.bool)
     if present.dtype != torch.bool:
-        raise TypeError(f"present has dtype {present.dtype}; expected bool, true = counts")
+        raise TypeError(f"present must be bool, true where an entry counts, got {present.dtype}")
     check_same_shape("present", present, name, x)
     return present
 
@@ -122,7 +122,7 @@ def present_or_all(x: Tensor, present: Tensor | None, *, name: str = "x") -> Ten
 def _checked(
     a: Tensor, b: Tensor, present: Tensor | None, names: tuple[str, str]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the rows in one floating type with absent entries at 0, and what is present."""
+    """Return both rows in one floating dtype with absent entries set to 0, and ``present``."""
     for name, row in zip(names, (a, b), strict=True):
         check_rows(name, row)
     check_same_shape(names[0], a, names[1], b)
@@ -136,20 +136,20 @@ def _checked(
 
 
 def _constant(x: Tensor, present: Tensor) -> Tensor:
-    """Whether the present values of a row are equal up to rounding; ``(B,)`` bool."""
+    """Return whether the present values of a row are equal up to rounding, ``(B,)`` bool."""
     x = x.detach()
     low = x.masked_fill(~present, torch.inf).amin(dim=-1)
     high = x.masked_fill(~present, -torch.inf).amax(dim=-1)
     size = torch.maximum(low.abs(), high.abs())
-    # "not above" rather than "at most": without an entry, both sides are infinite or NaN
+    # "not above" instead of "at most": in a row without entries both sides are infinite or NaN
     return ~((high - low) > _ROUNDING * torch.finfo(x.dtype).eps * size)
 
 
 def _filled(x: Tensor, present: Tensor) -> Tensor:
-    """Put the mean of the present values where values are absent.
+    """Replace absent values by the mean of the present ones.
 
-    There they add nothing to a covariance or a variance, so the correlation of rows filled like
-    this is that of the present values.
+    They then add nothing to a covariance or a variance, so the correlation of the filled rows is
+    that of the present values.
     """
     mean = x.sum(dim=-1, keepdim=True) / present.sum(dim=-1, keepdim=True).clamp(min=1)
     return torch.where(present, x, mean)

@@ -1,4 +1,4 @@
-"""How far an explanation moves when its input is nudged."""
+"""How far an explanation changes when its input is perturbed slightly."""
 
 import torch
 from torch import Tensor
@@ -19,15 +19,14 @@ def max_sensitivity(attributions: Tensor, perturbed: Tensor) -> PerSample:
     .. math::
         \max_{j ≤ N} \frac{‖Φ(x + δ_j) − Φ(x)‖_2}{‖Φ(x)‖_2}
 
-    Lower is better; 0 for an explanation that does not move, or that is only ever 0.
+    Lower is better; 0 for an explanation that does not change.
 
     Args:
         attributions: ``(B, *S)`` floating, Φ(x).
         perturbed: ``(B, N, *S)`` floating, Φ(x + δ_j), of the class explained for x; N >= 1.
 
     Returns:
-        Values ``(B,)``, float32 or better; 0 and undefined where ``attributions`` is 0 everywhere,
-        since nothing is relative to that.
+        Values ``(B,)``, float32 or better; 0 and undefined where ``attributions`` is 0 everywhere.
 
     Raises:
         TypeError: if an argument is not floating.
@@ -48,8 +47,8 @@ def max_sensitivity(attributions: Tensor, perturbed: Tensor) -> PerSample:
     fits = perturbed.ndim == attributions.ndim + 1 and perturbed.shape[1] >= 1
     if not fits or perturbed[:, 0].shape != attributions.shape:
         raise ValueError(
-            f"attributions has shape {tuple(attributions.shape)} and perturbed has shape "
-            f"{tuple(perturbed.shape)}; expected (B, *S) and (B, N, *S) with N >= 1"
+            "attributions and perturbed must have shapes (B, *S) and (B, N, *S) with N >= 1, "
+            f"got {tuple(attributions.shape)} and {tuple(perturbed.shape)}"
         )
     check_finite("perturbed", perturbed)
     original = at_least_float32(attributions).flatten(1)

@@ -1,4 +1,4 @@
-"""Ranks of competitors by the means of their scores, and how sure the ranks are."""
+"""Ranks of competitors by the means of their scores, and bootstrap draws of the means."""
 
 from collections.abc import Iterator
 
@@ -7,14 +7,14 @@ from torch import Tensor
 
 from pear_lightning.functional.ranks import hard_ranks
 
-_STEPS = 2**20  # means closer than one of so many parts of the largest are one value in float32
+_STEPS = 2**20  # means are rounded to 2**-20 of the largest, about the precision of float32
 _WEIGHTS_AT_ONCE = 2**23  # 64 MiB of float64
 
 
 def ranks_of_means(means: Tensor, higher_is_better: Tensor) -> Tensor:
     """Rank competitors by each measure, 1 for the best.
 
-    Means that differ by less than float32 can tell are equal and share the mean of their ranks.
+    Means that are equal up to the precision of float32 share the mean of their ranks.
 
     Args:
         means: ``(..., M, E)`` floating, E competitors by M measures.
@@ -35,9 +35,10 @@ def ranks_of_means(means: Tensor, higher_is_better: Tensor) -> Tensor:
 
 
 def bootstrap_means(scores: Tensor, n_resamples: int, seed: int = 0) -> Iterator[Tensor]:
-    """Yield means over samples that are drawn again with replacement.
+    """Yield means over bootstrap draws of the samples, with replacement.
 
-    All rows share the draws, so that what they have in common (a hard sample) stays in common.
+    All rows share the draws, which keeps what they have in common, such as samples that are hard
+    for every competitor.
 
     Args:
         scores: ``(..., N)`` floating, a value for each of N samples.

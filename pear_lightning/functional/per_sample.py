@@ -1,4 +1,4 @@
-"""What a measure says of each sample of a batch."""
+"""The values of a measure for the samples of a batch."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 class PerSample(NamedTuple):
-    """Values of a measure, and where it has none.
+    """Values of a measure, and where they are undefined.
 
     Attributes:
         values: ``(B,)`` or ``(B, P)``, float32 or better; 0 where the measure is undefined.
-        undefined: ``(B,)`` bool: the sample gave the measure nothing to work with (a constant row,
-            say), so that its 0 is a convention and not a result.
+        undefined: ``(B,)`` bool, whether the measure is undefined for the sample (a constant row,
+            for example), so that its 0 is a convention and not a result.
 
     Example:
         >>> import torch
@@ -27,13 +27,10 @@ class PerSample(NamedTuple):
 
 
 def join(parts: Iterable[PerSample]) -> PerSample:
-    """Put the samples of several batches one after another.
+    """Concatenate the samples of several batches.
 
     Args:
         parts: at least one batch.
-
-    Returns:
-        All of them.
 
     Example:
         >>> import torch

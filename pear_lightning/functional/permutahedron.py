@@ -1,7 +1,7 @@
 """Projection onto the permutahedron on the CPU, for :mod:`pear_lightning.functional.soft_rank`.
 
-The same function as there, by compiled sequential routines where the general version takes dozens
-of small tensor operations: O(N n) work after sorting, and no bad cases.
+It computes the same function as the general version there, but with compiled sequential routines
+instead of dozens of small tensor operations: O(N n) work after sorting, also in the worst case.
 """
 
 from functools import lru_cache
@@ -18,11 +18,11 @@ ROWS_IN_LINE = 128
 
 
 class ProjectionOnCPU(torch.autograd.Function):
-    """Project rows ``x / strength`` onto the permutahedron; differentiable as often as asked.
+    """Project rows ``x / strength`` onto the permutahedron; differentiable any number of times.
 
-    ``ProjectionOnCPU.apply(x, strength)`` takes a float32 or float64 tensor ``(..., n)`` on the
-    CPU, not empty, and a number. It returns the same shape and type. NaN and infinite values give
-    something that is not finite.
+    ``ProjectionOnCPU.apply(x, strength)`` takes a non-empty float32 or float64 tensor ``(..., n)``
+    on the CPU and a number. The result has the same shape and dtype. NaN and infinite values give
+    results that are not finite.
 
     Example:
         >>> ProjectionOnCPU.apply(torch.tensor([0.1, 0.15, 0.9]), 0.2)
@@ -31,7 +31,7 @@ class ProjectionOnCPU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, strength: float) -> Tensor:
-        """Sort, regress isotonically, subtract, and put back in order."""
+        """Sort, regress isotonically, subtract the fit, and undo the sort."""
         n = x.shape[-1]
         values: NDArray[Any] = x.numpy().reshape(-1, n)
         hard, offsets, _ = _constants(len(values), n)
@@ -40,7 +40,8 @@ class ProjectionOnCPU(torch.autograd.Function):
         flat = order.ravel()
         y = np.divide(values.ravel()[flat].reshape(-1, n), strength, dtype=np.float64)
         y -= hard
-        # who passes float64 wants all digits, and no row to move another's last one
+        # float64 keeps all its digits: rows are regressed one by one, so that none of them changes
+        # the last digit of another
         rows_in_line = ROWS_IN_LINE if x.dtype == torch.float32 else 1
         residuals, starts, sizes = _residuals(y, rows_in_line)
         residuals += hard
@@ -82,17 +83,17 @@ def _apply_jacobian(
 
 
 def _in_order(line: Floats, order: Positions, like: Tensor) -> Tensor:
-    """Put sorted entries ``(N n,)`` where they belong, in a tensor like another one."""
+    """Undo the sort of entries ``(N n,)``, in a tensor like another one."""
     result = torch.empty(like.shape, dtype=like.dtype)
     result.numpy().ravel()[order] = line
     return result
 
 
 def _residuals(y: Floats, rows_in_line: int) -> tuple[Floats, Positions, Positions]:
-    """Return what increasing isotonic regression leaves of ``y (N, n)``; start and size of blocks.
+    """Return residuals of increasing isotonic regression of ``y (N, n)``; start and size of blocks.
 
-    SciPy's routine knows one sequence: rows are laid end to end, each lifted so far that no block
-    crosses. With 128 rows in a line the lift costs 8 of 53 bits.
+    SciPy's routine takes one sequence, so rows are concatenated, and each is raised so far that no
+    block spans two rows. With 128 rows in a line this costs 8 of 53 bits.
     """
     from scipy.optimize import isotonic_regression
 
@@ -100,9 +101,9 @@ def _residuals(y: Floats, rows_in_line: int) -> tuple[Floats, Positions, Positio
     low = y[:, :1]
     span = float((y[:, -1:] - low).max()) + 2 * n
     if span > n * n + 2 * n:
-        # Ranks differ by less than n, so a gap of n always parts two blocks. Wider ones are cut
-        # down to it, or a row of large values would cost the other rows their digits.
-        with np.errstate(invalid="ignore"):  # values that are not finite end here, too
+        # Ranks differ by less than n, so a gap of n always separates two blocks. Wider gaps are
+        # reduced to n: otherwise a row of large values would cost the other rows their digits.
+        with np.errstate(invalid="ignore"):  # values that are not finite reach this line, too
             gaps = np.diff(y, axis=1, prepend=low)
             y = np.minimum(gaps, n, out=gaps).cumsum(axis=1)
         low, span = y[:, :1], n * n + 2 * n
@@ -124,7 +125,7 @@ def _residuals(y: Floats, rows_in_line: int) -> tuple[Floats, Positions, Positio
 
 
 class _Constants(NamedTuple):
-    """Arrays that depend on the shape only: hard ranks, flat offsets and places in line of rows."""
+    """Arrays that depend on the shape alone: hard ranks, flat offsets, positions of rows."""
 
     hard: Floats
     offsets: Positions

@@ -1,4 +1,4 @@
-"""Random draws of explainers: fresh for every sample, or the same for all."""
+"""Random draws of explainers: different for each sample, or shared by all."""
 
 from typing import Literal
 
@@ -13,21 +13,21 @@ def random_draws(
     shape: tuple[int, ...],
     seed: int | None = None,
 ) -> Tensor:
-    """Draw random numbers for every sample of a batch.
+    """Draw random numbers for each sample of a batch.
 
-    Without a seed each sample gets draws of its own from torch's global generator. With a seed
-    all samples share one set of draws that depends on the seed alone, on every device, so that
-    the explanation of a sample does not depend on the batch it is in.
+    Without a seed, each sample gets different draws from torch's global generator. With a seed, all
+    samples share one set of draws, which depends on the seed alone and is the same on every device,
+    so the explanation of a sample does not depend on its batch.
 
     Args:
         distribution: ``"normal"`` (standard) or ``"uniform"`` (on [0, 1)).
         n_draws: Number of draws K.
-        inputs: Inputs, ``(B, *S)``; decide batch size, device and type.
+        inputs: Inputs, ``(B, *S)``; the draws have their batch size, device and dtype.
         shape: Shape of one draw.
         seed: Seed of the shared draws, or ``None``.
 
     Returns:
-        Draws ``(K, B, *shape)``, or ``(K, 1, *shape)`` where they are shared.
+        Draws ``(K, B, *shape)``, or ``(K, 1, *shape)`` if they are shared.
     """
     sample = torch.randn if distribution == "normal" else torch.rand
     if seed is None:

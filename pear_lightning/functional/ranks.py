@@ -17,10 +17,10 @@ def hard_ranks(x: Tensor, *, ties: Ties = "average", descending: bool = False) -
 
     Args:
         x: ``(..., n)`` floating, n >= 1, any leading dimensions.
-        ties: what equal entries get: ``"average"`` the mean of their positions (SciPy's default),
-            ``"dense"`` one common rank with no gap after it, ``"ordinal"`` their positions, the
-            lower index first.
-        descending: give rank 1 to the largest entry instead of the smallest.
+        ties: ranks of equal entries: ``"average"``, the mean of their positions (SciPy's default);
+            ``"dense"``, one common rank without a gap after it; ``"ordinal"``, their positions,
+            the lower index first.
+        descending: whether rank 1 is the largest entry instead of the smallest.
 
     Returns:
         ``(..., n)``, float64 for float64 input and float32 otherwise.
@@ -55,7 +55,7 @@ def hard_ranks(x: Tensor, *, ties: Ties = "average", descending: bool = False) -
 
 
 def average_ranks(x: Tensor) -> Tensor:
-    """Ascending ranks of each row ``(..., n)``, equal entries sharing the mean of their positions.
+    """Ascending ranks of each row ``(..., n)``; equal entries share the mean of their positions.
 
     Example:
         >>> average_ranks(torch.tensor([5.0, 5.0, 0.0]))

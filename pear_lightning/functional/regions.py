@@ -1,4 +1,4 @@
-"""Attributions beside a region of the input that somebody marked."""
+"""Attributions and a marked region of the input, in rows of the same length."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from pear_lightning.functional.validation import (
 
 
 class RegionRows(NamedTuple):
-    """Attributions and what is marked, a row for each sample.
+    """Attributions and the marked features, one row for each sample.
 
     Attributes:
         values: ``(B, n)``, float32 or better.
@@ -26,12 +26,12 @@ class RegionRows(NamedTuple):
 
 
 def aligned_region(region: Tensor, inputs: Tensor) -> Tensor | None:
-    """Return a region with the dimensions of the inputs, or None where its shape does not fit.
+    """Return a region with the dimensions of the inputs, or None if its shape does not fit.
 
     Args:
-        region: ``(B, *S)``, 1 in a dimension where one value stands for all of it;
-            ``(B, H, W)`` for images ``(B, C, H, W)``, or ``(B, L)`` for embeddings ``(B, L, D)`` of
-            tokens, where L and D differ: of a square, nothing says which dimension is meant.
+        region: ``(B, *S)``, with size 1 in dimensions that share one value; ``(B, H, W)`` for
+            images ``(B, C, H, W)``; or ``(B, L)`` for embeddings ``(B, L, D)`` of tokens, unless
+            L equals D, which would be ambiguous.
         inputs: ``(B, *S)``.
 
     Example:
@@ -50,34 +50,34 @@ def aligned_region(region: Tensor, inputs: Tensor) -> Tensor | None:
 
 
 def shape_hint(name: str, region: Tensor, inputs: Tensor) -> str:
-    """Return what to say of a region that does not fit because it lacks the last dimension.
+    """Return the end of an error message for a region that lacks only the last dimension.
 
     Args:
-        name: what the caller calls the region.
+        name: name of the region in error messages.
         region: the region.
         inputs: ``(B, *S)``.
 
     Returns:
-        The end of a message, empty where something else is wrong.
+        What to do instead; empty if something else is wrong with the region.
 
     Example:
         >>> shape_hint("mask", torch.zeros(2, 5), torch.rand(2, 5, 5))
-        '; if one value stands for all of the last dimension, give mask[..., None]'
+        '; if one value applies to the whole last dimension, give mask[..., None]'
     """
     if region.shape != inputs.shape[:-1]:
         return ""
-    return f"; if one value stands for all of the last dimension, give {name}[..., None]"
+    return f"; if one value applies to the whole last dimension, give {name}[..., None]"
 
 
 def zeros_and_ones(marks: Tensor, name: str) -> Tensor:
-    """Return what is marked as booleans, and refuse anything but zeros and ones.
+    """Convert marks to bool, and raise unless they are zeros and ones.
 
-    Values are not looked at where they cannot be (see
+    While tracing, values are not checked (see
     :func:`~pear_lightning.functional.validation.is_traced`).
 
     Args:
         marks: any shape, bool or zeros and ones.
-        name: what the caller calls it, for messages.
+        name: name of the marks in error messages.
 
     Raises:
         ValueError: if a value is neither 0 nor 1.
@@ -98,25 +98,22 @@ def zeros_and_ones(marks: Tensor, name: str) -> Tensor:
 
 
 def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> RegionRows:
-    """Check attributions and a region, and lay them side by side.
+    """Check attributions and a region, and flatten both to rows of the same length.
 
-    Where one value of the region stands for several attributions (the channels of a pixel), these
-    are summed.
+    Attributions that share one value of the region (the channels of a pixel) are summed.
 
     Args:
         attributions: ``(B, *S)`` floating.
-        region: bool, or zeros and ones: ``(B, *S)``, 1 in a dimension where one value stands for
-            all of it, ``(B, H, W)`` for images ``(B, C, H, W)``, or ``(B, L)`` for embeddings
-            ``(B, L, D)``.
-        name: what the caller calls the region, for messages.
+        region: bool, or zeros and ones, of a shape that :func:`aligned_region` takes.
+        name: name of the region in error messages.
 
     Returns:
-        Rows of as many values as the region has.
+        Rows with one entry for each value of the region.
 
     Raises:
-        TypeError: if an argument is no tensor, or the attributions are not floating.
-        ValueError: if the shapes do not fit, the region holds anything but zeros and ones, or the
-            attributions NaN or infinite values.
+        TypeError: if an argument is not a tensor, or the attributions are not floating.
+        ValueError: if the shapes do not fit, the region has values other than 0 and 1, or the
+            attributions have NaN or infinite values.
 
     Example:
         >>> rows = region_rows(torch.ones(1, 3, 2, 2), torch.eye(2)[None])
@@ -128,9 +125,9 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
     aligned = aligned_region(region, attributions)
     if aligned is None:
         raise ValueError(
-            f"{name} has shape {tuple(region.shape)} and attributions has "
-            f"{tuple(attributions.shape)}; expected equal shapes, or 1 in dimensions of the {name} "
-            f"that one value stands for{shape_hint(name, region, attributions)}"
+            f"{name} must have the shape of attributions, {tuple(attributions.shape)}, or size 1 "
+            f"in dimensions that share one value, got {tuple(region.shape)}"
+            f"{shape_hint(name, region, attributions)}"
         )
     region = zeros_and_ones(aligned, name)
     values = at_least_float32(attributions).sum_to_size(region.shape)
@@ -138,7 +135,7 @@ def region_rows(attributions: Tensor, region: Tensor, name: str = "region") -> R
 
 
 def scaled_rows(values: Tensor) -> Tensor:
-    """Return rows divided by their largest absolute value, so that none is too small to add up.
+    """Divide rows by their largest absolute value, so that sums of tiny values do not vanish.
 
     Args:
         values: ``(B, n)`` floating; rows of zeros stay as they are.

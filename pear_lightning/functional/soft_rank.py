@@ -20,7 +20,7 @@ from pear_lightning.functional.validation import (
 )
 
 SoftRankBackend = Literal["torch", "torchsort"]
-TABLE_UP_TO = 24  # entries per row; measured: beyond, pooling is faster than the slope table
+TABLE_UP_TO = 24  # entries per row; measured: for longer rows pooling is faster than the table
 
 
 def soft_rank(
@@ -43,25 +43,26 @@ def soft_rank(
     mean_B(w), with w the hard ranks, so ∂R_i/∂θ_j = (δ_ij − 1/m)/ε inside a block and 0 across
     blocks.
 
-    Ranks are exactly hard, with a gradient of exactly zero, once all gaps between neighbours reach
-    ε. They are linear in θ, so no ranks at all, if max − min ≤ ε·n/2. **The strength only has a
-    meaning relative to the scale of θ and to 1/n**; see
+    If all gaps between neighbours are at least ε, ranks are exactly hard and the gradient is
+    exactly zero. If max − min ≤ ε·n/2, the result is linear in θ and ranks nothing. **The strength
+    only has a meaning relative to the scale of θ and to 1/n**; see
     :func:`~pear_lightning.functional.soft_spearman.soft_rank_saliency`.
 
     The block search, prefix sums and block means run in float64 (float32 on devices without it)
-    with autocast off. On the CPU sequential routines of SciPy and NumPy do the work. On an
-    accelerator up to 24 entries per row blocks come from one matrix product, beyond from pooling
-    with O(B n) memory. Inside ``torch.compile`` and ``torch.func`` transforms, where neither can be
-    traced, they come from all slopes with O(B n²) memory.
+    with autocast off. On the CPU, sequential routines of SciPy and NumPy compute the ranks. On an
+    accelerator, one matrix product finds the blocks of rows with up to 24 entries, and pooling with
+    O(B n) memory those of longer rows. Inside ``torch.compile`` and ``torch.func`` transforms,
+    which can trace neither, blocks are found from all slopes with O(B n²) memory.
 
     Args:
-        x: ``(..., n)`` floating, n >= 1, any leading dimensions, an empty batch too.
+        x: ``(..., n)`` floating, n >= 1, any leading dimensions; the batch may be empty.
         strength: ε > 0 in units of ``x``; a tensor must broadcast to ``x``'s leading dimensions
             plus ``(1,)``.
-        backend: ``"torch"``, or ``"torchsort"`` for the package of that name, which is quicker for
+        backend: ``"torch"``, or ``"torchsort"`` for the package of that name, which is faster for
             large n. Its second derivative is **silently wrong** (its backward builds no graph), and
             it works neither inside ``torch.compile(fullgraph=True)`` nor ``torch.func``.
-        validate: look for NaN and infinite values. It waits for the device once on an accelerator.
+        validate: whether to check for NaN and infinite values, which synchronises once with an
+            accelerator.
 
     Returns:
         ``(..., n)``, float64 for float64 input and float32 otherwise.
@@ -149,14 +150,13 @@ def _check_strength(strength: float | Tensor, x: Tensor, validate: bool) -> None
         sizes = zip(reversed(strength.shape), reversed(shape), strict=False)
         if strength.ndim > len(shape) or any(size not in (1, full) for size, full in sizes):
             raise ValueError(
-                f"strength has shape {tuple(strength.shape)}; "
-                f"expected one that broadcasts to {shape}"
+                f"strength must have a shape that broadcasts to {shape}, "
+                f"got {tuple(strength.shape)}"
             )
-        if (
-            validate
-            and not is_traced(strength)
-            and not bool((strength > 0).logical_and(strength < torch.inf).all())
-        ):
-            raise ValueError("strength holds values that are not positive and finite")
+        if validate and not is_traced(strength):
+            right = (strength > 0) & (strength < torch.inf)
+            if not bool(right.all()):
+                wrong = strength[~right][0].item()
+                raise ValueError(f"strength must be positive and finite, got {wrong}")
     elif not 0 < strength < float("inf"):
-        raise ValueError(f"strength is {strength}; expected a positive finite number")
+        raise ValueError(f"strength must be positive and finite, got {strength}")

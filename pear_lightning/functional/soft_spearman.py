@@ -1,4 +1,4 @@
-"""Spearman correlation that can be trained through: Pearson correlation of soft ranks."""
+"""Differentiable Spearman correlation: the Pearson correlation of soft ranks."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ from pear_lightning.functional.validation import (
 
 Normalization = Literal["max", "none"]
 RELATIVE_STRENGTH = 0.4  # times 1/n, in units of the row's maximum
-PAPER_STRENGTH = 0.2  # of Schwarzschild et al., for rows as they are
+PAPER_STRENGTH = 0.2  # of Schwarzschild et al., for unnormalized rows
 
 
 def soft_rank_saliency(
@@ -31,13 +31,13 @@ def soft_rank_saliency(
     Args:
         attributions: ``(..., n)`` floating, signed, n >= 1.
         normalize: ``"max"`` divides each row by its largest absolute value (a constant to autograd;
-            1 for a row of zeros), ``"none"`` takes it as it is.
-        strength: of the soft rank, in the units that ``normalize`` leaves. By default 0.4/n with
-            ``"max"``, which is 0.05 for 8 features, and 0.2 with ``"none"``, as in PEAR. With
+            1 for a row of zeros), ``"none"`` leaves it unchanged.
+        strength: strength of the soft rank, in the unit of the normalized rows. None for 0.4/n with
+            ``"max"``, which is 0.05 for 8 features, and for 0.2 with ``"none"``, as in PEAR. With
             ``"max"`` a strength of 2/n or more ranks nothing: the result is linear in the absolute
             values.
         backend: see :func:`~pear_lightning.functional.soft_rank.soft_rank`.
-        validate: look for NaN and infinite values.
+        validate: whether to check for NaN and infinite values.
 
     Returns:
         ``(..., n)`` in [1, n], float64 for float64 input and float32 otherwise.
@@ -59,8 +59,8 @@ def soft_rank_saliency(
         Explanation Consensus as a Training Objective*, AIES 2023, arXiv 2303.13299.
 
     Deviations from the paper:
-        The paper ranks rows as they are with strength 0.2, which depends on the gradients' scale;
-        ``normalize="none"`` does the same.
+        The paper ranks unnormalized rows with strength 0.2, so its ranks depend on the scale of the
+        gradients; ``normalize="none"`` does the same.
     """
     check_choice("normalize", normalize, ("max", "none"))
     check_rows("attributions", attributions)
@@ -73,7 +73,7 @@ def soft_rank_saliency(
     if strength is None:
         relative = RELATIVE_STRENGTH / attributions.shape[-1]
         strength = relative if normalize == "max" else PAPER_STRENGTH
-    # what soft_rank could still find is an overflow, and only where nothing bounds the values
+    # the only error left for soft_rank to find is an overflow, which needs unbounded values
     check_again = validate and normalize == "none"
     return soft_rank(saliency, strength, backend=backend, validate=check_again)
 
@@ -98,7 +98,7 @@ def soft_spearman(
         normalize: see :func:`soft_rank_saliency`.
         strength: see :func:`soft_rank_saliency`.
         backend: see :func:`~pear_lightning.functional.soft_rank.soft_rank`.
-        validate: look for NaN and infinite values.
+        validate: whether to check for NaN and infinite values.
 
     Returns:
         ``(...)`` in [-1, 1] up to rounding, float64 if both are float64 and float32 otherwise.

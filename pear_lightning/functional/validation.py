@@ -75,12 +75,12 @@ def check_tensor(name: str, value: object) -> None:
         >>> check_tensor("mask", [[0, 1]])
         Traceback (most recent call last):
         ...
-        TypeError: mask is a list; expected a torch.Tensor, such as torch.as_tensor(mask)
+        TypeError: mask must be a torch.Tensor, got list; give torch.as_tensor(mask)
     """
     if not isinstance(value, Tensor):
         raise TypeError(
-            f"{name} is a {type(value).__name__}; expected a torch.Tensor, such as "
-            f"torch.as_tensor({name})"
+            f"{name} must be a torch.Tensor, got {type(value).__name__}; "
+            f"give torch.as_tensor({name})"
         )
 
 
@@ -102,7 +102,7 @@ def check_finite(name: str, tensor: Tensor) -> None:
         >>> check_finite("saliency", torch.tensor([1.0, float("nan")]))
         Traceback (most recent call last):
         ...
-        ValueError: saliency holds 1 NaN and 0 infinite values of 2; expected finite values only
+        ValueError: saliency must be finite, got 1 NaN and 0 infinite values of 2
     """
     check_tensor(name, tensor)
     if not looks_at(tensor):
@@ -115,8 +115,7 @@ def check_finite(name: str, tensor: Tensor) -> None:
     nan, inf = int(tensor.isnan().sum()), int(tensor.isinf().sum())
     if nan or inf:
         raise ValueError(
-            f"{name} holds {nan} NaN and {inf} infinite values of {tensor.numel()}; "
-            "expected finite values only"
+            f"{name} must be finite, got {nan} NaN and {inf} infinite values of {tensor.numel()}"
         )
 
 
@@ -127,11 +126,11 @@ def check_floating(name: str, tensor: Tensor) -> None:
         >>> check_floating("x", torch.tensor([1, 2]))
         Traceback (most recent call last):
         ...
-        TypeError: x has dtype torch.int64; expected a floating-point tensor
+        TypeError: x must be floating-point, got torch.int64
     """
     check_tensor(name, tensor)
     if not tensor.is_floating_point():
-        raise TypeError(f"{name} has dtype {tensor.dtype}; expected a floating-point tensor")
+        raise TypeError(f"{name} must be floating-point, got {tensor.dtype}")
 
 
 def check_rows(name: str, tensor: Tensor) -> None:
@@ -141,11 +140,11 @@ def check_rows(name: str, tensor: Tensor) -> None:
         >>> check_rows("x", torch.zeros(2, 0))
         Traceback (most recent call last):
         ...
-        ValueError: x has shape (2, 0); expected (..., n) with n >= 1
+        ValueError: x must have shape (..., n) with n >= 1, got (2, 0)
     """
     check_floating(name, tensor)
     if tensor.ndim < 1 or tensor.shape[-1] < 1:
-        raise ValueError(f"{name} has shape {tuple(tensor.shape)}; expected (..., n) with n >= 1")
+        raise ValueError(f"{name} must have shape (..., n) with n >= 1, got {tuple(tensor.shape)}")
 
 
 def check_attributions(name: str, tensor: Tensor) -> None:
@@ -163,13 +162,13 @@ def check_attributions(name: str, tensor: Tensor) -> None:
         >>> check_attributions("saliency", torch.zeros(5))
         Traceback (most recent call last):
         ...
-        ValueError: saliency has shape (5,); expected (B, n) or (B, *S) with at least one feature
+        ValueError: saliency must have shape (B, n) or (B, *S) with at least one feature, got (5,)
     """
     check_floating(name, tensor)
     if tensor.ndim < 2 or 0 in tensor.shape[1:]:
         raise ValueError(
-            f"{name} has shape {tuple(tensor.shape)}; "
-            "expected (B, n) or (B, *S) with at least one feature"
+            f"{name} must have shape (B, n) or (B, *S) with at least one feature, "
+            f"got {tuple(tensor.shape)}"
         )
     check_finite(name, tensor)
 
@@ -181,14 +180,14 @@ def check_same_shape(name_a: str, a: Tensor, name_b: str, b: Tensor) -> None:
         >>> check_same_shape("a", torch.zeros(2, 3), "b", torch.zeros(2, 4))
         Traceback (most recent call last):
         ...
-        ValueError: a has shape (2, 3) and b has shape (2, 4); expected equal shapes
+        ValueError: a and b must have the same shape, got (2, 3) and (2, 4)
     """
     check_tensor(name_a, a)
     check_tensor(name_b, b)
     if a.shape != b.shape:
         raise ValueError(
-            f"{name_a} has shape {tuple(a.shape)} and {name_b} has shape {tuple(b.shape)}; "
-            "expected equal shapes"
+            f"{name_a} and {name_b} must have the same shape, "
+            f"got {tuple(a.shape)} and {tuple(b.shape)}"
         )
 
 
@@ -199,10 +198,10 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         >>> check_choice("ties", "max", ("average", "dense"))
         Traceback (most recent call last):
         ...
-        ValueError: ties is 'max'; expected one of 'average', 'dense'
+        ValueError: ties must be one of 'average', 'dense', got 'max'
     """
     if value not in choices:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, choices))}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_number(name: str, value: float, least: float | None = 0) -> None:

@@ -1,4 +1,4 @@
-"""The wrong-reason score: how much of a confounder an explanation lights up."""
+"""The wrong-reason score: how much of a confounder an explanation highlights."""
 
 import torch
 from torch import Tensor
@@ -9,15 +9,16 @@ from pear_lightning.functional.regions import RegionRows, region_rows
 
 @torch.no_grad()
 def activation(attributions: Tensor, mask: Tensor) -> tuple[RegionRows, Tensor]:
-    """Positive attributions of each sample, stretched to [0, 1].
+    """Scale the positive attributions of each sample to [0, 1]; negative ones count as 0.
 
     Args:
         attributions: ``(B, *S)`` floating.
-        mask: ``(B, *S)``, or what is broadcast to it; channels are summed then.
+        mask: ``(B, *S)``, or size 1 in dimensions that share one value, over which attributions are
+            summed.
 
     Returns:
-        Activations and the mask, both ``(B, n)``; and which samples have none, ``(B,)`` bool,
-        because nothing is positive or everything equally so.
+        Activations and the mask, both ``(B, n)``; and ``(B,)`` bool, whether a sample has no
+        activation because no attribution is positive or all are equal.
 
     Raises:
         TypeError: if the attributions are not floating.
@@ -46,14 +47,15 @@ def mean_activation(attributions: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         attributions: ``(B, *S)`` floating, all samples of a test set.
-        mask: ``(B, *S)``, or what is broadcast to it.
+        mask: ``(B, *S)``, or size 1 in dimensions that share one value.
 
     Returns:
-        A scalar; NaN if no sample has an activation and a mask.
+        A scalar; NaN if no sample has both an activation and a mask.
 
     Raises:
         TypeError: if the attributions are not floating.
-        ValueError: as :func:`wrong_reason`.
+        ValueError: for shapes that do not fit, a mask that is not binary, or NaN or infinite
+            values.
 
     Example:
         >>> mask = torch.tensor([[True, False, False, False]])
@@ -66,21 +68,22 @@ def mean_activation(attributions: Tensor, mask: Tensor) -> Tensor:
 
 @torch.no_grad()
 def wrong_reason(attributions: Tensor, mask: Tensor, threshold: float) -> PerSample:
-    r"""Share of the masked features that an explanation lights up; lower is better.
+    r"""Share of the masked features that an explanation highlights; lower is better.
 
     .. math::
         \mathrm{WR}_n = \frac{|\{i: A_{ni} = 1, s_{ni} > t\}|}{|\{i: A_{ni} = 1\}|}, \qquad
         s_n = \text{min-max of } \max(φ_n, 0)
 
     Args:
-        attributions: ``(B, *S)`` floating: of the predicted class.
-        mask: ``(B, *S)``, or what is broadcast to it (channels are summed then); true = irrelevant.
+        attributions: ``(B, *S)`` floating, attributions of the predicted class.
+        mask: ``(B, *S)``, or size 1 in dimensions that share one value, over which attributions are
+            summed; true = irrelevant.
         threshold: t in [0, 1]. The paper's is the mean activation of the test set,
             :func:`mean_activation`.
 
     Returns:
-        Values ``(B,)`` in [0, 1]; 0 and undefined where the mask is empty, or no attribution is
-        positive (or all are equally so).
+        Values ``(B,)`` in [0, 1]; 0 and undefined where the mask is empty, no attribution is
+        positive, or all are equal.
 
     Raises:
         TypeError: if the attributions are not floating.
@@ -98,22 +101,19 @@ def wrong_reason(attributions: Tensor, mask: Tensor, threshold: float) -> PerSam
         shortcut behaviour*, Nature Machine Intelligence 5, 2023.
     """
     if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold is {threshold}; expected a number from 0 to 1")
+        raise ValueError(f"threshold must be between 0 and 1, got {threshold}")
     rows, nothing = activation(attributions, mask)
     return lit_share(rows.values, rows.marked, threshold, nothing)
 
 
 def lit_share(values: Tensor, marked: Tensor, threshold: float, nothing: Tensor) -> PerSample:
-    """Share of the marked values above a threshold.
+    """Return the share of the marked values that are above a threshold, ``(B,)``.
 
     Args:
         values: activations, ``(B, n)``.
         marked: ``(B, n)`` bool.
-        threshold: values equal to it are not above it.
-        nothing: which samples have no activation, ``(B,)`` bool.
-
-    Returns:
-        Values ``(B,)``.
+        threshold: values equal to it do not count.
+        nothing: whether a sample has no activation, ``(B,)`` bool.
 
     Example:
         >>> lit_share(torch.eye(2), torch.ones(2, 2).bool(), 0.5, torch.zeros(2).bool()).values

@@ -1,4 +1,4 @@
-"""Metrics whose states are exact integers and stay so."""
+"""Metrics whose states are exact integers."""
 
 from abc import ABC
 from typing import Self
@@ -9,12 +9,12 @@ from typing_extensions import override
 
 
 class ExactStates(Metric, ABC):
-    """A metric whose states are integers, which no cast may touch.
+    """A metric whose states are integers that no cast changes.
 
     Sums are kept as integers (:mod:`~pear_lightning.metrics.fixed_point`), so that they are exact.
-    torchmetrics leaves states alone where a module is cast (``half``, ``to(torch.bfloat16)``), but
-    not in ``set_dtype``, which turns integers into floats: sums of this kind overflow in float16
-    and lose digits in any floating dtype.
+    torchmetrics does not change states if a module is cast (``half``, ``to(torch.bfloat16)``), but
+    ``set_dtype`` turns integers into floats: these sums would overflow in float16 and lose digits
+    in every floating dtype.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
@@ -29,5 +29,5 @@ class ExactStates(Metric, ABC):
 
     @override
     def set_dtype(self, dst_type: str | torch.dtype) -> Self:
-        """Change nothing: states are exact, and results float32, whatever the dtype."""
+        """Change nothing: states are exact and results float32 for every dtype."""
         return self

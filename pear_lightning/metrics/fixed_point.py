@@ -1,8 +1,8 @@
 """Sums that stay exact: fixed-point integers as metric states.
 
-A floating state loses counts where Lightning casts it to bfloat16, float64 does not exist on every
-device, and sums of floats depend on how samples were spread over processes. Integers know none of
-this.
+A floating state loses counts if Lightning casts it to bfloat16, float64 does not exist on every
+device, and sums of floats depend on how samples are distributed over processes. Integers have none
+of these problems.
 """
 
 import torch
@@ -37,11 +37,11 @@ def from_fixed_point(sums: Tensor) -> Tensor:
 def to_limbs(values: Tensor) -> Tensor:
     """Return numbers of any size as three int64: units, 2⁻²⁸ and 2⁻⁵⁶ of a unit.
 
-    Sums of them are exact down to 2⁻⁵⁶, for values of size 1e9 as of size 1e-15, and do not depend
-    on the order.
+    Sums of them are exact down to 2⁻⁵⁶, for values from 1e-15 to 1e9, and do not depend on the
+    order.
 
     Args:
-        values: any shape, finite and below 2⁵³ in size.
+        values: any shape, finite and below 2⁵³ in absolute value.
 
     Returns:
         ``(..., 3)`` long.
@@ -61,7 +61,7 @@ def to_limbs(values: Tensor) -> Tensor:
 
 
 def from_limbs(sums: Tensor) -> Tensor:
-    """Return sums of :func:`to_limbs`, ``(..., 3)``, as float64 (float32 without float64).
+    """Return sums of :func:`to_limbs`, ``(..., 3)``, as float64, or float32 on devices without it.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""The mean over samples of a score that each sample has by itself."""
+"""The mean over samples of a score of each sample."""
 
 from abc import ABC
 from typing import Any, ClassVar
@@ -12,10 +12,10 @@ from pear_lightning.metrics.fixed_point import from_limbs, to_limbs
 
 
 class SampleMean(ExactStates, ABC):
-    """Mean of a score over samples, exact: it does not depend on batches, order or processes.
+    """Exact mean of a score over samples: it does not depend on batches, order or processes.
 
-    Samples whose score is not defined (a correlation with a constant, say) have the score 0, count
-    in the mean, and are counted apart: :meth:`undefined_share`.
+    Samples whose score is undefined (a correlation with a constant, for example) enter the mean
+    with score 0; :meth:`undefined_share` returns their share.
 
     A ``MetricCollection`` with two metrics of one class needs ``compute_groups=False``:
     torchmetrics merges metrics whose states are equal after the first update.
@@ -30,8 +30,7 @@ class SampleMean(ExactStates, ABC):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # named after the metric: torchmetrics merges metrics of a collection whose states look
-        # alike
+        # named after the metric: torchmetrics merges metrics of a collection with equal states
         for state, size in (("sum", (3,)), ("count", ()), ("undefined", ())):
             self.add_state(
                 f"{self.metric_name}_{state}",
@@ -44,9 +43,9 @@ class SampleMean(ExactStates, ABC):
         return (from_limbs(self._state("sum")) / self._state("count")).float()
 
     def undefined_share(self) -> Tensor:
-        """Return the share of samples whose score is not defined, a float32 scalar.
+        """Return the share of samples whose score is undefined, a float32 scalar.
 
-        In a distributed run it counts the samples of all processes, and all of them must call it.
+        In a distributed run it covers the samples of all processes, and every process must call it.
         """
         with self.sync_context(
             dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
@@ -64,6 +63,6 @@ class SampleMean(ExactStates, ABC):
         return state
 
     def _add(self, name: str, value: Tensor) -> None:
-        # replaced, not changed in place: Lightning may have reset it inside inference mode
+        # replaced instead of changed in place: Lightning may have reset it in inference mode
         state = self._state(name)
         setattr(self, f"{self.metric_name}_{name}", state + value.to(state.device))

@@ -1,4 +1,5 @@
 import csv
+from pathlib import Path
 
 import pytest
 import torch
@@ -145,7 +146,7 @@ class Shelf(Logger):
         pass
 
 
-def test_loggers_that_take_a_figure_get_it(tmp_path):
+def test_every_logger_gets_the_figure(tmp_path):
     figure = pytest.importorskip("matplotlib.figure")
     shelves = [Shelf("images"), Shelf("tensorboard"), CSVLogger(tmp_path)]
     _, trainer = fit(ScoresLogger(log_figure=True, table=False), logger=shelves)
@@ -153,6 +154,8 @@ def test_loggers_that_take_a_figure_get_it(tmp_path):
         ((name, drawn, step),) = shelf.figures
         assert (name, step) == ("scores", trainer.global_step)
         assert isinstance(drawn, figure.Figure)
+    file = f"figures/scores-{trainer.global_step}.png"
+    assert (Path(shelves[2].log_dir) / file).stat().st_size > 5000
 
 
 def test_tensorboard(tmp_path):
@@ -169,9 +172,9 @@ def test_what_cannot_work_is_refused():
         ScoresLogger(0)
     with pytest.raises(ValueError, match="top must be at least 1"):
         ScoresLogger(top=0)
-    with pytest.raises(ValueError, match="2 names, but the module has 6 scores"):
+    with pytest.raises(ValueError, match="each of the 6 scores of the module, got 2"):
         fit(ScoresLogger(feature_names=["a", "b"]))
-    with pytest.raises(TypeError, match="BoringModel has no scores to log"):
+    with pytest.raises(TypeError, match=r"the module must have scores \(n,\), got BoringModel"):
         fit(ScoresLogger(), model=BoringModel())
     with pytest.raises(RuntimeError, match="no scores yet"):
         ScoresLogger().plot()

@@ -146,7 +146,7 @@ def test_chance_correction() -> None:
     torch.testing.assert_close(corrected, torch.tensor([0.0, 1.0, -5 / 3]))
     with pytest.raises(ValueError, match="choose a smaller k"):
         chance_corrected(torch.ones(1), chance_level("feature_agreement", 5, 5))
-    with pytest.raises(ValueError, match="needs the number of top features"):
+    with pytest.raises(ValueError, match="k must be the number of top features"):
         chance_level("sign_agreement", 5)
 
 
@@ -180,7 +180,7 @@ def test_k(k: int | float, n: int, expected: int) -> None:
 
 @pytest.mark.parametrize("k", [0, -1, 9, 0.0, 1.5, -0.2, float("nan")])
 def test_k_out_of_range(k: int | float) -> None:
-    with pytest.raises(ValueError, match="k is"):
+    with pytest.raises(ValueError, match="k must be"):
         agreement.feature_agreement(torch.rand(2, 8), torch.rand(2, 8), k)
 
 
@@ -188,16 +188,18 @@ def test_errors() -> None:
     a, b = torch.rand(2, 4, 6).unbind()
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'k'"):
         agreement.feature_agreement(a, b)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match="k is True"):
+    with pytest.raises(TypeError, match=r"k must be .*, got True"):
         agreement.feature_agreement(a, b, True)
-    with pytest.raises(ValueError, match=r"a has shape \(4, 6\) and b has shape \(4, 5\)"):
+    with pytest.raises(
+        ValueError, match=r"a and b must have the same shape, got \(4, 6\) and \(4, 5\)"
+    ):
         agreement.rank_correlation(a, b[:, :5])
     b[0, 0] = torch.nan
-    with pytest.raises(ValueError, match="b holds 1 NaN"):
+    with pytest.raises(ValueError, match="b must be finite, got 1 NaN"):
         agreement.pairwise_rank_agreement(a, b)
-    with pytest.raises(ValueError, match="expects at least 2"):
+    with pytest.raises(ValueError, match="a and b must have at least 2 features"):
         agreement.pairwise_rank_agreement(a[:, :1], a[:, :1])
-    with pytest.raises(TypeError, match=r"a has dtype torch\.int64"):
+    with pytest.raises(TypeError, match=r"a must be floating-point, got torch\.int64"):
         agreement.rank_correlation(a.long(), b)
 
 

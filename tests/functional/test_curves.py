@@ -181,33 +181,37 @@ def test_empty_batch() -> None:
 @pytest.mark.parametrize("function", [area_under_curve, mean_drop, reverse_curve])
 def test_errors_name_the_argument(function: Any) -> None:
     scores, fractions = curves(0)
-    with pytest.raises(ValueError, match="scores holds 24 NaN"):
+    with pytest.raises(ValueError, match="scores must be finite, got 24 NaN"):
         function(scores * torch.nan, fractions)
-    with pytest.raises(ValueError, match="fractions holds 0 NaN and 1 infinite"):
+    with pytest.raises(ValueError, match="fractions must be finite, got 0 NaN and 1 infinite"):
         function(scores, fractions.masked_fill(fractions == fractions.max(dim=0).values[1], 9e999))
-    with pytest.raises(ValueError, match=r"scores has shape \(4, 6\) and fractions has shape"):
+    with pytest.raises(
+        ValueError, match=r"scores and fractions must have shapes .*, got \(4, 6\) and"
+    ):
         function(scores, fractions[:2])
-    with pytest.raises(ValueError, match="scores has shape"):
+    with pytest.raises(ValueError, match="scores and fractions must have shapes"):
         function(scores[0], fractions[0])
-    with pytest.raises(ValueError, match="fractions descend"):
+    with pytest.raises(ValueError, match="fractions must ascend"):
         function(scores, fractions.flip(-1))
-    with pytest.raises(TypeError, match="scores has dtype"):
+    with pytest.raises(TypeError, match="scores must be floating-point"):
         function(scores.long(), fractions)
-    with pytest.raises(TypeError, match="fractions has dtype"):
+    with pytest.raises(TypeError, match="fractions must be floating-point"):
         function(scores, fractions.long())
 
 
 def test_errors_of_hits_and_ratios() -> None:
     scores, _ = curves(0)
-    with pytest.raises(TypeError, match="hits has dtype"):
+    with pytest.raises(TypeError, match="hits must be bool"):
         freeze_after_flip(scores, scores)
-    with pytest.raises(ValueError, match="hits has shape"):
+    with pytest.raises(ValueError, match="hits and scores must have the same shape"):
         freeze_after_flip(scores, scores[:, 1:] > 0)
-    with pytest.raises(ValueError, match="scores holds 24 NaN"):
+    with pytest.raises(ValueError, match="scores must be finite, got 24 NaN"):
         freeze_after_flip(scores * torch.nan, scores > 0)
-    with pytest.raises(ValueError, match="threshold is -1"):
+    with pytest.raises(ValueError, match="threshold must be at least 0, got -1"):
         relative_curve(scores, scores[:, 0], threshold=-1)
-    with pytest.raises(ValueError, match=r"expected \(B, P\) and \(B,\)"):
+    with pytest.raises(
+        ValueError, match=r"scores and original must have shapes \(B, P\) and \(B,\)"
+    ):
         relative_curve(scores, scores[:1, 0])
-    with pytest.raises(ValueError, match="original holds 4 NaN"):
+    with pytest.raises(ValueError, match="original must be finite, got 4 NaN"):
         relative_curve(scores, scores[:, 0] * torch.nan)

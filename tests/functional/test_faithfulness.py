@@ -256,17 +256,17 @@ def test_errors_name_the_argument() -> None:
         (faithfulness_estimate, "saliency"),
         (monotonicity_correlation, "saliency"),
     ):
-        with pytest.raises(ValueError, match=f"^{name} holds 12 NaN"):
+        with pytest.raises(ValueError, match=f"^{name} must be finite, got 12 NaN"):
             function(s * torch.nan, s)
-        with pytest.raises(ValueError, match="drops holds 12 NaN"):
+        with pytest.raises(ValueError, match="drops must be finite, got 12 NaN"):
             function(s, s * torch.nan)
-        with pytest.raises(ValueError, match="expected equal shapes"):
+        with pytest.raises(ValueError, match="must have the same shape"):
             function(s, s[:, :3])
-        with pytest.raises(TypeError, match=f"^{name} has dtype"):
+        with pytest.raises(TypeError, match=f"^{name} must be floating-point"):
             function(s.long(), s)
-        with pytest.raises(TypeError, match="drops has dtype"):
+        with pytest.raises(TypeError, match="drops must be floating-point"):
             function(s, s.long())
-    with pytest.raises(ValueError, match=r"drops has shape \(2, 0, 6\)"):
+    with pytest.raises(ValueError, match=r"drops must have shape .*, got \(2, 0, 6\)"):
         monotonicity_correlation(s, s[:, None][:, :0])
 
 

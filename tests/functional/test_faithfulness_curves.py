@@ -262,20 +262,20 @@ def test_irof_of_an_output_near_zero_is_undefined() -> None:
 
 def test_errors() -> None:
     scores, fractions = torch.rand(2, 4), torch.linspace(0, 1, 4)
-    with pytest.raises(ValueError, match="value is 'logit'"):
+    with pytest.raises(ValueError, match=r"value must be one of .*, got 'logit'"):
         perturbation_area(scores, fractions, value="logit")  # type: ignore[arg-type]
     for options in ({"freeze": True}, {"value": "accuracy"}):
-        with pytest.raises(ValueError, match="needs hits"):
+        with pytest.raises(ValueError, match=r"hits must be a tensor \(B, P\)"):
             deletion(scores, fractions, **options)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="hits has shape"):
+    with pytest.raises(ValueError, match="hits and scores must have the same shape"):
         deletion(scores, fractions, scores[:, 1:] > 0, freeze=True)
-    with pytest.raises(ValueError, match="threshold is -1"):
+    with pytest.raises(ValueError, match="threshold must be at least 0, got -1"):
         irof(scores, fractions, threshold=-1)
     functions: list[Any] = [deletion, insertion, irof, region_perturbation]
     for function in functions:
-        with pytest.raises(ValueError, match="scores holds 8 NaN"):
+        with pytest.raises(ValueError, match="scores must be finite, got 8 NaN"):
             function(scores * torch.nan, fractions)
-        with pytest.raises(ValueError, match="scores has shape"):
+        with pytest.raises(ValueError, match=r"scores and (fractions|original) must have shapes"):
             function(scores[0], fractions)
-        with pytest.raises(ValueError, match="fractions descend"):
+        with pytest.raises(ValueError, match="fractions must ascend"):
             function(scores, 1 - fractions)

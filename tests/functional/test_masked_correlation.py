@@ -106,15 +106,15 @@ def test_gradient_reaches_what_is_present_only() -> None:
 def test_errors_name_the_argument(masked: Any, plain: Any) -> None:
     a = torch.randn(2, 3)
     names = {"names": ("saliency", "drops")}
-    with pytest.raises(ValueError, match="drops holds 6 NaN"):
+    with pytest.raises(ValueError, match="drops must be finite, got 6 NaN"):
         masked(a, a * torch.nan, **names)
-    with pytest.raises(ValueError, match="saliency has shape"):
+    with pytest.raises(ValueError, match="saliency and drops must have the same shape"):
         masked(a[:, :2], a, **names)
-    with pytest.raises(TypeError, match="drops has dtype"):
+    with pytest.raises(TypeError, match="drops must be floating-point"):
         masked(a, a.long(), **names)
-    with pytest.raises(TypeError, match="present has dtype"):
+    with pytest.raises(TypeError, match="present must be bool"):
         masked(a, a, a)
-    with pytest.raises(ValueError, match="present has shape"):
+    with pytest.raises(ValueError, match="present and a must have the same shape"):
         masked(a, a, a[:1] > 0)
 
 

@@ -64,12 +64,12 @@ def test_precision() -> None:
 
 def test_errors_name_the_argument() -> None:
     a, perturbed = torch.randn(2, 8), torch.randn(2, 5, 8)
-    with pytest.raises(ValueError, match="attributions holds 16 NaN"):
+    with pytest.raises(ValueError, match="attributions must be finite, got 16 NaN"):
         max_sensitivity(a * torch.nan, perturbed)
-    with pytest.raises(ValueError, match="perturbed holds 80 NaN"):
+    with pytest.raises(ValueError, match="perturbed must be finite, got 80 NaN"):
         max_sensitivity(a, perturbed * torch.nan)
     for wrong in (perturbed[:1], perturbed[:, 0], perturbed[:, :0], perturbed[..., :4]):
-        with pytest.raises(ValueError, match=r"expected \(B, \*S\) and \(B, N, \*S\)"):
+        with pytest.raises(ValueError, match=r"must have shapes \(B, \*S\) and \(B, N, \*S\)"):
             max_sensitivity(a, wrong)
-    with pytest.raises(TypeError, match="perturbed has dtype"):
+    with pytest.raises(TypeError, match="perturbed must be floating-point"):
         max_sensitivity(a, perturbed.long())

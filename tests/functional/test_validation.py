@@ -19,7 +19,7 @@ def test_sums_that_overflow_are_finite_values() -> None:
 
 
 def test_infinities_that_cancel_are_found() -> None:
-    with pytest.raises(ValueError, match="x holds 0 NaN and 2 infinite values of 3"):
+    with pytest.raises(ValueError, match="x must be finite, got 0 NaN and 2 infinite values of 3"):
         check_finite("x", torch.tensor([torch.inf, -torch.inf, 0.0]))
 
 
@@ -38,21 +38,21 @@ def test_skipped_where_values_cannot_be_looked_at() -> None:
 
 @pytest.mark.parametrize("shape", [(), (3,), (3, 0), (3, 2, 0)])
 def test_refuses_attributions_without_features(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"saliency has shape .*; expected \(B, n\)"):
+    with pytest.raises(ValueError, match=r"saliency must have shape \(B, n\) .*, got"):
         check_attributions("saliency", torch.zeros(shape))
 
 
 def test_takes_attributions() -> None:
     check_attributions("saliency", torch.zeros(0, 3))
     check_attributions("saliency", torch.zeros(2, 3, 4, 4).bfloat16())
-    with pytest.raises(TypeError, match=r"saliency has dtype torch\.int64"):
+    with pytest.raises(TypeError, match=r"saliency must be floating-point, got torch\.int64"):
         check_attributions("saliency", torch.zeros(2, 3).long())
 
 
 @pytest.mark.parametrize("value", [[[0.5, 0.5]], torch.ones(1, 2).numpy(), None])
 def test_what_is_no_tensor_is_named(value: object) -> None:
     x = torch.ones(1, 2)
-    expected = r"^mask is a (list|ndarray|NoneType); expected a torch\.Tensor, such as torch\.as_"
+    expected = r"^mask must be a torch\.Tensor, got (list|ndarray|NoneType); give torch\.as_"
     for check in (check_tensor, check_finite, check_attributions):
         with pytest.raises(TypeError, match=expected):
             check("mask", value)  # type: ignore[arg-type]
@@ -60,5 +60,5 @@ def test_what_is_no_tensor_is_named(value: object) -> None:
         check_same_shape("x", x, "mask", value)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=expected):
         attribution_share(x, value)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="attributions is a"):
+    with pytest.raises(TypeError, match=r"attributions must be a torch\.Tensor"):
         attribution_share(value, x)  # type: ignore[arg-type]

@@ -92,7 +92,7 @@ def test_a_mask_is_seen_at_the_positions_of_a_layer():
 
 
 def test_settings():
-    with pytest.raises(ValueError, match="reduction is 'none'"):
+    with pytest.raises(ValueError, match=r"reduction must be one of .*, got 'none'"):
         RRRGLoss("1", "none")
     assert "layer='1'" in repr(RRRGLoss("1"))
     assert "layer='1'" in repr(SimplifiedHINTLoss("1"))

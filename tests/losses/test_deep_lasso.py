@@ -59,5 +59,5 @@ def test_shapes_and_dtypes():
 def test_bad_values_are_named():
     with pytest.raises(ValueError, match="eps must be above 0"):
         DeepLassoLoss(0)
-    with pytest.raises(ValueError, match="attributions holds 1 NaN"):
+    with pytest.raises(ValueError, match="attributions must be finite, got 1 NaN"):
         deep_lasso_loss(torch.tensor([[1.0, float("nan")]]))

@@ -99,7 +99,7 @@ def test_an_operator_in_a_layer_is_named(loss, name):
 def test_settings():
     with pytest.raises(ValueError, match="eps must be at least 0"):
         R4Loss(-1.0)
-    with pytest.raises(ValueError, match="output is 'logit'"):
+    with pytest.raises(ValueError, match=r"output must be one of .*, got 'logit'"):
         R4Loss(output="logit")
     assert "eps=0.5" in repr(R4Loss(0.5))
 

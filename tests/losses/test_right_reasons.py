@@ -267,11 +267,11 @@ def test_a_mask_of_ones_is_warned_of_once():
 
 
 def test_names_that_are_not_known():
-    with pytest.raises(ValueError, match="norm is 'L2'"):
+    with pytest.raises(ValueError, match=r"norm must be one of .*, got 'L2'"):
         RightReasonsLoss("L2")
-    with pytest.raises(ValueError, match="reduction is 'none'"):
+    with pytest.raises(ValueError, match=r"reduction must be one of .*, got 'none'"):
         RightReasonsLoss(reduction="none")
-    with pytest.raises(ValueError, match="channels is 'mean'"):
+    with pytest.raises(ValueError, match=r"channels must be one of .*, got 'mean'"):
         RightReasonsLoss(channels="mean")
 
 

@@ -178,7 +178,7 @@ def test_attributions_that_do_not_fit():
 def test_inputs_that_cannot_be_masked():
     with pytest.raises(ValueError, match="batch dimension"):
         ColumnMasker(3).bind(torch.randn(3))
-    with pytest.raises(ValueError, match="inputs holds 1 NaN"):
+    with pytest.raises(ValueError, match="inputs must be finite, got 1 NaN"):
         ColumnMasker(1).bind(torch.tensor([[torch.nan]]))
 
 

@@ -45,7 +45,7 @@ def test_training_mean():
         ({"groups": [[-1]]}, "must name columns in 0..2, got -1"),
         ({"groups": [[0, 1], [1, 2]]}, r"got column 1 in groups\[0\] and groups\[1\]"),
         ({"groups": [[1, 1]]}, "got column 1 in"),
-        ({"pooling": "max"}, "pooling is 'max'"),
+        ({"pooling": "max"}, "pooling must be one of .*, got 'max'"),
         ({"baseline": "median"}, "baseline must be .* got 'median'"),
         ({"baseline": float("nan")}, "finite"),
     ],

@@ -169,16 +169,16 @@ def test_a_refused_update_leaves_no_trace() -> None:
     metric = ImportanceSpearman()
     scores = torch.rand(3, 4)
     for bad, error in [
-        (scores * torch.nan, "scores holds 12 NaN"),
-        (torch.rand(3, 4, 2), r"expected \(d,\) or \(R, d\)"),
-        (torch.rand(3, 5), "expected equal shapes"),
+        (scores * torch.nan, "scores must be finite, got 12 NaN"),
+        (torch.rand(3, 4, 2), r"scores must have shape \(d,\) or \(R, d\)"),
+        (torch.rand(3, 5), "scores and reference must have the same shape"),
     ]:
         with pytest.raises(ValueError, match=error):
             metric.update(bad, scores[0] if bad.shape[-1] == 4 else scores)
     assert metric._state("count") == 0
     with pytest.raises(TypeError, match="'k'"):
         TopKOverlap()  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="needs the number of top features"):
+    with pytest.raises(ValueError, match="k must be the number of top features"):
         ImportanceStability("jaccard_at_k")
 
 

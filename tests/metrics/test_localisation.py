@@ -200,19 +200,23 @@ def test_errors_name_the_argument_and_leave_no_trace(make: Any) -> None:
     metric = make()
     attributions, mask = torch.rand(2, 3, 4, 4), torch.zeros(2, 3, 4, 4).bool()
     for values, region, message in [
-        (attributions * torch.nan, mask, "attributions holds 96 NaN"),
-        (attributions, mask[:1], r"(mask|region) has shape \(1, 3, 4, 4\) and attributions has"),
-        (attributions, mask[..., :2], r"(mask|region) has shape \(2, 3, 4, 2\)"),
+        (attributions * torch.nan, mask, "attributions must be finite, got 96 NaN"),
+        (
+            attributions,
+            mask[:1],
+            r"(mask|region) must have the shape of attributions, .*, got \(1, 3, 4, 4\)",
+        ),
+        (attributions, mask[..., :2], r"(mask|region) must have .*, got \(2, 3, 4, 2\)"),
         (attributions, mask + 0.5, r"(mask|region) must hold zeros and ones only, got (0|1)\.5"),
     ]:
         with pytest.raises(ValueError, match=message):
             metric.update(values, region)
-    with pytest.raises(TypeError, match="attributions has dtype"):
+    with pytest.raises(TypeError, match="attributions must be floating-point"):
         metric.update(attributions.long(), mask)
     assert metric._state("count") == 0
-    with pytest.raises(ValueError, match=r"threshold is 1\.5"):
+    with pytest.raises(ValueError, match=r"threshold must be between 0 and 1.*, got 1\.5"):
         WrongReason(1.5)
-    with pytest.raises(ValueError, match="threshold is -1"):
+    with pytest.raises(ValueError, match=r"threshold must be between 0 and 1.*, got -1"):
         functional.wrong_reason(attributions, mask, -1)
 
 

@@ -46,7 +46,7 @@ def test_groups_share_a_gate_and_a_penalty():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"activation": "relu"}, "activation is 'relu'"),
+        ({"activation": "relu"}, "activation must be one of .*, got 'relu'"),
         ({"l1_weight": -1}, "l1_weight must not be negative"),
         ({"variance_weight": float("nan")}, "variance_weight must not be negative"),
         ({"in_features": 1}, "variance_weight must be 0 for a single feature"),

@@ -1,4 +1,4 @@
-"""What the six agreement metrics share."""
+"""Base class of the six agreement metrics."""
 
 from abc import ABC
 from typing import Any, ClassVar
@@ -27,15 +27,15 @@ from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 class AgreementMetric(ExactStates, ABC):
     """Mean over samples of one measure of agreement; see its subclasses.
 
-    States are sums over samples, so several processes give the result of one.
+    States are sums over samples, so the result does not depend on the number of processes.
 
     Args:
-        k: top k, for the measures that have one: a number of features (int) or a fraction of them,
-            rounded up (float).
+        k: size of the top k, for the measures that have one: a number of features (int) or a
+            fraction of them, rounded up (float).
         ties: ranks of equal absolute values; see
             :func:`~pear_lightning.functional.agreement.rank_agreement`.
         strict: see :func:`~pear_lightning.functional.agreement.pairwise_rank_agreement`.
-        chance_corrected: rescale so that chance is 0 and full agreement 1.
+        chance_corrected: whether to rescale so that chance is 0 and full agreement 1.
         **kwargs: options of :class:`torchmetrics.Metric`.
     """
 
@@ -58,8 +58,7 @@ class AgreementMetric(ExactStates, ABC):
         self.ties: Ties = ties
         self.strict = strict
         self.chance_corrected = chance_corrected
-        # named after the measure: torchmetrics merges metrics of a collection whose states look
-        # alike
+        # named after the measure: torchmetrics merges metrics of a collection with equal states
         for state in ("sum", "square_sum", "count"):
             self.add_state(
                 f"{self.measure}_{state}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
@@ -99,7 +98,7 @@ class AgreementMetric(ExactStates, ABC):
     def sem(self) -> Tensor:
         """Return the standard error of the mean, a float32 scalar; NaN for fewer than two samples.
 
-        In a distributed run it counts the samples of all processes, and all of them must call it.
+        In a distributed run it covers the samples of all processes, and every process must call it.
         """
         with self.sync_context(
             dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
@@ -113,7 +112,7 @@ class AgreementMetric(ExactStates, ABC):
         return error if count > 1 else torch.full_like(error, torch.nan)
 
     def _count_rows(self, a: RankedSaliency, b: RankedSaliency) -> None:
-        """Count rows of a special kind; here none."""
+        """Count rows of a special kind; none by default."""
 
     def _state(self, name: str) -> Tensor:
         state: Tensor = getattr(self, f"{self.measure}_{name}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from pear_lightning.figures import draw_agreement
 from pear_lightning.functional.agreement import (
     AGREEMENT_NAMES,
     TOP_K_NAMES,
@@ -16,6 +17,7 @@ from pear_lightning.functional.agreement import (
     chance_level,
     rank_saliency,
 )
+from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.ranks import TIES, Ties
 from pear_lightning.functional.validation import (
     check_attributions,
@@ -35,21 +37,21 @@ Pair = tuple[str, str]
 class AgreementMatrix(ExactStates):
     """Agreement of every pair of explainers in the six agreement metrics, mean over samples.
 
-    Each explanation is ranked once, however many others it is compared with. The diagonal is the
-    agreement of an explainer with itself: measured from ``repeats``, second draws of stochastic
-    explainers, and 1 for the others. Two stochastic explainers can hardly agree better with each
-    other than each does with itself, so show the two together.
+    Each explanation is ranked once for all pairs. The diagonal is the agreement of an explainer
+    with itself: it is measured from ``repeats``, second draws of stochastic explainers, and 1 for
+    the others. Two stochastic explainers rarely agree better with each other than each agrees with
+    itself, so read the other entries relative to the diagonal.
 
     Shapes:
         - update: ``attributions``, one tensor ``(B, *S)`` for each name, flattened to ``(B, n)``;
-          ``repeats``, the same for some of the names
+          ``repeats``, such tensors for some of the names
         - compute: one ``(E, E)`` float32 tensor for each metric, rows and columns in the order of
           ``names``
 
     Args:
         names: the explainers, two or more.
-        k: top k of the four metrics that have one: a number of features (int), or a fraction of
-            them, rounded up (float).
+        k: size of the top k, for the four metrics that have one: a number of features (int), or a
+            fraction of them, rounded up (float).
         ties: see :func:`~pear_lightning.functional.agreement.rank_agreement`.
         strict: see :func:`~pear_lightning.functional.agreement.pairwise_rank_agreement`.
         **kwargs: options of :class:`torchmetrics.Metric`.
@@ -97,7 +99,7 @@ class AgreementMatrix(ExactStates):
         super().__init__(**kwargs)
         check_choice("ties", ties, TIES)
         if len(names) < 2 or len(set(names)) < len(names):
-            raise ValueError(f"names is {list(names)}; expected two or more different names")
+            raise ValueError(f"names must be two or more different names, got {list(names)}")
         self.names = tuple(names)
         self.k = k
         self.ties: Ties = ties
@@ -120,7 +122,7 @@ class AgreementMatrix(ExactStates):
     def update(
         self, attributions: Mapping[str, Tensor], repeats: Mapping[str, Tensor] | None = None
     ) -> None:
-        """Add a batch that every explainer has explained.
+        """Add a batch with the attributions of every explainer.
 
         Args:
             attributions: ``(B, *S)`` floating, signed, for each name.
@@ -133,18 +135,18 @@ class AgreementMatrix(ExactStates):
         """
         if set(attributions) != set(self.names):
             raise ValueError(
-                f"attributions has {sorted(attributions)}; expected {sorted(self.names)}"
+                f"attributions must have the names {sorted(self.names)}, got {sorted(attributions)}"
             )
         repeats = repeats or {}
         if unknown := set(repeats) - set(self.names):
-            raise ValueError(f"repeats has {sorted(unknown)}; expected names of {self.names}")
+            raise ValueError(f"repeats must have names of {self.names}, got {sorted(unknown)}")
         repeated = [index for index, name in enumerate(self.names) if name in repeats]
         first = self._rank("attributions", attributions, self.names)
         samples, n = first.ranks.shape[1:]
         left, right = (_of_explainers(first, side) for side in self._pairs)
         sums = self._sums(left, right)
-        # States are replaced, not changed in place: Lightning may have reset them inside inference
-        # mode. What can raise stands before, so that a refused batch leaves no trace.
+        # States are replaced instead of changed in place: Lightning may have reset them in
+        # inference mode. All checks come first, so that a batch that raises changes no state.
         if repeated:
             reference = attributions[self.names[0]]
             check_same_shape("attributions", reference, "repeats", next(iter(repeats.values())))
@@ -204,7 +206,7 @@ class AgreementMatrix(ExactStates):
         for name in {name for pair in [*chosen, *left_out] for name in pair}:
             check_choice("name", name, self.names)
         if not chosen:
-            raise ValueError("no pair is left; expected at least one that is not excluded")
+            raise ValueError("include must have a pair that is not in exclude, got none")
         sides = zip(*chosen, strict=True)
         rows, columns = ([self.names.index(name) for name in side] for side in sides)
         return self.compute()[metric][rows, columns].mean()
@@ -212,10 +214,11 @@ class AgreementMatrix(ExactStates):
     def chance(self) -> dict[str, float]:
         """Return the agreement of unrelated explanations, for each metric.
 
-        It needs the number of features, which is known from the first ``update`` on.
+        It depends on the number of features, which is known after the first ``update``.
 
         Raises:
-            ValueError: before the first ``update``, or if batches differed in their features.
+            ValueError: before the first ``update``, or if batches had different numbers of
+                features.
 
         Example:
             >>> import torch
@@ -226,8 +229,8 @@ class AgreementMatrix(ExactStates):
         """
         if len(self._feature_counts) != 1:
             raise ValueError(
-                f"the numbers of features seen are {sorted(self._feature_counts)}; "
-                "chance levels need exactly one"
+                "batches must have one number of features for a chance level, got "
+                f"{sorted(self._feature_counts)}; call update() first"
             )
         (n,) = self._feature_counts
         return {name: chance_level(name, n, self.k) for name in self.metric_names}
@@ -245,11 +248,7 @@ class AgreementMatrix(ExactStates):
         rows = [[metric, *self.names]]
         for name, values in zip(self.names, self.compute()[metric].tolist(), strict=True):
             rows.append([name, *(f"{value:.3f}" for value in values)])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        )
+        return aligned_text(rows)
 
     def plot(
         self, metric: AgreementName = "pairwise_rank_agreement", ax: "Axes | None" = None
@@ -261,7 +260,7 @@ class AgreementMatrix(ExactStates):
             ax: axes to draw on; None for a new figure.
 
         Returns:
-            Figure and axes, as torchmetrics does.
+            Figure and axes, as the ``plot`` methods of torchmetrics do.
 
         Raises:
             ImportError: if matplotlib is missing.
@@ -269,43 +268,15 @@ class AgreementMatrix(ExactStates):
         """
         check_choice("metric", metric, self.metric_names)
         chance = self.chance()[metric]
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "plot() needs matplotlib: pip install 'pear-lightning[plot]'"
-            ) from error
-        size = len(self.names)
-        if ax is None:
-            _, ax = plt.subplots(figsize=(2.5 + 0.75 * size, 2 + 0.7 * size), layout="constrained")
-        values = self.compute()[metric].cpu()
-        lowest = -1.0 if metric == "rank_correlation" else 0.0
-        image = ax.imshow(values.numpy(), cmap="viridis", vmin=lowest, vmax=1)
-        for row in range(size):
-            for column in range(size):
-                value = float(values[row, column])
-                dark = (value - lowest) / (1 - lowest) < 0.6
-                ax.text(
-                    column,
-                    row,
-                    f"{value:.2f}",
-                    ha="center",
-                    va="center",
-                    color="white" if dark else "black",
-                    weight="bold" if row == column else "normal",
-                )
-        ax.set_xticks(range(size), self.names, rotation=45, ha="right", rotation_mode="anchor")
-        ax.set_yticks(range(size), self.names)
         of_top = f", k = {self.k}" if metric in TOP_K_NAMES else ""
-        ax.set_title(
-            f"{metric.replace('_', ' ')}{of_top} (chance {chance:.2f})\n"
-            "diagonal: agreement with itself",
-            fontsize="medium",
+        title = f"{metric.replace('_', ' ')}{of_top} (chance {chance:.2f})"
+        return draw_agreement(
+            self.names,
+            self.compute()[metric],
+            f"{title}\ndiagonal: agreement with itself",
+            lowest=-1.0 if metric == "rank_correlation" else 0.0,
+            ax=ax,
         )
-        figure = ax.get_figure(root=True)
-        assert figure is not None  # axes that are drawn on belong to a figure
-        figure.colorbar(image, ax=ax, shrink=0.8)
-        return figure, ax
 
     def _rank(
         self, argument: str, attributions: Mapping[str, Tensor], names: Sequence[str]
@@ -332,7 +303,7 @@ class AgreementMatrix(ExactStates):
 
 
 def _of_explainers(ranked: RankedSaliency, index: list[int]) -> RankedSaliency:
-    """Choose explanations by their position in the first dimension."""
+    """Select explanations by their position in the first dimension."""
     top = None if ranked.top is None else ranked.top[index]
     return RankedSaliency(
         ranked.ranks[index], ranked.signs[index], ranked.constant[index], top, ranked.k

@@ -12,7 +12,7 @@ class PairwiseRankAgreement(AgreementMetric):
         \mathrm{PRA} = \binom n2^{-1} \sum_{i<j}
         [\mathrm{sign}(r_i − r_j) = \mathrm{sign}(r'_i − r'_j)]
 
-    with r, r' the ranks of the absolute values: a tie agrees with a tie only.
+    with r, r' the ranks of the absolute values; a tie agrees only with a tie.
 
     ``update`` takes ``attributions_a`` and ``attributions_b``, both ``(B, *S)``, signed and
     floating, and flattens them to ``(B, n)``. ``compute`` returns the mean over samples, a scalar
@@ -20,7 +20,7 @@ class PairwiseRankAgreement(AgreementMetric):
 
     Args:
         strict: compare [r_i < r_j] for i < j, as published implementations do; with ties the value
-            then depends on the order of the features.
+            depends on the order of the features.
         chance_corrected: report (m − c)/(1 − c) with c = 1/2, so that chance is 0.
         **kwargs: options of :class:`torchmetrics.Metric`.
 

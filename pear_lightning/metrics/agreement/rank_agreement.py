@@ -7,7 +7,7 @@ from pear_lightning.metrics.agreement.base import AgreementMetric
 
 
 class RankAgreement(AgreementMetric):
-    r"""Share of the top k features that both explanations rank equally, mean over samples.
+    r"""Share of the top k features that two explanations rank equally, mean over samples.
 
     .. math::
         \mathrm{RA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :

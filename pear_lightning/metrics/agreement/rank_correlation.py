@@ -15,8 +15,8 @@ class RankCorrelation(AgreementMetric):
     .. math::
         \mathrm{RC} = ρ_P(\mathrm{rank}(|a|), \mathrm{rank}(|b|))
 
-    A sample with a constant row, whose absolute values are all equal, has no ranking: it counts as
-    0 and is reported by :attr:`constant_rows`.
+    A sample with a constant row, whose absolute values are all equal, has no ranking: its value is
+    0, and :attr:`constant_rows` counts it.
 
     ``update`` takes ``attributions_a`` and ``attributions_b``, both ``(B, *S)``, signed and
     floating, and flattens them to ``(B, n)``. ``compute`` returns the mean over samples, a scalar
@@ -60,7 +60,7 @@ class RankCorrelation(AgreementMetric):
 
     @property
     def constant_rows(self) -> int:
-        """Samples of this process for which an explanation was constant."""
+        """Number of samples of this process with a constant explanation."""
         return int(self._state("constant_rows"))
 
     def _count_rows(self, a: RankedSaliency, b: RankedSaliency) -> None:

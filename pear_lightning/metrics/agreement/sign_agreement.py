@@ -6,7 +6,7 @@ from pear_lightning.metrics.agreement.base import AgreementMetric
 
 
 class SignAgreement(AgreementMetric):
-    r"""Share of the top k features that both explanations have with one sign, mean over samples.
+    r"""Share of the top k features in common with the same sign, mean over samples.
 
     .. math::
         \mathrm{SA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :

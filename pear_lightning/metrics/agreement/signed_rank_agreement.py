@@ -7,7 +7,7 @@ from pear_lightning.metrics.agreement.base import AgreementMetric
 
 
 class SignedRankAgreement(AgreementMetric):
-    r"""Share of the top k features with equal rank and sign in both, mean over samples.
+    r"""Share of the top k features in common at the same rank and sign, mean over samples.
 
     .. math::
         \mathrm{SRA} = |\{s ∈ \mathrm{top}_k(a) ∩ \mathrm{top}_k(b) :

@@ -1,4 +1,4 @@
-"""How faithful explanations are to their model, as torchmetrics."""
+"""Metrics of how faithful explanations are to their model."""
 
 from pear_lightning.metrics.faithfulness.deletion import Deletion
 from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking

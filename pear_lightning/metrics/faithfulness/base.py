@@ -1,4 +1,4 @@
-"""What the faithfulness metrics share."""
+"""Base class of the faithfulness metrics."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -25,17 +25,17 @@ from pear_lightning.scoring.scorer import Forward
 class FaithfulnessMetric(SampleMean, ABC):
     """Mean over samples of one measure of faithfulness; see its subclasses.
 
-    A subclass names its probes (:attr:`probes`) and reduces what the model said there
+    A subclass says where the model is evaluated (:attr:`probes`) and reduces the outputs to scores
     (:meth:`reduce`).
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
-        output: The explained scalar that is read: ``"prob"``, ``"logit"``, ``"log_prob"``,
-            ``"margin"``, or a function of logits ``(N, C)`` and target ``(N,)``. For a model that
-            returns probabilities, ``"logit"`` reads them as they are.
-        samples_per_pass: At most this many perturbed samples in one forward pass, to bound memory;
-            None for as many as fill half a MiB with inputs on a CPU, so that they stay in its
-            caches, and 64 MiB elsewhere.
+        masker: Defines the features, and what replaces a removed one.
+        output: The explained scalar: ``"prob"``, ``"logit"``, ``"log_prob"``, ``"margin"``, or a
+            function of logits ``(N, C)`` and target ``(N,)``. For a model that returns
+            probabilities, ``"logit"`` uses them unchanged.
+        samples_per_pass: Largest number of perturbed samples in one forward pass, which bounds
+            memory; None for half a MiB of inputs on a CPU, which fits its caches, and 64 MiB on
+            other devices.
         progress: Whether to show a progress bar during each update.
         **kwargs: Options of :class:`torchmetrics.Metric`.
     """
@@ -62,11 +62,11 @@ class FaithfulnessMetric(SampleMean, ABC):
     @property
     @abstractmethod
     def probes(self) -> tuple[Probe, ...]:
-        """Where the metric reads the model."""
+        """Where the metric evaluates the model."""
 
     @abstractmethod
     def reduce(self, readings: Readings) -> PerSample:
-        """Return the scores of what the model said at the probes, ``(R,)``.
+        """Reduce the outputs of the model at the probes to scores, ``(R,)``.
 
         Args:
             readings: Saliency and outputs, a row for each sample and explanation.

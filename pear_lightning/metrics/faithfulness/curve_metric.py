@@ -1,10 +1,17 @@
-"""What the metrics that read a removal curve share."""
+"""Base class of the metrics that read a removal curve."""
 
 from abc import ABC
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
+from pear_lightning.functional.curve_options import (
+    CURVE_VALUES,
+    ENDS,
+    CurveValue,
+    Ends,
+    area_options,
+)
 from pear_lightning.functional.curves import reverse_curve
-from pear_lightning.functional.faithfulness_curves import CurveValue, perturbation_area
+from pear_lightning.functional.faithfulness_curves import perturbation_area
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
@@ -12,24 +19,20 @@ from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
 from pear_lightning.scoring.probes import Empty, Original, Probe, RemovalCurve
 from pear_lightning.scoring.readings import Readings
 
-Ends = Literal["both", "last", "none"]
-
 
 class CurveMetric(FaithfulnessMetric, ABC):
     """An area under the curve of the output while features are removed; see its subclasses.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_steps: Number of steps m of the curve, each one evaluation of the model; None, or more
             steps than features, for one feature at a time.
-        ends: Which ends of the curve belong to the area: ``"both"``, the ``"last"`` (the start
-            does not count: the curve begins after the first step), or ``"none"``.
-        normalize: Whether to divide the area by the width of the curve, so that it is a mean
-            height and a curve of ones has area 1.
-        value: Height of the curve: the explained ``"score"``, its ``"ratio"`` to the score of the
-            sample, or the ``"accuracy"``: 1 where the target is the predicted class.
-        freeze: Whether the curve stays at its value from the first step on at which the predicted
-            class is no longer the target.
+        ends: Ends of the curve that belong to the area: ``"both"``, the ``"last"``, or ``"none"``;
+            this and the next three are explained in
+            :class:`~pear_lightning.functional.curve_options.CurveOptions`.
+        normalize: Whether to divide the area by the width of the curve.
+        value: Height of the curve.
+        freeze: Whether the curve keeps its value after a change of the predicted class.
         **kwargs: See :class:`FaithfulnessMetric`.
     """
 
@@ -48,8 +51,8 @@ class CurveMetric(FaithfulnessMetric, ABC):
         **kwargs: Any,
     ) -> None:
         super().__init__(masker, **kwargs)
-        check_choice("ends", ends, ("both", "last", "none"))
-        check_choice("value", value, ("score", "ratio", "accuracy"))
+        check_choice("ends", ends, ENDS)
+        check_choice("value", value, CURVE_VALUES)
         self.probe = RemovalCurve(n_steps, least_first=self.least_first)
         self.ends: Ends = ends
         self.normalize = normalize
@@ -58,13 +61,16 @@ class CurveMetric(FaithfulnessMetric, ABC):
 
     @property
     def probes(self) -> tuple[Probe, ...]:
-        """The sample, the sample without any feature, and the steps between them."""
+        """The sample, the sample without any feature, and the steps between the two."""
         return Original(), self.probe, Empty()
 
     def reduce(self, readings: Readings) -> PerSample:
         """Return the area of each row, ``(R,)``."""
         if self.value == "accuracy" and readings.n_classes < 2:
-            raise ValueError("value='accuracy' needs a model with at least 2 classes, got 1")
+            raise ValueError(
+                "value must be 'score' or 'ratio' for a model with one class, got 'accuracy'; give "
+                "a model with at least 2 classes"
+            )
         curve = readings.curve(self.probe)
         scores, hits = curve.scores, curve.hits
         fractions = readings.removed_fractions(self.probe).to(scores.dtype)
@@ -77,8 +83,6 @@ class CurveMetric(FaithfulnessMetric, ABC):
             hits,
             value=self.value,
             freeze=self.freeze,
-            include_start=self.ends == "both",
-            include_end=self.ends != "none",
-            normalize=self.normalize,
             original=readings.original[:, 0],
+            **area_options(self.ends, self.normalize),
         )

@@ -9,21 +9,17 @@ class Deletion(CurveMetric):
     .. math:: \mathrm{DEL} = \frac{1}{m} \left( \frac{f(x_0) + f(x_m)}{2}
               + \sum_{k=1}^{m-1} f(x_k) \right)
 
-    where :math:`x_k` is the sample after k of m steps (:math:`x_m` has no feature left) and f the
-    explained output. Steps of uneven size count by their true width.
+    where :math:`x_k` is the sample after k of m steps (:math:`x_m` has no feature left) and f is
+    the explained output. Steps of different sizes are weighted by their width.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
-        ends: ``"both"`` ends of the curve belong to the area, the ``"last"`` alone, or ``"none"``.
-        normalize: Whether to divide the area by the width of the curve.
-        value: Height of the curve: ``"score"``, ``"ratio"`` to the score of the sample, or
-            ``"accuracy"``.
-        freeze: Whether the curve stays at its value once the predicted class is not the target.
-        output: The explained scalar that is read: ``"prob"``, ``"logit"``, ...
-        samples_per_pass: Bound on the perturbed samples in one forward pass.
-        progress: Whether to show a progress bar during each update.
+        **kwargs: Options of the curve, ``ends``, ``normalize``, ``value`` and ``freeze``, see
+            :class:`~pear_lightning.functional.curve_options.CurveOptions`; and of the evaluation,
+            ``output``, ``samples_per_pass`` and ``progress``, see
+            :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,
@@ -46,9 +42,9 @@ class Deletion(CurveMetric):
         Models*, BMVC 2018, arXiv 1806.07421.
 
     Deviations from the paper:
-        The number of steps is given, not the number of pixels of a step. Ties are broken by the
-        lower index. ``ends="last", normalize=False`` is the area of DeepFaith (Guo et al., ICLR
-        2026), whose largest value is (m − 1)/m.
+        ``n_steps`` is the number of steps, not the number of pixels in a step. Among equal features
+        the one with the lower index is removed first. ``ends="last", normalize=False`` is the area
+        of DeepFaith (Guo et al., ICLR 2026), whose largest value is (m − 1)/m.
     """
 
     metric_name = "deletion"

@@ -1,4 +1,4 @@
-"""The arguments of a metric's update, read and checked once."""
+"""Reads and checks the arguments of a metric's ``update``."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +24,7 @@ def explained_batch(
         masker_kwargs: Further data of the samples for the maskers alone.
 
     Raises:
-        TypeError: If an argument is no tensor, or the target is not made of integers.
+        TypeError: If an argument is not a tensor, or the target does not hold integers.
         ValueError: If numbers of rows differ.
     """
     batch = Batch(inputs, None, None, forward_kwargs or {}, masker_kwargs or {}).explaining(target)
@@ -33,10 +33,10 @@ def explained_batch(
 
 
 def check_explanations(explanations: Mapping[str, Tensor], batch: Batch) -> None:
-    """Raise unless explanations are finite, one for each sample.
+    """Raise unless explanations are finite and have one row for each sample.
 
     Args:
-        explanations: ``(B, *S)`` or pooled ``(B, n)``, by what messages call them.
+        explanations: ``(B, *S)`` or pooled ``(B, n)``, by their name in error messages.
         batch: The samples.
 
     Raises:
@@ -47,6 +47,6 @@ def check_explanations(explanations: Mapping[str, Tensor], batch: Batch) -> None
         check_attributions(name, attributions)
         if len(attributions) != len(batch):
             raise ValueError(
-                f"{name} must explain the inputs one by one, ({len(batch)}, ...), got "
-                f"{tuple(attributions.shape)}"
+                f"{name} must have one row for each of the {len(batch)} inputs, "
+                f"got shape {tuple(attributions.shape)}"
             )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pear_lightning.figures import draw_ranking
+from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.mean_ranks import bootstrap_means, ranks_of_means
 from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import check_finite, check_floating
@@ -28,7 +30,7 @@ SHORT_NAMES = {
     "infidelity": "INF",
     "max_sensitivity": "SENS",
 }
-"""What tables call a metric; others keep their names."""
+"""Names of metrics in tables; other metrics keep their own names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,13 +42,15 @@ class ExplainerRanking:
 
     where ``s`` is the score of explainer e by metric m on sample i, ``±`` the metric's direction
     and rank 1 the best; equal means share the mean of their ranks. The intervals are percentiles of
-    R over draws of the N samples with replacement, the same draw for every explainer and metric.
-    They say how far the samples decide, for these explainers, metrics and settings; R itself
-    depends on which others are in the table. Drawing again adds noise, which moves ranks of near
-    rivals together, so R may lie at the edge of its interval. Two explainers are tied if the
-    interval of the difference of their R holds 0 (no correction for the number of pairs).
+    R over draws of the N samples with replacement; all explainers and metrics share the draws. They
+    measure the uncertainty from the choice of samples alone, for these explainers, metrics and
+    settings; R also depends on which explainers are compared. Resampling adds noise, which moves
+    the ranks of similar explainers towards each other, so R may lie at the edge of its interval.
+    Two explainers are tied if the interval of the difference of their R contains 0 (without a
+    correction for the number of pairs).
 
-    Made by :func:`~pear_lightning.metrics.rank_explainers`, or from scores by :meth:`from_scores`.
+    Create one by :func:`~pear_lightning.metrics.rank_explainers`, or from scores by
+    :meth:`from_scores`.
 
     Attributes:
         explainers: Names of the E explainers, in the order given.
@@ -55,9 +59,9 @@ class ExplainerRanking:
         means: ``(M, E)`` float64, mean score.
         ranks: ``(M, E)`` float64, rank by the mean score.
         mean_rank: ``(E,)`` float64, R.
-        interval: ``(E, 2)`` float64, lower and upper end for R.
+        interval: ``(E, 2)`` float64, lower and upper end of the interval of R.
         tied: ``(E, E)`` bool, symmetric, true on the diagonal.
-        confidence_level: Of the intervals.
+        confidence_level: Confidence level of the intervals.
         n_resamples: Number of draws.
         n_samples: Number of samples N.
 
@@ -108,11 +112,8 @@ class ExplainerRanking:
             explainers: Names of the explainers, E of them.
             higher_is_better: Direction of each metric.
             n_resamples: Number of draws of the bootstrap.
-            confidence_level: Of the intervals, between 0 and 1.
+            confidence_level: Confidence level of the intervals, between 0 and 1.
             seed: Seed of the draws.
-
-        Returns:
-            The ranking.
 
         Raises:
             TypeError: If scores are not floating.
@@ -121,12 +122,13 @@ class ExplainerRanking:
         """
         stacked = _stacked(scores, explainers)
         if missing := [name for name in scores if higher_is_better.get(name) is None]:
-            raise ValueError(f"higher_is_better must say the direction of {missing}")
-        if n_resamples < 1 or not 0 < confidence_level < 1:
             raise ValueError(
-                "n_resamples must be at least 1 and confidence_level between 0 and 1, got "
-                f"{n_resamples} and {confidence_level}"
+                f"higher_is_better must hold the direction of each metric, got none of {missing}"
             )
+        if n_resamples < 1:
+            raise ValueError(f"n_resamples must be at least 1, got {n_resamples}")
+        if not 0 < confidence_level < 1:
+            raise ValueError(f"confidence_level must be between 0 and 1, got {confidence_level}")
         directions = torch.tensor([bool(higher_is_better[name]) for name in scores])
         means = stacked.mean(dim=2)
         ranks = ranks_of_means(means, directions)
@@ -157,10 +159,10 @@ class ExplainerRanking:
         return self.mean_rank.argsort(stable=True).tolist()
 
     def metric_correlation(self) -> Tensor:
-        """Return how far the metrics rank the explainers alike: Spearman, ``(M, M)`` float64.
+        """Return the Spearman correlation of the ranks of each pair of metrics, ``(M, M)`` float64.
 
-        1 for two metrics with the same order, each read in its own direction; 0 with a metric that
-        cannot tell the explainers apart.
+        It is 1 for two metrics that rank the explainers equally, each in its own direction, and 0
+        for a metric that gives all explainers the same rank.
         """
         centred = average_ranks(self.ranks) - (len(self.explainers) + 1) / 2
         norm = centred.norm(dim=1)
@@ -185,7 +187,8 @@ class ExplainerRanking:
     def to_table(self, values: str = "ranks") -> str:
         """Return the table as aligned text, the best explainer first.
 
-        ``tied with`` gives the places in this table of the explainers that are tied with one.
+        The column ``tied with`` holds the places, in this table, of the explainers that are tied
+        with the one in the row.
 
         Args:
             values: What the columns of the metrics hold: ``"ranks"`` or ``"means"``.
@@ -211,16 +214,12 @@ class ExplainerRanking:
                     *(form.format(value) for value in cells[:, place].tolist()),
                 ]
             )
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        )
+        return aligned_text(rows)
 
     def plot(
         self, axes: "Sequence[Axes] | None" = None, *, controls: Collection[str] = ()
     ) -> tuple["Figure", list["Axes"]]:
-        """Draw mean ranks with their intervals, and beside them the rank by each metric.
+        """Draw mean ranks with their intervals, next to the rank by each metric.
 
         Args:
             axes: Two axes to draw on; None for a new figure.
@@ -232,8 +231,6 @@ class ExplainerRanking:
         Raises:
             ImportError: If matplotlib is missing.
         """
-        from pear_lightning.figures.ranking import draw_ranking
-
         return draw_ranking(
             [self.explainers[e] for e in self.order],
             self.mean_rank[self.order],
@@ -246,7 +243,7 @@ class ExplainerRanking:
         )
 
     def metric_labels(self) -> list[str]:
-        """Return short names of the metrics with an arrow towards the better end."""
+        """Return short names of the metrics, with an arrow for the direction that is better."""
         return [
             SHORT_NAMES.get(name, name) + ("↑" if higher else "↓")
             for name, higher in zip(self.metrics, self.higher_is_better.tolist(), strict=True)
@@ -258,7 +255,7 @@ def _stacked(scores: Mapping[str, Tensor], explainers: Sequence[str]) -> Tensor:
     if len(set(explainers)) < len(explainers):
         raise ValueError(f"explainers must have different names, got {list(explainers)}")
     if not scores:
-        raise ValueError("scores must hold at least one metric")
+        raise ValueError("scores must hold at least one metric, got none")
     shapes = {name: tuple(each.shape) for name, each in scores.items()}
     shape = next(iter(shapes.values()))
     fits = len(shape) == 2 and shape[0] == len(explainers) > 0 and shape[1] > 0
@@ -282,7 +279,7 @@ def _percentiles(drawn: Tensor, confidence_level: float) -> tuple[Tensor, Tensor
 
 
 def _as_ranges(places: Sequence[int]) -> str:
-    """Write increasing numbers shortly: 1, 2, 3, 7 as "1-3, 7"."""
+    """Abbreviate increasing numbers: 1, 2, 3, 7 becomes "1-3, 7"."""
     parts: list[list[int]] = []
     for place in places:
         if parts and place == parts[-1][-1] + 1:

@@ -7,23 +7,23 @@ from pear_lightning.scoring.readings import Readings
 
 
 class FaithfulnessCorrelation(RandomSubsetMetric):
-    r"""Correlation, over random subsets, of the saliency removed and the drop it causes.
+    r"""Correlation, over random subsets, of the removed saliency and the drop of the output.
 
     .. math:: \mathrm{FC} = ρ_P\left( \sum_{i ∈ I_j} s_i, \; f(x) − f(x ∖ I_j) \right)_{j ≤ K}
 
-    with :math:`x ∖ I` the sample without the features in I. Higher is better. Values can be
-    compared at equal size and number of subsets only. The subsets of a sample come from its own
-    values: they are the same in every batch, in every process and for every explanation.
+    with :math:`x ∖ I` the sample without the features in I. Higher is better. Only values with the
+    same size and number of subsets can be compared. The subsets of a sample are derived from its
+    values, so they are the same in every batch and process and for every explanation.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_subsets: Number of subsets K, each one evaluation of the model.
         subset_size: Size of the subsets: a number of features (int), a share of the sample's
             features (float, at least one feature), or ``"bernoulli"``: each feature is removed
-            with probability 1/2. That is what DeepFaith (Guo et al., ICLR 2026) calls infidelity.
-        seed: Chooses other subsets.
+            with probability 1/2, which DeepFaith (Guo et al., ICLR 2026) calls infidelity.
+        seed: Seed of the subsets.
         **kwargs: ``output``, ``samples_per_pass``, ``progress``; see
-            :class:`~pear_lightning.metrics.Deletion`.
+            :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,

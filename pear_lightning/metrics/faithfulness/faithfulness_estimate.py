@@ -7,20 +7,21 @@ from pear_lightning.scoring.readings import Readings
 
 
 class FaithfulnessEstimate(SingleRemovalMetric):
-    r"""Correlation, over features, of the saliency of each and the drop when it alone is removed.
+    r"""Correlation, over features, of their saliency and the drop when each is removed alone.
 
     .. math:: \mathrm{FE} = ρ_P\left( s_i, \; f(x) − f(x ∖ \{i\}) \right)_{i ≤ n}
 
     Higher is better.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
-        n_draws: Number of draws of a random baseline for each feature, averaged; others need one.
-        chunks: Compare so many chunks of features in descending order of saliency instead of
+        masker: Defines the features, and what replaces a removed one.
+        n_draws: Number of draws of a random baseline for each feature, over which the drop is
+            averaged; other baselines use one.
+        chunks: Number of chunks of features, in descending order of saliency, to compare instead of
             single features: DeepFaith's form (Guo et al., ICLR 2026). Sorting makes the sums
-            monotone, so the value cannot be compared with the other form.
+            monotone, so these values cannot be compared with those of single features.
         **kwargs: ``output``, ``samples_per_pass``, ``progress``; see
-            :class:`~pear_lightning.metrics.Deletion`.
+            :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,

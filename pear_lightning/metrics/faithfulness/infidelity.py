@@ -11,35 +11,34 @@ from pear_lightning.scoring.readings import Readings
 
 
 class Infidelity(RandomSubsetMetric):
-    r"""Mean squared error, over random subsets, of the saliency removed as a forecast of the drop.
+    r"""Mean squared error, over random subsets, of the removed saliency as a forecast of the drop.
 
     .. math:: \mathrm{INFD} = \frac{1}{K} \sum_{j ≤ K} \left( β σ_j − Δ_j \right)^2, \qquad
               σ_j = \sum_{i ∈ I_j} s_i, \quad Δ_j = f(x) − f(x ∖ I_j)
 
-    Lower is better. With ``normalize`` β is the number with the smallest error,
-    :math:`\sum σ Δ / \sum σ^2`, and the unit of the saliency does not matter; without it β is 1,
-    and explanations in different units cannot be compared. β may be negative, so with ``normalize``
-    an explanation and its opposite score the same. The value has the square of the unit of the
-    output.
+    Lower is better. With ``normalize``, β is the number with the smallest error,
+    :math:`\sum σ Δ / \sum σ^2`, and the value does not depend on the unit of the saliency. Without
+    it, β is 1, and explanations in different units cannot be compared. β may be negative, so with
+    ``normalize`` an explanation and its negative have the same value. The unit of the value is the
+    square of the unit of the output.
 
-    The perturbation is binary: attributions are taken as contributions, which contain
-    ``x - baseline``, such as those of integrated gradients, input x gradient or Shapley values.
-    Multiply plain gradients by ``x - baseline`` first
+    Attributions must be contributions, which contain ``x - baseline``, such as those of integrated
+    gradients, input x gradient or Shapley values. Multiply gradients by ``x - baseline`` first
     (:class:`~pear_lightning.explainers.InputXGradient`).
 
     The correlation that DeepFaith calls infidelity is
     :class:`~pear_lightning.metrics.FaithfulnessCorrelation` with ``subset_size="bernoulli"``.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_subsets: Number of subsets K, each one evaluation of the model.
         subset_size: Size of the subsets: a number of features (int), a share of the sample's
             features (float, at least one feature), or ``"bernoulli"``: each feature is removed
             with probability 1/2.
         normalize: Whether to scale the saliency of each sample by its best β.
-        seed: Chooses other subsets.
+        seed: Seed of the subsets.
         **kwargs: ``output``, ``samples_per_pass``, ``progress``; see
-            :class:`~pear_lightning.metrics.Deletion`.
+            :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,

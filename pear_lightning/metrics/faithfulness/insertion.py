@@ -8,25 +8,24 @@ from pear_lightning.metrics.faithfulness.curve_metric import CurveMetric
 
 
 class Insertion(CurveMetric):
-    r"""Area under the output while features are put into a baseline, the most relevant first.
+    r"""Area under the output while features are inserted into a baseline, most relevant first.
 
     .. math:: \mathrm{INS} = \frac{1}{m} \left( \frac{f(x_0) + f(x_m)}{2}
               + \sum_{k=1}^{m-1} f(x_k) \right)
 
     where :math:`x_k` has the features of k of m steps and the baseline elsewhere, and f is the
-    explained output. Higher is better. Read backwards it is the curve while the least relevant
-    features are removed first, so with the masker's own baseline it costs nothing beside
-    :class:`~pear_lightning.metrics.NegativePerturbation`.
+    explained output. Higher is better. Read backwards, the curve is that of removing the least
+    relevant features first. With the masker's own baseline it therefore shares all evaluations of
+    the model with :class:`~pear_lightning.metrics.NegativePerturbation`.
 
     Args:
-        masker: What the features are, and what they are inserted into.
+        masker: What the features are, and the baseline they are inserted into.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
-        baseline: What the features are inserted into instead of the masker's baseline; ``"blur"``
-            is the paper's for images.
-        **kwargs: As for :class:`~pear_lightning.metrics.Deletion`: ``ends``, ``normalize``,
-            ``value``, ``freeze``, ``output``, ``samples_per_pass``, ``progress``. With
-            ``ends="last"`` the curve begins after the first insertion.
+        baseline: Another baseline to insert the features into; the paper's for images is
+            ``"blur"``. None for the masker's own.
+        **kwargs: See :class:`~pear_lightning.metrics.Deletion`. The curve starts at the baseline,
+            so with ``ends="last"`` it begins after the first insertion.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,
@@ -49,8 +48,8 @@ class Insertion(CurveMetric):
         Models*, BMVC 2018, arXiv 1806.07421.
 
     Deviations from the paper:
-        Inserted into the masker's baseline unless ``baseline`` says otherwise; the number of steps
-        is given, not the number of pixels of a step.
+        Features are inserted into the masker's baseline unless ``baseline`` is given. ``n_steps``
+        is the number of steps, not the number of pixels in a step.
     """
 
     metric_name = "insertion"

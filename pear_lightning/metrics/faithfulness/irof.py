@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from pear_lightning.functional.curve_options import Ends, area_options
 from pear_lightning.functional.faithfulness_curves import irof
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.masking import Masker
-from pear_lightning.metrics.faithfulness.curve_metric import CurveMetric, Ends
+from pear_lightning.metrics.faithfulness.curve_metric import CurveMetric
 from pear_lightning.scoring.readings import Readings
 
 
@@ -17,21 +18,21 @@ class IROF(CurveMetric):
 
     where :math:`x_k` is the sample after k of m steps. Higher is better. In the paper the features
     are the segments of an image, ordered by their mean relevance and replaced by the image's mean
-    colour: ``SegmentMasker(..., baseline="own_mean", pooling="mean")``. With the same masker as
-    :class:`~pear_lightning.metrics.Deletion` it is ``1 - deletion / f(x)`` of each sample, and the
-    segments are what makes it a measure of its own.
+    colour: ``SegmentMasker(..., baseline="own_mean", pooling="mean")``. With the same
+    masker as :class:`~pear_lightning.metrics.Deletion` the value of a sample is
+    ``1 - deletion / f(x)``, so only segments make it another measure.
 
-    A sample whose output is not above 1e-5 has no ratio: it scores 0 and is counted as undefined.
+    A sample whose output is not above 1e-5 has no ratio; it scores 0 and is counted as undefined.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
-        ends: ``"both"`` ends of the curve belong to the area, the ``"last"`` alone, or ``"none"``.
-        normalize: Whether to divide the area by the width of the curve.
-        **kwargs: As for :class:`~pear_lightning.metrics.Deletion`: ``output``,
-            ``samples_per_pass``, ``progress``. The output must be positive: a ratio of logits
-            means nothing.
+        ends: See :class:`~pear_lightning.functional.curve_options.CurveOptions`.
+        normalize: See there.
+        **kwargs: ``output``, ``samples_per_pass``, ``progress``; see
+            :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`. The output must
+            be positive: a ratio of logits means nothing.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,
@@ -54,8 +55,8 @@ class IROF(CurveMetric):
         arXiv 2003.08747.
 
     Deviations from the paper:
-        The curve has width 1 whatever the number of segments. ``ends="last", normalize=False`` is
-        DeepFaith's (Guo et al., ICLR 2026).
+        The curve has width 1 for any number of segments. ``ends="last", normalize=False`` is the
+        form of DeepFaith (Guo et al., ICLR 2026).
     """
 
     metric_name = "irof"
@@ -70,8 +71,15 @@ class IROF(CurveMetric):
         normalize: bool = True,
         **kwargs: Any,
     ) -> None:
-        shape: dict[str, Any] = {"ends": ends, "normalize": normalize}
-        super().__init__(masker, n_steps, value="ratio", freeze=False, **shape, **kwargs)
+        super().__init__(
+            masker,
+            n_steps,
+            ends=ends,
+            normalize=normalize,
+            value="ratio",
+            freeze=False,
+            **kwargs,
+        )
 
     def reduce(self, readings: Readings) -> PerSample:
         """Return the area over the ratios of each row, ``(R,)``."""
@@ -79,7 +87,5 @@ class IROF(CurveMetric):
         return irof(
             scores,
             readings.removed_fractions(self.probe).to(scores.dtype),
-            include_start=self.ends == "both",
-            include_end=self.ends != "none",
-            normalize=self.normalize,
+            **area_options(self.ends, self.normalize),
         )

@@ -23,20 +23,20 @@ class MaxSensitivity(SampleMean):
 
     .. math:: \max_{j ≤ N} \frac{‖Φ(x + δ_j) − Φ(x)‖_2}{‖Φ(x)‖_2}, \qquad δ_j ∼ U(−r, r)
 
-    Lower is better. Not a measure of faithfulness but of stability: the constant explanation is
-    the most stable. It explains anew, so it takes an explainer and no attributions. A sample and
-    its perturbed copies are explained together; the class is that of the sample, and its noise is
-    its own: the same in every batch.
+    Lower is better. The metric measures stability, not faithfulness: a constant explanation is the
+    most stable. It computes the explanations itself, so it takes an explainer instead of
+    attributions. A sample and its perturbed copies are explained together, for the class of the
+    sample. The perturbations of a sample are the same in every batch.
 
     Args:
-        explainer: The explainer Φ. A stochastic one adds its own noise to the value: give it a
-            seed.
+        explainer: The explainer Φ. The noise of a stochastic explainer raises the value, so give it
+            a seed.
         radius: r, in units of the inputs.
         n_samples: Number of perturbed inputs N.
         output: The explained scalar; see :func:`~pear_lightning.explainers.explain`.
-        seed: Chooses other perturbations.
-        samples_per_pass: At most this many inputs are explained together; a sample and its copies
-            are never split.
+        seed: Seed of the perturbations.
+        samples_per_pass: Largest number of inputs that are explained together; a sample and its
+            copies are never split.
         **kwargs: Options of :class:`torchmetrics.Metric`.
 
     Raises:
@@ -108,7 +108,8 @@ class MaxSensitivity(SampleMean):
 
         Raises:
             TypeError: If the inputs are not floating, or the model returns no tensor.
-            ValueError: If a shape or a value is wrong.
+            ValueError: If a shape does not fit, a target is out of range, or inputs, attributions
+                or outputs hold NaN or Inf.
         """
         self._take(self._scores(model, inputs, target, forward_kwargs))
 

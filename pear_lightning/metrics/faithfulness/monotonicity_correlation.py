@@ -10,23 +10,23 @@ from pear_lightning.scoring.readings import Readings
 
 
 class MonotonicityCorrelation(SingleRemovalMetric):
-    r"""Rank correlation, over features, of importance and expected squared effect of a replacement.
+    r"""Rank correlation, over features, of importance and mean squared effect of a replacement.
 
     .. math:: \mathrm{MC} = ρ_S\left( |s_i|, e_i \right)_{i ≤ n}, \qquad
               e_i = \frac{1}{R} \sum_{r ≤ R} \left( f(x) − f(x ∖_r \{i\}) \right)^2
 
-    with R draws of the replacement. Higher is better. Neither side has a sign: an explanation and
-    its opposite score the same.
+    with R draws of the replacement. Higher is better. Neither side has a sign, so an explanation
+    and its negative have the same value.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one; the paper's
-            replacements are random, such as ``baseline="uniform"``.
-        n_draws: Number of draws R of a random baseline; others need one.
+        masker: Defines the features, and what replaces a removed one; the paper's replacements are
+            random, such as ``baseline="uniform"``.
+        n_draws: Number of draws R of a random baseline; other baselines use one.
         absolute: Whether to rank absolute values of the saliency.
-        chunks: Compare so many chunks of features in the order of saliency instead of single
-            features; with ``absolute=False`` DeepFaith's form (Guo et al., ICLR 2026).
+        chunks: Number of chunks of features, in the order of saliency, to compare instead of single
+            features; with ``absolute=False`` this is DeepFaith's form (Guo et al., ICLR 2026).
         **kwargs: ``output``, ``samples_per_pass``, ``progress``; see
-            :class:`~pear_lightning.metrics.Deletion`.
+            :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,
@@ -47,7 +47,7 @@ class MonotonicityCorrelation(SingleRemovalMetric):
         2007.07584.
 
     Deviations from the paper:
-        The effects are not divided by f(x)², which changes no rank.
+        The effects are not divided by f(x)², which does not change ranks.
     """
 
     metric_name = "monotonicity_correlation"

@@ -6,26 +6,22 @@ from pear_lightning.metrics.faithfulness.curve_metric import CurveMetric
 class PositivePerturbation(CurveMetric):
     r"""Area under a curve while the most relevant features are removed first; lower is better.
 
-    By default the height is the explained output, and the value that of
-    :class:`~pear_lightning.metrics.Deletion`. What makes it a measure of its own:
+    By default the height of the curve is the explained output, and the value is that of
+    :class:`~pear_lightning.metrics.Deletion`. Two settings measure something else:
 
-    - ``value="accuracy", ends="none", n_steps=10``: the paper's, top-1 accuracy with 10 to 90 % of
-      the features removed.
-    - ``freeze=True, ends="last", normalize=False``: DeepFaith's, the output frozen from the first
-      change of the predicted class on.
+    - ``value="accuracy", ends="none", n_steps=10`` is the paper's: top-1 accuracy with 10 to 90 %
+      of the features removed.
+    - ``freeze=True, ends="last", normalize=False`` is DeepFaith's: the output, frozen at the first
+      change of the predicted class.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
-        ends: ``"both"`` ends of the curve belong to the area, the ``"last"`` alone, or ``"none"``.
-        normalize: Whether to divide the area by the width of the curve.
-        value: Height of the curve: ``"score"``, ``"ratio"`` to the score of the sample, or
-            ``"accuracy"``.
-        freeze: Whether the curve stays at its value once the predicted class is not the target.
-        output: The explained scalar that is read: ``"prob"``, ``"logit"``, ...
-        samples_per_pass: Bound on the perturbed samples in one forward pass.
-        progress: Whether to show a progress bar during each update.
+        **kwargs: Options of the curve, ``ends``, ``normalize``, ``value`` and ``freeze``, see
+            :class:`~pear_lightning.functional.curve_options.CurveOptions`; and of the evaluation,
+            ``output``, ``samples_per_pass`` and ``progress``, see
+            :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,

@@ -1,4 +1,4 @@
-"""What the metrics that remove random subsets share."""
+"""Base class of the metrics that remove random subsets."""
 
 from abc import ABC
 from typing import Any
@@ -14,14 +14,14 @@ from pear_lightning.scoring.probes import (
 
 
 class RandomSubsetMetric(FaithfulnessMetric, ABC):
-    """A comparison, over random subsets, of the saliency removed and the drop it causes.
+    """A comparison, over random subsets, of the removed saliency and the drop of the output.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
+        masker: Defines the features, and what replaces a removed one.
         n_subsets: Number of subsets K, each one evaluation of the model.
         subset_size: Size of the subsets: a number of features, a share of them, or
             ``"bernoulli"``.
-        seed: Chooses other subsets.
+        seed: Seed of the subsets.
         **kwargs: See :class:`FaithfulnessMetric`.
     """
 

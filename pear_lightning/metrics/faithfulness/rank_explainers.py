@@ -38,30 +38,30 @@ def rank_explainers(
 ) -> ExplainerRanking:
     """Explain batches with several explainers, score them, and rank the explainers.
 
-    The result has the mean rank of each explainer over the metrics with a bootstrap interval over
-    the samples, says which explainers are tied, and comes as a table and as a figure. Put a control
-    among the explainers (:class:`~pear_lightning.explainers.RandomAttributions`): what does not
-    beat it is not faithful by these metrics, whatever its rank.
+    The result holds the mean rank of each explainer over the metrics, a bootstrap interval over the
+    samples, and which explainers are tied; it can be printed as a table and drawn as a figure.
+    Include a control (:class:`~pear_lightning.explainers.RandomAttributions`): an explainer that
+    does not beat it is not faithful by these metrics, regardless of its rank.
 
     Args:
         model: The explained model: inputs ``(N, *S)`` to logits ``(N, C)``.
-        batches: The samples, such as a ``DataLoader``. Each batch is what
+        batches: The samples, such as a ``DataLoader``. Each batch has a form that
             :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: inputs ``(B, *S)``, ``(inputs,
-            labels)``, or a mapping with ``"inputs"``, perhaps ``"target"``, and further keyword
+            labels)``, or a mapping with ``"inputs"``, optionally ``"target"``, and further keyword
             arguments of the model, such as ``"attention_mask"``. Tensors are moved to the device of
             the model. Token ids are embedded by the model's method ``embed``, if it has one and an
             explainer takes gradients.
-        explainers: The explainers by name. Those that draw random numbers do so from torch's
-            global generator, unless they have a seed.
+        explainers: The explainers by name. Stochastic explainers without a seed draw from torch's
+            global generator.
         suite: The metrics, with the explainers' names; or a masker, for the ten metrics of a
             :class:`~pear_lightning.metrics.FaithfulnessSuite` with its default settings.
         target: Class that is explained: the ``"predicted"`` one, or the ``"label"`` of the batch.
         output: Scalar that the explainers explain; see :func:`~pear_lightning.explainers.explain`.
-            The one that the metrics read is the suite's.
-        points_per_pass: At most this many query points of each sample in one pass of an
-            explainer; the suite has a bound of its own.
+            The metrics use the suite's ``output``.
+        points_per_pass: Largest number of query points of each sample in one pass of an explainer;
+            for the suite see its ``samples_per_pass``.
         n_resamples: Number of draws of the bootstrap.
-        confidence_level: Of the intervals, between 0 and 1.
+        confidence_level: Confidence level of the intervals, between 0 and 1.
         seed: Seed of the bootstrap.
         progress: Whether to show a progress bar over the batches.
 
@@ -69,7 +69,7 @@ def rank_explainers(
         The ranking; ``to_table()`` and ``plot()`` show it.
 
     Raises:
-        ValueError: If there is no batch, a batch has no label where one is asked for, or the
+        ValueError: If there is no batch, a batch has no labels with ``target="label"``, or the
             suite's names are not those of the explainers.
 
     Example:
@@ -89,15 +89,16 @@ def rank_explainers(
         Explainability*, ICLR 2026, compare explainers.
 
     Deviations from the paper:
-        Scores are not rounded, ties share the mean of their ranks, and infidelity is ranked as what
-        it is, a squared error of which less is better.
+        Scores are not rounded, ties share the mean of their ranks, and infidelity is ranked as a
+        squared error, lower is better.
     """
     check_choice("target", target, ("predicted", "label"))
     if isinstance(suite, Masker):
         suite = FaithfulnessSuite(suite, list(explainers))
     if set(suite.names or ()) != set(explainers):
         raise ValueError(
-            f"suite has names={suite.names}; expected those of the explainers, {list(explainers)}"
+            f"suite must have the names of the explainers, {list(explainers)}, got {suite.names}; "
+            "give FaithfulnessSuite(names=...)"
         )
     device = _device(model)
     total = len(batches) if isinstance(batches, Sized) else None
@@ -112,7 +113,10 @@ def rank_explainers(
             if target == "predicted":
                 read = read.explaining(predicted_classes(model, read))
             elif read.target is None:
-                raise ValueError("a batch must be (inputs, labels) or have 'target' for 'label'")
+                raise ValueError(
+                    "batches must have labels for target='label', got a batch without; give "
+                    "(inputs, labels) or a mapping with 'target'"
+                )
             _, attributions = explain_batch(
                 model,
                 read,
@@ -130,7 +134,7 @@ def rank_explainers(
             )
             parts.append({name: each.cpu() for name, each in scores.items()})
     if not parts:
-        raise ValueError("batches must hold at least one batch")
+        raise ValueError("batches must hold at least one batch, got none")
     return ExplainerRanking.from_scores(
         {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]},
         suite.names or (),
@@ -142,7 +146,7 @@ def rank_explainers(
 
 
 def _device(model: Forward) -> torch.device | None:
-    """Return where the parameters of a model are, None if it has none."""
+    """Return the device of the parameters of a model; None if it has no parameters."""
     module = module_of(model)
     parameter = None if module is None else next(module.parameters(), None)
     return None if parameter is None else parameter.device

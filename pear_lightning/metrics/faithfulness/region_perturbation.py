@@ -18,13 +18,13 @@ class RegionPerturbation(FaithfulnessMetric):
     where :math:`x_k` is the sample after k of m steps. Higher is better.
 
     Args:
-        masker: What the features (the paper's regions) are, and what stands in the place of a
-            removed one; the paper's is ``PatchMasker(9, baseline="uniform")``.
+        masker: What the features (the regions of the paper) are, and what replaces a removed one;
+            the paper's is ``PatchMasker(9, baseline="uniform")``.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
         include_start: Whether the start, whose drop is 0, counts as one of the points.
         **kwargs: ``output``, ``samples_per_pass``, ``progress``; see
-            :class:`~pear_lightning.metrics.Deletion`.
+            :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
 
     Shapes:
         - update: a model, inputs ``(B, *S)``, attributions ``(B, *S)`` or saliency ``(B, n)``,
@@ -47,8 +47,9 @@ class RegionPerturbation(FaithfulnessMetric):
         Neural Network Has Learned*, IEEE TNNLS 2017, arXiv 1509.06321.
 
     Deviations from the paper:
-        The curve goes on until no feature is left; the paper stops after 100 regions.
-        ``include_start=False`` is DeepFaith's (Guo et al., ICLR 2026), (m + 1)/m times as large.
+        The curve ends when no feature is left; the paper stops after 100 regions.
+        ``include_start=False`` is the form of DeepFaith (Guo et al., ICLR 2026), (m + 1)/m times as
+        large.
     """
 
     metric_name = "region_perturbation"
@@ -68,7 +69,7 @@ class RegionPerturbation(FaithfulnessMetric):
 
     @property
     def probes(self) -> tuple[Probe, ...]:
-        """The sample, the sample without any feature, and the steps between them."""
+        """The sample, the sample without any feature, and the steps between the two."""
         return Original(), self.probe, Empty()
 
     def reduce(self, readings: Readings) -> PerSample:

@@ -1,4 +1,4 @@
-"""What the metrics that remove one feature at a time share."""
+"""Base class of the metrics that remove one feature at a time."""
 
 from abc import ABC
 from typing import Any
@@ -18,13 +18,13 @@ from pear_lightning.scoring.readings import Readings
 
 
 class SingleRemovalMetric(FaithfulnessMetric, ABC):
-    """A correlation, over features, of the saliency of each and what happens without it.
+    """A correlation, over features, of their saliency and the effect of removing each alone.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
-        n_draws: Number of draws R of a random baseline for each feature; others need one.
-        chunks: Compare chunks of features in the order of relevance instead of single features: so
-            many of them.
+        masker: Defines the features, and what replaces a removed one.
+        n_draws: Number of draws R of a random baseline for each feature; other baselines use one.
+        chunks: Number of chunks of features, in the order of relevance, to compare instead of
+            single features; None for single features.
         **kwargs: See :class:`FaithfulnessMetric`.
     """
 
@@ -44,7 +44,7 @@ class SingleRemovalMetric(FaithfulnessMetric, ABC):
         return Original(), self.probe
 
     def saliency_and_drops(self, readings: Readings) -> tuple[Tensor, Tensor, Tensor]:
-        """Return saliency ``(R, n)``, drops ``(R, draws, n)``, and which of them a row has.
+        """Return saliency ``(R, n)``, drops ``(R, draws, n)``, and which entries are present.
 
         Args:
             readings: Saliency and outputs, a row for each sample and explanation.

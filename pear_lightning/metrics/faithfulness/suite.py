@@ -1,4 +1,4 @@
-"""All faithfulness metrics of any number of explanations, every probe once."""
+"""Several faithfulness metrics of one or more explanations, from shared model evaluations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -6,6 +6,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.validation import check_finite, trusted_values
 from pear_lightning.masking import Masker
@@ -42,30 +43,27 @@ Metrics = Mapping[str, FaithfulnessMetric]
 
 
 class FaithfulnessSuite(ExactStates):
-    """Scores explanations by several faithfulness metrics at the price of their common probes.
+    """Scores explanations by several faithfulness metrics, which share evaluations of the model.
 
-    The model is evaluated once at every perturbed copy that any of the metrics asks for, and
-    copies that do not depend on the attributions (random subsets, single removals) once for all
-    explanations of a sample. Scores are exactly those of each metric alone.
+    The model is evaluated once at each perturbed copy that any of the metrics needs. Copies that do
+    not depend on the attributions (random subsets, single removals) are evaluated once for all
+    explanations of a sample. Scores equal those of each metric alone.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
+        masker: Defines the features, and what replaces a removed one.
         names: Names of the explanations that are compared; None for a single one.
-        metrics: The metrics, by name or with their own names; their output must be the suite's.
-            None for the ten of DeepFaith with the settings below: faithfulness correlation and
-            estimate, monotonicity correlation, region perturbation, insertion, deletion, negative
-            and positive perturbation, IROF, infidelity.
+        metrics: The metrics, as a mapping from names, or as a sequence to use their own names;
+            their ``output`` must be that of the suite. None for the ten of DeepFaith with the
+            settings below: faithfulness correlation and estimate, monotonicity correlation, region
+            perturbation, insertion, deletion, negative and positive perturbation, IROF, infidelity.
         n_steps: Number of steps of removal curves; None for one feature at a time.
         n_subsets: Number of random subsets.
         subset_size: Size of random subsets: a number of features, a share of them, or
             ``"bernoulli"``.
-        seed: Chooses other subsets.
-        output: The explained scalar that is read: ``"prob"``, ``"logit"``, ``"log_prob"``,
-            ``"margin"``, or a function of logits ``(N, C)`` and target ``(N,)``.
-        samples_per_pass: At most this many perturbed samples in one forward pass, to bound memory;
-            None for as many as fill half a MiB with inputs on a CPU, so that they stay in its
-            caches, and 64 MiB elsewhere.
-        progress: Whether to show a progress bar during each update.
+        seed: Seed of the subsets.
+        output: See :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
+        samples_per_pass: See there.
+        progress: See there.
         **kwargs: Options of :class:`torchmetrics.Metric`.
 
     Raises:
@@ -117,7 +115,7 @@ class FaithfulnessSuite(ExactStates):
     ) -> None:
         super().__init__(**kwargs)
         if names is not None and (not len(names) or len(set(names)) < len(names)):
-            raise ValueError(f"names is {list(names)}; expected one or more different names")
+            raise ValueError(f"names must be one or more different names, got {list(names)}")
         if metrics is None:
             subsets: dict[str, Any] = {"n_subsets": n_subsets, "subset_size": subset_size}
             subsets.update(seed=seed, output=output)
@@ -166,26 +164,23 @@ class FaithfulnessSuite(ExactStates):
     ) -> Self:
         """Return the ten metrics with the settings of DeepFaith's released code.
 
-        Curves begin after their first step and are not divided by their width, the area of ten
-        steps is at most .9; chunks of features in the order of relevance stand for single features;
-        positive and negative perturbation are frozen at the first change of the prediction; the
-        region perturbation does not count the start; ``infidelity`` is a correlation over subsets
-        that each feature joins with probability 1/2, higher is better. Use it to compare with
-        numbers of that paper; the default settings are the metrics' own papers'.
+        Curves begin after their first step and are not divided by their width, so the area of ten
+        steps is at most 0.9. Chunks of features in the order of relevance replace single features.
+        Positive and negative perturbation are frozen at the first change of the prediction. Region
+        perturbation does not count the start. ``infidelity`` is a correlation over subsets that
+        contain each feature with probability 1/2; higher is better. Use these settings to compare
+        with numbers of that paper; the default settings are those of the papers of the metrics.
 
         Args:
-            masker: What the features are; that code removes elements, by zero.
+            masker: What the features are; DeepFaith replaces elements by zero.
             names: Names of the explanations that are compared; None for a single one.
-            n_steps: Number of steps and chunks; 48 for its images, 30 for its texts, one for each
-                column of its tables.
-            n_subsets: Number of random subsets; 50 to 100 there.
+            n_steps: Number of steps and chunks; DeepFaith uses 48 for images, 30 for texts, and the
+                number of columns for tables.
+            n_subsets: Number of random subsets; DeepFaith uses 50 to 100.
             subset_size: Size of random subsets.
-            insertion_baseline: What features are inserted into, where it is not the masker's
-                baseline: a blurred image there.
+            insertion_baseline: Another baseline to insert features into; DeepFaith uses a blurred
+                image. None for the masker's.
             **kwargs: Further arguments of the suite.
-
-        Returns:
-            The suite.
         """
         late: dict[str, Any] = {"n_steps": n_steps, "ends": "last", "normalize": False}
         output: Any = kwargs.get("output", "prob")
@@ -283,20 +278,20 @@ class FaithfulnessSuite(ExactStates):
         return self._labelled(means)
 
     def undefined_share(self) -> dict[str, Tensor]:
-        """Return the share of samples whose score is not defined and counts as 0, as ``compute``.
+        """Return the share of samples with an undefined score, under the names of ``compute``.
 
-        In a distributed run it counts the samples of all processes, and all of them must call it.
+        In a distributed run it covers the samples of all processes, and every process must call it.
         """
         with self._synced():
             undefined = self.faithfulness_suite_undefined.float()
             return self._labelled(undefined / self.faithfulness_suite_count)
 
     def tied_share(self) -> dict[str, Tensor]:
-        """Return the share of features whose saliency another one of the same sample has too.
+        """Return the share of features with the same saliency as another feature of the sample.
 
-        Ties are broken by the lower index, so a large share means that the order of features, and
-        not the explanation, decides the removal curves. In a distributed run all processes must
-        call it.
+        Among tied features the one with the lower index is removed first. If the share is large,
+        removal curves depend on the order of the features more than on the explanation. In a
+        distributed run every process must call it.
 
         Returns:
             ``{explanation: share}``; the explanation is ``""`` if the suite has no names.
@@ -308,7 +303,7 @@ class FaithfulnessSuite(ExactStates):
     def to_table(self) -> str:
         """Return the means as aligned text: explanations in rows, metrics in columns.
 
-        An arrow says where better values are.
+        An arrow shows the direction that is better.
         """
         arrows = {name: "↑" if up else "↓" for name, up in self.directions.items()}
         rows = [["", *(f"{name} {arrow}" for name, arrow in arrows.items())]]
@@ -316,11 +311,7 @@ class FaithfulnessSuite(ExactStates):
         for name in self.names or ("",):
             labels = [f"{name}/{metric}" if self.names else metric for metric in self.metrics]
             rows.append([name, *(f"{float(means[label]):.4f}" for label in labels)])
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join(
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-            for row in rows
-        )
+        return aligned_text(rows)
 
     @torch.no_grad()
     def _scores(
@@ -362,17 +353,19 @@ class FaithfulnessSuite(ExactStates):
         return scores, torch.cat(ties, dim=1)
 
     def _named(self, attributions: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return the explanations in the order of the names, under what errors call them."""
+        """Return the explanations in the order of the names, by their name in error messages."""
         if self.names is None:
             if not isinstance(attributions, Tensor):
                 raise ValueError(
-                    "attributions has several explanations; give "
-                    f"FaithfulnessSuite(names={list(attributions)})"
+                    "attributions must be one tensor for a suite without names, got "
+                    f"{list(attributions)}; give FaithfulnessSuite(names={list(attributions)})"
                 )
             return {"attributions": attributions}
         given = {} if isinstance(attributions, Tensor) else attributions
         if set(given) != set(self.names):
-            raise ValueError(f"attributions has {sorted(given)}; expected {sorted(self.names)}")
+            raise ValueError(
+                f"attributions must have the names {sorted(self.names)}, got {sorted(given)}"
+            )
         return {f"attributions[{name!r}]": given[name] for name in self.names}
 
     def _labelled(self, values: Tensor) -> dict[str, Tensor]:
@@ -389,7 +382,7 @@ class FaithfulnessSuite(ExactStates):
         )
 
     def _add(self, name: str, value: Tensor) -> None:
-        # replaced, not changed in place: Lightning may have reset it inside inference mode
+        # replaced instead of changed in place: Lightning may have reset it in inference mode
         state: Tensor = getattr(self, f"faithfulness_suite_{name}")
         setattr(self, f"faithfulness_suite_{name}", state + value.to(state.device))
 
@@ -397,25 +390,25 @@ class FaithfulnessSuite(ExactStates):
 def _by_name(
     metrics: Sequence[FaithfulnessMetric] | Metrics, output: OutputFunction
 ) -> dict[str, FaithfulnessMetric]:
-    """Name metrics, and check that they read the same output."""
+    """Name metrics, and check that they have the output of the suite."""
     if isinstance(metrics, Mapping):
         named = dict(metrics)
     else:
         named = {metric.metric_name: metric for metric in metrics}
         if len(named) < len(metrics):
             raise ValueError(
-                "metrics has two of a kind; give a mapping of names: {'deletion to zero': ..., "
-                "'deletion to blur': ...}"
+                "metrics must have different names, got two metrics of a kind; give a mapping: "
+                "{'deletion to zero': ..., 'deletion to blur': ...}"
             )
     if not named:
-        raise ValueError("metrics is empty; expected at least one")
+        raise ValueError("metrics must hold at least one metric, got none")
     for name, metric in named.items():
         if not isinstance(metric, FaithfulnessMetric):
             raise TypeError(f"metrics[{name!r}] must be a faithfulness metric, got {metric!r}")
         if metric.evaluation.output is not output:
             raise ValueError(
-                f"metrics[{name!r}] reads output={metric.output!r} and the suite another one; "
-                "give both the same"
+                f"metrics[{name!r}] must have the output of the suite, got "
+                f"output={metric.output!r}; give both the same"
             )
     return named
 

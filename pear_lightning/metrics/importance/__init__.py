@@ -1,4 +1,4 @@
-"""Metrics of one score per feature: against known relevance, a reference, and other runs."""
+"""Metrics of scores of features: against known relevance, a reference, or other runs."""
 
 from pear_lightning.metrics.importance.false_discovery_rate import FalseDiscoveryRate
 from pear_lightning.metrics.importance.importance_kendall import ImportanceKendall

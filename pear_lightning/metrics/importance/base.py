@@ -1,4 +1,4 @@
-"""What the importance metrics share."""
+"""Base classes of the importance metrics."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -15,7 +15,7 @@ from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 class ImportanceMetric(ExactStates, ABC):
     """Mean over runs of one number per run; see its subclasses.
 
-    States are sums over runs, so several processes give the result of one.
+    States are sums over runs, so the result does not depend on the number of processes.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
@@ -28,8 +28,7 @@ class ImportanceMetric(ExactStates, ABC):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # named after the measure: torchmetrics merges metrics of a collection whose states look
-        # alike
+        # named after the measure: torchmetrics merges metrics of a collection with equal states
         for state in ("sum", "square_sum", "count"):
             self.add_state(
                 f"{self.measure}_{state}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
@@ -42,7 +41,7 @@ class ImportanceMetric(ExactStates, ABC):
     def sd(self) -> Tensor:
         """Return the population standard deviation over runs, a float32 scalar; NaN without runs.
 
-        In a distributed run it counts the runs of all processes, and all of them must call it.
+        In a distributed run it covers the runs of all processes, and every process must call it.
         """
         with self.sync_context(
             dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
@@ -64,13 +63,13 @@ class ImportanceMetric(ExactStates, ABC):
         return state
 
     def _add(self, name: str, value: Tensor) -> None:
-        # replaced, not changed in place: Lightning may have reset it inside inference mode
+        # replaced instead of changed in place: Lightning may have reset it in inference mode
         state = self._state(name)
         setattr(self, f"{self.measure}_{name}", state + value.to(state.device))
 
 
 class RelevanceMetric(ImportanceMetric):
-    """Mean over runs of a score's agreement with the features that are known to be relevant."""
+    """Mean over runs of the agreement of scores with the features known to be relevant."""
 
     def update(self, scores: Tensor, relevance: Tensor) -> None:
         """Add runs.
@@ -81,8 +80,8 @@ class RelevanceMetric(ImportanceMetric):
 
         Raises:
             TypeError: if ``scores`` is not floating.
-            ValueError: for NaN or infinite scores, shapes that do not fit, or a ``relevance`` that
-                is no mask or marks nothing.
+            ValueError: for NaN or infinite scores, shapes that do not fit, or a ``relevance`` with
+                values other than 0 and 1, or without a relevant feature.
         """
         self._add_values(self._values(as_runs("scores", scores), relevance))
 
@@ -92,14 +91,15 @@ class RelevanceMetric(ImportanceMetric):
 
 
 class ReferenceMetric(ImportanceMetric):
-    """Mean over runs of a score's agreement with another importance of the same features."""
+    """Mean over runs of the agreement of scores with a reference importance."""
 
     def update(self, scores: Tensor, reference: Tensor) -> None:
         """Add runs.
 
         Args:
             scores: ``(d,)`` or ``(R, d)`` floating, larger = more important.
-            reference: ``(d,)`` for all runs, or like ``scores``; mean absolute SHAP values, say.
+            reference: ``(d,)`` for all runs, or like ``scores``; mean absolute SHAP values, for
+                example.
 
         Raises:
             TypeError: if an argument is not floating.
@@ -117,7 +117,7 @@ class ReferenceMetric(ImportanceMetric):
 
 
 class CorrelationMetric(ReferenceMetric):
-    """A correlation, for which constant scores count as 0 and are counted.
+    """A correlation; its value is 0 for constant scores, which are counted.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
@@ -131,7 +131,7 @@ class CorrelationMetric(ReferenceMetric):
 
     @property
     def constant_rows(self) -> int:
-        """Runs of this process whose scores, or whose reference, were constant."""
+        """Number of runs of this process with constant scores or a constant reference."""
         return int(self._state("constant_rows"))
 
     def _values(self, scores: Tensor, reference: Tensor) -> Tensor:
@@ -148,7 +148,7 @@ def as_runs(name: str, scores: Tensor) -> Tensor:
     """Return scores ``(d,)`` or ``(R, d)`` as ``(R, d)``, detached.
 
     Args:
-        name: what the caller calls the tensor.
+        name: name of the tensor in error messages.
         scores: floating scores.
 
     Raises:
@@ -162,7 +162,7 @@ def as_runs(name: str, scores: Tensor) -> Tensor:
     check_floating(name, scores)
     if scores.ndim not in (1, 2) or scores.shape[-1] < 1:
         raise ValueError(
-            f"{name} has shape {tuple(scores.shape)}; expected (d,) or (R, d) with d >= 1"
+            f"{name} must have shape (d,) or (R, d) with d >= 1, got {tuple(scores.shape)}"
         )
     check_finite(name, scores)
     return scores.detach().reshape(-1, scores.shape[-1])

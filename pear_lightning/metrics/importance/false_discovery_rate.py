@@ -12,8 +12,8 @@ class FalseDiscoveryRate(ImportanceMetric):
     .. math::
         \mathrm{FDR} = \sum_i m_i (1 − r_i) \Big/ \sum_i m_i
 
-    with m the selected and r the relevant features. An
-    empty selection has 0, so read it beside :class:`~pear_lightning.metrics.TrueDiscoveryRate`.
+    with m the selected and r the relevant features. The value of an empty selection is 0, so report
+    it together with :class:`~pear_lightning.metrics.TrueDiscoveryRate`.
 
     ``update`` takes ``selected``, ``(d,)`` or ``(R, d)`` bool for R runs or samples, and
     ``relevance``, ``(d,)`` or like ``selected``, bool or 0 and 1. ``compute`` returns the mean over

@@ -12,16 +12,16 @@ class ImportanceKendall(CorrelationMetric):
     .. math::
         τ_b = \frac{P − Q}{\sqrt{(P + Q + T_s)(P + Q + T_{s'})}}
 
-    with P and Q the pairs of features that are ordered alike and oppositely, and T those that tie
-    in one of the two only.
+    with P and Q the numbers of pairs of features in the same and in opposite order, and
+    :math:`T_s` and :math:`T_{s'}` the numbers of pairs that tie only in s or only in s'.
 
-    Values are compared as they are, signs included. A run with constant scores, or with a constant
-    reference, has no ranking: it counts as 0 and is reported by :attr:`constant_rows`.
+    Values are compared with their signs. A run with constant scores or a constant reference has no
+    ranking: its value is 0, and :attr:`constant_rows` counts it.
 
     ``update`` takes ``scores``, ``(d,)`` or ``(R, d)`` for R runs, larger = more important, and
-    ``reference``, ``(d,)`` for all runs or like ``scores``, floating: mean absolute SHAP values,
-    say. ``compute`` returns the mean over runs, a scalar in [-1, 1]; ``sd`` the standard deviation
-    over runs.
+    ``reference``, ``(d,)`` for all runs or like ``scores``, floating, such as mean absolute SHAP
+    values. ``compute`` returns the mean over runs, a scalar in [-1, 1]; ``sd`` the standard
+    deviation over runs.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.

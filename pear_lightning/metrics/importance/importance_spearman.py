@@ -12,13 +12,13 @@ class ImportanceSpearman(CorrelationMetric):
     .. math::
         ρ = ρ_P(\mathrm{rank}(s), \mathrm{rank}(s'))
 
-    Values are compared as they are, signs included. A run with constant scores, or with a constant
-    reference, has no ranking: it counts as 0 and is reported by :attr:`constant_rows`.
+    Values are compared with their signs. A run with constant scores or a constant reference has no
+    ranking: its value is 0, and :attr:`constant_rows` counts it.
 
     ``update`` takes ``scores``, ``(d,)`` or ``(R, d)`` for R runs, larger = more important, and
-    ``reference``, ``(d,)`` for all runs or like ``scores``, floating: mean absolute SHAP values,
-    say. ``compute`` returns the mean over runs, a scalar in [-1, 1]; ``sd`` the standard deviation
-    over runs.
+    ``reference``, ``(d,)`` for all runs or like ``scores``, floating, such as mean absolute SHAP
+    values. ``compute`` returns the mean over runs, a scalar in [-1, 1]; ``sd`` the standard
+    deviation over runs.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.

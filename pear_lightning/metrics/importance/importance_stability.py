@@ -1,4 +1,4 @@
-"""How far the scores of several runs agree with each other."""
+"""The agreement of the scores of several runs."""
 
 from typing import Any
 
@@ -18,18 +18,17 @@ class ImportanceStability(ImportanceMetric):
     .. math::
         \binom R2^{-1} \sum_{i<j} \mathrm{measure}(s_i, s_j)
 
-    Each ``update`` takes one group of runs that are to be compared with each other: the same data
-    and model, with another seed or another bootstrap sample of the rows (say which). Runs of
-    different updates, or of different processes, are not compared; the mean is over all pairs of
-    all groups.
+    Each ``update`` takes one group of runs to compare with each other: the same data and model with
+    different seeds, or with different bootstrap samples of the rows (report which). Runs of
+    different updates or processes are not compared; the mean is over all pairs of all groups.
 
     ``update`` takes ``scores`` ``(R, d)``, R >= 2, floating, larger = more important. ``compute``
     returns a scalar; ``sd`` the standard deviation over pairs, which are not independent.
 
     Args:
-        of: ``"spearman"``, ``"kendall"`` (for both, constant scores count as 0),
+        of: the measure: ``"spearman"``, ``"kendall"`` (both are 0 for constant scores),
             ``"top_k_overlap"``, ``"jaccard_at_k"``, or ``"kuncheva_index"``, which is 0 by chance
-            whatever k is.
+            for every k.
         k: for the last three, the number of top features (int), or a fraction of them, rounded up
             (float).
         **kwargs: options of :class:`torchmetrics.Metric`.

@@ -1,4 +1,4 @@
-"""The share of relevant features among the best."""
+"""The share of relevant features among those with the largest scores."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class PrecisionAtK(RelevanceMetric):
         P@k = \frac1k \sum_{i ∈ \mathrm{top}_k(s)} r_i, \qquad k = \sum_i r_i
         \text{ unless said otherwise}
 
-    Scores that tie at the edge of the top k share what is left of it, so constant scores have the
+    Scores that tie at the edge of the top k share the remaining places, so constant scores get the
     share of relevant features.
 
     ``update`` takes ``scores``, ``(d,)`` or ``(R, d)`` for R runs, larger = more important, and

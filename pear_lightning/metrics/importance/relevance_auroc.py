@@ -13,7 +13,7 @@ class RelevanceAUROC(RelevanceMetric):
         \mathrm{AUROC} = \frac{\sum_{i: r_i = 1} \mathrm{rank}_i − k (k + 1)/2}{k (d − k)},
         \qquad k = \sum_i r_i
 
-    Ties count half, so constant scores have 0.5.
+    Ties count half, so constant scores get 0.5.
 
     ``update`` takes ``scores``, ``(d,)`` or ``(R, d)`` for R runs, larger = more important, and
     ``relevance``, ``(d,)`` or like ``scores``, bool or 0 and 1. ``compute`` returns the mean over

@@ -1,4 +1,4 @@
-"""The precision at the places of the relevant features."""
+"""The precision at the ranks of the relevant features."""
 
 from torch import Tensor
 
@@ -7,13 +7,13 @@ from pear_lightning.metrics.importance.base import RelevanceMetric
 
 
 class RelevanceAveragePrecision(RelevanceMetric):
-    r"""Mean over the relevant features of the precision at their place, mean over runs.
+    r"""Mean, over the relevant features, of the precision at their rank; mean over runs.
 
     .. math::
         \mathrm{AP} = \frac1k \sum_{i: r_i = 1}
         \frac{|\{j : r_j = 1, s_j ≥ s_i\}|}{|\{j : s_j ≥ s_i\}|}, \qquad k = \sum_i r_i
 
-    Constant scores have the share of relevant features.
+    Constant scores get the share of relevant features.
 
     ``update`` takes ``scores``, ``(d,)`` or ``(R, d)`` for R runs, larger = more important, and
     ``relevance``, ``(d,)`` or like ``scores``, bool or 0 and 1. ``compute`` returns the mean over

@@ -14,8 +14,8 @@ class TopKOverlap(ReferenceMetric):
     .. math::
         |\mathrm{top}_k(s) ∩ \mathrm{top}_k(s')| / k
 
-    Scores that tie at the edge of the top k share what is left of it. The feature agreement of
-    single explanations, which are signed, is :class:`~pear_lightning.metrics.FeatureAgreement`.
+    Scores that tie at the edge of the top k share the remaining places. For single explanations,
+    which are signed, use :class:`~pear_lightning.metrics.FeatureAgreement`.
 
     ``update`` takes ``scores``, ``(d,)`` or ``(R, d)`` for R runs, larger = more important, and
     ``reference``, ``(d,)`` for all runs or like ``scores``, floating. ``compute`` returns the mean

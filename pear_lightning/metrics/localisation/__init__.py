@@ -1,4 +1,4 @@
-"""Where explanations look: metrics of attributions beside a mask or a region."""
+"""Metrics of where attributions lie, relative to a mask or a region."""
 
 from pear_lightning.metrics.localisation.attribution_inside import AttributionInside
 from pear_lightning.metrics.localisation.attribution_outside import AttributionOutside

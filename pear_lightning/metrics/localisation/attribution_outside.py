@@ -8,26 +8,27 @@ from pear_lightning.metrics.localisation.base import MaskMetric
 
 
 class AttributionOutside(MaskMetric):
-    r"""Share of the absolute attribution outside a mask of what is irrelevant; higher is better.
+    r"""Share of the absolute attribution outside a mask of irrelevant features; higher is better.
 
     .. math:: 1 - \frac{\sum_i A_i |φ_i|}{\sum_i |φ_i|}
 
     ``update`` takes ``attributions`` ``(B, *S)`` and ``mask`` of the same shape, bool or zeros and
-    ones, true = irrelevant; dimensions of the mask may be 1 where one value stands for all (the
-    attributions are summed there, as over channels). ``compute`` returns the mean over samples, a
-    scalar in [0, 1]; a mask of m of n features has 1 − m/n by chance. Samples without a mask or
-    with attributions 0 are left out and counted: ``undefined_share()``.
+    ones, true = irrelevant; the mask may have size 1 in dimensions that share one value, over which
+    attributions are summed, such as channels. ``compute`` returns the mean over samples, a scalar
+    in [0, 1]; by chance it is 1 − m/n for a mask of m of n features. Samples without a mask, or
+    whose attributions are all 0, are excluded; ``undefined_share()`` returns their share.
 
-    A ``mask`` marks what must not matter; the ``region`` of ``PointingGame``,
-    ``RelevanceMassAccuracy`` and ``RelevanceRankAccuracy`` marks what must. A ``MetricCollection``
-    of both kinds takes both, by name: ``update(attributions=a, mask=mask, region=region)``; by
-    position, one tensor would be read in both ways.
+    A ``mask`` marks features that must not matter; the ``region`` of ``PointingGame``,
+    ``RelevanceMassAccuracy`` and ``RelevanceRankAccuracy`` marks features that must. Pass both by
+    name to a ``MetricCollection`` of both kinds, ``update(attributions=a, mask=mask,
+    region=region)``: by position, one tensor would be used as both.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
 
     Raises:
-        TypeError: in ``update``, if an argument is no tensor or the attributions are not floating.
+        TypeError: in ``update``, if an argument is not a tensor or the attributions are not
+            floating.
         ValueError: in ``update``, for shapes that do not fit, a mask that is not binary, or NaN or
             infinite values.
 

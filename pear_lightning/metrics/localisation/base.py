@@ -1,4 +1,4 @@
-"""What the metrics of a mask or a region share."""
+"""Base classes of the metrics of a mask or a region."""
 
 from abc import ABC, abstractmethod
 
@@ -10,18 +10,18 @@ from pear_lightning.metrics.sample_mean import SampleMean
 
 
 class LocalisationMetric(SampleMean, ABC):
-    """Mean over samples of where their explanations look; see its subclasses.
+    """Mean over samples of where the attributions lie; see its subclasses.
 
-    Samples that have no value (nothing is marked, or the explanation looks nowhere) are left out of
-    the mean: to count them as 0 would praise an explanation that stays out of a mask by being
-    empty. :meth:`undefined_share` says how many they are; report it beside the mean.
+    Samples whose value is undefined (nothing is marked, or the attributions are all equal) are
+    excluded from the mean: counted as 0, empty explanations would look good because they avoid the
+    mask. Report the mean together with their share, :meth:`undefined_share`.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
     """
 
     def compute(self) -> Tensor:
-        """Return the mean over samples that have a value, a float32 scalar; NaN without any."""
+        """Return the mean over samples with a value, a float32 scalar; NaN if there are none."""
         count = self._state("count") - self._state("undefined")
         return (from_limbs(self._state("sum")) / count).float()
 
@@ -31,7 +31,7 @@ class LocalisationMetric(SampleMean, ABC):
 
 
 class MaskMetric(LocalisationMetric, ABC):
-    """Mean over samples of a score against a mask of what is irrelevant.
+    """Mean over samples of a score against a mask of irrelevant features.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
@@ -42,11 +42,12 @@ class MaskMetric(LocalisationMetric, ABC):
 
         Args:
             attributions: ``(B, *S)`` floating.
-            mask: ``(B, *S)`` bool or zeros and ones, true = irrelevant; 1 in dimensions that one
-                value stands for (attributions are summed there), or ``(B, H, W)`` for images.
+            mask: ``(B, *S)`` bool or zeros and ones, true = irrelevant; it may have size 1 in
+                dimensions that share one value (attributions are summed over them), or shape
+                ``(B, H, W)`` for images.
 
         Raises:
-            TypeError: if an argument is no tensor or the attributions are not floating.
+            TypeError: if an argument is not a tensor or the attributions are not floating.
             ValueError: for shapes that do not fit, a mask that is not binary, or NaN or infinite
                 values.
         """
@@ -65,13 +66,13 @@ class RegionMetric(LocalisationMetric, ABC):
 
         Args:
             attributions: ``(B, *S)`` floating.
-            region: ``(B, *S)`` bool or zeros and ones, true = evidence (``~mask``, where a mask
-                marks what is irrelevant; empty where nobody annotated the sample); 1 in dimensions
-                that one value stands for (attributions are summed there), or ``(B, H, W)`` for
-                images.
+            region: ``(B, *S)`` bool or zeros and ones, true = evidence (``~mask`` if a mask marks
+                what is irrelevant; empty for samples without annotation); it may have size 1 in
+                dimensions that share one value (attributions are summed over them), or shape
+                ``(B, H, W)`` for images.
 
         Raises:
-            TypeError: if an argument is no tensor or the attributions are not floating.
+            TypeError: if an argument is not a tensor or the attributions are not floating.
             ValueError: for shapes that do not fit, a region that is not binary, or NaN or infinite
                 values.
         """

@@ -13,22 +13,24 @@ class PointingGame(RegionMetric):
     .. math:: [\arg\max_i φ_i ∈ H]
 
     ``update`` takes ``attributions`` ``(B, *S)`` and ``region`` of the same shape, bool or zeros
-    and ones, true = evidence; dimensions of the region may be 1 where one value stands for all (the
-    attributions are summed there, as over channels). ``compute`` returns the mean over samples, a
-    scalar in [0, 1]; ties share the hit. Samples without a region or with equal attributions are
-    left out and counted: ``undefined_share()``.
+    and ones, true = evidence; the region may have size 1 in dimensions that share one value, over
+    which attributions are summed, such as channels. ``compute`` returns the mean over samples, a
+    scalar in [0, 1]; if several features tie for the largest attribution, a sample scores the share
+    of them inside. Samples without a region or with equal attributions are excluded;
+    ``undefined_share()`` returns their share.
 
-    A ``region`` marks what must matter; the ``mask`` of ``AttributionInside``,
-    ``AttributionOutside`` and ``WrongReason`` marks what must not. A ``MetricCollection`` of both
-    kinds takes both, by name: ``update(attributions=a, mask=mask, region=region)``; by position,
-    one tensor would be read in both ways. Where only masks were annotated the region is ``~mask``,
-    and empty for samples that nobody annotated.
+    A ``region`` marks features that must matter; the ``mask`` of ``AttributionInside``,
+    ``AttributionOutside`` and ``WrongReason`` marks features that must not. Pass both by name to a
+    ``MetricCollection`` of both kinds, ``update(attributions=a, mask=mask, region=region)``: by
+    position, one tensor would be used as both. If only masks are annotated, the region is
+    ``~mask``, and empty for samples without annotation.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
 
     Raises:
-        TypeError: in ``update``, if an argument is no tensor or the attributions are not floating.
+        TypeError: in ``update``, if an argument is not a tensor or the attributions are not
+            floating.
         ValueError: in ``update``, for shapes that do not fit, a region that is not binary, or NaN
             or infinite values.
 
@@ -45,7 +47,7 @@ class PointingGame(RegionMetric):
         Backprop*, IJCV 126, 2018.
 
     Deviations from the paper:
-        A hit must lie inside the region; there it may lie up to 15 pixels outside.
+        A hit must lie inside the region; in the paper it may lie up to 15 pixels outside.
     """
 
     metric_name = "pointing_game"

@@ -13,22 +13,23 @@ class RelevanceMassAccuracy(RegionMetric):
     .. math:: \frac{\sum_i H_i \max(φ_i, 0)}{\sum_i \max(φ_i, 0)}
 
     ``update`` takes ``attributions`` ``(B, *S)`` and ``region`` of the same shape, bool or zeros
-    and ones, true = evidence; dimensions of the region may be 1 where one value stands for all (the
-    attributions are summed there, as over channels). ``compute`` returns the mean over samples, a
-    scalar in [0, 1]. Samples without a region or without a positive attribution are left out and
-    counted: ``undefined_share()``.
+    and ones, true = evidence; the region may have size 1 in dimensions that share one value, over
+    which attributions are summed, such as channels. ``compute`` returns the mean over samples, a
+    scalar in [0, 1]. Samples without a region or without a positive attribution are excluded;
+    ``undefined_share()`` returns their share.
 
-    A ``region`` marks what must matter; the ``mask`` of ``AttributionInside``,
-    ``AttributionOutside`` and ``WrongReason`` marks what must not. A ``MetricCollection`` of both
-    kinds takes both, by name: ``update(attributions=a, mask=mask, region=region)``; by position,
-    one tensor would be read in both ways. Where only masks were annotated the region is ``~mask``,
-    and empty for samples that nobody annotated.
+    A ``region`` marks features that must matter; the ``mask`` of ``AttributionInside``,
+    ``AttributionOutside`` and ``WrongReason`` marks features that must not. Pass both by name to a
+    ``MetricCollection`` of both kinds, ``update(attributions=a, mask=mask, region=region)``: by
+    position, one tensor would be used as both. If only masks are annotated, the region is
+    ``~mask``, and empty for samples without annotation.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
 
     Raises:
-        TypeError: in ``update``, if an argument is no tensor or the attributions are not floating.
+        TypeError: in ``update``, if an argument is not a tensor or the attributions are not
+            floating.
         ValueError: in ``update``, for shapes that do not fit, a region that is not binary, or NaN
             or infinite values.
 
@@ -45,8 +46,8 @@ class RelevanceMassAccuracy(RegionMetric):
         neural network explanations*, Information Fusion 81, 2022.
 
     Deviations from the paper:
-        Channels are summed before negative values are dropped; the paper compares several poolings
-        that leave none.
+        Channels are summed before negative values are set to 0; the paper compares several poolings
+        whose results are not negative.
     """
 
     metric_name = "relevance_mass_accuracy"

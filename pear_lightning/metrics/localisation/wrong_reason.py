@@ -12,36 +12,37 @@ from pear_lightning.metrics.fixed_point import from_limbs, to_limbs
 
 
 class WrongReason(ExactStates):
-    r"""Share of a confounder that explanations light up (WR), mean over samples; lower is better.
+    r"""Share of a confounder that explanations highlight (WR), mean over samples; lower is better.
 
     .. math::
         \mathrm{WR} = \frac1N \sum_n \frac{|\{i: A_{ni} = 1, s_{ni} > t\}|}{|\{i: A_{ni} = 1\}|},
         \qquad s_n = \text{min-max of } \max(φ_n, 0),
         \qquad t = \frac1N \sum_n \frac1d \sum_i s_{ni}
 
-    The threshold t is the mean activation of all samples, so it is known at the end only. Until
-    then the metric keeps the activations inside the masks (and nothing of the rest): 16 numbers an
-    image for a 4 x 4 block. With a threshold given it keeps sums alone. Scores of two models
-    compare at one threshold or each at its own; :meth:`threshold_used` says which it was.
+    The threshold t is the mean activation of all samples, so it is known only at the end. Until
+    then the metric stores the activations inside the masks: 16 numbers per image for a block of
+    4 x 4 pixels. With a given threshold it stores only sums. Two models may be compared at one
+    threshold, or each at its own; :meth:`threshold_used` returns the threshold.
 
     ``update`` takes ``attributions`` ``(B, *S)`` of the predicted class and a ``mask`` of the same
-    shape, bool or zeros and ones, true = irrelevant; dimensions of the mask may be 1 where one
-    value stands for all (the attributions are summed there, as over channels). ``compute`` returns
-    the mean over samples, a scalar in [0, 1]. Samples without a mask, or without a positive
-    attribution (or with equal ones), are left out of score and threshold and counted:
-    ``undefined_share()``.
+    shape, bool or zeros and ones, true = irrelevant; the mask may have size 1 in dimensions that
+    share one value, over which attributions are summed, such as channels. ``compute`` returns the
+    mean over samples, a scalar in [0, 1]. Samples without a mask, without a positive attribution,
+    or with equal attributions are excluded from score and threshold; ``undefined_share()`` returns
+    their share.
 
-    A ``mask`` marks what must not matter; the ``region`` of ``PointingGame``,
-    ``RelevanceMassAccuracy`` and ``RelevanceRankAccuracy`` marks what must. A ``MetricCollection``
-    of both kinds takes both, by name: ``update(attributions=a, mask=mask, region=region)``; by
-    position, one tensor would be read in both ways.
+    A ``mask`` marks features that must not matter; the ``region`` of ``PointingGame``,
+    ``RelevanceMassAccuracy`` and ``RelevanceRankAccuracy`` marks features that must. Pass both by
+    name to a ``MetricCollection`` of both kinds, ``update(attributions=a, mask=mask,
+    region=region)``: by position, one tensor would be used as both.
 
     Args:
         threshold: t in [0, 1]; None for the mean activation.
         **kwargs: options of :class:`torchmetrics.Metric`.
 
     Raises:
-        TypeError: in ``update``, if an argument is no tensor or the attributions are not floating.
+        TypeError: in ``update``, if an argument is not a tensor or the attributions are not
+            floating.
         ValueError: for a threshold outside [0, 1]; in ``update``, for shapes that do not fit, a
             mask that is not binary, or NaN or infinite values.
 
@@ -58,8 +59,8 @@ class WrongReason(ExactStates):
         shortcut behaviour*, Nature Machine Intelligence 5, 2023.
 
     Deviations from the paper:
-        A share and not a percentage. Values equal to t count as not lit; the authors' code leaves
-        them as they are.
+        The value is a share, not a percentage. Activations equal to t do not count; the authors'
+        code leaves them unchanged.
     """
 
     is_differentiable = False
@@ -72,16 +73,16 @@ class WrongReason(ExactStates):
     def __init__(self, threshold: float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is {threshold}; expected a number from 0 to 1, or None")
+            raise ValueError(f"threshold must be between 0 and 1, or None, got {threshold}")
         self.threshold = threshold
-        # of activations without a threshold, of scores with one
+        # a sum of activations without a threshold, of scores with one
         self.add_state("wrong_reason_sum", torch.zeros(3, dtype=torch.long), dist_reduce_fx="sum")
         for name in ("count", "undefined"):
             self.add_state(
                 f"wrong_reason_{name}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
             )
         if threshold is None:
-            # the bits of float32 numbers: Lightning casts floating states to the module's dtype
+            # bits of float32 numbers, because Lightning casts floating states to the module's dtype
             self.add_state("wrong_reason_bits", [], dist_reduce_fx="cat")
             self.add_state("wrong_reason_sizes", [], dist_reduce_fx="cat")
 
@@ -90,7 +91,7 @@ class WrongReason(ExactStates):
 
         Args:
             attributions: ``(B, *S)`` floating.
-            mask: ``(B, *S)``, or what is broadcast to it; true = irrelevant.
+            mask: ``(B, *S)``, or size 1 in dimensions that share one value; true = irrelevant.
 
         Raises:
             TypeError: if the attributions are not floating.
@@ -112,7 +113,7 @@ class WrongReason(ExactStates):
         self._add("undefined", undefined.sum())
 
     def compute(self) -> Tensor:
-        """Return the mean over samples that have a score, a float32 scalar; NaN without any."""
+        """Return the mean over samples with a score, a float32 scalar; NaN if there are none."""
         mean = self._mean()
         if self.threshold is not None or not len(self.wrong_reason_sizes):
             return mean.float()
@@ -125,7 +126,7 @@ class WrongReason(ExactStates):
     def sync(self, *args: Any, **kwargs: Any) -> None:
         """Synchronise the state between processes, as :class:`torchmetrics.Metric` does."""
         if self.threshold is None and not len(self.wrong_reason_sizes):
-            # what torchmetrics puts in the place of an empty list is floating
+            # torchmetrics would replace an empty list by a floating tensor
             empty = torch.zeros(0, device=self.device)
             self.wrong_reason_bits = [empty.int()]
             self.wrong_reason_sizes = [empty.long()]
@@ -134,7 +135,7 @@ class WrongReason(ExactStates):
     def threshold_used(self) -> Tensor:
         """Return the threshold t, a float32 scalar; NaN if no sample has a score.
 
-        In a distributed run it counts the samples of all processes, and all of them must call it.
+        In a distributed run it covers the samples of all processes, and every process must call it.
         """
         if self.threshold is not None:
             return torch.tensor(self.threshold, device=self.device)
@@ -144,9 +145,9 @@ class WrongReason(ExactStates):
             return self._mean().float()
 
     def undefined_share(self) -> Tensor:
-        """Return the share of samples that have no score, a float32 scalar.
+        """Return the share of samples without a score, a float32 scalar.
 
-        In a distributed run it counts the samples of all processes, and all of them must call it.
+        In a distributed run it covers the samples of all processes, and every process must call it.
         """
         with self.sync_context(
             dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
@@ -162,6 +163,6 @@ class WrongReason(ExactStates):
         return state
 
     def _add(self, name: str, value: Tensor) -> None:
-        # replaced, not changed in place: Lightning may have reset it inside inference mode
+        # replaced instead of changed in place: Lightning may have reset it in inference mode
         state = self._state(name)
         setattr(self, f"wrong_reason_{name}", state + value.to(state.device))

@@ -38,13 +38,13 @@ def test_what_does_not_fit(name: str) -> None:
     model, inputs, s = mlp(7, dtype=torch.float32), torch.rand(2, 7), torch.rand(2, 7)
     metric: Any = make(name, MASKER)
     for arguments, error, message in (
-        ((inputs, s * torch.nan), ValueError, "attributions holds 14 NaN"),
-        ((inputs, s / 0), ValueError, "attributions holds 0 NaN and 14 infinite"),
+        ((inputs, s * torch.nan), ValueError, "attributions must be finite, got 14 NaN"),
+        ((inputs, s / 0), ValueError, "attributions must be finite, got 0 NaN and 14 infinite"),
         ((inputs, s[:, :5]), ValueError, "attributions"),
-        ((inputs, s[:1]), ValueError, "attributions must explain the inputs one by one"),
-        ((inputs, s[0]), ValueError, "attributions has shape"),
-        ((inputs, s.long()), TypeError, "attributions has dtype"),
-        ((inputs * torch.nan, s), ValueError, "inputs holds 14 NaN"),
+        ((inputs, s[:1]), ValueError, "attributions must have one row for each of the 2 inputs"),
+        ((inputs, s[0]), ValueError, "attributions must have shape"),
+        ((inputs, s.long()), TypeError, "attributions must be floating-point"),
+        ((inputs * torch.nan, s), ValueError, "inputs must be finite, got 14 NaN"),
         ((inputs[:, :6], s), ValueError, "inputs"),
         ((inputs, s, torch.tensor([0, 3])), ValueError, "target must lie in 0..2"),
         ((inputs, s, -1), ValueError, "target must lie in 0..2"),
@@ -124,8 +124,8 @@ def test_subsets_out_of_range(cls: Any) -> None:
 
 def test_other_arguments() -> None:
     for options, message in (
-        ({"ends": "first"}, "ends is 'first'"),
-        ({"value": "logit"}, "value is 'logit'"),
+        ({"ends": "first"}, "ends must be one of .*, got 'first'"),
+        ({"value": "logit"}, "value must be one of .*, got 'logit'"),
         ({"samples_per_pass": 0}, "samples_per_pass must be at least 1"),
         ({"output": "probability"}, "output must be one of"),
     ):

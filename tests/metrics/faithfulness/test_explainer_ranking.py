@@ -154,7 +154,12 @@ def test_plot_names_the_extra(monkeypatch: pytest.MonkeyPatch):
         ({"deletion": torch.rand(4, 59)}, NAMES, {}, "same for every metric"),
         ({"deletion": torch.rand(4)}, NAMES, {}, r"\(4, N\)"),
         ({"deletion": torch.full((4, 60), torch.nan)}, NAMES, {}, r"scores\['deletion'\]"),
-        ({"unknown": torch.rand(4, 60)}, NAMES, {}, r"direction of \['unknown'\]"),
+        (
+            {"unknown": torch.rand(4, 60)},
+            NAMES,
+            {},
+            r"the direction of each metric, got none of \['unknown'\]",
+        ),
         ({}, ["a", "a", "b", "c"], {}, "different names"),
         ({}, NAMES, {"n_resamples": 0}, "n_resamples"),
         ({}, NAMES, {"confidence_level": 95}, "confidence_level"),

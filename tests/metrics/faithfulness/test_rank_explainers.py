@@ -127,11 +127,15 @@ def test_progress_bars_of_ranking_and_suite_do_not_collide():
     ("batches", "options", "message"),
     [
         ([], {}, "at least one batch"),
-        ([rows()], {"target": "label"}, "for 'label'"),
-        ([rows()], {"target": "truth"}, "target is 'truth'"),
+        ([rows()], {"target": "label"}, "must have labels for target='label'"),
+        ([rows()], {"target": "truth"}, "target must be one of .*, got 'truth'"),
         ([{"x": rows()}], {}, "must have 'inputs'"),
         ([["a text"]], {}, "begin with the inputs"),
-        ([rows()], {"explainers": {"gradient": Gradient()}}, "those of the explainers"),
+        (
+            [rows()],
+            {"explainers": {"gradient": Gradient()}},
+            "suite must have the names of the explainers",
+        ),
     ],
 )
 def test_what_cannot_be_ranked_is_refused(batches, options, message):

@@ -235,25 +235,31 @@ def test_errors() -> None:
     case = table()
     given = explanations(case, 2)
     for wrong in ([], ["a", "a"]):
-        with pytest.raises(ValueError, match="names is"):
+        with pytest.raises(ValueError, match="names must be one or more different names"):
             FaithfulnessSuite(case.masker, wrong)
-    with pytest.raises(ValueError, match="metrics is empty"):
+    with pytest.raises(ValueError, match="metrics must hold at least one metric"):
         FaithfulnessSuite(case.masker, metrics=[])
-    with pytest.raises(ValueError, match="metrics has two of a kind"):
+    with pytest.raises(
+        ValueError, match="metrics must have different names, got two metrics of a kind"
+    ):
         FaithfulnessSuite(case.masker, metrics=[Deletion(case.masker), Deletion(case.masker, 3)])
     with pytest.raises(TypeError, match="must be a faithfulness metric"):
         FaithfulnessSuite(case.masker, metrics={"a": nn.Linear(1, 1)})  # type: ignore[dict-item]
-    with pytest.raises(ValueError, match="reads output='logit'"):
+    with pytest.raises(ValueError, match="must have the output of the suite, got output='logit'"):
         FaithfulnessSuite(case.masker, metrics=[Deletion(case.masker, output="logit")])
     suite = FaithfulnessSuite(case.masker, ["e0", "other"])
-    with pytest.raises(ValueError, match=r"attributions has \['e0', 'e1'\]; expected"):
+    with pytest.raises(
+        ValueError, match=r"attributions must have the names .*, got \['e0', 'e1'\]"
+    ):
         suite.update(case.model, case.inputs, given)
-    with pytest.raises(ValueError, match="attributions has"):
+    with pytest.raises(ValueError, match="attributions must have the names"):
         suite.update(case.model, case.inputs, given["e0"])
-    with pytest.raises(ValueError, match="several explanations"):
+    with pytest.raises(
+        ValueError, match="attributions must be one tensor for a suite without names"
+    ):
         FaithfulnessSuite(case.masker).update(case.model, case.inputs, given)
     given["other"] = given.pop("e1") * torch.nan
-    with pytest.raises(ValueError, match=r"attributions\['other'\] holds 28 NaN"):
+    with pytest.raises(ValueError, match=r"attributions\['other'\] must be finite, got 28 NaN"):
         suite.update(case.model, case.inputs, given)
     assert suite.faithfulness_suite_count == 0
 
