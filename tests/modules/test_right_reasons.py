@@ -92,7 +92,7 @@ def test_batches_with_and_without_masks():
     for a, b in zip(weights(model), weights(plain), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert len(model.training_loss(table(4).tensors)) == 4
-    with pytest.raises(TypeError, match=r"a batch must be \(inputs, target\), .* got tuple of 4"):
+    with pytest.raises(TypeError, match=r"batch must be \(inputs, target\), .* got tuple of 4"):
         model.training_step((1, 2, 3, 4), 0)
 
 

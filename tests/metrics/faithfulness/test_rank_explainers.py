@@ -129,7 +129,7 @@ def test_progress_bars_of_ranking_and_suite_do_not_collide():
         ([], {}, "at least one batch"),
         ([rows()], {"target": "label"}, "for 'label'"),
         ([rows()], {"target": "truth"}, "target is 'truth'"),
-        ([{"x": rows()}], {}, "must have 'inputs'"),
+        ([{"x": rows()}], {}, "one of the keys .'inputs'"),
         ([["a text"]], {}, "begin with the inputs"),
         ([rows()], {"explainers": {"gradient": Gradient()}}, "those of the explainers"),
     ],
