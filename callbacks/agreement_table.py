@@ -1,4 +1,4 @@
-"""The table at the end of a run."""
+"""A callback that prints a table of results at the end of a run."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,12 +15,13 @@ from pear_lightning.metrics import AgreementMatrix
 class AgreementTable(Callback):
     """Print accuracy and explainer agreement side by side at the end of fit, validate and test.
 
-    It reads what the module logged and its :class:`~pear_lightning.metrics.AgreementMatrix`
-    (``val_agreement``, ``test_agreement``), as :class:`~pear_lightning.modules.PEAR` has them. A
-    test also prints the matrix of one metric, with self-agreement on its diagonal.
+    The callback uses the metrics logged by the module and its
+    :class:`~pear_lightning.metrics.AgreementMatrix` (``val_agreement``, ``test_agreement``), which
+    :class:`~pear_lightning.modules.PEAR` has. A test also prints the matrix of one metric, with
+    self-agreement on the diagonal.
 
     Args:
-        matrix_metric: Metric whose matrix a test prints; ``None`` for none.
+        matrix_metric: Metric whose matrix a test prints; ``None`` prints no matrix.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -33,7 +34,7 @@ class AgreementTable(Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the last validation's table, or the last training losses where there was none."""
+        """Print the table of the last validation; without validation, the last training losses."""
         validated = any(name.startswith("val_") for name in trainer.callback_metrics)
         if validated:
             self._print_summary("val", "Validation", trainer, pl_module)
@@ -42,13 +43,13 @@ class AgreementTable(Callback):
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the table of ``trainer.validate``; a validation within fit prints none."""
+        """Print the table of ``trainer.validate``; validations within fit print none."""
         if trainer.state.fn == "validate":
             self._print_summary("val", "Validation", trainer, pl_module)
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the test's table and the matrix."""
+        """Print the table of the test, and the matrix."""
         self._print_summary("test", "Test", trainer, pl_module)
         matrix = getattr(pl_module, "test_agreement", None)
         if isinstance(matrix, AgreementMatrix) and self.matrix_metric is not None:
@@ -71,7 +72,7 @@ class AgreementTable(Callback):
         if not logged:
             return
         if trainer.progress_bar_callback is not None:
-            # a bar that is still live would be drawn again below the table
+            # a progress bar that is still live would be drawn again below the table
             trainer.progress_bar_callback.teardown(trainer, pl_module, stage=stage)
         results = Table(title=f"{title}: {type(pl_module).__name__}")
         for name in logged:
@@ -95,7 +96,7 @@ class AgreementTable(Callback):
 
 
 def _agreements(logged: Mapping[str, Tensor], matrix: AgreementMatrix) -> Table:
-    """Return the table of the six agreements, one column for each group of pairs."""
+    """Return the table of the six agreement metrics, one column per group of pairs."""
     groups: Iterable[str] = ("", "trained_", "untrained_")
     groups = [g for g in groups if f"{g}{matrix.metric_names[0]}" in logged]
     table = Table(title="agreement of explainers")

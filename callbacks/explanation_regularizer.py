@@ -1,4 +1,4 @@
-"""An explanation loss for any LightningModule."""
+"""A callback that adds an explanation loss to any LightningModule."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -20,45 +20,47 @@ from pear_lightning.training.weight_schedule import WeightSchedule
 
 
 class ExplanationRegularizer(Callback):
-    """Add an explanation loss to the training of a LightningModule that knows nothing of it.
+    """Add an explanation loss to the training of any LightningModule.
 
-    The module stays as it is. Right before each backward pass the callback explains the batch
-    with the module's network and adds ``w · R`` to the loss; for a loss with an objective of its
-    own (``(1 − λ) L + λ C`` of :class:`~pear_lightning.losses.ConsensusLoss`) it also scales the
-    task loss. One backward pass follows, so gradient accumulation, clipping, several devices
-    (``"ddp"``) and loss scaling work as they do without it. ``self.log`` of the module still
-    shows the task loss alone; the callback logs ``train_<name>`` (R), ``train_<name>_weight``
-    and ``train_<name>_ratio`` (how large the added part is beside the task's).
+    The module does not have to be changed. Before each backward pass, the callback explains the
+    batch with the module's network and adds ``w · R`` to the loss. For a loss with a different
+    objective (``(1 − λ) L + λ C`` of :class:`~pear_lightning.losses.ConsensusLoss`) it also scales
+    the task loss. A single backward pass follows, so gradient accumulation, clipping, several
+    devices (``"ddp"``) and loss scaling work as they do without the callback. The loss logged by
+    the module with ``self.log`` is still the task loss alone; the callback logs ``train_<name>``
+    (R), ``train_<name>_weight`` and ``train_<name>_ratio`` (the added term divided by the term of
+    the task loss).
 
-    It costs the passes of the explanation, and one forward pass that
+    The callback takes the passes of the explanation and one additional forward pass, which
     :class:`~pear_lightning.modules.PEAR` and
     :class:`~pear_lightning.modules.RightForTheRightReasons` can share with the task loss.
 
     Args:
         loss: Any explanation loss: of attributions (:class:`~pear_lightning.losses.ConsensusLoss`,
             :class:`~pear_lightning.losses.RightReasonsLoss`, attribution priors) or of the model.
-        weight: w, at least 0; ``None`` is the loss's own default.
-        model: What is explained: the name of a submodule or method of the module, such as
-            ``"net"``, which maps inputs to logits; ``None`` for the module's ``forward``.
-        batch_to_inputs: Takes the loss's part out of a batch: returns a
-            :class:`~pear_lightning.scoring.Batch`, or a tuple of inputs, target and, where there
-            is one, mask. ``None`` takes whatever
+        weight: w, at least 0; ``None`` is the default of the loss.
+        model: Name of the submodule or method of the module that is explained, such as ``"net"``;
+            it maps inputs to logits. ``None`` is the module's ``forward``.
+        batch_to_inputs: Extracts the input of the loss from a batch: returns a
+            :class:`~pear_lightning.scoring.Batch`, or a tuple of inputs, target and, optionally,
+            mask. ``None`` takes any form that
             :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: ``(inputs, target)``,
-            ``(inputs, target, mask)``, mappings as Hugging Face has them. Token ids are embedded
-            by the network's method ``embed``, if it has one and the loss needs gradients.
+            ``(inputs, target, mask)``, or mappings such as those of Hugging Face. Token ids are
+            embedded with the network's method ``embed``, if it has one and the loss needs
+            gradients.
         start_epoch: Epochs of training without the explanation loss; fractions count batches.
-        match_magnitude: Whether w is the wanted ratio of penalty and task loss, measured over the
-            second half of the epochs before ``start_epoch``.
+        match_magnitude: Whether w is the wanted ratio of explanation loss and task loss, measured
+            over the second half of the epochs before ``start_epoch``.
         points_per_pass: Bound on the query points of each sample in one pass.
-        name: What the logged values are called.
+        name: Name of the logged values.
 
     Raises:
         TypeError: If an argument is of the wrong type, the module has no ``forward``, or a
             batch cannot be parsed.
         ValueError: If a value is out of range, the trainer's precision is not supported, or the
             loss needs classes and a batch has none.
-        RuntimeError: When training starts, if the module optimises by hand or the strategy shards
-            its weights; when a step never called for a backward pass of its own.
+        RuntimeError: When training starts, if the module uses manual optimisation or the strategy
+            shards its weights; in training, if a step ends without a backward pass of Lightning.
 
     Warns:
         UserWarning: At the end of training, if the loss never acted: nothing was annotated, or
@@ -128,23 +130,23 @@ class ExplanationRegularizer(Callback):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the state of a checkpoint."""
+        """Restore the state of a checkpoint."""
         self.objective.load_state_dict(state_dict)
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Refuse what cannot work, and fit the explainers' reference data."""
+        """Raise for unsupported modules and strategies, and fit reference data of explainers."""
         if not pl_module.automatic_optimization:
             raise RuntimeError(
-                f"{type(pl_module).__name__} optimises by hand (automatic_optimization=False), so "
-                "there is no single backward pass to add the explanation loss to; call "
-                "loss.of_model(model, inputs, target) in its training_step instead"
+                "automatic_optimization must be True, so that there is one backward pass to which "
+                f"the explanation loss is added, got False in {type(pl_module).__name__}; call "
+                "loss.of_model(model, batch) in its training_step instead"
             )
-        sharded = isinstance(trainer.strategy, DeepSpeedStrategy)  # which is a DDPStrategy too
+        sharded = isinstance(trainer.strategy, DeepSpeedStrategy)  # a subclass of DDPStrategy
         if sharded or not isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):
             raise RuntimeError(
-                f"{type(trainer.strategy).__name__} is not supported: the explanation runs outside "
-                "the wrapped forward pass, which needs whole weights on every device; use one "
+                "strategy must keep whole weights on every device, because the explanation runs "
+                f"outside the wrapped forward pass, got {type(trainer.strategy).__name__}; use one "
                 "device or strategy='ddp'"
             )
         refuse_precision(trainer, self.loss, explains_in_float32=True)
@@ -160,47 +162,48 @@ class ExplanationRegularizer(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to watch whether the loss ever acts."""
+        """Start to record whether the loss acts."""
         self.objective.on_train_start()
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Warn if it never did."""
+        """Warn if the loss had no part in the training."""
         self.objective.on_train_end(trainer)
 
     @override
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Take what the loss needs from the batch."""
+        """Read the parts of the batch that the loss needs."""
         self._batch, self._added = self.batch_of(batch, pl_module), False
         target = self._batch.target
         if self.loss.needs_classes and (target is None or target.is_floating_point()):
             raise ValueError(
-                f"{type(self.loss).__name__} needs classes, labels (B,) long, and the batch has "
-                f"target {None if target is None else target.dtype}; for regression use a loss "
-                "that explains the output itself, such as RightReasonsLoss(output='logit')"
+                f"target must hold classes, (B,) long, for {type(self.loss).__name__}, got "
+                f"{None if target is None else target.dtype}; for regression use a loss that "
+                "explains the output itself, such as RightReasonsLoss(output='logit')"
             )
 
     @override
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Add the explanation loss to what is about to be differentiated."""
+        """Add the explanation loss to the loss before it is differentiated."""
         if self._batch is None:
             raise RuntimeError(
-                "a backward pass ran outside a training batch, where there is nothing to explain"
+                "backward passes must run within a training batch, got one outside, where there is "
+                "nothing to explain"
             )
         self._added = True
         scaler = trainer.scaler
-        # as Lightning scales the loss of a step
+        # the scale that Lightning applies to the loss of a step
         scale = (1.0 if scaler is None else scaler.get_scale()) / trainer.accumulate_grad_batches
         with self._precision(trainer):
             explained = self.objective.explain(self._network(pl_module), self._batch, trainer)
         terms = self.objective.combine(explained, loss, trainer, scale=scale)
         if terms.ratio is None or terms.penalty is None:
             return
-        loss.copy_(terms.loss)  # in place, because this tensor is the one that is differentiated
+        loss.copy_(terms.loss)  # in place, because Lightning differentiates this tensor
         every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
         if trainer.is_last_batch or (trainer.global_step + 1) % every == 0:
             values = {
@@ -221,33 +224,30 @@ class ExplanationRegularizer(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Make sure that the step came by."""
+        """Raise if the explanation loss was not added in this step."""
         self._batch = None
         if outputs and not self._added:
             raise RuntimeError(
-                f"a training step of {type(pl_module).__name__} ended without a backward pass of "
-                "Lightning's, so the explanation loss was never added: its optimizer_step must "
-                "call the closure that it is given"
+                f"a training step of {type(pl_module).__name__} must run a backward pass of "
+                "Lightning, got none, so the explanation loss was never added; its optimizer_step "
+                "must call the closure that it is given"
             )
 
     def batch_of(self, batch: Any, pl_module: LightningModule) -> Batch:
-        """Return what a batch holds for the loss.
+        """Return the parts of a training batch that the loss needs.
 
         Args:
             batch: A training batch.
             pl_module: The module that is trained.
 
-        Returns:
-            The batch.
-
         Raises:
-            TypeError: If the batch is of another form.
+            TypeError: If the batch has another form.
         """
         parts = batch if self.batch_to_inputs is None else self.batch_to_inputs(batch)
         if isinstance(parts, list | tuple) and len(parts) > 2 and not self.loss.needs_mask:
-            parts = (*parts[:2], None, *parts[3:])  # whatever it is, it is not for this loss
+            parts = (*parts[:2], None, *parts[3:])  # a third element is not for this loss
         try:
-            read = Batch.of(None if isinstance(parts, Tensor) else parts)  # alone, it has no target
+            read = Batch.of(None if isinstance(parts, Tensor) else parts)  # needs a target
         except (TypeError, ValueError) as error:
             raise TypeError(f"{self._of_the_form(parts)} ({error})") from error
         if not self.loss.needs_floating_inputs:
@@ -255,36 +255,39 @@ class ExplanationRegularizer(Callback):
         return embedded(read, self._network(pl_module))
 
     def _of_the_form(self, parts: Any) -> str:
-        what = "a batch is" if self.batch_to_inputs is None else "batch_to_inputs returned"
+        what = "batch must be" if self.batch_to_inputs is None else "batch_to_inputs must return"
         return (
-            f"{what} a {form_of(parts)}, not (inputs, target) or (inputs, target, mask) of "
-            "tensors: give ExplanationRegularizer(..., batch_to_inputs=lambda batch: ...), which "
-            "returns such a tuple, or a Batch with keyword arguments for the model"
+            f"{what} (inputs, target) or (inputs, target, mask) of tensors, got a "
+            f"{form_of(parts)}; give ExplanationRegularizer(..., batch_to_inputs=lambda batch: "
+            "...), which returns such a tuple, or a Batch with keyword arguments for the model"
         )
 
     def _network(self, pl_module: LightningModule) -> Callable[..., Tensor]:
-        """Return what is explained: the module, or what its submodule or method is called."""
+        """Return the callable that is explained: the module, or its submodule or method."""
         network: Any = pl_module
         for part in self.model.split(".") if self.model else ():
             if not hasattr(network, part):
                 raise ValueError(
-                    f"model={self.model!r} is not in {type(pl_module).__name__}: "
-                    f"{type(network).__name__} has no {part!r}"
+                    f"model must name a submodule or method of {type(pl_module).__name__}, got "
+                    f"{self.model!r}; {type(network).__name__} has no {part!r}"
                 )
             network = getattr(network, part)
         if network is pl_module and type(pl_module).forward is LightningModule.forward:
             raise TypeError(
-                f"{type(pl_module).__name__} has no forward: name the submodule or method that "
-                "maps inputs to logits, as in ExplanationRegularizer(..., model='net')"
+                f"model must name the submodule or method of {type(pl_module).__name__} that maps "
+                "inputs to logits, because the module has no forward, got None; give "
+                "ExplanationRegularizer(..., model='net'), for example"
             )
         if not callable(network):
-            raise TypeError(f"model={self.model!r} must be a module or a method, got {network!r}")
+            raise TypeError(
+                f"model must name a module or a method, got {self.model!r}, which is {network!r}"
+            )
         return network  # type: ignore[no-any-return]
 
     def _precision(self, trainer: Trainer) -> Any:
-        """Return the context of the explanation: the trainer's, but never float16.
+        """Return the precision context of the explanation: that of the trainer, but not float16.
 
-        Gradients of the inputs are not scaled as those of the weights are, and would underflow.
+        Gradients of the inputs are not scaled as gradients of the weights are, and would underflow.
         """
         if trainer.precision == "16-mixed" and self.loss.differentiates_gradients:
             return nullcontext()

@@ -1,4 +1,4 @@
-"""Faithfulness of a model's explanations, while it trains."""
+"""A callback that logs the faithfulness of explanations during training."""
 
 from typing import Any, Literal
 
@@ -19,26 +19,27 @@ Stage = Literal["val", "test"]
 class FaithfulnessMonitor(Callback):
     """Log the faithfulness of explanations in validation and test, for any LightningModule.
 
-    The first rows of each validation (test) are explained and scored by a
+    The first rows of each validation (test) are explained and scored with a
     :class:`~pear_lightning.metrics.FaithfulnessSuite`; the means are logged as
-    ``val_<explainer>/<metric>``. The module stays as it is: its ``forward`` must map inputs to
-    logits. Batches are what :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads, with labels.
+    ``val_<explainer>/<metric>``. The module does not have to be changed, but its ``forward`` must
+    map inputs to logits. Batches have labels and any form that
+    :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads.
 
     Args:
-        masker: What the features are, and what stands in the place of a removed one.
-        explainers: Explainers by name; None for integrated gradients from zero.
-        metrics: Names of the suite's metrics that are logged; None for all ten.
+        masker: Masker that defines the features and the values that replace removed features.
+        explainers: Explainers by name; None is integrated gradients from zero.
+        metrics: Names of the metrics of the suite that are logged; None logs all ten.
         rows: Number of rows that each process explains in an evaluation.
-        every_n_epochs: Explain in every so many-th validation of a fit; tests always.
-        output: The scalar that is explained and read: ``"prob"``, ``"logit"``, ``"log_prob"`` or
-            ``"margin"``.
+        every_n_epochs: Validations of a fit are explained in every n-th epoch; tests always.
+        output: The scalar that is explained and evaluated: ``"prob"``, ``"logit"``, ``"log_prob"``
+            or ``"margin"``.
         n_steps: Number of steps of removal curves; see the suite.
         n_subsets: Number of random subsets; see the suite.
         subset_size: Size of random subsets; see the suite.
         samples_per_pass: Bound on the perturbed samples in one forward pass.
 
     Raises:
-        ValueError: If a number is not positive, or a metric is not one of the suite's.
+        ValueError: If a number is not positive, ``explainers`` is empty, or a metric is unknown.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -65,7 +66,7 @@ class FaithfulnessMonitor(Callback):
             if number < 1:
                 raise ValueError(f"{name} must be at least 1, got {number}")
         if explainers is not None and not explainers:
-            raise ValueError("explainers is empty; expected at least one, or None")
+            raise ValueError("explainers must hold at least one explainer or be None, got {}")
         self.masker = masker
         self.explainers = explainers or {"integrated_gradients": IntegratedGradients()}
         self.rows = rows
@@ -81,7 +82,9 @@ class FaithfulnessMonitor(Callback):
         suite = FaithfulnessSuite(masker, list(self.explainers), **settings)
         if metrics is not None:
             if unknown := set(metrics) - set(suite.metrics):
-                raise ValueError(f"metrics has {sorted(unknown)}; expected {list(suite.metrics)}")
+                raise ValueError(
+                    f"metrics must be names among {list(suite.metrics)}, got {sorted(unknown)}"
+                )
             chosen = {name: suite.metrics[name] for name in metrics}
             suite = FaithfulnessSuite(masker, list(self.explainers), chosen, **settings)
         self.suite = suite
@@ -89,7 +92,7 @@ class FaithfulnessMonitor(Callback):
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Take the mean of the training data from the data module, where it is asked for."""
+        """Fit masker and explainers to the training data of the data module, if they need them."""
         datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
         if not (hasattr(datamodule, "training_mean") and hasattr(datamodule, "training_rows")):
             return
@@ -101,7 +104,7 @@ class FaithfulnessMonitor(Callback):
 
     @override
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start to explain, unless this validation is left out."""
+        """Start to explain, unless this validation is skipped."""
         skipped = trainer.sanity_checking or (
             trainer.state.fn == "fit" and (trainer.current_epoch + 1) % self.every_n_epochs
         )
@@ -122,7 +125,7 @@ class FaithfulnessMonitor(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Explain and score rows of the batch, while rows are wanted."""
+        """Explain and score rows of the batch until ``rows`` is reached."""
         self._take(pl_module, batch)
 
     @override
@@ -135,7 +138,7 @@ class FaithfulnessMonitor(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Explain and score rows of the batch, while rows are wanted."""
+        """Explain and score rows of the batch until ``rows`` is reached."""
         self._take(pl_module, batch)
 
     @override
@@ -173,16 +176,16 @@ class FaithfulnessMonitor(Callback):
         self._left -= len(read)
 
     def _read(self, module: LightningModule, batch: Any) -> Batch:
-        """Read a batch, whose labels are the explained classes."""
+        """Read a batch; its labels are the explained classes."""
         read = Batch.of(batch)
         if read.target is None:
             raise TypeError(
-                "FaithfulnessMonitor needs batches with inputs (B, *S) and target (B,), got "
+                "batch must have inputs (B, *S) and target (B,) for FaithfulnessMonitor, got "
                 f"{form_of(batch)}"
             )
         if read.target.is_floating_point():
             raise TypeError(
-                "FaithfulnessMonitor explains classes: the target must be integer, got "
+                "target must hold integers, the explained classes, for FaithfulnessMonitor, got "
                 f"{read.target.dtype}"
             )
         read = read.explaining(read.target.flatten())
@@ -194,4 +197,4 @@ class FaithfulnessMonitor(Callback):
         if not self._wanted:
             return
         means = {f"{stage}_{name}": value for name, value in self.suite.compute().items()}
-        module.log_dict(means)  # every process has the means over all
+        module.log_dict(means)  # the means over all processes

@@ -1,4 +1,4 @@
-"""Predictions and their explanations, written to disk."""
+"""A callback that writes predictions and their explanations to disk."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,14 +12,14 @@ from typing_extensions import override
 
 
 class PredictionWriter(BasePredictionWriter):
-    """Save what ``predict`` returns, attributions included.
+    """Save the results of ``predict``, including attributions.
 
-    Each rank writes a file ``predictions-rank<r>.pt``: what the module's ``predict_step`` returns,
-    with the batches concatenated, and under ``"indices"`` the positions of the rows in the data
-    set (where Lightning knows them). Read it with :func:`torch.load`.
+    Each rank writes a file ``predictions-rank<r>.pt``, which holds the results of the module's
+    ``predict_step``, with the batches concatenated, and under ``"indices"`` the positions of the
+    rows in the data set (if Lightning knows them). Read the file with :func:`torch.load`.
 
     Args:
-        output_dir: Folder for the files; it is made where it does not exist.
+        output_dir: Folder for the files; it is created if it does not exist.
 
     Example:
         >>> import tempfile
@@ -55,16 +55,16 @@ class PredictionWriter(BasePredictionWriter):
         Args:
             trainer: The trainer.
             pl_module: The module that predicted.
-            predictions: What ``predict_step`` returned for each batch.
-            batch_indices: The rows of each batch, for each dataloader.
+            predictions: Results of ``predict_step``, one per batch.
+            batch_indices: Indices of the rows of each batch, for each dataloader.
 
         Raises:
-            ValueError: If there are several dataloaders, or a batch gave something other than
-                tensors and mappings of tensors.
+            ValueError: If there are several dataloaders, or a result is neither a tensor nor a
+                mapping of tensors.
         """
         if len(batch_indices) > 1:
             raise ValueError(
-                f"PredictionWriter writes one dataloader, got {len(batch_indices)}; "
+                f"dataloaders must be a single one for PredictionWriter, got {len(batch_indices)}; "
                 "run predict once for each"
             )
         contents = _concatenate(predictions)
@@ -85,6 +85,6 @@ def _concatenate(batches: Sequence[Any]) -> Any:
     if isinstance(first, Mapping):
         return {name: _concatenate([batch[name] for batch in batches]) for name in first}
     raise ValueError(
-        "predict_step must return a tensor or a mapping of tensors to be written, "
+        "predict_step must return a tensor or a mapping of tensors for PredictionWriter, "
         f"got {type(first).__name__}"
     )

@@ -1,4 +1,4 @@
-"""Lightning data modules: tables, tables of known relevance, and data with annotated reasons."""
+"""Lightning data modules: tables, tables with known relevance, and data with annotations."""
 
 from pear_lightning.datamodules.adult import Adult
 from pear_lightning.datamodules.always_include import AlwaysInclude

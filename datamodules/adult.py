@@ -1,4 +1,4 @@
-"""Adult: incomes of the census of 1994."""
+"""Adult: incomes from the census of 1994."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -24,23 +24,23 @@ COLUMNS += ["hours-per-week", "native-country"]
 class Adult(TabularDataModule):
     r"""Adult (census income): does a person earn more than 50,000 dollars a year?
 
-    32,561 training and 16,281 test rows of 14 features of the census of 1994, six of them numbers
-    (age, fnlwgt, education-num, capital-gain, capital-loss, hours-per-week), eight of them words
+    32,561 training and 16,281 test rows from the census of 1994, with 14 features: six numerical
+    (age, fnlwgt, education-num, capital-gain, capital-loss, hours-per-week) and eight categorical
     (workclass, education, marital-status, occupation, relationship, race, sex, native-country).
-    Words are coded as columns of 0 and 1, 108 columns in all; :attr:`groups` says which columns are
-    one feature, so that a gate, a masker or a score can treat them as one. Class 1 is an income
-    above 50,000 dollars (24 % of the rows).
+    Categories are one-hot encoded, which gives 108 columns in total. :attr:`groups` maps columns to
+    features, so that a gate, a masker or a score can treat the columns of a feature as one. Class 1
+    is an income above 50,000 dollars (24 % of the rows).
 
-    Numbers are scaled; columns of 0 and 1 stay as they are, because scaling would blow a rare word
-    up to a hundred standard deviations. The columns of a word have a variance of at most 1
-    together, as a standardised number has.
+    Numerical columns are scaled. One-hot columns are not, because scaling would map a rare category
+    to a hundred standard deviations. The one-hot columns of a feature have a total variance of at
+    most 1, like a standardised number.
 
-    ``education`` and ``education-num`` say the same, and ``fnlwgt`` is the number of people that a
-    row stands for: leave them out with ``features`` where that matters.
+    ``education`` and ``education-num`` hold the same information, and ``fnlwgt`` is the number of
+    people that a row represents: leave them out with ``features`` if that matters.
 
-    From the UCI repository (licence not checked). On the hub: ``scikit-learn/adult-census-income``,
-    which has the training rows only, so that test rows are held out of them; that its columns and
-    rows are those of the files is not verified.
+    Source: UCI repository (licence not checked). Hub: ``scikit-learn/adult-census-income``, which
+    has only the training rows, so test rows are held out from them. It is not verified that columns
+    and rows on the hub are those of the files.
 
     Shapes:
         - ``inputs``: ``(B, 108)`` float32
@@ -51,11 +51,11 @@ class Adult(TabularDataModule):
         data_dir: Folder with ``adult.data`` and ``adult.test`` (or ``.gz``), or the folder above
             it. None reads from the hub.
         revision: Branch, tag or commit on the hub.
-        features: Names of the columns to keep, before words are coded. None keeps all 14.
-        missing: What becomes of the 7 % of rows with a missing word (``?``): ``"category"`` makes
-            it a word of its own, ``"drop"`` leaves the rows out.
-        scaling: How numbers are scaled.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+        features: Names of the columns to keep, before one-hot encoding. None keeps all 14.
+        missing: Treatment of the 7 % of rows with a missing category (``?``): ``"category"`` treats
+            it as a category, ``"drop"`` removes the rows.
+        scaling: Scaling of the numerical columns.
+        kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.
@@ -97,9 +97,9 @@ class Adult(TabularDataModule):
         super().__init__(revision=revision, scaling=scaling, **kwargs)
         self._refuse_source()
         if missing not in ("category", "drop"):
-            raise ValueError(f"missing is {missing!r}: 'category' or 'drop' is expected")
+            raise ValueError(f"missing must be 'category' or 'drop', got {missing!r}")
         if features is not None and (unknown := [name for name in features if name not in COLUMNS]):
-            raise ValueError(f"features {unknown} are not columns of Adult; it has {COLUMNS}")
+            raise ValueError(f"features must be columns of Adult, {COLUMNS}, got {unknown}")
         self.data_dir = data_dir
         self.columns = COLUMNS if features is None else list(features)
         self.missing = missing
@@ -130,13 +130,13 @@ class Adult(TabularDataModule):
 
     @property
     def groups(self) -> list[int]:
-        """Number of the feature that each column of ``inputs`` belongs to, from 0."""
+        """Number of the feature of each column of ``inputs``, from 0."""
         junk = range(self.n_features - len(self._groups))
         return [*self._groups, *(len(self.columns) + i for i in junk)]
 
     @property
     def group_names(self) -> list[str]:
-        """Names of the features that :attr:`groups` counts: the columns before words are coded."""
+        """Names of the features numbered in :attr:`groups`: the columns before one-hot encoding."""
         return [*self.columns, *self.feature_names[len(self._groups) :]]
 
     @override
@@ -158,23 +158,23 @@ class Adult(TabularDataModule):
         found = [path for path in paths if path.is_file()]
         if not found:
             raise FileNotFoundError(
-                f"data_dir {self.data_dir!r} has neither {' nor '.join(names)}, "
-                f"and neither has its folder {self.folder!r}"
+                f"data_dir must hold {' or '.join(names)}, directly or in the folder "
+                f"{self.folder!r}, got {self.data_dir!r}"
             )
         table = pd.read_csv(
             found[0],
             header=None,
             names=[*COLUMNS, "income"],
             skipinitialspace=True,
-            comment="|",  # the test file begins with such a line
+            comment="|",  # the test file begins with a line that starts with "|"
             keep_default_na=False,
         )
-        return table.assign(income=table["income"].str.rstrip("."))  # so in the test file
+        return table.assign(income=table["income"].str.rstrip("."))  # of the test file
 
     def _read_hub(self) -> "DataFrame":
         try:
             table, _ = read_hub(HUB_ID, revision=self.revision, cache_dir=self.cache_dir)
         except Exception as error:
-            error.add_note("Adult also reads the files of the UCI repository: give data_dir")
+            error.add_note("Adult can also read the files of the UCI repository: give data_dir")
             raise
         return table.rename(columns=lambda name: str(name).replace(".", "-"))

@@ -1,4 +1,4 @@
-"""Batches that always hold some of the rows that matter most."""
+"""A batch sampler that adds some of a set of chosen rows to every batch."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -8,22 +8,22 @@ from typing_extensions import override
 
 
 class AlwaysInclude(BatchSampler):
-    """Put some of a few chosen rows, such as the annotated ones, in front of every batch.
+    """Put some chosen rows, such as annotated rows, in front of every batch.
 
-    Of 20,000 rows with 50 annotations, most batches hold none. With this batch sampler every batch
-    does: its ordinary rows as before, and before them ``per_batch`` of the chosen rows, which
-    take turns in an order that is drawn anew each time all of them have been used. (Ordinary rows
-    may be chosen rows too: they are visited once an epoch like all others.)
+    If 50 of 20,000 rows are annotated, most batches contain no annotated row. With this batch
+    sampler, each batch consists of ``per_batch`` chosen rows, followed by the ordinary rows of the
+    batch. The chosen rows take turns, in an order that is drawn again each time all of them have
+    been used. (Chosen rows are also visited once per epoch as ordinary rows.)
 
-    Under DDP Lightning gives each rank its share of the ordinary rows; every rank's batches have
-    chosen rows in front, each rank beginning elsewhere among them.
+    Under DDP, Lightning gives each rank its share of the ordinary rows. The batches of every rank
+    have chosen rows in front, and each rank uses them in a different order.
 
     Args:
         sampler: Order of the ordinary rows.
-        batch_size: Ordinary rows of a batch.
-        drop_last: Whether to leave out a last batch that is smaller.
+        batch_size: Number of ordinary rows in a batch.
+        drop_last: Whether to drop the last batch if it is smaller.
         rows: Indices of the chosen rows.
-        per_batch: Chosen rows of a batch; ``None`` for all of them, as in the paper.
+        per_batch: Number of chosen rows in a batch; ``None`` for all of them, as in the paper.
 
     Raises:
         ValueError: If there are no chosen rows, or ``per_batch`` is below 1.
@@ -48,9 +48,9 @@ class AlwaysInclude(BatchSampler):
     ) -> None:
         super().__init__(sampler, batch_size, drop_last)
         if not len(rows):
-            raise ValueError("rows is empty: at least one row is expected to be included always")
+            raise ValueError("rows must hold at least one row to include, got none")
         if per_batch is not None and per_batch < 1:
-            raise ValueError(f"per_batch is {per_batch}: at least 1 row is expected, or None")
+            raise ValueError(f"per_batch must be at least 1 or None, got {per_batch}")
         self.rows = [int(row) for row in rows]
         self.per_batch = len(rows) if per_batch is None else min(per_batch, len(rows))
         self.seed = torch.initial_seed()
@@ -58,17 +58,17 @@ class AlwaysInclude(BatchSampler):
 
     @override
     def __iter__(self) -> Iterator[list[int]]:
-        # the sampler knows the epoch where Lightning tells it (a resumed run starts in the middle)
+        # Lightning sets the epoch of the sampler, which is not 0 at the start of a resumed run
         epoch = getattr(self.sampler, "epoch", self.epoch)
         rank = getattr(self.sampler, "rank", 0)
         generator = torch.Generator().manual_seed((1_000_003 * self.seed + epoch) % 2**63)
         waiting: list[int] = []
-        for _ in range(rank + 1):  # an order of its own for each rank
+        for _ in range(rank + 1):  # a different order for each rank
             waiting = self._shuffled(generator)
         for batch in super().__iter__():
             if len(waiting) < self.per_batch:
                 again = self._shuffled(generator)
-                # those still waiting come last in the next turn: nobody is twice in a batch
+                # rows still waiting come last in the next turn, so that no row is twice in a batch
                 waiting += sorted(again, key=waiting.__contains__)
             yield waiting[: self.per_batch] + batch
             waiting = waiting[self.per_batch :]

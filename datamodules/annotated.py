@@ -1,4 +1,4 @@
-"""Data that come with a mask of what is irrelevant."""
+"""Base class of data modules with a mask of irrelevant inputs."""
 
 from typing import Any, ClassVar
 
@@ -15,12 +15,12 @@ from pear_lightning.datamodules.table_dataset import as_batch
 
 
 class AnnotatedDataModule(LightningDataModule):
-    """Data that come with a mask of what is irrelevant; use a subclass.
+    """Base class of data modules with a mask of irrelevant inputs.
 
-    Batches are ``(inputs, target, mask)``. All rows are kept in memory. ``predict`` reads the test
+    Batches are ``(inputs, target, mask)``. All rows are kept in memory. ``predict`` uses the test
     rows, in order.
 
-    A subclass implements :meth:`load_rows`.
+    Subclasses implement :meth:`load_rows`.
 
     Shapes:
         - ``inputs``: ``(B, *S)`` float32
@@ -29,25 +29,25 @@ class AnnotatedDataModule(LightningDataModule):
           is not annotated
 
     Args:
-        n_annotated: Number of training rows that keep their mask, the first annotated ones; the
-            others have an empty mask. None keeps all there are, and 0 none.
-        annotated_per_batch: Annotated rows that are put in front of every training batch, in turn,
-            so that few annotations count for more; see
+        n_annotated: Number of training rows that keep their mask, the first annotated rows; the
+            masks of the others are cleared. None keeps all masks, 0 keeps none.
+        annotated_per_batch: Number of annotated rows added in front of every training batch, in
+            turn, so that a few annotations have more effect; see
             :class:`~pear_lightning.datamodules.AlwaysInclude`. 0 adds none, as does
-            ``n_annotated=0``; all are added where there are fewer.
-        val_fraction: Share of the training rows that is held out for validation, 0 to below 1.
-        seed: Seed of everything that is drawn, the validation rows among it.
-        shuffle: Whether each epoch visits the training rows in an order of its own. The experiments
-            of Right for the Right Reasons do not.
-        batch_size: Rows of a training batch.
-        eval_batch_size: Rows of any other batch. None is ``batch_size``.
-        num_workers: Processes that load. 0 is fastest for rows in memory.
-        drop_last: Leave out the last training batch if it is smaller.
-        pin_memory: Page-lock batches for the copy to the GPU. Ignored without CUDA.
+            ``n_annotated=0``; if there are fewer annotated rows, all of them are added.
+        val_fraction: Share of the training rows held out for validation, 0 to below 1.
+        seed: Seed of all random draws, including the validation rows.
+        shuffle: Whether each epoch visits the training rows in a different order. The experiments
+            of Right for the Right Reasons do not shuffle.
+        batch_size: Number of rows in a training batch.
+        eval_batch_size: Number of rows in any other batch. None is ``batch_size``.
+        num_workers: Number of loading processes. 0 is fastest for rows in memory.
+        drop_last: Whether to drop the last training batch if it is smaller.
+        pin_memory: Whether to page-lock batches for the copy to the GPU. Ignored without CUDA.
 
     Raises:
-        ValueError: If an argument is out of range; in ``setup``, if ``n_annotated`` is more than
-            there are annotated rows, or ``annotated_per_batch`` is given and there are none.
+        ValueError: If an argument is out of range; in ``setup``, if ``n_annotated`` exceeds the
+            number of annotated rows, or ``annotated_per_batch`` is given without annotated rows.
 
     Example:
         >>> class Signs(AnnotatedDataModule):
@@ -67,7 +67,7 @@ class AnnotatedDataModule(LightningDataModule):
     """Names of the classes, in the order of ``target``."""
 
     marked_by: ClassVar[str] = "the masks that load_rows() returns"
-    """What decides which rows are annotated, for messages."""
+    """Names of the arguments that decide which rows are annotated, for error messages."""
 
     def __init__(
         self,
@@ -84,18 +84,18 @@ class AnnotatedDataModule(LightningDataModule):
         pin_memory: bool = False,
     ) -> None:
         super().__init__()
-        # not logged: the Trainer refuses to log hyperparameters that a module has under the same
-        # name with another value
+        # not logged, because the Trainer raises if a module has a hyperparameter of the same name
+        # with another value
         self.save_hyperparameters(logger=False)
         if n_annotated is not None and n_annotated < 0:
-            raise ValueError(f"n_annotated is {n_annotated}: a number of rows is expected, or None")
+            raise ValueError(f"n_annotated must be at least 0 or None, got {n_annotated}")
         if annotated_per_batch < 0:
-            raise ValueError(f"annotated_per_batch is {annotated_per_batch}: 0 or more is expected")
+            raise ValueError(f"annotated_per_batch must be at least 0, got {annotated_per_batch}")
         if not 0 <= val_fraction < 1:
-            raise ValueError(f"val_fraction is {val_fraction}: a share from 0 to below 1")
+            raise ValueError(f"val_fraction must lie in [0, 1), got {val_fraction}")
         for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
             if size is not None and size < 1:
-                raise ValueError(f"{name} is {size}: at least 1 row is expected")
+                raise ValueError(f"{name} must be at least 1, got {size}")
         self.n_annotated = n_annotated
         self.annotated_per_batch = annotated_per_batch
         self.val_fraction = val_fraction
@@ -109,13 +109,15 @@ class AnnotatedDataModule(LightningDataModule):
         self._datasets: dict[str, AnnotatedDataset] = {}
 
     def load_rows(self) -> dict[str, AnnotatedDataset]:
-        """Read or draw the rows of ``"train"`` and ``"test"``."""
-        raise NotImplementedError(f"{type(self).__name__} has no rows: use a subclass")
+        """Return the rows of ``"train"`` and ``"test"``; implemented by subclasses."""
+        raise NotImplementedError(
+            f"load_rows must be implemented, got {type(self).__name__} without it; use a subclass"
+        )
 
     @override
     def setup(self, stage: str | None = None) -> None:
         if self._datasets:
-            return  # all stages read the same rows
+            return  # all stages use the same rows
         loaded = self.load_rows()
         train = loaded["train"]
         datasets = {"train": train}
@@ -123,12 +125,13 @@ class AnnotatedDataModule(LightningDataModule):
             n_val = round(self.val_fraction * len(train))
             if not 0 < n_val < len(train):
                 raise ValueError(
-                    f"val_fraction={self.val_fraction} of {len(train)} rows leaves a split empty"
+                    f"val_fraction must leave rows in both splits, got {self.val_fraction} of "
+                    f"{len(train)} rows"
                 )
             order = torch.randperm(
                 len(train), generator=torch.Generator().manual_seed(self.seed)
             ).tolist()
-            # sorted: without shuffling, rows come in the order they were read in
+            # sorted, so that rows keep the order in which they were read
             datasets = {
                 "train": AnnotatedDataset(*train.__getitems__(sorted(order[n_val:]))),
                 "val": AnnotatedDataset(*train.__getitems__(sorted(order[:n_val]))),
@@ -137,45 +140,44 @@ class AnnotatedDataModule(LightningDataModule):
         self._datasets = {**datasets, "test": loaded["test"]}
 
     def _with_few_annotations(self, rows: AnnotatedDataset) -> AnnotatedDataset:
-        """Take the masks of all training rows but the first ``n_annotated`` annotated ones."""
+        """Clear the masks of all training rows except the first ``n_annotated`` annotated rows."""
         annotated = _annotated(rows)
         if (self.n_annotated or 0) > len(annotated):
             raise ValueError(
-                f"n_annotated is {self.n_annotated}, and only {len(annotated)} of {len(rows)} "
-                f"training rows can be annotated: at most as many are expected, or None for all; "
-                f"look at {self.marked_by}"
+                f"n_annotated must be at most {len(annotated)}, the number of annotated rows among "
+                f"{len(rows)} training rows, or None for all, got {self.n_annotated}; see "
+                f"{self.marked_by}"
             )
         if self.annotated_per_batch and self.n_annotated != 0 and not annotated:
             raise ValueError(
-                f"annotated_per_batch is {self.annotated_per_batch}, and none of {len(rows)} "
-                f"training rows is annotated: 0 is expected, or annotations; look at "
-                f"{self.marked_by}"
+                f"annotated_per_batch must be 0 if none of the {len(rows)} training rows is "
+                f"annotated, got {self.annotated_per_batch}; see {self.marked_by}"
             )
         if self.n_annotated is None:
             return rows
-        kept = rows.mask.clone()  # it may be a view of one row
+        kept = rows.mask.clone()  # the mask may be a view of one row
         kept[annotated[self.n_annotated :]] = False
         return AnnotatedDataset(rows.inputs, rows.target, kept)
 
     def rows(self, split: str) -> AnnotatedDataset:
-        """Return all rows of a split: ``inputs``, ``target`` and ``mask`` are its attributes.
+        """Return all rows of a split, with attributes ``inputs``, ``target`` and ``mask``.
 
         Args:
             split: ``"train"``, ``"val"`` or ``"test"``.
 
         Raises:
-            RuntimeError: If nothing has been read yet.
+            RuntimeError: If :meth:`setup` has not been called.
             ValueError: If there is no such split.
         """
         if not self._datasets:
-            raise RuntimeError("the rows have not been read: call setup() first")
+            raise RuntimeError("rows must be loaded before use, got none; call setup() first")
         if split not in self._datasets:
-            raise ValueError(f"split is {split!r}: one of {list(self._datasets)} is expected")
+            raise ValueError(f"split must be one of {list(self._datasets)}, got {split!r}")
         return self._datasets[split]
 
     @property
     def splits(self) -> dict[str, int]:
-        """Number of rows of each split that there is."""
+        """Number of rows of each existing split."""
         self.rows("train")
         return {name: len(rows) for name, rows in self._datasets.items()}
 
@@ -186,19 +188,19 @@ class AnnotatedDataModule(LightningDataModule):
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, which is the number of outputs a model needs."""
+        """Number of classes, the number of outputs that a model needs."""
         return len(self.class_names)
 
     @property
     def training_mean(self) -> Tensor:
-        """Mean ``(*S)`` of the training rows: the baseline of many explanations."""
+        """Mean ``(*S)`` of the training rows, the baseline of many explanations."""
         return self.rows("train").inputs.mean(dim=0, dtype=torch.float64).float()
 
     def training_rows(self, n: int, seed: int = 0) -> Tensor:
         """Draw up to ``n`` different training rows, as background data.
 
         Args:
-            n: Number of rows; where there are fewer, all of them are drawn.
+            n: Number of rows; if there are fewer, all rows are drawn.
             seed: Seed of the draw.
 
         Returns:
@@ -208,7 +210,7 @@ class AnnotatedDataModule(LightningDataModule):
             ValueError: If ``n`` is below 1.
         """
         if n < 1:
-            raise ValueError(f"n is {n}: at least 1 row is expected")
+            raise ValueError(f"n must be at least 1, got {n}")
         rows = self.rows("train").inputs
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
         return rows[order[:n]]
@@ -218,8 +220,8 @@ class AnnotatedDataModule(LightningDataModule):
         rows = self.rows("train")
         if self.drop_last and len(rows) < self.batch_size:
             raise ValueError(
-                f"drop_last leaves no batch: {len(rows)} training rows, "
-                f"batch_size {self.batch_size}"
+                f"batch_size must be at most {len(rows)}, the number of training rows, with "
+                f"drop_last=True, got {self.batch_size}"
             )
         annotated = _annotated(rows)
         if not self.annotated_per_batch or not annotated:
@@ -278,6 +280,6 @@ class AnnotatedDataModule(LightningDataModule):
 
 
 def _annotated(rows: AnnotatedDataset) -> list[int]:
-    """Return the numbers of the rows that have anything marked."""
+    """Return the indices of the rows that have a true entry in the mask."""
     numbers: list[int] = rows.mask.flatten(1).any(dim=1).nonzero().squeeze(1).tolist()
     return numbers

@@ -10,19 +10,21 @@ Batch = tuple[Tensor, Tensor, Tensor]
 class AnnotatedDataset(Dataset[Batch]):
     """Inputs, targets and annotation masks held in memory, fetched a whole batch at a time.
 
-    Row i is the same sample in every epoch, so what is learnt of a sample (a mask of what the last
-    model looked at, say) can be kept by its number, and ``mask`` can be written to between fits.
-    Use :func:`~pear_lightning.datamodules.table_dataset.as_batch` as the loader's ``collate_fn``.
+    Row i is the same sample in every epoch, so data about a sample (such as a mask of the features
+    that the last model used) can be stored by its index, and ``mask`` can be changed between fits.
+    Use :func:`~pear_lightning.datamodules.table_dataset.as_batch` as the ``collate_fn`` of the
+    loader.
 
     Shapes:
         - ``inputs``: ``(N, *S)`` float
         - ``target``: ``(N,)`` long
-        - ``mask``: ``(N, *S)`` bool, true = irrelevant; a row without any is not annotated
+        - ``mask``: ``(N, *S)`` bool, true = irrelevant; a row without any true entry is not
+          annotated
 
     Args:
-        inputs: The inputs of all rows.
-        target: The class of all rows.
-        mask: Which inputs are irrelevant, for each row.
+        inputs: Inputs of all rows.
+        target: Classes of all rows.
+        mask: Mask of the irrelevant inputs of each row.
 
     Raises:
         TypeError: If the mask is not bool.
@@ -40,28 +42,28 @@ class AnnotatedDataset(Dataset[Batch]):
     def __init__(self, inputs: Tensor, target: Tensor, mask: Tensor) -> None:
         if len(inputs) != len(target):
             raise ValueError(
-                f"inputs has {len(inputs)} rows and target has {len(target)}: as many are expected"
+                f"target must have as many rows as inputs, {len(inputs)}, got {len(target)}"
             )
         if mask.shape != inputs.shape:
             raise ValueError(
-                f"mask has shape {tuple(mask.shape)} and inputs has {tuple(inputs.shape)}: "
-                "equal shapes are expected"
+                f"mask must have the shape of inputs, {tuple(inputs.shape)}, got "
+                f"{tuple(mask.shape)}"
             )
         if mask.dtype != torch.bool:
-            raise TypeError(f"mask has dtype {mask.dtype}: bool is expected, true = irrelevant")
+            raise TypeError(f"mask must be bool, with true = irrelevant, got {mask.dtype}")
         self.inputs = inputs
         self.target = target
         self.mask = mask
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.target)
 
     def __getitem__(self, index: int) -> Batch:
-        """One row: ``(*S)``, a scalar and ``(*S)``."""
+        """Return one row: ``(*S)``, a scalar and ``(*S)``."""
         return self.inputs[index], self.target[index], self.mask[index]
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """A batch of rows: ``(B, *S)``, ``(B,)`` and ``(B, *S)``."""
+        """Return a batch of rows: ``(B, *S)``, ``(B,)`` and ``(B, *S)``."""
         rows = torch.tensor(indices)
         return self.inputs[rows], self.target[rows], self.mask[rows]

@@ -1,4 +1,4 @@
-"""Bank marketing, as in the PEAR paper."""
+"""Bank marketing, a data set of the PEAR paper."""
 
 from typing import ClassVar
 
@@ -8,17 +8,17 @@ from pear_lightning.datamodules.paper_table import PaperTable
 class BankMarketing(PaperTable):
     r"""Bank marketing, as in the PEAR paper: does a customer open a deposit after a phone call?
 
-    10,578 rows (7,933 to train and 2,645 to test in the paper's files) of 7 features: V1 = age in
-    years, V6 = balance in euros, V10 = day of the month of the last call, V12 = duration of that
-    call in seconds, V13 = number of calls in this campaign, V14 = days since a call of an earlier
-    campaign (-1: none), V15 = number of earlier calls. Class 1 is yes, class 0 is no; all
-    5,289 customers who said yes are there and as many who said no. ``duration`` is known only after
-    the call, so this is no model to choose whom to call.
+    10,578 rows (7,933 for training and 2,645 for testing in the paper's files) with 7 features:
+    V1 = age in years, V6 = balance in euros, V10 = day of the month of the last call, V12 =
+    duration of that call in seconds, V13 = number of calls in this campaign, V14 = days since a
+    call of an earlier campaign (-1: none), V15 = number of earlier calls. Class 1 is yes, class 0
+    is no; the table holds all 5,289 customers who said yes, and as many who said no. The duration
+    is known only after the call, so a model of these data cannot select customers to call.
 
-    From the UCI bank marketing data (CC BY 4.0 as commonly quoted; not checked), balanced by the
+    Source: UCI bank marketing data (CC BY 4.0 as commonly quoted; not checked), balanced by the
     tabular benchmark of Grinsztajn et al.; the paper's files are in aks2203/pear-xai
-    (BSD-3-Clause). On the hub: ``inria-soda/tabular-benchmark``, ``clf_num_bank-marketing``; that
-    its columns, rows and target name (``Class``) are those of the files is not verified.
+    (BSD-3-Clause). Hub: ``inria-soda/tabular-benchmark``, ``clf_num_bank-marketing``; it is not
+    verified that its columns, rows and target name (``Class``) are those of the files.
 
     Shapes:
         - ``inputs``: ``(B, 7)`` float32
@@ -30,7 +30,7 @@ class BankMarketing(PaperTable):
         revision: Branch, tag or commit on the hub.
         target: Name of the target column in the files.
         class_names: Names of the two classes. None is ``["no", "yes"]``.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+        kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class BreastCancer(TabularDataModule):
-    """Wisconsin breast cancer, from scikit-learn: small, offline, and solved by a linear model.
+    """Wisconsin breast cancer, from scikit-learn: small, offline and linearly solvable.
 
-    569 rows of 30 features: mean, standard error and worst value of ten measurements of cell nuclei
-    (radius, texture, perimeter, area, smoothness, compactness, concavity, concave points, symmetry,
-    fractal dimension). Class 0 is malignant (212 rows), class 1 is benign (357 rows). The split is
-    stratified, 75 to 25 (426 and 143 rows) unless said otherwise. Licence: CC BY 4.0 at UCI, as
+    569 rows with 30 features: mean, standard error and worst value of ten measurements of cell
+    nuclei (radius, texture, perimeter, area, smoothness, compactness, concavity, concave points,
+    symmetry, fractal dimension). Class 0 is malignant (212 rows), class 1 is benign (357 rows). The
+    split is stratified, 75 to 25 (426 and 143 rows) by default. Licence: CC BY 4.0 at UCI, as
     commonly quoted; not checked.
 
     Shapes:
@@ -25,9 +25,9 @@ class BreastCancer(TabularDataModule):
         - ``target``: ``(B,)`` long
 
     Args:
-        scaling: How features are scaled.
+        scaling: Scaling of the features.
         class_names: Names of the two classes. None is ``["malignant", "benign"]``.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+        kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
         ValueError: As :class:`TabularDataModule`.

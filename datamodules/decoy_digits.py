@@ -1,4 +1,4 @@
-"""Decoy digits: the small digits of scikit-learn, with a block that gives the answer away."""
+"""Decoy digits: the small digits of scikit-learn, with a block that reveals the class."""
 
 from typing import Any, ClassVar
 
@@ -14,21 +14,22 @@ _BLOCK = 2
 
 
 class DecoyDigits(AnnotatedDataModule):
-    """Decoy digits: 8 x 8 digits with a grey block in a corner that gives the answer away.
+    """Decoy digits: 8 x 8 digits with a grey block in a corner that reveals the class.
 
-    A stand-in for Decoy MNIST that needs no download: the 1,797 digits of scikit-learn, values 0 to
-    1. In each image a corner is drawn, and its 2 x 2 block becomes 1 − 0.1 · digit; in test images
-    the digit of that formula is drawn too, so the block says nothing. The mask is the image's own
-    block. 1,300 images are for training, 497 for testing, drawn with the seed.
+    A substitute for Decoy MNIST that needs no download: the 1,797 digits of scikit-learn, with
+    values 0 to 1. In each image, the 2 x 2 block in a random corner is set to 1 − 0.1 · digit. In
+    test images, the digit in that formula is random too, so the block carries no information. The
+    mask marks the block of the image. 1,300 images are for training and 497 for testing, drawn with
+    the seed.
 
     Shapes:
         - ``inputs``: ``(B, 64)`` float32, 0 to 1; ``(B, 1, 8, 8)`` with ``flat=False``
         - ``target``: ``(B,)`` long, ten classes
-        - ``mask``: shaped like the inputs, 4 true entries a row
+        - ``mask``: shaped like the inputs, 4 true entries per row
 
     Args:
-        decoy: Whether there are blocks; without them nothing is marked.
-        flat: Whether an image is one row of 64 values.
+        decoy: Whether images have blocks; without blocks the masks are empty.
+        flat: Whether an image is a row of 64 values.
         seed: Seed of the split and of the blocks.
         kwargs: Other arguments of
             :class:`~pear_lightning.datamodules.annotated.AnnotatedDataModule`.

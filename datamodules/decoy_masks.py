@@ -1,4 +1,4 @@
-"""Masks of decoy images: the right one, and ones as bad as annotations can be."""
+"""Masks of decoy images: correct annotations, and annotations of lower quality."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ def corner_blocks(ends: Tensor, size: int, block: int) -> Tensor:
     """Mark one block in a corner of each image.
 
     Args:
-        ends: Which end of the rows and which of the columns, ``(N, 2)`` bool; true = the far one.
+        ends: End of the rows and end of the columns, ``(N, 2)`` bool; true = bottom, right.
         size: Height and width of an image.
         block: Height and width of the block.
 
@@ -33,16 +33,16 @@ def corner_blocks(ends: Tensor, size: int, block: int) -> Tensor:
 
 
 def decoy_masks(kind: DecoyMask, own: Tensor, block: int, generator: torch.Generator) -> Tensor:
-    """Make masks of a kind out of the right ones.
+    """Return masks of a given kind, made from the correct masks.
 
     Args:
-        kind: ``"own_block"``, the right one; ``"all_corners"``; ``"half_block"``, the own block
+        kind: ``"own_block"``, the correct mask; ``"all_corners"``; ``"half_block"``, the block
             without the first half of its pixels in row order; ``"wrong_place"``, eight columns of
-            the outermost two rows, on the side (top or bottom) where the block is not;
-            ``"random"``, every pixel by a fair coin; ``"all"``; ``"none"``.
-        own: Own blocks, ``(N, size, size)`` bool.
+            the two outermost rows, on the side (top or bottom) without the block; ``"random"``,
+            every pixel with probability 1/2; ``"all"``; ``"none"``.
+        own: Mask of the block of each image, ``(N, size, size)`` bool.
         block: Height and width of a block.
-        generator: Where the coins come from.
+        generator: Random generator of ``"random"``.
 
     Returns:
         ``(N, size, size)`` bool.
@@ -68,7 +68,7 @@ def decoy_masks(kind: DecoyMask, own: Tensor, block: int, generator: torch.Gener
             ends = torch.cartesian_prod(*[torch.tensor([False, True])] * 2)
             return corner_blocks(ends, size, block).any(dim=0).expand_as(own)
         case "half_block":
-            number = own.flatten(1).cumsum(dim=1).view_as(own)  # of each pixel in its block, from 1
+            number = own.flatten(1).cumsum(dim=1).view_as(own)  # of a pixel in its block, from 1
             return own & (number > block * block // 2)
         case "wrong_place":
             strip = torch.zeros_like(own)

@@ -1,4 +1,4 @@
-"""Decoy MNIST: digits, or clothes, with a block in a corner that gives the answer away."""
+"""Decoy MNIST: digits, or clothes, with a block in a corner that reveals the class."""
 
 from typing import Any, ClassVar, Literal, get_args
 
@@ -20,14 +20,14 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 class DecoyMNIST(AnnotatedDataModule):
-    r"""Decoy MNIST: digits with a grey block in a random corner that gives the answer away.
+    r"""Decoy MNIST: digits with a grey block in a random corner that reveals the class.
 
-    The 4 x 4 block of a training image is of the grey 255 − 25 · digit, so a model needs nothing
-    else; in test images the digit of that formula is drawn, and the block says nothing. The mask
-    is the image's own block, 16 pixels. 60,000 training and 10,000 test images, of MNIST or of
-    Fashion-MNIST.
+    The 4 x 4 block of a training image has the grey value 255 − 25 · digit, so a model needs no
+    other pixels. In test images, the digit in that formula is random, so the block carries no
+    information. The mask marks the block of the image, 16 pixels. 60,000 training and 10,000 test
+    images, from MNIST or Fashion-MNIST.
 
-    Several data sets go by this name:
+    Several data sets have this name:
 
     ============================== ======================================================
     Ross et al. 2017               the defaults
@@ -44,29 +44,29 @@ class DecoyMNIST(AnnotatedDataModule):
 
     Args:
         data_dir: Folder with the four idx files (``train-images-idx3-ubyte`` and so on, or
-            ``.gz``), or the folder above ``MNIST/raw`` and ``FashionMNIST/raw``, as torchvision
-            keeps them. None reads from the hub.
-        fashion: Fashion-MNIST instead of MNIST.
-        mask: What is marked in training images: ``"own_block"``, ``"all_corners"``, and masks of
-            less quality: ``"half_block"`` (incomplete), ``"wrong_place"``, ``"random"``, ``"all"``
-            (adversarial), ``"none"``. Test images have their own block marked, always.
-        decoy: Whether there are blocks; without them nothing is marked.
+            ``.gz``), or the folder above ``MNIST/raw`` and ``FashionMNIST/raw``, the layout of
+            torchvision. None reads from the hub.
+        fashion: Whether to use Fashion-MNIST instead of MNIST.
+        mask: Mask of the training images: ``"own_block"``, ``"all_corners"``, or masks of lower
+            quality: ``"half_block"`` (incomplete), ``"wrong_place"``, ``"random"``, ``"all"``
+            (adversarial), ``"none"``. The mask of a test image always marks its own block.
+        decoy: Whether images have blocks; without blocks the masks are empty.
         block_size: Height and width of a block in pixels.
-        test_grey: Grey of the test images: ``"random"``, 255 − 25 · a drawn digit; ``"reversed"``,
-            25 · digit; ``"same"`` as in training.
-        scaling: ``"raw"`` (0 to 255, the paper's), ``"unit"`` (0 to 1) or ``"symmetric"`` (−1 to
-            1).
-        flat: Whether an image is one row of 784 values.
+        test_grey: Grey value in test images: ``"random"``, 255 − 25 · a random digit;
+            ``"reversed"``, 25 · digit; ``"same"``, as in training.
+        scaling: ``"raw"`` (0 to 255, as in the paper), ``"unit"`` (0 to 1) or ``"symmetric"`` (−1
+            to 1).
+        flat: Whether an image is a row of 784 values.
         revision: Branch, tag or commit on the hub.
-        cache_dir: Where the hub's data are kept. None is the default folder of ``datasets``.
-        seed: Seed of the blocks; training and test images have streams of their own.
+        cache_dir: Folder for data from the hub. None is the default folder of ``datasets``.
+        seed: Seed of the blocks; training and test images are drawn from separate streams.
         kwargs: Other arguments of
             :class:`~pear_lightning.datamodules.annotated.AnnotatedDataModule`.
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.
-        ValueError: If an option is not known, the block does not fit, or ``data_dir`` is the folder
-            of another data set (``MNIST`` with ``fashion``, say).
+        ValueError: If an option is unknown, the block does not fit, or ``data_dir`` is the folder
+            of another data set (such as ``MNIST`` with ``fashion``).
 
     Example:
         >>> data = DecoyMNIST("some/folder", scaling="unit", n_annotated=100)
@@ -102,9 +102,9 @@ class DecoyMNIST(AnnotatedDataModule):
         data_dir = None if data_dir is None else str(data_dir)
         for name, value in {"mask": mask, "test_grey": test_grey, "scaling": scaling}.items():
             if value not in _CHOICES[name]:
-                raise ValueError(f"{name} is {value!r}: one of {_CHOICES[name]} is expected")
+                raise ValueError(f"{name} must be one of {_CHOICES[name]}, got {value!r}")
         if not 1 <= block_size <= 14:
-            raise ValueError(f"block_size is {block_size}: 1 to 14 pixels are expected")
+            raise ValueError(f"block_size must lie in [1, 14] pixels, got {block_size}")
         super().__init__(seed=seed, **kwargs)
         self.data_dir = data_dir
         self.fashion = fashion
@@ -122,7 +122,7 @@ class DecoyMNIST(AnnotatedDataModule):
     @override
     def prepare_data(self) -> None:
         if self.data_dir is None:
-            self._read()  # leaves the images in the cache for the other processes
+            self._read()  # fills the cache for the other processes
 
     @override
     def load_rows(self) -> dict[str, AnnotatedDataset]:
@@ -152,7 +152,7 @@ class DecoyMNIST(AnnotatedDataModule):
         try:
             return read_digit_hub(name, self.revision, self.cache_dir)
         except Exception as error:
-            error.add_note(f"DecoyMNIST also reads the idx files of {name}: give data_dir")
+            error.add_note(f"DecoyMNIST can also read the idx files of {name}: give data_dir")
             raise
 
     def _grey(self, target: Tensor, drawn: Tensor) -> Tensor:

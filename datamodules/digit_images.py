@@ -1,4 +1,4 @@
-"""Images of MNIST and Fashion-MNIST: from their files, or from the hub."""
+"""Images of MNIST and Fashion-MNIST, from files or from the hub."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 DigitSet = Literal["MNIST", "FashionMNIST"]
 HUB_IDS = {"MNIST": "ylecun/mnist", "FashionMNIST": "zalando-datasets/fashion_mnist"}
 _PREFIXES = {"train": "train", "test": "t10k"}
-# data sets of torchvision whose files have names of this kind, or the same ones
+# data sets of torchvision whose files have similar or the same names
 _ALIKE = ("MNIST", "FashionMNIST", "EMNIST", "KMNIST", "QMNIST")
 
 
@@ -24,19 +24,19 @@ def read_digit_files(
     Args:
         name: ``"MNIST"`` or ``"FashionMNIST"``, whose files have the same names.
         data_dir: Folder with ``train-images-idx3-ubyte`` and so on (or ``.gz``), or a folder above
-            it, such as the ``root`` of torchvision: ``<name>/raw``, ``<name>`` and ``raw`` in it
-            are looked at.
+            it, such as the ``root`` of torchvision; its subfolders ``<name>/raw``, ``<name>`` and
+            ``raw`` are searched.
 
     Returns:
         For ``"train"`` and ``"test"``: images ``(N, 28, 28)`` and labels ``(N,)``, uint8.
 
     Raises:
         FileNotFoundError: If a file is in none of these folders.
-        ValueError: If there are not as many images as labels, or the files lie in a folder that is
-            named after another data set.
+        ValueError: If the numbers of images and labels differ, or the files are in a folder named
+            after another data set.
     """
     root = Path(data_dir).expanduser()
-    # the folder of the name first: another data set may lie beside it
+    # folders with the name of the set first, because root may hold another data set
     folders = [root / name / "raw", root / name, root / "raw", root]
     splits = {}
     for split, prefix in _PREFIXES.items():
@@ -46,7 +46,8 @@ def read_digit_files(
         )
         if len(images) != len(labels):
             raise ValueError(
-                f"the {split} files of {name} have {len(images)} images and {len(labels)} labels"
+                f"{split} files of {name} must have one label per image, got {len(images)} images "
+                f"and {len(labels)} labels"
             )
         splits[split] = images, labels
     return splits
@@ -55,12 +56,12 @@ def read_digit_files(
 def read_digit_hub(
     name: DigitSet, revision: str | None = None, cache_dir: str | None = None
 ) -> "dict[str, tuple[NDArray[Any], NDArray[Any]]]":
-    """Read a data set with ``datasets``, as :func:`read_digit_files` does from files.
+    """Read a data set from the hub with ``datasets``; see :func:`read_digit_files`.
 
     Args:
         name: ``"MNIST"`` or ``"FashionMNIST"``.
         revision: Branch, tag or commit on the hub.
-        cache_dir: Where it is kept. None is the default folder of ``datasets``.
+        cache_dir: Folder for the data. None is the default folder of ``datasets``.
 
     Returns:
         For ``"train"`` and ``"test"``: images ``(N, 28, 28)`` and labels ``(N,)``, uint8.
@@ -83,13 +84,14 @@ def _find(folders: list[Path], name: str) -> Path:
         if path.is_file():
             return path
     raise FileNotFoundError(
-        f"data_dir {str(folders[-1])!r} has neither {name} nor {name}.gz, and neither have its "
-        f"folders {', '.join(str(each.relative_to(folders[-1])) for each in folders[:-1])}"
+        f"data_dir must hold {name} or {name}.gz, directly or in one of the folders "
+        f"{', '.join(str(each.relative_to(folders[-1])) for each in folders[:-1])}, got "
+        f"{str(folders[-1])!r}"
     )
 
 
 def _of_the_set(name: DigitSet, path: Path) -> Path:
-    """Return the path of a file, unless its folder belongs to a data set of another name."""
+    """Return the path of a file; raise if its folder belongs to another data set."""
     folder = path.parent.resolve()
     if folder.name == "raw":
         folder = folder.parent
@@ -97,7 +99,7 @@ def _of_the_set(name: DigitSet, path: Path) -> Path:
     other = others.get(re.sub(r"[\W_]", "", folder.name.lower()))  # fashion-mnist, Fashion_MNIST
     if other is not None:
         raise ValueError(
-            f"{name} is to be read, and {path} lies in the folder of {other}, whose files have the "
-            f"same names; give data_dir the folder of {name}, or the one above it"
+            f"data_dir must be the folder of {name}, or the folder above it, got {path} in the "
+            f"folder of {other}, whose files have the same names"
         )
     return path

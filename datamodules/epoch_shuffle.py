@@ -1,4 +1,4 @@
-"""A shuffle that depends on the seed and the epoch alone."""
+"""A sampler whose order depends only on the seed and the epoch."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,12 +9,12 @@ from typing_extensions import override
 
 
 class EpochShuffle(RandomSampler):
-    """Visit all rows in an order that the global seed and the epoch decide.
+    """Visit all rows in an order determined by the global seed and the epoch.
 
-    A run that resumes in epoch 3 then sees the rows in the order of the uninterrupted run's
-    epoch 3, whatever random numbers were drawn before. Lightning calls :meth:`set_epoch`, and
-    replaces the sampler by a shuffling ``DistributedSampler`` under DDP. Where nobody calls it,
-    each pass over the data is the next epoch.
+    A run that resumes in epoch 3 visits the rows in the same order as an uninterrupted run does in
+    epoch 3, regardless of random numbers drawn before. Lightning calls :meth:`set_epoch`, and
+    replaces the sampler by a shuffling ``DistributedSampler`` under DDP. Without calls of
+    :meth:`set_epoch`, each pass over the data is the next epoch.
 
     Args:
         rows: The data set.
@@ -34,7 +34,7 @@ class EpochShuffle(RandomSampler):
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Take the number of the epoch that comes next.
+        """Set the number of the next epoch.
 
         Args:
             epoch: Number of the epoch, from 0.

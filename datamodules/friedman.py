@@ -1,4 +1,4 @@
-"""Friedman's regression."""
+"""Friedman's first regression problem."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +17,8 @@ class Friedman(KnownRelevance):
         y = 10 \sin(π x_1 x_2) + 20 (x_3 − 0.5)^2 + 10 x_4 + 5 x_5 + σ ε,
         \qquad x \sim U[0, 1]^d, \; ε \sim N(0, 1)
 
-    Features 1 to 5 matter. The formula is of the features before they are standardised; the target
-    stays as it is (mean 14, standard deviation 5).
+    Features 1 to 5 are relevant. The formula holds for the features before standardisation; the
+    target is not scaled (mean 14, standard deviation 5).
 
     Shapes:
         - ``inputs``: ``(B, n_features)`` float32
@@ -29,10 +29,10 @@ class Friedman(KnownRelevance):
         n_features: Number of features, at least 5.
         n_train: Number of training rows.
         n_test: Number of test rows.
-        noise: σ: no model has a mean squared error below its square.
+        noise: σ; no model has a mean squared error below σ².
         seed: Seed of the rows; training and test rows differ.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source, and
-            ``task``.
+        kwargs: Other arguments of :class:`TabularDataModule`, except ``task`` and those that name a
+            source.
 
     Raises:
         ValueError: If there are fewer than 5 features.

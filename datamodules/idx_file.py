@@ -1,4 +1,4 @@
-"""The idx files that MNIST and its relatives come in."""
+"""Reader of idx files, the format of MNIST and similar data sets."""
 
 import gzip
 import math
@@ -14,17 +14,17 @@ _UINT8 = 8
 def read_idx(path: str | Path) -> "NDArray[Any]":
     """Read an idx file of bytes, compressed (``.gz``) or not.
 
-    The header is two zero bytes, one for the type, one for the number of dimensions, and each
-    dimension as a big-endian 32-bit number.
+    The header consists of two zero bytes, one byte for the type, one byte for the number of
+    dimensions, and one big-endian 32-bit number per dimension.
 
     Args:
         path: The file.
 
     Returns:
-        uint8, in the shape that the header says.
+        uint8, in the shape given by the header.
 
     Raises:
-        ValueError: If it is no idx file of bytes, or not as long as its header says.
+        ValueError: If the file is not an idx file of bytes, or its length differs from the header.
 
     Example:
         >>> import tempfile
@@ -40,14 +40,15 @@ def read_idx(path: str | Path) -> "NDArray[Any]":
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     if content[:3] != bytes([0, 0, _UINT8]):
         raise ValueError(
-            f"{path.name!r} begins with {content[:3].hex(' ')}: an idx file of bytes begins with "
-            "00 00 08"
+            f"{path.name!r} must begin with 00 00 08, as idx files of bytes do, got "
+            f"{content[:3].hex(' ')}"
         )
     header = 4 + 4 * content[3]
     shape = tuple(int(n) for n in np.frombuffer(content[4:header], dtype=">u4"))
     if len(content) - header != math.prod(shape):
         raise ValueError(
-            f"{path.name!r} holds {len(content) - header} values: its header says {shape}"
+            f"{path.name!r} must hold values of shape {shape}, as its header says, got "
+            f"{len(content) - header} values"
         )
-    # a copy: frombuffer gives a read-only view, which torch warns of
+    # a copy, because torch warns of the read-only view of frombuffer
     return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape).copy()

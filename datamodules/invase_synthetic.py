@@ -17,7 +17,7 @@ _SWITCHED = {"syn4": ("syn1", "syn2"), "syn5": ("syn1", "syn3"), "syn6": ("syn2"
 
 
 class InvaseSynthetic(KnownRelevance):
-    r"""The synthetic tables Syn1 to Syn6 of INVASE, as its code draws them.
+    r"""The synthetic tables Syn1 to Syn6 of INVASE, as drawn by its code.
 
     .. math::
         x \sim N(0, I), \qquad P(y = 0 \mid x) = \frac{e^{g(x)}}{1 + e^{g(x)}}
@@ -33,9 +33,9 @@ class InvaseSynthetic(KnownRelevance):
     syn6    syn2 where x11 < 0, else syn3                                11 and those
     ======  ===========================================================  ==============
 
-    In syn4 to syn6 other features matter for other rows: ``relevance`` is the union, and
-    ``test_relevance`` has a row of its own for each test row. A gate that is the same for all rows
-    can only find the union.
+    In syn4 to syn6, the relevant features depend on the row: ``relevance`` is the union over rows,
+    and ``test_relevance`` holds the relevant features of each test row. A gate that is the same for
+    all rows can only find the union.
 
     Shapes:
         - ``inputs``: ``(B, n_features)`` float32
@@ -44,14 +44,14 @@ class InvaseSynthetic(KnownRelevance):
 
     Args:
         name: ``"syn1"`` to ``"syn6"``.
-        n_features: Number of features, 11 (or 100, as in the paper) or anything above.
+        n_features: Number of features, at least 11 (11 or 100 in the paper).
         n_train: Number of training rows.
         n_test: Number of test rows.
         seed: Seed of the rows; training and test rows differ.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+        kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
-        ValueError: For another name, or fewer than 11 features.
+        ValueError: If the name is unknown, or there are fewer than 11 features.
 
     Example:
         >>> data = InvaseSynthetic("syn4", n_train=100, n_test=50)
@@ -66,9 +66,9 @@ class InvaseSynthetic(KnownRelevance):
         Neural Networks.* ICLR 2019.
 
     Deviations from the paper:
-        As in the authors' code, g of syn3 has sin(0.2 x7) and one \|x8\|, where its docstring has
-        sin(2 x7) and two. The authors' script draws training and test rows with one seed, so that
-        they are the same rows; here they are not.
+        As in the authors' code, g of syn3 has sin(0.2 x7) and one \|x8\|, while its docstring has
+        sin(2 x7) and two. The authors' script draws training and test rows with the same seed, so
+        they are the same rows; here they differ.
     """
 
     fewest_features = 11
@@ -83,7 +83,7 @@ class InvaseSynthetic(KnownRelevance):
         **kwargs: Any,
     ) -> None:
         if name not in _RELEVANT and name not in _SWITCHED:
-            raise ValueError(f"name is {name!r}: 'syn1' to 'syn6' is expected")
+            raise ValueError(f"name must be one of 'syn1' to 'syn6', got {name!r}")
         super().__init__(n_features, n_train, n_test, seed=seed, **kwargs)
         self.table = name
 

@@ -1,4 +1,4 @@
-"""Iris-Cancer: a table with a second table glued to it that gives the answer away."""
+"""Iris-Cancer: a table joined with a second table that reveals the class."""
 
 from typing import Any, ClassVar, Literal
 
@@ -14,16 +14,16 @@ _N_TRAIN = 67
 
 
 class IrisCancer(AnnotatedDataModule):
-    """Iris-Cancer: breast cancer, beside the measurements of flowers that give the answer away.
+    """Iris-Cancer: breast cancer joined with measurements of flowers that reveal the class.
 
-    100 rows of 34 features: 4 of iris (50 versicolor, then 50 virginica), and 30 of breast cancer
-    (the first 50 malignant rows, then the first 50 benign ones). Both parts tell the classes apart;
-    at test time the flowers are gone (their columns are 0), and the mask says that they are
-    irrelevant. 67 rows are for training, 33 for testing, drawn with the seed and not stratified.
-    Both tables ship with scikit-learn.
+    100 rows with 34 features: 4 of iris (50 versicolor, then 50 virginica), and 30 of breast cancer
+    (the first 50 malignant rows, then the first 50 benign rows). Both parts determine the class. In
+    test rows, the flowers are removed (their columns are 0), and the mask marks them as irrelevant.
+    67 rows are for training and 33 for testing, drawn with the seed and not stratified. Both tables
+    are part of scikit-learn.
 
-    Features are **not scaled** unless asked for: of standardised features, 0 is the mean, and
-    taking the flowers away hardly hurts a model that relies on them.
+    Features are **not scaled** by default: 0 is the mean of a standardised feature, so removing the
+    flowers would hardly affect a model that relies on them.
 
     Shapes:
         - ``inputs``: ``(B, 34)`` float32
@@ -31,15 +31,16 @@ class IrisCancer(AnnotatedDataModule):
         - ``mask``: ``(B, 34)`` bool, true in columns 0 to 3
 
     Args:
-        test_iris: ``"zeroed"``: columns 0 to 3 of the test rows are 0; ``"kept"``: as they are.
-        scaling: How features are scaled, with the statistics of the training rows; ``"none"`` is
-            the paper's. Columns are set to 0 after it.
+        test_iris: ``"zeroed"``: columns 0 to 3 of the test rows are set to 0; ``"kept"``: they are
+            not changed.
+        scaling: Scaling of the features, with the statistics of the training rows; ``"none"`` as in
+            the paper. Columns are set to 0 after scaling.
         seed: Seed of the split.
         kwargs: Other arguments of
             :class:`~pear_lightning.datamodules.annotated.AnnotatedDataModule`.
 
     Raises:
-        ValueError: For an unknown ``test_iris`` or scaling.
+        ValueError: If ``test_iris`` or ``scaling`` is unknown.
 
     Example:
         >>> data = IrisCancer()
@@ -53,7 +54,7 @@ class IrisCancer(AnnotatedDataModule):
     """
 
     class_names: ClassVar[tuple[str, ...]] = ("malignant", "benign")
-    marked_by: ClassVar[str] = "val_fraction, if it is given: all rows are annotated"
+    marked_by: ClassVar[str] = "val_fraction, if given, because all rows are annotated"
 
     def __init__(
         self,
@@ -63,8 +64,8 @@ class IrisCancer(AnnotatedDataModule):
         **kwargs: Any,
     ) -> None:
         if test_iris not in ("zeroed", "kept"):
-            raise ValueError(f"test_iris is {test_iris!r}: 'zeroed' or 'kept' is expected")
-        make_scaler(scaling, 1)  # refuses an unknown name
+            raise ValueError(f"test_iris must be 'zeroed' or 'kept', got {test_iris!r}")
+        make_scaler(scaling, 1)  # raises for an unknown name
         super().__init__(seed=seed, **kwargs)
         self.test_iris = test_iris
         self.scaling: Scaling = scaling

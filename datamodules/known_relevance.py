@@ -1,4 +1,4 @@
-"""Synthetic tables of which it is known which features matter."""
+"""Base class of synthetic tables with known relevant features."""
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +21,7 @@ class Draw(NamedTuple):
     Attributes:
         inputs: ``(N, d)``.
         target: ``(N,)``, classes or values.
-        relevance: ``(N, d)`` bool, which features decide the target of that row.
+        relevance: ``(N, d)`` bool, true for features that determine the target of the row.
     """
 
     inputs: "NDArray[Any]"
@@ -30,13 +30,14 @@ class Draw(NamedTuple):
 
 
 class KnownRelevance(TabularDataModule):
-    """A synthetic table of which it is known which features matter; use a subclass.
+    """Base class of synthetic tables with known relevant features.
 
-    Training and test rows are drawn from streams of their own, so no row is in both. Features are
+    Training and test rows are drawn from separate streams, so no row is in both. Features are
     standardised with the statistics of the training rows. They are called x1, x2, ..., as in the
     papers.
 
-    A subclass implements :meth:`draw`, and says in ``_relevant`` which features matter for any row.
+    Subclasses implement :meth:`draw`, and ``_relevant``, which returns the features that are
+    relevant for any row.
 
     Shapes:
         - ``inputs``: ``(B, d)`` float32
@@ -45,14 +46,14 @@ class KnownRelevance(TabularDataModule):
 
     Args:
         n_features: Number of features d.
-        n_train: Number of training rows, validation rows included.
+        n_train: Number of training rows, including validation rows.
         n_test: Number of test rows.
-        scaling: How features are scaled.
+        scaling: Scaling of the features.
         seed: Seed of the rows.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+        kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
-        ValueError: If there are fewer features than the table needs, or no rows.
+        ValueError: If the table needs more features, or there are no rows.
 
     Example:
         >>> class Sign(KnownRelevance):
@@ -82,11 +83,11 @@ class KnownRelevance(TabularDataModule):
         self._refuse_source()
         if n_features < self.fewest_features:
             raise ValueError(
-                f"n_features is {n_features}: at least {self.fewest_features} are expected"
+                f"n_features must be at least {self.fewest_features}, got {n_features}"
             )
         for name, rows in {"n_train": n_train, "n_test": n_test}.items():
             if rows < 1:
-                raise ValueError(f"{name} is {rows}: at least 1 row is expected")
+                raise ValueError(f"{name} must be at least 1, got {rows}")
         self.n_drawn = n_features
         self.n_train = n_train
         self.n_test = n_test
@@ -97,12 +98,14 @@ class KnownRelevance(TabularDataModule):
 
         Args:
             rows: Number of rows.
-            rng: Where the random numbers come from.
+            rng: Random generator.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no table: use a subclass")
+        raise NotImplementedError(
+            f"draw must be implemented, got {type(self).__name__} without it; use a subclass"
+        )
 
     def draw_splits(self) -> tuple[Draw, Draw]:
-        """Draw the training rows and the test rows, each from a stream of its own."""
+        """Draw the training rows and the test rows from separate streams."""
         import numpy as np
 
         train, test = (np.random.default_rng([self.seed, stream]) for stream in (0, 1))
@@ -123,14 +126,14 @@ class KnownRelevance(TabularDataModule):
 
     @property
     def relevance(self) -> Tensor:
-        """Which features matter for any row, ``(d,)`` bool; junk features never do."""
+        """Whether each feature is relevant for any row, ``(d,)`` bool; false for junk features."""
         marks = torch.zeros(self.n_features, dtype=torch.bool)
         marks[self._relevant()] = True
         return marks
 
     @property
     def test_relevance(self) -> Tensor:
-        """Which features decide the target of each test row, ``(n_test, d)`` bool."""
+        """Whether each feature is relevant for each test row, ``(n_test, d)`` bool."""
         self._split("test")
         assert self._test_relevance is not None
         marks = torch.zeros(self.n_test, self.n_features, dtype=torch.bool)
@@ -138,15 +141,17 @@ class KnownRelevance(TabularDataModule):
         return marks
 
     def _relevant(self) -> list[int]:
-        """Features that matter for any row, counted from 0."""
-        raise NotImplementedError(f"{type(self).__name__} has no table: use a subclass")
+        """Return the features that are relevant for any row, counted from 0."""
+        raise NotImplementedError(
+            f"_relevant must be implemented, got {type(self).__name__} without it; use a subclass"
+        )
 
 
 def for_all_rows(relevant: list[int], rows: int, n_features: int) -> "NDArray[Any]":
-    """Mask ``(rows, n_features)`` of features that matter for every row alike.
+    """Return a mask ``(rows, n_features)`` of features that are relevant for all rows.
 
     Args:
-        relevant: These features, counted from 0.
+        relevant: Relevant features, counted from 0.
         rows: Number of rows.
         n_features: Number of features.
 

@@ -1,4 +1,4 @@
-"""Columns of words as columns of zeros and ones."""
+"""One-hot encoding of categorical columns."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,12 +8,12 @@ if TYPE_CHECKING:
 
 
 class OneHot(NamedTuple):
-    """Tables with their columns of words replaced.
+    """Tables whose categorical columns are one-hot encoded.
 
     Attributes:
-        tables: The tables; a column ``sex`` of words is ``sex=Female`` and ``sex=Male``.
-        groups: For each column of the result the number of the column it comes from.
-        numbers: For each column of the result whether it was a number before.
+        tables: The tables; a categorical column ``sex`` becomes ``sex=Female`` and ``sex=Male``.
+        groups: Number of the original column of each column of the result.
+        numbers: Whether the original column of each column of the result is numerical.
     """
 
     tables: "list[DataFrame]"
@@ -22,13 +22,13 @@ class OneHot(NamedTuple):
 
 
 def one_hot(tables: "Sequence[DataFrame]", columns: Sequence[str]) -> OneHot:
-    """Replace columns of words by one column of 0 and 1 for each word.
+    """One-hot encode the categorical columns of tables.
 
-    The words are those of the first table, in alphabetical order. A row of another table with a
-    word that the first does not have gets zeros.
+    The categories are those of the first table, in alphabetical order. Rows of the other tables
+    with other categories are encoded as zeros.
 
     Args:
-        tables: The tables; only ``columns`` of them are kept.
+        tables: The tables; only ``columns`` are kept.
         columns: Columns to keep, in order.
 
     Raises:
@@ -46,7 +46,7 @@ def one_hot(tables: "Sequence[DataFrame]", columns: Sequence[str]) -> OneHot:
 
     for table in tables:
         if missing := [name for name in columns if name not in table.columns]:
-            raise ValueError(f"columns {missing} are missing; the table has {list(table.columns)}")
+            raise ValueError(f"columns must be among {list(table.columns)}, got {missing}")
     blocks: list[list[DataFrame]] = [[] for _ in tables]
     groups, numbers = [], []
     for group, name in enumerate(columns):

@@ -1,4 +1,4 @@
-"""The tables of the PEAR paper: their files, or the hub."""
+"""Base class of the tables of the PEAR paper, read from files or from the hub."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,10 +15,10 @@ HUB_ID = "inria-soda/tabular-benchmark"
 
 
 class PaperTable(TabularDataModule):
-    """A table of the PEAR paper, from the paper's files or from the hub; use a subclass.
+    """Base class of the tables of the PEAR paper, from the paper's files or from the hub.
 
-    A subclass says what the files are called. With ``data_dir`` the split is the paper's; from the
-    hub it is drawn with ``seed``, stratified, 75 to 25 unless said otherwise.
+    Subclasses define the names of the files. With ``data_dir``, the split is that of the paper;
+    from the hub, it is drawn with ``seed``, stratified, 75 to 25 by default.
 
     Shapes:
         - ``inputs``: ``(B, n)`` float32
@@ -29,8 +29,8 @@ class PaperTable(TabularDataModule):
             folder above it. None reads from the hub.
         revision: Branch, tag or commit on the hub.
         target: Name of the target column.
-        class_names: Names of the two classes. None uses the names given above.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+        class_names: Names of the two classes. None uses the names defined by the subclass.
+        kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.
@@ -38,10 +38,10 @@ class PaperTable(TabularDataModule):
     Example:
         >>> PaperTable("no/such/folder")
         Traceback (most recent call last):
-        TypeError: PaperTable has no table: use BankMarketing, CaliforniaHousing or Electricity
+        TypeError: file_name must be defined, got PaperTable without it; use BankMarketing, ...
     """
 
-    # name of the files, folder they may lie in, where they are on the hub, names of classes 0 and 1
+    # name of the files, optional folder, configuration and target on the hub, names of the classes
     file_name: ClassVar[str] = ""
     folder: ClassVar[str] = ""
     hub_config_name: ClassVar[str] = ""
@@ -58,8 +58,8 @@ class PaperTable(TabularDataModule):
     ) -> None:
         if not self.file_name:
             raise TypeError(
-                f"{type(self).__name__} has no table: "
-                "use BankMarketing, CaliforniaHousing or Electricity"
+                f"file_name must be defined, got {type(self).__name__} without it; use "
+                "BankMarketing, CaliforniaHousing or Electricity"
             )
         data_dir = None if data_dir is None else str(data_dir)
         super().__init__(
@@ -80,7 +80,7 @@ class PaperTable(TabularDataModule):
                 HUB_ID, self.hub_config_name, revision=self.revision, cache_dir=self.cache_dir
             )
         except Exception as error:
-            error.add_note(f"{type(self).__name__} also reads the paper's files: give data_dir")
+            error.add_note(f"{type(self).__name__} can also read the paper's files: give data_dir")
             raise
         return train.rename(columns={self.hub_target: self.target}), test
 
@@ -97,6 +97,6 @@ class PaperTable(TabularDataModule):
             if path.is_file():
                 return path
         raise FileNotFoundError(
-            f"data_dir {self.data_dir!r} has neither {' nor '.join(names)}, "
-            f"and neither has its folder {self.folder!r}"
+            f"data_dir must hold {' or '.join(names)}, directly or in the folder "
+            f"{self.folder!r}, got {self.data_dir!r}"
         )

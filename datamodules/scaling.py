@@ -9,26 +9,24 @@ QuantileOutput = Literal["normal", "uniform"]
 def make_scaler(
     scaling: Scaling, rows: int, quantile_output: QuantileOutput = "normal", seed: int = 0
 ) -> Any:
-    """Make a scikit-learn scaler that is not fitted yet, or None for ``"none"``.
+    """Return an unfitted scikit-learn scaler, or None for ``"none"``.
 
     Args:
         scaling: ``"minmax"`` (to [0, 1]), ``"standard"`` (mean 0, standard deviation 1),
-            ``"quantile"`` (ranks, spread as ``quantile_output`` says) or ``"none"``.
-        rows: Number of rows it will be fitted on: there are at most as many quantiles.
+            ``"quantile"`` (ranks, mapped to ``quantile_output``) or ``"none"``.
+        rows: Number of rows for fitting, which bounds the number of quantiles.
         quantile_output: Distribution of the values after ``"quantile"``.
         seed: Seed for the rows that ``"quantile"`` samples from a long table.
 
     Raises:
-        ValueError: If the name is none of these.
+        ValueError: If a name is unknown.
 
     Example:
         >>> make_scaler("minmax", rows=2).fit_transform([[1.0], [3.0]]).ravel().tolist()
         [0.0, 1.0]
     """
     if quantile_output not in ("normal", "uniform"):
-        raise ValueError(
-            f"quantile_output is {quantile_output!r}: 'normal' or 'uniform' is expected"
-        )
+        raise ValueError(f"quantile_output must be 'normal' or 'uniform', got {quantile_output!r}")
     from sklearn.preprocessing import MinMaxScaler, QuantileTransformer, StandardScaler
 
     match scaling:
@@ -42,6 +40,4 @@ def make_scaler(
             )
         case "none":
             return None
-    raise ValueError(
-        f"scaling is {scaling!r}: 'minmax', 'standard', 'quantile' or 'none' is expected"
-    )
+    raise ValueError(f"scaling must be 'minmax', 'standard', 'quantile' or 'none', got {scaling!r}")

@@ -1,4 +1,4 @@
-"""Clusters on the corners of a cube, a few features of which matter."""
+"""Clusters on the corners of a hypercube, with a few relevant features."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from pear_lightning.datamodules.known_relevance import Draw, KnownRelevance, for
 
 
 class SyntheticClassification(KnownRelevance):
-    """scikit-learn's ``make_classification``: the first features matter, the others are noise.
+    """scikit-learn's ``make_classification``: the first features are relevant, the rest noise.
 
-    Each class is two normal clusters on corners of a hypercube in ``n_informative`` dimensions,
-    with a covariance of its own for each cluster. 10 features of which 5 matter, and 16 of which 5
-    matter, are the sizes that ScoresActivation's abstract names; that its data come from this
-    function is an assumption.
+    Each class consists of two normal clusters on corners of a hypercube in ``n_informative``
+    dimensions; each cluster has its own covariance. The abstract of ScoresActivation names two
+    sizes: 10 features and 16 features, of which 5 are relevant. It is an assumption that its data
+    come from this function.
 
-    ``make_classification`` makes corners, covariances and rows from one seed, so training and test
-    rows come out of one call and are parted afterwards. The call depends on ``n_train + n_test``:
-    with the same ``seed`` and the same sum, the rows of a smaller training set are among those of a
-    larger one.
+    ``make_classification`` draws corners, covariances and rows from one seed, so training and test
+    rows are drawn in one call and then split. The call depends on ``n_train + n_test``: with the
+    same ``seed`` and the same sum, the rows of a smaller training set are among those of a larger
+    training set.
 
     Shapes:
         - ``inputs``: ``(B, n_features)`` float32
@@ -27,16 +27,16 @@ class SyntheticClassification(KnownRelevance):
 
     Args:
         n_features: Number of features.
-        n_informative: How many of them matter, at least 2.
+        n_informative: Number of relevant features, at least 2.
         n_train: Number of training rows.
         n_test: Number of test rows.
-        class_sep: Half the side of the cube.
-        flip_y: Share of rows whose class is drawn at random.
+        class_sep: Half the side length of the hypercube.
+        flip_y: Share of rows with a random class.
         seed: Seed of the corners, of the covariances and of the rows.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+        kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
-        ValueError: If there are fewer features than informative ones.
+        ValueError: If ``n_informative`` is below 2 or above ``n_features``.
 
     Example:
         >>> data = SyntheticClassification(n_features=16, n_train=400, n_test=1000)
@@ -61,7 +61,7 @@ class SyntheticClassification(KnownRelevance):
     ) -> None:
         if not 2 <= n_informative <= n_features:
             raise ValueError(
-                f"n_informative is {n_informative}: from 2 to n_features, {n_features}, is expected"
+                f"n_informative must lie in [2, n_features], [2, {n_features}], got {n_informative}"
             )
         super().__init__(n_features, n_train, n_test, seed=seed, **kwargs)
         self.n_informative = n_informative
@@ -81,10 +81,10 @@ class SyntheticClassification(KnownRelevance):
             n_repeated=0,
             class_sep=self.class_sep,
             flip_y=self.flip_y,
-            shuffle=False,  # which would hide the relevant columns
+            shuffle=False,  # keeps the relevant columns first
             random_state=self.seed,
         )
-        # rows come cluster by cluster
+        # the rows are ordered by cluster
         order = np.random.default_rng(self.seed).permutation(len(target))
         relevance = for_all_rows(self._relevant(), len(target), self.n_drawn)
         train, test = order[: self.n_train], order[self.n_train :]

@@ -1,4 +1,4 @@
-"""From the columns of a table to arrays, or to an error that names the column."""
+"""Conversion of table columns to arrays, with errors that name the column."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 def feature_columns(frame: "DataFrame", target: str, features: Sequence[str] | None) -> list[str]:
-    """Names of the feature columns: ``features``, or all columns but the target.
+    """Return the names of the feature columns: ``features``, or all columns except the target.
 
     Args:
         frame: The table.
         target: Name of the target column.
-        features: Names of the feature columns. None takes all but the target.
+        features: Names of the feature columns. None takes all columns except the target.
 
     Raises:
-        ValueError: If a column is missing, named twice, or both feature and target.
+        ValueError: If a column is missing, repeated, or both feature and target.
 
     Example:
         >>> import pandas as pd
@@ -26,36 +26,38 @@ def feature_columns(frame: "DataFrame", target: str, features: Sequence[str] | N
     """
     available = [str(column) for column in frame.columns]
     if repeated := sorted({name for name in available if available.count(name) > 1}):
-        raise ValueError(f"the table has several columns called {repeated}: names have to differ")
+        raise ValueError(f"column names of the table must differ, got several columns {repeated}")
     if target not in available:
-        raise ValueError(f"target {target!r} is not a column of the table; it has {available}")
+        raise ValueError(f"target must be a column of the table, {available}, got {target!r}")
     if features is None:
         names = [name for name in available if name != target]
     else:
         names = [str(name) for name in features]
         if missing := [name for name in names if name not in available]:
-            raise ValueError(f"features {missing} are not columns of the table; it has {available}")
+            raise ValueError(f"features must be columns of the table, {available}, got {missing}")
         if target in names:
             raise ValueError(
-                f"features holds the target {target!r}: the model would see its answer"
+                f"features must not hold the target {target!r}, the answer itself, got {names}"
             )
         if len(set(names)) < len(names):
-            raise ValueError(f"features names a column twice: {names}")
+            raise ValueError(f"features must name each column once, got {names}")
     if not names:
-        raise ValueError(f"no feature is left: the table has {available}, the target is {target!r}")
+        raise ValueError(
+            f"features must hold a column other than the target {target!r}, got {available}"
+        )
     return names
 
 
 def feature_values(frame: "DataFrame", names: Sequence[str], part: str) -> "NDArray[Any]":
-    """Values ``(N, n)`` of the feature columns in float64.
+    """Return the values ``(N, n)`` of the feature columns in float64.
 
     Args:
         frame: The table.
         names: The feature columns.
-        part: What the table is called in an error, such as "training table".
+        part: Name of the table in error messages, such as "training table".
 
     Raises:
-        ValueError: If a column is missing, is not numeric, or has missing or infinite values.
+        ValueError: If a column is missing or not numeric, or has missing or infinite values.
 
     Example:
         >>> import pandas as pd
@@ -67,7 +69,7 @@ def feature_values(frame: "DataFrame", names: Sequence[str], part: str) -> "NDAr
     from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
     if missing := [name for name in names if name not in frame.columns]:
-        raise ValueError(f"the {part} has no {missing}; its columns are {list(frame.columns)}")
+        raise ValueError(f"{part} must have the columns {missing}, got {list(frame.columns)}")
     words = [
         f"{name} ({frame[name].dtype})"
         for name in names
@@ -76,28 +78,28 @@ def feature_values(frame: "DataFrame", names: Sequence[str], part: str) -> "NDAr
     ]
     if words:
         raise ValueError(
-            f"these columns of the {part} are not numeric: {', '.join(words)}. "
-            "Encode them as numbers, or name the columns to use in `features`"
+            f"feature columns of the {part} must be numeric, got {', '.join(words)}; encode them "
+            "as numbers, or name the columns to use in `features`"
         )
     values: NDArray[Any] = frame[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
     bad = (~np.isfinite(values)).sum(axis=0)
     if bad.any():
         counts = ", ".join(f"{name} ({n})" for name, n in zip(names, bad, strict=True) if n)
         raise ValueError(
-            f"the {part} has missing or infinite values: {counts} of {len(values)} rows. "
-            "Fill them in or drop the rows"
+            f"feature columns of the {part} must be finite, got missing or infinite values in "
+            f"{counts} of {len(values)} rows; fill them in or drop the rows"
         )
     return values
 
 
 def classes_of(target: "Series[Any]") -> list[Any]:
-    """The classes in the target column, in order.
+    """Return the classes in the target column, in order.
 
     Args:
         target: The target column of the training table.
 
     Raises:
-        ValueError: If values are missing, are not classes, or are all the same.
+        ValueError: If values are missing, not classes, or all the same.
 
     Example:
         >>> import pandas as pd
@@ -110,11 +112,11 @@ def classes_of(target: "Series[Any]") -> list[Any]:
     classes = target.drop_duplicates().tolist()
     if is_float_dtype(target) and (parts := [value for value in classes if value != int(value)]):
         raise ValueError(
-            f"target {target.name!r} has values such as {parts[0]}, which are no classes: "
-            "use task='regression'"
+            f"target {target.name!r} must hold classes, got values such as {parts[0]}; use "
+            "task='regression'"
         )
     if len(classes) < 2:
-        raise ValueError(f"target {target.name!r} has only the class {classes}: two are needed")
+        raise ValueError(f"target {target.name!r} must hold at least two classes, got {classes}")
     if is_float_dtype(target):
         classes = [int(value) for value in classes]
     try:
@@ -124,15 +126,15 @@ def classes_of(target: "Series[Any]") -> list[Any]:
 
 
 def class_indices(target: "Series[Any]", classes: Sequence[Any], part: str) -> "NDArray[Any]":
-    """Position of each row's class in ``classes``, ``(N,)`` long.
+    """Return the index of the class of each row in ``classes``, ``(N,)`` long.
 
     Args:
         target: The target column.
-        classes: The classes, as :func:`classes_of` gives them.
-        part: What the table is called in an error.
+        classes: The classes, as returned by :func:`classes_of`.
+        part: Name of the table in error messages.
 
     Raises:
-        ValueError: If values are missing, or are not among ``classes``.
+        ValueError: If values are missing or not in ``classes``.
 
     Example:
         >>> import pandas as pd
@@ -145,20 +147,20 @@ def class_indices(target: "Series[Any]", classes: Sequence[Any], part: str) -> "
     position = {value: index for index, value in enumerate(classes)}
     if unknown := [value for value in target.drop_duplicates().tolist() if value not in position]:
         raise ValueError(
-            f"target {target.name!r} of the {part} has the classes {unknown}; "
-            f"the training table has {list(classes)}"
+            f"target {target.name!r} of the {part} must hold the classes of the training table, "
+            f"{list(classes)}, got {unknown}"
         )
     return np.array([position[value] for value in target.tolist()], dtype=np.int64)
 
 
 def regression_values(target: "Series[Any]") -> "NDArray[Any]":
-    """Values ``(N,)`` of a regression's target in float64.
+    """Return the values ``(N,)`` of a regression target in float64.
 
     Args:
         target: The target column.
 
     Raises:
-        ValueError: If it is not numeric, or values are missing or infinite.
+        ValueError: If the target is not numeric, or values are missing or infinite.
 
     Example:
         >>> import pandas as pd
@@ -170,16 +172,16 @@ def regression_values(target: "Series[Any]") -> "NDArray[Any]":
 
     if not is_numeric_dtype(target) or is_bool_dtype(target):
         raise ValueError(
-            f"target {target.name!r} is of type {target.dtype}: task='regression' needs numbers"
+            f"target {target.name!r} must be numeric for task='regression', got {target.dtype}"
         )
     check_complete(target)
-    # a copy: pandas hands out read-only views, which torch warns of
+    # a copy, because torch warns of the read-only views of pandas
     values: NDArray[Any] = target.to_numpy(dtype=np.float64, copy=True)
     return values
 
 
 def check_complete(target: "Series[Any]") -> None:
-    """Refuse a target with missing or infinite values.
+    """Raise for a target with missing or infinite values.
 
     Args:
         target: The target column.
@@ -191,11 +193,11 @@ def check_complete(target: "Series[Any]") -> None:
         >>> import pandas as pd
         >>> check_complete(pd.Series([0.0, None], name="y"))
         Traceback (most recent call last):
-        ValueError: target 'y' has 1 missing or infinite value(s) in 2 rows
+        ValueError: target 'y' must be finite, got 1 missing or infinite value(s) in 2 rows
     """
     bad = target.isin([float("inf"), float("-inf")]) | target.isna()
     if bad.any():
         raise ValueError(
-            f"target {target.name!r} has {int(bad.sum())} missing or infinite value(s) "
-            f"in {len(target)} rows"
+            f"target {target.name!r} must be finite, got {int(bad.sum())} missing or infinite "
+            f"value(s) in {len(target)} rows"
         )

@@ -12,21 +12,21 @@ Batch = tuple[Tensor, Tensor]
 class TableDataset(Dataset[Batch]):
     """Rows of a table held in memory, fetched a whole batch at a time.
 
-    ``DataLoader`` calls ``__getitems__`` with the indices of a batch where a data set has it. One
-    tensor is indexed then, instead of one per row, and the loader keeps its ordinary sampler, which
-    Lightning replaces by a ``DistributedSampler`` under DDP. Use :func:`as_batch` as the loader's
-    ``collate_fn``: what ``__getitems__`` returns is a batch already.
+    ``DataLoader`` calls ``__getitems__`` with the indices of a batch if the data set has this
+    method. Tensors are then indexed once per batch instead of once per row, and the loader keeps
+    its ordinary sampler, which Lightning replaces by a ``DistributedSampler`` under DDP. Use
+    :func:`as_batch` as the ``collate_fn`` of the loader, because ``__getitems__`` returns a batch.
 
     Shapes:
         - ``inputs``: ``(N, n)`` float
         - ``target``: ``(N,)`` long or float
 
     Args:
-        inputs: The features of all rows.
-        target: The class or the value of all rows.
+        inputs: Features of all rows.
+        target: Classes or values of all rows.
 
     Raises:
-        ValueError: If there are not as many targets as rows.
+        ValueError: If the numbers of rows differ.
 
     Example:
         >>> from torch.utils.data import DataLoader
@@ -39,27 +39,27 @@ class TableDataset(Dataset[Batch]):
     def __init__(self, inputs: Tensor, target: Tensor) -> None:
         if len(inputs) != len(target):
             raise ValueError(
-                f"inputs has {len(inputs)} rows and target has {len(target)}: as many are expected"
+                f"target must have as many rows as inputs, {len(inputs)}, got {len(target)}"
             )
         self.inputs = inputs
         self.target = target
 
     def __len__(self) -> int:
-        """Number of rows."""
+        """Return the number of rows."""
         return len(self.target)
 
     def __getitem__(self, index: int) -> Batch:
-        """One row: ``(n,)`` and a scalar."""
+        """Return one row: ``(n,)`` and a scalar."""
         return self.inputs[index], self.target[index]
 
     def __getitems__(self, indices: list[int]) -> Batch:
-        """A batch of rows: ``(B, n)`` and ``(B,)``."""
+        """Return a batch of rows: ``(B, n)`` and ``(B,)``."""
         rows = torch.tensor(indices)
         return self.inputs[rows], self.target[rows]
 
 
 def as_batch(batch: Any) -> Any:
-    """Hand on what :meth:`TableDataset.__getitems__` has collated already.
+    """Return a batch that :meth:`TableDataset.__getitems__` has already collated.
 
     Example:
         >>> as_batch((torch.ones(2, 3), torch.ones(2)))[0].shape

@@ -1,4 +1,4 @@
-"""Where a table comes from: a file, a data frame, arrays or the Hugging Face hub."""
+"""Sources of tables: files, data frames, arrays or the Hugging Face hub."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# pandas unpacks these by itself
+# pandas decompresses these
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
@@ -18,11 +18,11 @@ def read_file(path: str | os.PathLike[str], separator: str | None = None) -> "Da
     Args:
         path: A file that ends in ``.csv``, ``.tsv`` (or either with ``.gz``, ``.bz2``, ``.xz``,
             ``.zst``, ``.zip``) or ``.parquet``.
-        separator: What stands between two values of a text file. None reads it off the suffix.
+        separator: Separator of a text file. None derives it from the suffix.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the suffix is not one of those above.
+        ValueError: If the suffix is not one of these.
 
     Example:
         >>> import tempfile
@@ -37,7 +37,7 @@ def read_file(path: str | os.PathLike[str], separator: str | None = None) -> "Da
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
-            f"no file at {str(path)!r} (working directory: {str(Path.cwd())!r})"
+            f"path must be a file, got {str(path)!r} (working directory: {str(Path.cwd())!r})"
         )
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSIONS:
@@ -47,8 +47,8 @@ def read_file(path: str | os.PathLike[str], separator: str | None = None) -> "Da
         return pd.read_parquet(path)
     if suffix not in _SEPARATORS:
         raise ValueError(
-            f"cannot tell the format of {path.name!r}: its name should end in .csv, .tsv "
-            f"(or either with {', '.join(_COMPRESSIONS)}) or .parquet"
+            f"path must end in .csv, .tsv (or either with {', '.join(_COMPRESSIONS)}) or .parquet, "
+            f"got {path.name!r}"
         )
     return pd.read_csv(path, sep=separator or _SEPARATORS[suffix])
 
@@ -65,18 +65,18 @@ def read_hub(
 
     Args:
         hub_id: Name on the hub, path of a folder with CSV or Parquet files, or the name of a
-            format such as ``"csv"`` together with ``data_files``.
+            format, such as ``"csv"``, in combination with ``data_files``.
         config: Name of the configuration.
         data_files: Files to read: a path, a list of paths, or a mapping from split to paths.
-        revision: Branch, tag or commit on the hub. Name a commit to get the same rows for ever.
-        cache_dir: Where downloads are kept. None is the default folder of ``datasets``.
+        revision: Branch, tag or commit on the hub. A commit always gives the same rows.
+        cache_dir: Folder for downloads. None is the default folder of ``datasets``.
 
     Returns:
-        The ``train`` split and the ``test`` split, or None where there is no ``test`` split. A
-        split called ``validation`` is left alone.
+        The ``train`` split, and the ``test`` split or None if there is no such split. A split
+        called ``validation`` is ignored.
 
     Raises:
-        ValueError: If there is neither a split called ``train`` nor only one split.
+        ValueError: If there is no split called ``train`` and more than one split.
 
     Example:
         >>> import tempfile
@@ -99,22 +99,23 @@ def read_hub(
     if len(splits) == 1:
         return next(iter(splits.values())).to_pandas(), None
     raise ValueError(
-        f"hub_id {hub_id!r} has the splits {list(splits)}; one called 'train' is expected"
+        "hub_id must have a split called 'train' or only one split, got "
+        f"{hub_id!r} with the splits {list(splits)}"
     )
 
 
 def as_frame(data: Any, target: str, separator: str | None = None) -> "DataFrame":
-    """Make a data frame of a path, a data frame or a pair of arrays ``(X, y)``.
+    """Return a data frame for a path, a data frame or a pair of arrays ``(X, y)``.
 
     Args:
-        data: A path for :func:`read_file`; a ``pandas.DataFrame`` that holds the target too; or a
+        data: A path for :func:`read_file`; a ``pandas.DataFrame`` that includes the target; or a
             tuple of features ``(N, n)`` and targets ``(N,)`` (arrays, tensors, lists, pandas).
-        target: Name of the target column; a pair's target gets it.
-        separator: Handed to :func:`read_file`.
+        target: Name of the target column; given to the target of a pair.
+        separator: Passed to :func:`read_file`.
 
     Raises:
-        TypeError: If ``data`` is none of these.
-        ValueError: If the shapes of a pair do not fit together.
+        TypeError: If ``data`` has another type.
+        ValueError: If the shapes of a pair do not match.
 
     Example:
         >>> list(as_frame(([[1.0, 2.0], [3.0, 4.0]], [0, 1]), "target").columns)
@@ -129,7 +130,7 @@ def as_frame(data: Any, target: str, separator: str | None = None) -> "DataFrame
     if isinstance(data, tuple) and len(data) == 2:
         return _join(data[0], data[1], target)
     raise TypeError(
-        f"data is a {type(data).__name__}: a path, a pandas DataFrame or a tuple (X, y) is expected"
+        f"data must be a path, a pandas DataFrame or a tuple (X, y), got {type(data).__name__}"
     )
 
 
@@ -148,16 +149,18 @@ def _join(features: Any, values: Any, target: str) -> "DataFrame":
     else:
         array = _to_array(features)
         if array.ndim != 2:
-            raise ValueError(f"X has shape {array.shape}: (rows, features) is expected")
+            raise ValueError(f"X must have shape (rows, features), got {array.shape}")
         names = [f"x{i}" for i in range(array.shape[1])]
         frame = pd.DataFrame(array, columns=names).infer_objects()
     values = _to_array(values)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim != 1:
-        raise ValueError(f"y has shape {values.shape}: (rows,) is expected")
+        raise ValueError(f"y must have shape (rows,), got {values.shape}")
     if len(values) != len(frame):
-        raise ValueError(f"X has {len(frame)} rows and y has {len(values)}: as many are expected")
+        raise ValueError(f"y must have as many rows as X, {len(frame)}, got {len(values)}")
     if target in frame.columns:
-        raise ValueError(f"X has a column called {target!r} already: name the target otherwise")
+        raise ValueError(
+            f"target must not be the name of a column of X, got {target!r}; choose another name"
+        )
     return frame.assign(**{target: values})

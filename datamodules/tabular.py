@@ -1,4 +1,4 @@
-"""A table from a file, a data frame, arrays or the Hugging Face hub, ready to train on."""
+"""Data module for tables from files, data frames, arrays or the Hugging Face hub."""
 
 import os
 from typing import TYPE_CHECKING, Any, Literal
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class TabularDataModule(LightningDataModule):
-    """A table from a file, a data frame, arrays or the Hugging Face hub, ready to train on.
+    """Data module for a table from a file, a data frame, arrays or the Hugging Face hub.
 
-    The rows are split, the features are scaled with the statistics of the training rows alone, and
-    everything is kept in memory as tensors. ``predict`` reads the test rows, in order.
+    The rows are split, the features are scaled with the statistics of the training rows only, and
+    all rows are kept in memory as tensors. ``predict`` uses the test rows, in order.
 
     Shapes:
         - ``inputs``: ``(B, n)`` float32
         - ``target``: ``(B,)`` long for classification, float32 for regression
 
-    Subclass it for a data set of your own by overriding :meth:`load_tables`.
+    To support another data set, subclass it and override :meth:`load_tables`.
 
     Args:
         data: The table: a path (``.csv``, ``.tsv``, either compressed, or ``.parquet``), a
@@ -44,34 +44,34 @@ class TabularDataModule(LightningDataModule):
         test_data: The test rows, in the same form. None takes them from ``data``.
         hub_id: A data set on the Hugging Face hub, or anything else that
             ``datasets.load_dataset`` takes (a local folder, ``"csv"`` with ``data_files``).
-        hub_config: Name of its configuration.
-        data_files: Which of its files to read.
-        revision: Its branch, tag or commit.
-        cache_dir: Where it is kept. None is the default folder of ``datasets``.
-        separator: What stands between two values of a text file. None reads it off the suffix.
+        hub_config: Name of the configuration of the data set.
+        data_files: Files of the data set to read.
+        revision: Branch, tag or commit of the data set.
+        cache_dir: Folder for the data set. None is the default folder of ``datasets``.
+        separator: Separator of a text file. None derives it from the suffix.
         target: Name of the target column.
-        features: Names of the feature columns. None takes all columns but the target, which must
+        features: Names of the feature columns. None takes all columns except the target, which must
             all be numeric.
         class_names: Names of the classes, in the order of their sorted values. None takes the
             values.
         task: ``"classification"`` or ``"regression"``.
-        scaling: How features are scaled: ``"minmax"`` (to [0, 1]), ``"standard"``, ``"quantile"``
-            or ``"none"``. The scaler is fitted on the training rows; validation and test rows can
-            therefore lie outside [0, 1].
+        scaling: Scaling of the features: ``"minmax"`` (to [0, 1]), ``"standard"``, ``"quantile"``
+            or ``"none"``. The scaler is fitted to the training rows; validation and test rows can
+            therefore be outside [0, 1].
         quantile_output: Distribution after ``scaling="quantile"``: ``"normal"`` or ``"uniform"``.
-        legacy_test_scaling: Fit the scaler on the test rows once more, for the test rows. This is a
-            bug, kept because the published accuracies of PEAR have it: the same row gets different
+        legacy_test_scaling: Whether to scale the test rows with a scaler fitted to the test rows.
+            This reproduces a bug in the published accuracies of PEAR: the same row gets different
             features in training and in testing.
-        val_fraction: Share of the training rows that is held out for validation, 0 to below 1. With
-            0 there is no validation (PEAR has none).
-        test_fraction: Share of ``data`` that is held out for testing, 0 to below 1. Not used where
-            the test rows come in a table of their own.
+        val_fraction: Share of the training rows held out for validation, 0 to below 1. With 0 there
+            is no validation (as in PEAR).
+        test_fraction: Share of ``data`` held out for testing, 0 to below 1. Not used if the test
+            rows come from a separate table.
         seed: Seed of the splits and of the junk features. Splits keep the share of each class.
-        batch_size: Rows of a training batch.
-        eval_batch_size: Rows of any other batch. None is ``batch_size``.
-        num_workers: Processes that load. 0 is fastest for a table in memory.
-        drop_last: Leave out the last training batch if it is smaller.
-        pin_memory: Page-lock batches for the copy to the GPU. Ignored without CUDA.
+        batch_size: Number of rows in a training batch.
+        eval_batch_size: Number of rows in any other batch. None is ``batch_size``.
+        num_workers: Number of loading processes. 0 is fastest for a table in memory.
+        drop_last: Whether to drop the last training batch if it is smaller.
+        pin_memory: Whether to page-lock batches for the copy to the GPU. Ignored without CUDA.
         junk_features: Number of columns of uniform [0, 1] noise to append to every split, after
             scaling, or ``"double"`` for as many as there are features. A sound explanation gives
             them no weight.
@@ -79,7 +79,7 @@ class TabularDataModule(LightningDataModule):
     Raises:
         ValueError: If an argument is out of range, a column is missing or not numeric, a value is
             missing or infinite, or the target does not fit the task.
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If a file does not exist.
 
     Example:
         >>> import pandas as pd
@@ -122,43 +122,43 @@ class TabularDataModule(LightningDataModule):
         junk_features: int | Literal["double"] | None = None,
     ) -> None:
         super().__init__()
-        # a checkpoint holds plain values only, or it could not be read back under weights_only
+        # a checkpoint must hold plain values only to be readable under weights_only
         data = str(data) if isinstance(data, os.PathLike) else data
         test_data = str(test_data) if isinstance(test_data, os.PathLike) else test_data
         tables = {"data": data, "test_data": test_data}
-        # not logged: the Trainer refuses to log hyperparameters that a module has under the same
-        # name with another value, and many modules have a seed or a batch_size
+        # not logged, because the Trainer raises if a module has a hyperparameter of the same name
+        # with another value, and many modules have a seed or a batch_size
         self.save_hyperparameters(
             ignore=[name for name, table in tables.items() if not isinstance(table, str)],
             logger=False,
         )
 
         if data is not None and hub_id is not None:
-            raise ValueError("data and hub_id are both given: name one source")
+            raise ValueError("data must be None with hub_id, got both; give one source")
         if test_data is not None and data is None:
-            raise ValueError("test_data is given without data: training rows are needed")
+            raise ValueError("data, the training rows, must be given with test_data, got None")
         if hub_id is None and not (hub_config is None and data_files is None):
-            raise ValueError("hub_config or data_files is given without hub_id")
+            raise ValueError("hub_id must be given with hub_config or data_files, got None")
         for name, fraction in {
             "val_fraction": val_fraction,
             "test_fraction": test_fraction,
         }.items():
             if not 0 <= fraction < 1:
-                raise ValueError(f"{name} is {fraction}: a share from 0 to below 1 is expected")
+                raise ValueError(f"{name} must lie in [0, 1), got {fraction}")
         for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
             if size is not None and size < 1:
-                raise ValueError(f"{name} is {size}: at least 1 row is expected")
+                raise ValueError(f"{name} must be at least 1, got {size}")
         if task not in ("classification", "regression"):
-            raise ValueError(f"task is {task!r}: 'classification' or 'regression' is expected")
+            raise ValueError(f"task must be 'classification' or 'regression', got {task!r}")
         if class_names is not None and task == "regression":
-            raise ValueError("class_names is given, but task is 'regression'")
+            raise ValueError(f"class_names must be None for task='regression', got {class_names!r}")
         if junk_features != "double" and (
             isinstance(junk_features, str) or (junk_features or 0) < 0
         ):
             raise ValueError(
-                f"junk_features is {junk_features!r}: a number or 'double' is expected"
+                f"junk_features must be a number of at least 0 or 'double', got {junk_features!r}"
             )
-        make_scaler(scaling, 1, quantile_output)  # refuses an unknown name
+        make_scaler(scaling, 1, quantile_output)  # raises for an unknown name
 
         self.data = data
         self.test_data = test_data
@@ -188,7 +188,7 @@ class TabularDataModule(LightningDataModule):
         self._datasets: dict[str, TableDataset] = {}
 
     def load_tables(self) -> "tuple[DataFrame, DataFrame | None]":
-        """Read the table to train on, and the table to test on where there is one."""
+        """Return the table for training, and the table for testing or None."""
         if self.hub_id is not None:
             return read_hub(
                 self.hub_id,
@@ -198,7 +198,9 @@ class TabularDataModule(LightningDataModule):
                 cache_dir=self.cache_dir,
             )
         if self.data is None:
-            raise ValueError("no source: give data (a path, a DataFrame or (X, y)) or hub_id")
+            raise ValueError(
+                "data (a path, a DataFrame or (X, y)) or hub_id must be given, got neither"
+            )
         test = self.test_data
         return (
             as_frame(self.data, self.target, self.separator),
@@ -208,12 +210,12 @@ class TabularDataModule(LightningDataModule):
     @override
     def prepare_data(self) -> None:
         if self.hub_id is not None:
-            self.load_tables()  # leaves the rows in the cache for the other processes
+            self.load_tables()  # fills the cache for the other processes
 
     @override
     def setup(self, stage: str | None = None) -> None:
         if self._datasets:
-            return  # all stages read the same rows
+            return  # all stages use the same rows
         train, test = self.load_tables()
         train = train.rename(columns=str)
         names = feature_columns(train, self.target, self.features)
@@ -223,7 +225,10 @@ class TabularDataModule(LightningDataModule):
             test = test.rename(columns=str)
             inputs["test"] = feature_values(test, [*names], "test table")
             if self.target not in test.columns:
-                raise ValueError(f"target {self.target!r} is not a column of the test table")
+                raise ValueError(
+                    f"target must be a column of the test table, {list(test.columns)}, got "
+                    f"{self.target!r}"
+                )
             target["test"] = test[self.target]
 
         values, class_names = self._encode(target)
@@ -246,11 +251,11 @@ class TabularDataModule(LightningDataModule):
         self._class_names = class_names
 
     def _refuse_source(self) -> None:
-        """Refuse arguments that name a table, in a class that brings its own."""
+        """Raise for arguments that name a source, in a class with a fixed source."""
         if self.data is not None or self.hub_id is not None:
             raise ValueError(
-                f"{type(self).__name__} brings its own table: data and hub_id belong to "
-                "TabularDataModule"
+                f"data and hub_id must be None for {type(self).__name__}, which has a fixed table, "
+                "got a source; use TabularDataModule for other tables"
             )
 
     def _encode(
@@ -264,7 +269,7 @@ class TabularDataModule(LightningDataModule):
         )
         if len(names) != len(classes):
             raise ValueError(
-                f"class_names has {len(names)} names; the target's classes are {classes}"
+                f"class_names must have one name for each of the classes {classes}, got {names}"
             )
         values = {part: class_indices(column, classes, part) for part, column in target.items()}
         return values, list(names)
@@ -291,8 +296,8 @@ class TabularDataModule(LightningDataModule):
             )
         except ValueError as error:
             raise ValueError(
-                f"{split}_fraction={fraction} of {len(values['train'])} rows cannot be held out: "
-                f"{error}"
+                f"{split}_fraction must leave enough rows in both splits, got {fraction} of "
+                f"{len(values['train'])} rows: {error}"
             ) from error
         inputs["train"], inputs[split], values["train"], values[split] = parts
 
@@ -315,18 +320,18 @@ class TabularDataModule(LightningDataModule):
 
     def _split(self, name: str) -> TableDataset:
         if not self._datasets:
-            raise RuntimeError("the table has not been read: call setup() first")
+            raise RuntimeError("the table must be loaded before use, got none; call setup() first")
         return self._datasets[name]
 
     @property
     def splits(self) -> dict[str, int]:
-        """Number of rows of each split that there is."""
+        """Number of rows of each existing split."""
         self._split("train")
         return {name: len(rows) for name, rows in self._datasets.items()}
 
     @property
     def n_features(self) -> int:
-        """Number of features, junk features included."""
+        """Number of features, including junk features."""
         return self._split("train").inputs.shape[1]
 
     @property
@@ -337,25 +342,25 @@ class TabularDataModule(LightningDataModule):
 
     @property
     def class_names(self) -> list[str]:
-        """Names of the classes, in the order of ``target``; none for regression."""
+        """Names of the classes, in the order of ``target``; empty for regression."""
         self._split("train")
         return list(self._class_names or [])
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, which is the number of outputs a model needs; 1 for regression."""
+        """Number of classes, the number of outputs that a model needs; 1 for regression."""
         return max(len(self.class_names), 1)
 
     @property
     def training_mean(self) -> Tensor:
-        """Mean ``(n,)`` of the scaled training rows: the baseline of many explanations."""
+        """Mean ``(n,)`` of the scaled training rows, the baseline of many explanations."""
         return self._split("train").inputs.double().mean(dim=0).float()
 
     def training_rows(self, n: int, seed: int = 0) -> Tensor:
         """Draw up to ``n`` different scaled training rows, as background data.
 
         Args:
-            n: Number of rows; where there are fewer, all of them are drawn.
+            n: Number of rows; if there are fewer, all rows are drawn.
             seed: Seed of the draw.
 
         Returns:
@@ -365,7 +370,7 @@ class TabularDataModule(LightningDataModule):
             ValueError: If ``n`` is below 1.
         """
         if n < 1:
-            raise ValueError(f"n is {n}: at least 1 row is expected")
+            raise ValueError(f"n must be at least 1, got {n}")
         rows = self._split("train").inputs
         order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
         return rows[order[:n]]
@@ -375,8 +380,8 @@ class TabularDataModule(LightningDataModule):
         rows = self._split("train")
         if self.drop_last and len(rows) < self.batch_size:
             raise ValueError(
-                f"drop_last leaves no batch: {len(rows)} training rows, "
-                f"batch_size {self.batch_size}"
+                f"batch_size must be at most {len(rows)}, the number of training rows, with "
+                f"drop_last=True, got {self.batch_size}"
             )
         return self._loader(rows, self.batch_size, shuffle=True, drop_last=self.drop_last)
 

@@ -1,4 +1,4 @@
-"""Toy colours: images that two rules tell apart."""
+"""Toy colours: images of two classes that differ in two rules."""
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _PALETTE = [(255, 0, 0), (0, 255, 0), (0, 128, 255), (128, 0, 255)]
-# numbers of pixels, row by row: top left, top right, bottom left, bottom right
+# indices of pixels, row by row: top left, top right, bottom left, bottom right
 _CORNERS = [0, 4, 20, 24]
 _TOP_MIDDLE = [1, 2, 3]
 
@@ -23,11 +23,12 @@ ToyMask = Literal[
 
 
 class ToyColors(AnnotatedDataModule):
-    """Toy colours: 5 x 5 images that either of two rules tells apart.
+    """Toy colours: 5 x 5 images whose class is determined by either of two rules.
 
-    Every pixel is red, green, blue or violet. In class 0, rule 1 holds (all four corners have one
-    colour) and rule 2 (the three pixels in the middle of the top row have three colours); in class
-    1 both are broken. A model may learn either rule; a mask on one of them says which.
+    Every pixel is red, green, blue or violet. In class 0, both rules hold: the four corners have
+    the same colour (rule 1), and the three pixels in the middle of the top row have three different
+    colours (rule 2). In class 1, both rules are violated. A model can learn either rule; a mask on
+    the pixels of one rule selects the other.
 
     Shapes:
         - ``inputs``: ``(B, 75)`` float32, 0 to 255 unless scaled; ``(B, 3, 5, 5)`` with
@@ -36,20 +37,21 @@ class ToyColors(AnnotatedDataModule):
         - ``mask``: shaped like the inputs
 
     Args:
-        mask: What is marked as irrelevant in every image: ``"none"``; the pixels of rule 1,
-            ``"corners"`` (12 values), of rule 2, ``"top_middle"`` (9 values), of ``"both"``; the
-            others, ``"all_but_corners"`` or ``"all_but_top_middle"``; or ``"all"``. The paper's
-            "Anti-Rule 1" is ``"corners"``, "Pro-Rule 1" is ``"all_but_corners"``.
+        mask: Pixels marked as irrelevant in every image: ``"none"``; those of rule 1,
+            ``"corners"`` (12 values); those of rule 2, ``"top_middle"`` (9 values); those of
+            ``"both"`` rules; all others, ``"all_but_corners"`` or ``"all_but_top_middle"``; or
+            ``"all"``. "Anti-Rule 1" of the paper is ``"corners"``, "Pro-Rule 1" is
+            ``"all_but_corners"``.
         n_train: Number of training images.
         n_test: Number of test images.
-        scaling: ``"raw"`` (0 to 255, the paper's) or ``"unit"`` (0 to 1).
-        flat: Whether an image is one row of 75 values (row, column, channel), as in the paper.
+        scaling: ``"raw"`` (0 to 255, as in the paper) or ``"unit"`` (0 to 1).
+        flat: Whether an image is a row of 75 values (row, column, channel), as in the paper.
         seed: Seed of the images; training and test images differ.
         kwargs: Other arguments of
             :class:`~pear_lightning.datamodules.annotated.AnnotatedDataModule`.
 
     Raises:
-        ValueError: For an unknown mask or scaling, or no images.
+        ValueError: If ``mask`` or ``scaling`` is unknown, or there are no images.
 
     Example:
         >>> data = ToyColors(mask="corners", n_train=100, n_test=50)
@@ -64,7 +66,7 @@ class ToyColors(AnnotatedDataModule):
     """
 
     class_names: ClassVar[tuple[str, ...]] = ("rules hold", "rules broken")
-    marked_by: ClassVar[str] = "mask, which marks nothing where it is 'none'"
+    marked_by: ClassVar[str] = "mask, which marks nothing if it is 'none'"
 
     def __init__(
         self,
@@ -77,12 +79,12 @@ class ToyColors(AnnotatedDataModule):
         **kwargs: Any,
     ) -> None:
         if mask not in get_args(ToyMask):
-            raise ValueError(f"mask is {mask!r}: one of {get_args(ToyMask)} is expected")
+            raise ValueError(f"mask must be one of {get_args(ToyMask)}, got {mask!r}")
         if scaling not in ("raw", "unit"):
-            raise ValueError(f"scaling is {scaling!r}: 'raw' or 'unit' is expected")
+            raise ValueError(f"scaling must be 'raw' or 'unit', got {scaling!r}")
         for name, rows in {"n_train": n_train, "n_test": n_test}.items():
             if rows < 1:
-                raise ValueError(f"{name} is {rows}: at least 1 image is expected")
+                raise ValueError(f"{name} must be at least 1, got {rows}")
         super().__init__(seed=seed, **kwargs)
         self.mask: ToyMask = mask
         self.n_train = n_train
@@ -121,15 +123,15 @@ class ToyColors(AnnotatedDataModule):
 def draw(n: int, rng: "Generator") -> "tuple[NDArray[Any], NDArray[Any]]":
     """Draw images and their classes.
 
-    All images are drawn together; where the authors change one image until a rule holds, the
-    images that it does not hold in yet are changed together.
+    All images are drawn together. The authors change one image until a rule holds; here, all images
+    in which it does not hold yet are changed together.
 
     Args:
         n: Number of images.
-        rng: Where the random numbers come from.
+        rng: Random generator.
 
     Returns:
-        Number of each pixel's colour ``(n, 25)``, row by row, and classes ``(n,)``.
+        Index of the colour of each pixel ``(n, 25)``, row by row, and classes ``(n,)``.
 
     Example:
         >>> import numpy as np
@@ -146,16 +148,16 @@ def draw(n: int, rng: "Generator") -> "tuple[NDArray[Any], NDArray[Any]]":
     def recolour(rows: "NDArray[Any]", places: "NDArray[Any]") -> None:
         pixels[rows, places] = rng.integers(len(_PALETTE), size=len(rows))
 
-    # class 0: the corners are those of the bottom right
+    # class 0: all corners get the colour of the bottom right corner
     holds = target == 0
     pixels[np.ix_(holds, _CORNERS)] = pixels[holds, bottom_right][:, None]
-    # class 1: a coin says which corner is changed until it differs from the one across
+    # class 1: a random top corner is changed until it differs from the opposite corner
     changed = np.where(rng.integers(2, size=n) == 0, top_right, top_left)
     across = np.where(changed == top_right, bottom_left, bottom_right)
     rows = np.flatnonzero(~holds)
     while len(rows := rows[pixels[rows, changed[rows]] == pixels[rows, across[rows]]]):
         recolour(rows, changed[rows])
-    # one of the three is changed until all differ (class 0), or until two are equal (class 1)
+    # one of the three pixels is changed until all differ (class 0) or two are equal (class 1)
     rows = np.arange(n)
     while len(rows := rows[_all_differ(pixels[rows]) != holds[rows]]):
         recolour(rows, rng.choice(_TOP_MIDDLE, size=len(rows)))

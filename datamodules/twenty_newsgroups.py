@@ -1,4 +1,4 @@
-"""20 Newsgroups: atheism against Christianity."""
+"""20 Newsgroups: atheism versus Christianity."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,25 +16,25 @@ Texts = tuple[list[str], list[int]]
 
 
 class TwentyNewsgroups(AnnotatedDataModule):
-    r"""20 Newsgroups: messages of alt.atheism against soc.religion.christian, as weighted words.
+    r"""20 Newsgroups: messages of alt.atheism and soc.religion.christian, as weighted words.
 
-    1,079 training and 717 later test messages. Headers are kept, so the name of a frequent writer
-    gives the answer away. Words are weighted by TF-IDF: the 5,000 most frequent of the training
-    messages, upper and lower case apart, nothing stemmed or left out.
+    1,079 training and 717 later test messages. Headers are kept, so the name of a frequent author
+    reveals the class. The features are TF-IDF weights of the 5,000 most frequent words of the
+    training messages, case-sensitive, without stemming or removal of words.
 
     Shapes:
-        - ``inputs``: ``(B, max_features)`` float32, rows of length 1
+        - ``inputs``: ``(B, max_features)`` float32, rows with norm 1
         - ``target``: ``(B,)`` long: 0 atheism, 1 Christianity
         - ``mask``: ``(B, max_features)`` bool; empty unless ``irrelevant_words`` is given
 
     Args:
         data_dir: Folder with ``atheism-christian-train.csv`` and ``-test.csv`` (or ``.csv.gz``;
-            columns ``label`` and ``text``), or with the archive's folders
-            ``20news-bydate-train/alt.atheism`` and so on, or the folder above it
-            (``20newsgroups``). None lets scikit-learn fetch the archive.
+            columns ``label`` and ``text``), or with the folders of the archive
+            (``20news-bydate-train/alt.atheism`` and so on), or the folder above it
+            (``20newsgroups``). None downloads the archive with scikit-learn.
         max_features: Number of words.
         irrelevant_words: Words that are marked as irrelevant in every message.
-        cache_dir: Where scikit-learn keeps what it fetched. None is its default.
+        cache_dir: Folder for downloads of scikit-learn. None is its default.
         seed: Seed of the validation rows.
         kwargs: Other arguments of
             :class:`~pear_lightning.datamodules.annotated.AnnotatedDataModule`.
@@ -61,7 +61,7 @@ class TwentyNewsgroups(AnnotatedDataModule):
     """
 
     class_names: ClassVar[tuple[str, ...]] = _GROUPS
-    marked_by: ClassVar[str] = "irrelevant_words, the words that are marked"
+    marked_by: ClassVar[str] = "irrelevant_words, which lists the marked words"
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class TwentyNewsgroups(AnnotatedDataModule):
     ) -> None:
         data_dir = None if data_dir is None else str(data_dir)
         if max_features < 1:
-            raise ValueError(f"max_features is {max_features}: at least 1 word is expected")
+            raise ValueError(f"max_features must be at least 1, got {max_features}")
         super().__init__(seed=seed, **kwargs)
         self.data_dir = data_dir
         self.max_features = max_features
@@ -91,7 +91,7 @@ class TwentyNewsgroups(AnnotatedDataModule):
     @override
     def prepare_data(self) -> None:
         if self.data_dir is None:
-            self._fetch("train")  # leaves the archive in the cache for the other processes
+            self._fetch("train")  # fills the cache for the other processes
 
     @override
     def load_rows(self) -> dict[str, AnnotatedDataset]:
@@ -105,8 +105,8 @@ class TwentyNewsgroups(AnnotatedDataModule):
         self._words = [str(word) for word in vectorizer.get_feature_names_out()]
         if unknown := [word for word in self.irrelevant_words if word not in self._words]:
             raise ValueError(
-                f"irrelevant_words {unknown} are not among the {len(self._words)} most frequent "
-                "words of the training messages"
+                f"irrelevant_words must be among the {len(self._words)} most frequent words of the "
+                f"training messages, got {unknown}"
             )
         marked = torch.tensor([word in self.irrelevant_words for word in self._words])
         rows = {}
@@ -124,7 +124,7 @@ class TwentyNewsgroups(AnnotatedDataModule):
                 subset=part, categories=list(_GROUPS), data_home=self.cache_dir, shuffle=True
             )
         except Exception as error:
-            error.add_note("TwentyNewsgroups also reads the messages from files: give data_dir")
+            error.add_note("TwentyNewsgroups can also read the messages from files: give data_dir")
             raise
         return list(found.data), [_GROUPS.index(found.target_names[i]) for i in found.target]
 
@@ -143,6 +143,6 @@ class TwentyNewsgroups(AnnotatedDataModule):
                 texts = [path.read_text(encoding="latin-1") for path, _ in paths]
                 return texts, [label for _, label in paths]
         raise FileNotFoundError(
-            f"data_dir {self.data_dir!r} has neither atheism-christian-{part}.csv (or .csv.gz) nor "
-            f"20news-bydate-{part}, and neither has its folder '20newsgroups'"
+            f"data_dir must hold atheism-christian-{part}.csv (or .csv.gz) or "
+            f"20news-bydate-{part}, directly or in the folder '20newsgroups', got {self.data_dir!r}"
         )

@@ -1,4 +1,4 @@
-"""Tables whose features matter together only."""
+"""Tables whose features are relevant only jointly."""
 
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +9,7 @@ from pear_lightning.datamodules.known_relevance import Draw, KnownRelevance, for
 if TYPE_CHECKING:
     from numpy.random import Generator
 
-# opposite corners stand side by side, and share a class
+# opposite corners are adjacent in this list, and share a class
 _CORNERS = [
     (1, 1, 1),
     (-1, -1, -1),
@@ -23,19 +23,19 @@ _CORNERS = [
 
 
 class XOR(KnownRelevance):
-    r"""Features that matter together only, so that none is correlated with the target.
+    r"""Features that are relevant only jointly, so that none is correlated with the target.
 
-    Two tables go by this name, and they are not the same:
+    Two different tables have this name:
 
-    - ``"l2x"``, of L2X: x ~ N(0, I), P(y = 0) = exp(x1 x2)/(1 + exp(x1 x2)). Features 1 and 2
-      matter; two classes, with much noise.
-    - ``"corners"``, of CCM and of Wojtas and Chen: N(0, 1) noise around the eight corners of the
-      cube [−1, 1]³ in features 1 to 3, as many rows at each; opposite corners share one of four
-      classes.
+    - ``"l2x"``, from L2X: x ~ N(0, I), P(y = 0) = exp(x1 x2)/(1 + exp(x1 x2)). Features 1 and 2
+      are relevant; two classes, with much noise.
+    - ``"corners"``, from CCM and from Wojtas and Chen: N(0, 1) noise around the eight corners of
+      the cube [−1, 1]³ in features 1 to 3, with the same number of rows at each corner; opposite
+      corners share one of four classes.
 
     Shapes:
         - ``inputs``: ``(B, n_features)`` float32
-        - ``target``: ``(B,)`` long, two classes or four
+        - ``target``: ``(B,)`` long, two or four classes
         - ``relevance``: ``(n_features,)`` bool, the first two or three
 
     Args:
@@ -44,10 +44,10 @@ class XOR(KnownRelevance):
         n_train: Number of training rows.
         n_test: Number of test rows.
         seed: Seed of the rows; training and test rows differ.
-        kwargs: Other arguments of :class:`TabularDataModule`, but those that name a source.
+        kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
-        ValueError: For another variant, or fewer than 3 features.
+        ValueError: If the variant is unknown, or there are fewer than 3 features.
 
     Example:
         >>> data = XOR("corners", n_train=512, n_test=1024)
@@ -65,8 +65,8 @@ class XOR(KnownRelevance):
         512 training and 1,024 test rows.
 
     Deviations from the paper:
-        Classes of ``"l2x"`` are drawn, where L2X trains on their probabilities. Test rows are not
-        drawn from the seed of the training rows, as the example script of Wojtas and Chen does.
+        Classes of ``"l2x"`` are drawn, while L2X trains on their probabilities. Test rows are not
+        drawn from the seed of the training rows, unlike in the example script of Wojtas and Chen.
     """
 
     fewest_features = 3
@@ -81,7 +81,7 @@ class XOR(KnownRelevance):
         **kwargs: Any,
     ) -> None:
         if variant not in ("l2x", "corners"):
-            raise ValueError(f"variant is {variant!r}: 'l2x' or 'corners' is expected")
+            raise ValueError(f"variant must be 'l2x' or 'corners', got {variant!r}")
         super().__init__(n_features, n_train, n_test, seed=seed, **kwargs)
         self.variant = variant
 

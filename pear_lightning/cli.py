@@ -10,8 +10,8 @@ from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.utilities import rank_zero_warn
 
-# Imported so that command lines and configurations may name their classes without the path: a name
-# alone stands for a class that has been imported.
+# Imported so that command lines and configurations can name their classes without the path, which
+# works for imported classes only.
 import pear_lightning.callbacks
 import pear_lightning.datamodules
 import pear_lightning.modules  # noqa: F401 (used by being imported)
@@ -19,7 +19,7 @@ from pear_lightning import __version__
 
 
 class CommandLine(LightningCLI):
-    """A ``LightningCLI`` that says so where the weights it is to use are random."""
+    """A ``LightningCLI`` that warns if it evaluates a model with random weights."""
 
     def before_validate(self) -> None:
         """Warn of random weights."""
@@ -36,21 +36,21 @@ class CommandLine(LightningCLI):
     def _look_for_weights(self) -> None:
         if not self.config[str(self.subcommand)].get("ckpt_path"):
             rank_zero_warn(
-                f"{self.subcommand} without --ckpt_path: the model has the weights that it was "
-                "made with, random ones unless its backbone loads others. Give the checkpoint of "
-                "a fit, such as lightning_logs/version_0/checkpoints/<name>.ckpt"
+                f"{self.subcommand} without --ckpt_path: the model has its initial weights, which "
+                "are random unless its backbone loads others. Give the checkpoint of a fit, such "
+                "as lightning_logs/version_0/checkpoints/<name>.ckpt"
             )
 
 
 def main(args: Sequence[str] | None = None) -> LightningCLI:
     """Run a subcommand of the trainer: fit, validate, test or predict.
 
-    Any LightningModule, LightningDataModule and Callback can be named by class path, and those of
-    this package by their name alone. The name of a configuration that ships with the package may
-    stand for its path. ``validate``, ``test`` and ``predict`` warn without ``--ckpt_path``.
+    Any LightningModule, LightningDataModule and Callback can be given by class path; those of this
+    package can be given by name alone. Configurations shipped with the package can be given by file
+    name. ``validate``, ``test`` and ``predict`` warn without ``--ckpt_path``.
 
     Args:
-        args: Command line arguments; ``None`` for those of the process.
+        args: Command line arguments; ``None`` takes the arguments of the process.
 
     Returns:
         The command line interface after the run, with its trainer, model and data module.
@@ -73,12 +73,12 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
 
 
 def run() -> None:
-    """Run the command line as a program."""
+    """Entry point of the program ``pear-lightning``."""
     main()
 
 
 def _with_shipped_configs(args: Sequence[str]) -> list[str]:
-    """Replace names of shipped configurations by their paths, where there is no such file."""
+    """Replace names of shipped configurations by their paths, unless a file has that name."""
     resolved = []
     for previous, arg in zip(["", *args], args, strict=False):
         option, _, value = arg.rpartition("=")
@@ -91,11 +91,11 @@ def _with_shipped_configs(args: Sequence[str]) -> list[str]:
 
 
 def _ignore_upstream_warnings() -> None:
-    """Keep what the user cannot mend off the screen."""
-    # main() may be called from a program that has arguments of its own
+    """Ignore warnings that users cannot fix."""
+    # main() can be called from a program that has its own arguments
     warnings.filterwarnings("ignore", message="LightningCLI's args parameter is intended")
     # lightning 2.6 calls functions that jsonargparse 4.49 deprecated:
     # https://github.com/Lightning-AI/pytorch-lightning/pull/21408
     warnings.filterwarnings("ignore", module="lightning.pytorch.cli", message="(?s).*deprecat")
-    # lightning 2.6 asks torch's pytree for a class that torch 2.13 deprecated
+    # lightning 2.6 uses a class of torch's pytree that torch 2.13 deprecated
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")

@@ -141,7 +141,7 @@ def test_classes_of_the_package_can_be_named_without_their_path():
 def test_random_weights_are_used_with_a_warning_only(subcommand):
     common = ["--config=pear_breast_cancer.yaml", *QUICK, "--data.batch_size=16"]
     short = [f"--trainer.limit_{part}_batches=1" for part in ("train", "val", "test", "predict")]
-    with pytest.warns(UserWarning, match="without --ckpt_path: the model has the weights") as given:
+    with pytest.warns(UserWarning, match="without --ckpt_path: the model has its initial") as given:
         main([subcommand, *common, *short])
     assert [str(each.message).split()[0] for each in given] == [subcommand]
     main(["fit", *common, *short, "--trainer.max_epochs=1"])  # needs none

@@ -175,5 +175,5 @@ def test_what_a_loss_lacks_is_named(capsys):
     with pytest.raises(SystemExit):
         fit(*STEP, "--model.loss=RRRGLoss")
     assert "the following arguments are required: layer" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="the model has no layer 'layer4'"):
+    with pytest.raises(ValueError, match=r"layer must name a layer .*, got 'layer4'"):
         fit(*STEP, *IMAGES, "--model.loss=RRRGLoss", "--model.loss.layer=layer4")

@@ -1,1 +1,1 @@
-"""Lightning CLI configurations shipped with the package, one per method and data set."""
+"""Configurations of the command line, one per method and data set."""

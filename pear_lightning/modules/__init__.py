@@ -1,4 +1,4 @@
-"""One Lightning module for each method."""
+"""Lightning modules, one for each method."""
 
 from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.deep_lasso import DeepLasso

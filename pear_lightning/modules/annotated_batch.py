@@ -1,4 +1,4 @@
-"""Batches that may come with a mask, and with what else the model takes."""
+"""Batches with an optional mask and optional keyword arguments of the model."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ AnnotatedBatch = (
 
 
 class Parts(NamedTuple):
-    """What a batch holds.
+    """The parts of a batch.
 
     Attributes:
         inputs: Inputs, ``(B, *S)``.
@@ -29,32 +29,33 @@ class Parts(NamedTuple):
 
 
 def parts_of(batch: AnnotatedBatch) -> Parts:
-    """Return inputs, target, mask and keyword arguments of a batch that may have neither.
+    """Return inputs, target, mask and keyword arguments of a batch.
 
     Args:
         batch: ``(inputs, target)``, ``(inputs, target, mask)`` or
             ``(inputs, target, mask, forward_kwargs)``.
 
     Returns:
-        Its parts, ``None`` for what it does not have.
+        The parts; ``None`` for those that the batch does not have.
 
     Raises:
-        TypeError: If it is something else.
+        TypeError: If the batch has another form.
     """
     is_sequence = isinstance(batch, list | tuple)
     parts = Parts(*batch) if is_sequence and len(batch) in (2, 3, 4) else None
     if parts is None or not isinstance(parts.forward_kwargs, Mapping | None):
         length = f" of {len(batch)}" if is_sequence else ""
         raise TypeError(
-            "a batch must be (inputs, target), (inputs, target, mask) or (inputs, target, mask, "
-            "forward_kwargs), the last one a mapping of the model's keyword arguments, got "
+            "batch must be (inputs, target), (inputs, target, mask) or (inputs, target, mask, "
+            "forward_kwargs), where forward_kwargs is a mapping of the model's keyword arguments, "
+            "got "
             f"{type(batch).__name__}{length}"
         )
     return parts
 
 
 def masked_parts_of(batch: AnnotatedBatch) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Return inputs, target and mask of a batch for a module that takes nothing else.
+    """Return inputs, target and mask of a batch without keyword arguments.
 
     Args:
         batch: ``(inputs, target)`` or ``(inputs, target, mask)``.
@@ -63,12 +64,12 @@ def masked_parts_of(batch: AnnotatedBatch) -> tuple[Tensor, Tensor, Tensor | Non
         Inputs, target, and the mask or ``None``.
 
     Raises:
-        TypeError: If it is something else, or has keyword arguments of the model.
+        TypeError: If the batch has another form, or has keyword arguments.
     """
     inputs, target, mask, forward_kwargs = parts_of(batch)
     if forward_kwargs:
         raise TypeError(
-            "a batch must be (inputs, target) or (inputs, target, mask) here, got keyword "
-            f"arguments too: {sorted(forward_kwargs)}"
+            "batch must be (inputs, target) or (inputs, target, mask), got the keyword arguments "
+            f"{sorted(forward_kwargs)}"
         )
     return inputs, target, mask

@@ -1,4 +1,4 @@
-"""What all methods share as Lightning modules."""
+"""Base class of the Lightning modules of all methods."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 def adamw(params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return AdamW with the PEAR paper's settings: learning rate 5e-4, weight decay 2e-4.
+    """Return AdamW with the settings of the PEAR paper: learning rate 5e-4, weight decay 2e-4.
 
     Args:
         params: Parameters to optimise.
@@ -22,26 +22,26 @@ def adamw(params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
 
 
 class ExplainedModule(LightningModule, ABC):
-    """A network that is trained by a method of explanations.
+    """Base class of modules that train a network with a method based on explanations.
 
-    Optimisers, hyperparameters and logging are here; what is minimised is a subclass's. A method
-    that trains the network for a task stands on
+    The class handles optimisers, hyperparameters and logging; subclasses define the loss. Methods
+    that train the network for a task subclass
     :class:`~pear_lightning.modules.SupervisedModule`.
 
     Args:
         backbone: The network that is trained.
         optimizer: Callable from parameters to an optimiser.
-        lr_scheduler: Callable from the optimiser to a scheduler, stepped once an epoch.
+        lr_scheduler: Callable from the optimiser to a scheduler, stepped once per epoch.
 
     Raises:
-        TypeError: If the backbone is no module, or the optimiser no callable.
+        TypeError: If the backbone is not a module, or the optimiser is not callable.
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = ("backbone", "optimizer", "lr_scheduler")
-    """Arguments that hold objects, which a checkpoint cannot hold safely."""
+    """Arguments that are objects, which are not saved in checkpoints."""
 
     monitored: ClassVar[str] = "val_loss"
-    """What a scheduler that needs a value, such as ``ReduceLROnPlateau``, watches."""
+    """Metric for schedulers that need one, such as ``ReduceLROnPlateau``."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class ExplainedModule(LightningModule, ABC):
                 "optimizer must be a callable from parameters to an optimiser, such as "
                 f"torch.optim.SGD or a lambda, got {type(optimizer).__name__}"
             )
-        # A checkpoint holds what loads under weights_only=True. Built by the command line, the
-        # arguments are known as plain configuration, objects included: all of it is kept then,
-        # so that the checkpoint can rebuild the module by itself.
+        # A checkpoint holds only values that load under weights_only=True. The command line knows
+        # all arguments, objects included, as plain configuration, so a module that it built saves
+        # all of them, and the checkpoint alone can rebuild the module.
         self.save_hyperparameters(ignore=self.not_hyperparameters)
         if "_instantiator" in self.hparams:
             self.save_hyperparameters()
@@ -70,7 +70,7 @@ class ExplainedModule(LightningModule, ABC):
 
     @property
     def attached_trainer(self) -> Trainer | None:
-        """The trainer, ``None`` while there is none."""
+        """The trainer; ``None`` if the module has no trainer."""
         with suppress(RuntimeError):
             return self.trainer
         return None
@@ -80,22 +80,19 @@ class ExplainedModule(LightningModule, ABC):
         """Compute the loss of a training batch.
 
         Args:
-            batch: What the data loader yields.
+            batch: A batch of the data loader.
             batch_idx: Index of the batch in the epoch.
-
-        Returns:
-            The loss.
         """
 
     def log_parts(self, parts: dict[str, Tensor], batch_size: int) -> Tensor:
         """Log the parts of a training loss every ``log_every_n_steps``.
 
         Args:
-            parts: Scalars by name, among them ``"loss"``.
-            batch_size: Rows of the batch.
+            parts: Scalars by name, including ``"loss"``.
+            batch_size: Number of rows of the batch.
 
         Returns:
-            The loss.
+            ``parts["loss"]``.
         """
         if self._logs_now():
             for name, value in parts.items():
@@ -108,19 +105,19 @@ class ExplainedModule(LightningModule, ABC):
         return parts["loss"]
 
     def _logs_now(self) -> bool:
-        """Whether a logger takes this step's values, or nobody will take any later this epoch.
+        """Whether loggers record this step, or it is the last step of the epoch.
 
-        ``self.log`` does its bookkeeping at every call: for small models, a quarter of the step.
+        Other steps skip ``self.log``, which takes a quarter of the step time of small models.
         """
         every = self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
         return self.trainer.is_last_batch or (self.trainer.global_step + 1) % every == 0
 
     def make_optimizer(self) -> torch.optim.Optimizer:
-        """Build the optimiser; overridden where parameters have rates of their own."""
+        """Build the optimiser; subclasses override it to give parameters different rates."""
         return self._optimizer(self.parameters())
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Build the optimiser and, where asked for, its scheduler."""
+        """Build the optimiser and, if given, its scheduler."""
         optimizer = self.make_optimizer()
         if self._lr_scheduler is None:
             return optimizer

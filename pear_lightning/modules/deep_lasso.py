@@ -1,4 +1,4 @@
-"""Deep Lasso: training for few features by a group lasso of the input gradient."""
+"""Deep Lasso: feature selection with a group lasso on the input gradient of the loss."""
 
 from typing import Any
 
@@ -17,21 +17,22 @@ from pear_lightning.training.precision import refuse_precision
 
 
 class DeepLasso(ScoredModule):
-    r"""Train a backbone whose loss depends on few features, scored by the loss gradient.
+    r"""Train a backbone whose loss depends on few features, and score them by its gradient.
 
     .. math:: (1 - a) \, L + a \sum_j \sqrt{\sum_k
               \left(\frac{\partial L}{\partial x_{kj}}\right)^2 + 10^{-8}}
 
-    There is no gate: the score of a feature is the root mean square, over the training rows of an
-    epoch, of the gradient of a row's loss at that feature. As other scores it depends on the scale
-    of the inputs.
+    There is no gate. The score of a feature is the root mean square, over the training rows of an
+    epoch, of the gradient of the row's loss with respect to that feature. Like other scores, it
+    depends on the scale of the inputs.
 
     Args:
-        backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``; for regression to ``(B, 1)``
-            or ``(B,)``.
-        weight: a in [0, 1], the share of the penalty. No value is right for all data: the paper
+        backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; for regression, to
+            ``(B, 1)`` or ``(B,)``.
+        weight: a in [0, 1], the share of the penalty. The best value depends on the data; the paper
             tunes it.
-        in_features: Number of features of a row, after flattening; ``None`` asks the backbone.
+        in_features: Number of features of a row, after flattening; ``None`` takes ``in_features``
+            of the backbone.
         task: ``"classification"`` or ``"regression"``.
         num_classes: Number of classes C.
         optimizer: Callable from parameters to an optimiser.
@@ -42,7 +43,7 @@ class DeepLasso(ScoredModule):
 
     Shapes:
         - batch: inputs ``(B, *S)`` and target ``(B,)``
-        - scores: ``(n,)``, n the number of entries of S
+        - scores: ``(n,)``, where n is the number of entries of S
 
     Example:
         >>> from pear_lightning.nn import MLP
@@ -57,8 +58,8 @@ class DeepLasso(ScoredModule):
         learning.* NeurIPS 2023 Datasets and Benchmarks, arXiv 2311.05877.
 
     Deviations from the paper:
-        The gradient is that of the model in eval mode, without dropout. Scores are a root mean
-        square over rows; the authors' code sums means of absolute values. The default of a is ours.
+        The gradient is computed in eval mode, without dropout. Scores are a root mean square over
+        rows; the authors' code sums means of absolute values. The default of a is ours.
     """
 
     last_scores: Tensor
@@ -86,7 +87,7 @@ class DeepLasso(ScoredModule):
         self.objective = Objective(penalty, weight)
         penalty.register_forward_hook(self._remember)
         self.register_buffer("last_scores", torch.zeros(count))
-        # not buffers: DistributedDataParallel would give every rank those of the first
+        # not buffers, which DistributedDataParallel would overwrite with those of the first rank
         self._squares: Tensor | None = None
         self._rows = 0
 
@@ -106,7 +107,7 @@ class DeepLasso(ScoredModule):
         return self.last_scores.clone()
 
     def on_fit_start(self) -> None:
-        """Refuse precisions that gradients of the input cannot be trained in.
+        """Raise for precisions that cannot train gradients of the inputs.
 
         Raises:
             ValueError: If the trainer's precision is not supported.
@@ -117,20 +118,20 @@ class DeepLasso(ScoredModule):
         """Return ``(1 − a) L + a R`` and its parts.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
 
         Returns:
-            ``loss``, ``task_loss`` and ``penalty``.
+            ``loss``, ``task_loss`` and, with a > 0, ``penalty`` and ``ratio``.
         """
         batch = self.batch_of(batch)
         terms = self.terms(self.objective, batch)
-        if terms.penalty is None:  # at a weight of 0 there are scores all the same
+        if terms.penalty is None:  # the scores are also computed at a weight of 0
             with torch.no_grad():
                 self.objective.of_model(self.backbone, batch)
         return terms.named("penalty")
 
     def explained(self, batch: Batch) -> Batch:
-        """Return the batch as it is: what is explained is the loss, which needs the labels.
+        """Return the batch unchanged: the loss is explained, which needs the labels.
 
         Args:
             batch: The batch, with labels.
@@ -138,18 +139,18 @@ class DeepLasso(ScoredModule):
         return batch
 
     def on_train_epoch_start(self) -> None:
-        """Forget the gradients of the epoch before."""
+        """Reset the sums of the previous epoch."""
         self._squares, self._rows = None, 0
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Turn the epoch's gradients into scores after its last batch, over all ranks.
+        """Compute the scores of the epoch after its last batch, over all ranks.
 
         Args:
-            outputs: What the training step returned.
+            outputs: Not used.
             batch: Not used.
             batch_idx: Not used.
         """
-        # callbacks read the scores at the end of the epoch, before this module's turn comes
+        # not in on_train_epoch_end, where callbacks read the scores before the module's hook runs
         if not self.trainer.is_last_batch or self._squares is None:
             return
         rows = self._squares.new_tensor([self._rows])
@@ -157,7 +158,7 @@ class DeepLasso(ScoredModule):
         self.last_scores.copy_((sums[:-1] / sums[-1]).sqrt())
 
     def _remember(self, _: nn.Module, gradients: tuple[Tensor, ...], __: Tensor) -> None:
-        """Add up what a training step has computed, for the scores."""
+        """Add the squared gradients of a training step to the sums for the scores."""
         rows = at_least_float32(gradients[0].detach()).flatten(1)
         squares = rows.square().sum(dim=0)
         self._squares = squares if self._squares is None else self._squares + squares

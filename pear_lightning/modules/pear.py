@@ -1,4 +1,4 @@
-"""PEAR: training for explanations that agree."""
+"""PEAR: training for explainers that agree."""
 
 from collections.abc import Mapping
 from itertools import combinations
@@ -32,53 +32,53 @@ class PEAR(SupervisedModule):
     .. math:: L = (1 - \lambda) \, \mathrm{CE}(f(x), y) + \lambda \, C, \qquad
               C = \mu \, \frac{1 - \rho_S}{2} + (1 - \mu) \, \frac{1 - \rho_P}{2}
 
-    where the correlations are between the attributions of the true label's logit by a set of
-    explainers, averaged over their pairs (:class:`~pear_lightning.losses.ConsensusLoss`). The
-    attributions, and the logits of the task loss where the backbone is the same function in
-    train and eval mode, come from one pass through the backbone
-    (:func:`~pear_lightning.explainers.explain`).
+    where ρ_S and ρ_P are correlations between the attributions of the true label's logit by a set
+    of explainers, averaged over pairs of explainers
+    (:class:`~pear_lightning.losses.ConsensusLoss`). One pass through the backbone computes the
+    attributions and, if the backbone is the same function in train and eval mode, the logits of the
+    task loss (:func:`~pear_lightning.explainers.explain`).
 
     Validation logs the task metrics and the six agreement metrics between the validation
-    explainers, averaged over their pairs. A test fills the whole agreement matrix of the test
-    explainers (:attr:`test_agreement`), with self-agreement for stochastic ones.
+    explainers, averaged over pairs. A test computes the full agreement matrix of the test
+    explainers (:attr:`test_agreement`), with self-agreement for stochastic explainers.
 
     Args:
-        backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``; for regression to ``(B, 1)``
-            or ``(B,)``.
+        backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; for regression, to
+            ``(B, 1)`` or ``(B,)``.
         consensus_weight: λ in [0, 1], the share of the consensus loss.
-        spearman_weight: μ in [0, 1], the share of its Spearman term.
+        spearman_weight: μ in [0, 1], the share of the Spearman term in the consensus loss.
         explainers: Explainers that are trained to agree, by name; all must be differentiable.
             ``None`` is the paper's pair, gradient and average gradient, with 5 query points.
         validation_explainers: Explainers compared in validation. ``None`` is the same pair with
             20 query points if ``explainers`` is ``None``, else ``explainers``.
         test_explainers: Explainers compared in a test. ``None`` is gradient, integrated
             gradients, input x gradient, SmoothGrad, LIME, KernelSHAP and random attributions.
-        output: Scalar that is explained: ``"logit"`` of the target (the paper's), ``"log_prob"``,
-            ``"prob"``, ``"sum_log_prob"`` or ``"margin"``.
+        output: Scalar that is explained: ``"logit"`` of the target (as in the paper),
+            ``"log_prob"``, ``"prob"``, ``"sum_log_prob"`` or ``"margin"``.
         normalize: Row scaling before soft ranking; see
             :class:`~pear_lightning.losses.ConsensusLoss`.
-        strength: Strength of the soft rank; see there.
+        strength: Strength of the soft rank; see :class:`~pear_lightning.losses.ConsensusLoss`.
         rank_backend: ``"torch"`` or ``"torchsort"``.
         warmup_epochs: The consensus weight rises linearly from 0 over this many epochs.
         top_k: k of the top-k agreement metrics: a number of features, or a share of them.
-        test_rows: A test explains only the first so many rows of each rank; ``None`` for all.
-            Task metrics always use all rows.
-        masker: What a feature is: attributions are pooled to its features (patches, tokens) before
-            they are compared; ``None`` compares element by element.
+        test_rows: Number of rows that a test explains on each rank, the first ones; ``None`` for
+            all rows. Task metrics always use all rows.
+        masker: Masker that defines the features; attributions are pooled to its features (patches,
+            tokens) before they are compared. ``None`` compares element by element.
         points_per_pass: Bound on the query points of each sample in one pass.
         compile: Whether to compile the explanation pass and the loss with ``torch.compile``;
-            needs torch 2.13. The first step takes as long as the compiler does.
+            requires torch 2.13. The first step includes the compilation time.
         task: ``"classification"`` or ``"regression"``.
         num_classes: Number of classes C.
         optimizer: Callable from parameters to an optimiser; the paper's AdamW by default.
         lr_scheduler: Callable from the optimiser to a scheduler.
 
     Raises:
-        ValueError: If a value is out of range, or an explainer cannot train a model.
+        ValueError: If a value is out of range, or a trained explainer is not differentiable.
 
     Shapes:
-        - batch: inputs ``(B, *S)`` and target ``(B,)``, and what else
-          :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads; a mask is left alone
+        - batch: inputs ``(B, *S)`` and target ``(B,)``, in any form that
+          :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads; a mask is ignored
         - prediction: see :meth:`predict_step`
 
     Example:
@@ -99,8 +99,8 @@ class PEAR(SupervisedModule):
         Explanation Consensus as a Training Objective*, AIES 2023, arXiv 2303.13299, section 3.
 
     Deviations from the paper:
-        5 query points in training instead of 20; rows are normalised before ranking; the weight
-        may warm up. The configuration ``paper_protocol.yaml`` has the paper's settings.
+        Training uses 5 query points instead of 20; rows are normalised before ranking; the weight
+        can warm up. The configuration ``paper_protocol.yaml`` has the settings of the paper.
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = (
@@ -145,13 +145,13 @@ class PEAR(SupervisedModule):
         if not 0 <= consensus_weight <= 1:
             raise ValueError(f"consensus_weight must lie in [0, 1], got {consensus_weight}")
         if not warmup_epochs >= 0:
-            raise ValueError(f"warmup_epochs must not be negative, got {warmup_epochs}")
+            raise ValueError(f"warmup_epochs must be at least 0, got {warmup_epochs}")
         if test_rows is not None and test_rows < 1:
             raise ValueError(f"test_rows must be at least 1, got {test_rows}")
         if compile and torch.__version__ < "2.13":  # a TorchVersion, compared as versions are
             raise ValueError(
-                f"compile=True needs torch 2.13 or newer, got {torch.__version__}: earlier "
-                "compilers could get second derivatives wrong without a word (pytorch issue 181581)"
+                f"torch must be version 2.13 or newer for compile=True, got {torch.__version__}; "
+                "earlier compilers can silently get second derivatives wrong (pytorch issue 181581)"
             )
         if validation_explainers is None:
             validation_explainers = paper_pair(n_steps=20) if explainers is None else explainers
@@ -159,9 +159,9 @@ class PEAR(SupervisedModule):
         for name, explainer in trained.items():
             if not explainer.differentiable:
                 raise ValueError(
-                    f"explainers[{name!r}], {type(explainer).__name__}, cannot train a model: its "
-                    "attributions carry no gradient to the weights; use gradient explainers here "
-                    "and this one in validation_explainers or test_explainers"
+                    f"explainers[{name!r}] must be differentiable, got {type(explainer).__name__}, "
+                    "whose attributions carry no gradient to the weights; use gradient explainers "
+                    "here and this one in validation_explainers or test_explainers"
                 )
         self.validation_explainers = explainer_set("validation_explainers", validation_explainers)
         self.test_explainers = explainer_set(
@@ -186,12 +186,12 @@ class PEAR(SupervisedModule):
 
     @property
     def consensus(self) -> ConsensusLoss:
-        """The consensus loss C, with the explainers that are trained to agree."""
+        """The consensus loss C, which holds the explainers that are trained to agree."""
         return self.objective.loss  # type: ignore[return-value]
 
     @property
     def consensus_weight(self) -> float:
-        """λ, the share of the consensus loss that the warm-up leads to."""
+        """λ, the share of the consensus loss after the warm-up."""
         return self.objective.schedule.weight
 
     @property
@@ -200,7 +200,7 @@ class PEAR(SupervisedModule):
         return self.consensus.explainers
 
     def on_fit_start(self) -> None:
-        """Refuse precisions that explanations cannot be trained in, and fit the baselines.
+        """Raise for precisions that cannot train explanations, and fit the baselines.
 
         Raises:
             ValueError: If the trainer's precision is not supported.
@@ -210,15 +210,15 @@ class PEAR(SupervisedModule):
         fit_references(self, afresh=self.trainer.ckpt_path is None)
 
     def on_validation_start(self) -> None:
-        """Fit baselines that are not known yet, where the data module has them."""
+        """Fit missing baselines, if the data module has them."""
         fit_references(self)
 
     def on_test_start(self) -> None:
-        """Fit baselines that are not known yet, where the data module has them."""
+        """Fit missing baselines, if the data module has them."""
         fit_references(self)
 
     def on_predict_start(self) -> None:
-        """Fit baselines that are not known yet, where the data module has them."""
+        """Fit missing baselines, if the data module has them."""
         fit_references(self)
 
     # --- training ---------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class PEAR(SupervisedModule):
         """Return ``L = (1 − λ) CE + λ C`` and its parts.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
 
         Returns:
             ``loss``, ``task_loss`` and, with λ > 0, ``consensus`` and ``ratio``.
@@ -240,7 +240,7 @@ class PEAR(SupervisedModule):
         return self.terms(self.objective, self.batch_of(batch)).named("consensus")
 
     def current_consensus_weight(self) -> float:
-        """Return λ at this step: the constructor's, reached linearly over the warm-up."""
+        """Return λ at this step, which rises linearly to the constructor's value in the warm-up."""
         return self.objective.weight_at(self.objective.epochs(self.attached_trainer))
 
     # --- evaluation -------------------------------------------------------------------------
@@ -249,7 +249,7 @@ class PEAR(SupervisedModule):
         """Log task metrics and the agreement between the validation explainers.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch.
         """
         batch = self.batch_of(batch)
@@ -258,7 +258,7 @@ class PEAR(SupervisedModule):
         self.val_agreement.update(saliency)
         consensus = self.consensus.terms(*saliency.values()).loss.mean()
         self.log("val_consensus", consensus, batch_size=len(batch), sync_dist=True)
-        # they count as correlation 0 with everything: dead units, or nothing to explain
+        # rows of constant attributions (dead units, for example) count as correlation 0
         constant = constant_rows(torch.stack([*saliency.values()]).flatten(2)).sum().float()
         self.log("val_constant_rows", constant, reduce_fx="sum", sync_dist=True)
 
@@ -268,10 +268,10 @@ class PEAR(SupervisedModule):
         self.val_agreement.reset()
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Log task metrics and fill the agreement matrix of the test explainers.
+        """Log task metrics and update the agreement matrix of the test explainers.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch.
         """
         batch = self.batch_of(batch)
@@ -289,7 +289,7 @@ class PEAR(SupervisedModule):
         self.test_agreement.update(saliency, repeats=repeats)
 
     def on_test_epoch_start(self) -> None:
-        """Forget the matrix of an earlier test."""
+        """Reset the agreement matrix."""
         self.test_agreement.reset()
         self._rows_explained = 0
 
@@ -301,12 +301,12 @@ class PEAR(SupervisedModule):
         self._log_agreement("test", self.test_agreement)
 
     def trained_pairs(self) -> list[tuple[str, str]]:
-        """Return the pairs of test explainers that share names with trained explainers."""
+        """Return the pairs of test explainers whose names are those of trained explainers."""
         trained = [name for name in self.test_explainers if name in self.explainers]
         return list(combinations(trained, 2))
 
     def untrained_pairs(self) -> list[tuple[str, str]]:
-        """Return the other pairs of test explainers, without random attributions."""
+        """Return all other pairs of test explainers, without random attributions."""
         names = [
             name
             for name, explainer in self.test_explainers.items()
@@ -316,16 +316,16 @@ class PEAR(SupervisedModule):
         return [pair for pair in combinations(names, 2) if pair not in trained]
 
     def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Predict, and explain the prediction with the trained explainers.
+        """Return predictions and their explanations by the validation explainers.
 
         Args:
-            batch: What :meth:`batch_of` reads; the target is not looked at.
+            batch: A batch in any form that :meth:`batch_of` reads; the target is not used.
             batch_idx: Index of the batch.
 
         Returns:
             ``logits`` ``(B, C)``, ``prediction`` (the class ``(B,)``, or the value for regression)
-            and ``attributions`` of the prediction, ``(B, *S)`` for each explainer by name, or
-            pooled to the masker's features ``(B, n)``.
+            and ``attributions`` of the prediction by name of the explainer, ``(B, *S)``, or
+            ``(B, n)`` pooled to the features of the masker.
         """
         batch = self.batch_of(batch, labelled=False)
         prediction = self.prediction(logits := self.run_backbone(batch))
@@ -336,7 +336,7 @@ class PEAR(SupervisedModule):
     def _explain(
         self, batch: Batch, explainers: Mapping[str, Explainer] | nn.ModuleDict
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return logits, and attributions by name, pooled where there is a masker."""
+        """Return logits, and attributions by name, pooled if there is a masker."""
         logits, attributions = explain_batch(
             self.backbone,
             batch,
@@ -361,4 +361,4 @@ class PEAR(SupervisedModule):
                 mean = matrix.mean_over_pairs(metric, pairs)
                 self.log(f"{stage}_{group}{metric}", mean)
                 if stage == "val" and metric == "pairwise_rank_agreement":
-                    self.log("agreement", mean, prog_bar=True, logger=False)  # a name that fits
+                    self.log("agreement", mean, prog_bar=True, logger=False)  # a short name

@@ -1,4 +1,4 @@
-"""Right for the Right Reasons: training with annotations of what must not matter."""
+"""Right for the Right Reasons: training with annotations of irrelevant features."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -26,15 +26,12 @@ def adam(params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
 
     Args:
         params: Parameters to optimise.
-
-    Returns:
-        The optimiser.
     """
     return torch.optim.Adam(params, lr=1e-3)
 
 
 class RightForTheRightReasons(SupervisedModule):
-    r"""Train a model that does not use what is annotated as irrelevant.
+    r"""Train a model that does not use features annotated as irrelevant.
 
     .. math:: L = \mathrm{CE}(f(x), y) + \lambda R, \qquad
               R = \frac{1}{N} \sum_n \sum_d \left( A_{nd} \frac{\partial}{\partial x_{nd}}
@@ -43,61 +40,62 @@ class RightForTheRightReasons(SupervisedModule):
     R is :class:`~pear_lightning.losses.RightReasonsLoss` or any other explanation loss.
 
     Batches are ``(inputs, target)``, ``(inputs, target, mask)``,
-    ``(inputs, target, mask, forward_kwargs)``, or whatever else
-    :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads. The mask marks features that must
-    **not** matter with 1; a row of zeros is not annotated. Few annotated rows weigh more where
-    batches hold them more often: ``annotated_per_batch`` of the annotated data modules, or the
-    batch sampler :class:`~pear_lightning.datamodules.AlwaysInclude`.
+    ``(inputs, target, mask, forward_kwargs)``, or have any other form that
+    :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads. In the mask, 1 marks features that
+    must **not** matter; a row of zeros is not annotated. A few annotated rows have more effect if
+    batches contain them more often: use ``annotated_per_batch`` of the annotated data modules, or
+    the batch sampler :class:`~pear_lightning.datamodules.AlwaysInclude`.
 
-    Logged are the task metrics, ``train_reasons`` (R), ``train_ratio`` (λ R divided by the task
-    loss: the usual place to begin is a ratio near 1), and for validation and test ``reasons`` and
-    the mean ``entropy`` of the predictions, because R can also be lowered by becoming less certain.
+    The module logs the task metrics, ``train_reasons`` (R) and ``train_ratio`` (λ R divided by the
+    task loss; start with a ratio near 1). In validation and test, it logs ``reasons`` and the mean
+    ``entropy`` of the predictions, because less certain predictions also lower R.
 
-    *The weight* depends on the scale of the inputs (see the loss for the conversion of the
-    paper's values) and on how confident the model is. ``match_magnitude`` measures both losses
-    after a warm-up and makes the weight their ratio. Validation data with the same confound as the
-    training data prefer too small a weight: raise it until training accuracy suffers.
+    *The weight* depends on the scale of the inputs (see the loss for the conversion of the paper's
+    values) and on the confidence of the model. ``match_magnitude`` measures both losses after a
+    warm-up and sets the weight to their ratio. Validation data with the same confound as the
+    training data favour too small a weight: raise it until the training accuracy suffers.
 
     Args:
-        backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``.
-        weight: λ, at least 0; with ``match_magnitude`` the wanted ratio of λ R and the task loss.
-        loss: R; ``None`` is :class:`~pear_lightning.losses.RightReasonsLoss`, the paper's.
-        masker: What a feature is, where masks are given for features, ``(B, n)``: patches, tokens,
-            columns. ``None`` takes masks shaped like the inputs.
+        backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``.
+        weight: λ, at least 0; with ``match_magnitude``, the wanted ratio of λ R and the task loss.
+        loss: R; ``None`` is :class:`~pear_lightning.losses.RightReasonsLoss`, the loss of the
+            paper.
+        masker: Masker that defines the features (patches, tokens, columns) if masks are given per
+            feature, ``(B, n)``. ``None`` if masks have the shape of the inputs.
         start_epoch: Epochs of training without R; fractions count batches.
         match_magnitude: Whether to measure both losses in the second half of the epochs before
-            ``start_epoch``, and to scale R accordingly. By then the model must have begun to
-            learn: as long as it predicts nearly uniformly, R is nearly 0 and the weight comes
-            out far too large. (Decoy digits, 64 epochs, seed 0: a start after 1, 4, 8, 16 epochs
-            gives weights of 16,000, 23, 0.05 and 0.0015, and test accuracies of .88, .95, .97 and
-            .96.)
+            ``start_epoch``, and to scale R accordingly. The model must have started to learn by
+            then: while it predicts almost uniformly, R is nearly 0 and the weight is far too large.
+            (Decoy digits, 64 epochs, seed 0: a start after 1, 4, 8, 16 epochs gives weights of
+            16,000, 23, 0.05 and 0.0015, and test accuracies of .88, .95, .97 and .96.)
         points_per_pass: Bound on the query points of each sample in one pass.
         task: ``"classification"`` or ``"regression"``, which needs a loss that explains the output
             itself, such as ``RightReasonsLoss(output="logit")``.
         num_classes: Number of classes C.
         optimizer: Callable from parameters to an optimiser; Adam with rate 1e-3 by default. The
-            paper's λ₂ Σ θ² is a ``weight_decay`` of Adam (not AdamW) of 2 λ₂ / N, N the batch size.
+            term λ₂ Σ θ² of the paper is a ``weight_decay`` of 2 λ₂ / N for Adam (not AdamW), where
+            N is the batch size.
         lr_scheduler: Callable from the optimiser to a scheduler.
 
     Raises:
-        ValueError: If a value is out of range; in training, if masks do not fit the inputs or are
-            not made of zeros and ones, or a label is no class.
+        ValueError: If a value is out of range; in training, if masks do not fit the inputs or hold
+            values other than 0 and 1, or a label is not a class.
 
     Warns:
         UserWarning: At the end of training, if R never acted: nothing was annotated, or
             ``start_epoch`` was not reached.
 
     Shapes:
-        - batch: inputs ``(B, *S)``, target ``(B,)`` and mask ``(B, *S)``, 1 in dimensions that it
-          is broadcast over, ``(B, H, W)`` for images, or ``(B, n)`` with a masker; keyword
-          arguments have ``B`` rows where they are tensors
+        - batch: inputs ``(B, *S)``, target ``(B,)`` and mask ``(B, *S)`` (size 1 in dimensions over
+          which it is broadcast), ``(B, H, W)`` for images, or ``(B, n)`` with a masker; keyword
+          arguments that are tensors have ``B`` rows
         - prediction: see :meth:`predict_step`
 
     Example:
         >>> from pear_lightning.nn import MLP
         >>> model = RightForTheRightReasons(MLP(4), weight=10.0)
         >>> inputs, target, mask = torch.rand(8, 4), torch.randint(2, (8,)), torch.zeros(8, 4)
-        >>> mask[:3, 0] = 1  # for three rows we know that the first feature must not matter
+        >>> mask[:3, 0] = 1  # in three rows, the first feature must not matter
         >>> sorted(model.training_loss((inputs, target, mask)))
         ['loss', 'ratio', 'reasons', 'task_loss']
 
@@ -107,12 +105,12 @@ class RightForTheRightReasons(SupervisedModule):
         matching automates the advice of the authors' notebook.
 
     Loading:
-        A checkpoint does not hold objects: ``load_from_checkpoint(path, backbone=..., loss=...)``
-        takes the backbone again, and the loss and masker where they are not the default. One that
-        the command line trained is rebuilt without them.
+        Checkpoints do not contain objects: ``load_from_checkpoint(path, backbone=..., loss=...)``
+        needs the backbone again, and loss and masker unless they are the defaults. Models trained
+        with the command line are rebuilt without these arguments.
 
     Deviations from the paper:
-        Both losses are averaged over the batch, which leaves λ as it is; the paper sums them.
+        Both losses are averaged over the batch instead of summed, which does not change λ.
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = (
@@ -153,8 +151,8 @@ class RightForTheRightReasons(SupervisedModule):
             loss.with_masks_of(masker)
         if task == "regression" and loss.needs_classes:
             raise ValueError(
-                f"{type(loss).__name__} needs classes, and task='regression' has none; use a "
-                "loss that explains the output itself, such as RightReasonsLoss(output='logit')"
+                f"loss must not need classes for task='regression', got {type(loss).__name__}; use "
+                "a loss that explains the output itself, such as RightReasonsLoss(output='logit')"
             )
 
     @property
@@ -168,7 +166,7 @@ class RightForTheRightReasons(SupervisedModule):
         return self.objective.schedule
 
     def on_fit_start(self) -> None:
-        """Refuse precisions that explanations cannot be trained in, and fit reference data.
+        """Raise for precisions that cannot train explanations, and fit reference data.
 
         Raises:
             ValueError: If the trainer's precision is not supported.
@@ -177,19 +175,19 @@ class RightForTheRightReasons(SupervisedModule):
         fit_references(self, afresh=self.trainer.ckpt_path is None)
 
     def on_train_start(self) -> None:
-        """Begin to watch whether R ever acts."""
+        """Start to record whether R acts."""
         self.objective.on_train_start()
 
     def on_train_end(self) -> None:
-        """Warn if it never did."""
+        """Warn if R had no part in the training."""
         self.objective.on_train_end(self.trainer)
 
     def on_validation_start(self) -> None:
-        """Fit reference data that are not known yet, where the data module has them."""
+        """Fit missing reference data, if the data module has them."""
         fit_references(self)
 
     def on_test_start(self) -> None:
-        """Fit reference data that are not known yet, where the data module has them."""
+        """Fit missing reference data, if the data module has them."""
         fit_references(self)
 
     # --- training ---------------------------------------------------------------------------
@@ -203,10 +201,11 @@ class RightForTheRightReasons(SupervisedModule):
         """Return ``L = CE + λ R`` and its parts.
 
         Args:
-            batch: What :meth:`batch_of` reads; in the mask, 1 marks what must not matter.
+            batch: A batch in any form that :meth:`batch_of` reads; in the mask, 1 marks
+                features that must not matter.
 
         Returns:
-            ``loss``, ``task_loss`` and, where R was computed, ``reasons`` and ``ratio``.
+            ``loss``, ``task_loss`` and, if R was computed, ``reasons`` and ``ratio``.
         """
         return self.terms(self.objective, self.batch_of(batch)).named("reasons")
 
@@ -231,22 +230,22 @@ class RightForTheRightReasons(SupervisedModule):
         self._evaluate("test", self.batch_of(batch))
 
     def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Predict, and explain the prediction as the paper shows it.
+        """Return predictions and their explanations, as shown in the paper.
 
         Args:
-            batch: As in training; only inputs and keyword arguments are looked at.
+            batch: As in training; only inputs and keyword arguments are used.
             batch_idx: Index of the batch.
 
         Returns:
             ``logits`` ``(B, C)``, ``prediction`` (the class ``(B,)``, or the value for regression)
-            and ``attributions``: the ``gradient`` ``(B, *S)`` of the largest probability (of the
-            output itself, for regression).
+            and ``attributions``: the ``gradient`` ``(B, *S)`` of the largest probability (for
+            regression, of the output itself).
         """
         batch = self.batch_of(batch, labelled=False)
         classes = self.task == "classification"
         logits, (gradient,) = explain_batch(
             self.backbone,
-            batch.explaining(0 if classes else None),  # the scalar does not look at it
+            batch.explaining(0 if classes else None),  # the scalar does not use the target
             [Gradient()],
             output="max_prob" if classes else "logit",
         )

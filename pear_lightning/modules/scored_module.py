@@ -1,4 +1,4 @@
-"""What modules that score their input features share."""
+"""Base class of modules that learn a score for each input feature."""
 
 from abc import abstractmethod
 from contextlib import suppress
@@ -12,12 +12,11 @@ _LOGGED = 100
 
 
 class ScoredModule(SupervisedModule):
-    """A model that is trained together with one score for each feature.
+    """Base class of modules that train a model together with one score for each feature.
 
     Subclasses implement :meth:`training_loss` and :attr:`scores`. Task metrics are logged in
-    validation and test; the scores go to the loggers at the end of every training epoch, as
-    ``score/<feature>``, where there are at most 100
-    (:class:`~pear_lightning.callbacks.ScoresLogger` keeps and draws any number).
+    validation and test. Up to 100 scores are logged as ``score/<feature>`` at the end of every
+    training epoch; :class:`~pear_lightning.callbacks.ScoresLogger` records and plots any number.
     """
 
     @property
@@ -26,29 +25,27 @@ class ScoredModule(SupervisedModule):
         """Importance of each feature, ``(n,)``, detached; larger is more important."""
 
     def effective_scores(self) -> Tensor | None:
-        """Return scores that take the next layer into account, ``(n,)``; ``None`` if unknown."""
+        """Return scores ``(n,)`` that take the next layer into account; ``None`` if unknown."""
         return None
 
     def feature_names(self) -> list[str]:
-        """Return the datamodule's names of the features where they fit, else numbered ones.
+        """Return one feature name per score: those of the datamodule, or numbered names.
 
-        Returns:
-            One name for each score.
+        Numbered names are used if the datamodule has no names or a different number of them.
         """
         return self.names_of_data("feature_names")
 
     def names_of_data(self, attribute: str) -> list[str]:
-        """Return names that the datamodule has, if there are as many as scores, or numbered ones.
+        """Return one name per score: those of the datamodule, or numbered names.
+
+        Numbered names are used if the datamodule has no names or a different number of them.
 
         Args:
-            attribute: Where the datamodule has them.
-
-        Returns:
-            One name for each score.
+            attribute: Attribute of the datamodule that holds the names.
         """
         count = len(self.scores)
         datamodule = None
-        with suppress(RuntimeError):  # there is no trainer yet
+        with suppress(RuntimeError):  # the module may have no trainer
             trainer: Any = self.trainer
             datamodule = trainer.datamodule
         names = getattr(datamodule, attribute, None)
@@ -57,7 +54,7 @@ class ScoredModule(SupervisedModule):
         return [f"feature_{number}" for number in range(count)]
 
     def on_train_epoch_end(self) -> None:
-        """Log the scores, by the loggers themselves: ``self.log`` would cost more than a step."""
+        """Log the scores with the loggers directly; ``self.log`` takes longer than a step."""
         if not self.loggers or len(self.scores) > _LOGGED:
             return
         scores = zip(self.feature_names(), self.scores.tolist(), strict=True)
@@ -69,7 +66,7 @@ class ScoredModule(SupervisedModule):
         """Log the task loss and metrics.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch.
         """
         batch = self.batch_of(batch)
@@ -79,17 +76,17 @@ class ScoredModule(SupervisedModule):
         """Log the task loss and metrics.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch.
         """
         batch = self.batch_of(batch)
         self.log_task("test", batch, self.run_backbone(batch))
 
     def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
-        """Predict, and return the scores with every prediction.
+        """Return predictions, and the scores for every row.
 
         Args:
-            batch: What :meth:`batch_of` reads; the target is not looked at.
+            batch: A batch in any form that :meth:`batch_of` reads; the target is not used.
             batch_idx: Index of the batch.
 
         Returns:
@@ -103,21 +100,19 @@ class ScoredModule(SupervisedModule):
 
 
 def in_features_of(module: nn.Module) -> int:
-    """Return how many features a module says that it takes.
+    """Return the attribute ``in_features`` of a module.
 
     Args:
         module: A module.
 
-    Returns:
-        Its ``in_features``.
-
     Raises:
-        ValueError: If it has none.
+        ValueError: If the module has no such attribute.
     """
     in_features = getattr(module, "in_features", None)
     if not isinstance(in_features, int):
         raise ValueError(
-            f"{type(module).__name__} has no in_features, so the number of features must be said: "
-            "gate=ScoresActivation(30), or in_features=30 for DeepLasso"
+            f"backbone must have an attribute in_features, got {type(module).__name__} without it; "
+            "give the number of features, as gate=ScoresActivation(30), or in_features=30 for "
+            "DeepLasso"
         )
     return in_features

@@ -1,4 +1,4 @@
-"""ScoresActivation: feature scores that are learned with the task."""
+"""ScoresActivation: feature scores learned together with the task."""
 
 from typing import Any, ClassVar
 
@@ -19,34 +19,34 @@ class ScoresActivationModule(ScoredModule):
 
     .. math:: L = \frac1B \sum_k \ell\left(f(w \odot x_k), y_k\right) + \Omega(w)
 
-    The gate is :class:`~pear_lightning.nn.ScoresActivation`, ``w = softmax(s)``, with no further
-    loss Ω, or any other :class:`~pear_lightning.nn.FeatureGate`. The scores are there when training
-    ends: reading them costs no pass through the model. What they are not (the importance of a
-    feature, comparable between numbers of features, an explanation of a row) stands with the
-    gate; standardise the inputs.
+    The gate is :class:`~pear_lightning.nn.ScoresActivation`, ``w = softmax(s)``, with no penalty Ω,
+    or any other :class:`~pear_lightning.nn.FeatureGate`. The scores are available when training
+    ends, without further passes through the model. They are not the importance of a feature, not
+    comparable between different numbers of features, and no explanation of a single row; see the
+    gate. Standardise the inputs.
 
     Args:
-        backbone: Any module f: inputs ``(B, *S)`` to logits ``(B, C)``; for regression to
+        backbone: Any module f that maps inputs ``(B, *S)`` to logits ``(B, C)``; for regression, to
             ``(B, 1)`` or ``(B,)``.
-        gate: The gate. ``None`` is ``ScoresActivation(n)`` with n the ``in_features`` of the
+        gate: The gate. ``None`` is ``ScoresActivation(n)``, where n is the ``in_features`` of the
             backbone, or of the module at ``place``.
-        place: Name of the module of the backbone whose input is gated; ``None`` gates the inputs
-            of the backbone. Scores are then about the features there.
-        lr_multiplier: Learning rate of the gate over that of the backbone, above 0. The gradient of
-            a softmax gate is of order 1/d (d features), so at the same rate it lags behind the
-            backbone. In ``benchmarks/scores_activation.py`` 10 agrees better with mean absolute
+        place: Name of the module in the backbone whose input is gated; the scores then refer to the
+            features of that input. ``None`` gates the inputs of the backbone.
+        lr_multiplier: Ratio of the learning rates of gate and backbone, above 0. The gradient of a
+            softmax gate is of order 1/d (d features), so at the same rate the gate lags behind the
+            backbone. In ``benchmarks/scores_activation.py``, 10 agrees better with mean absolute
             SHAP values of the same model (Spearman .93 to .95) than 1 does (.89 to .91), and
             ``ScoresActivation(n, rescale=0.5)`` with 30 and a weight decay of 1 finds more of the
             relevant features. :class:`~pear_lightning.nn.StochasticGates` are better with 1.
         task: ``"classification"`` or ``"regression"``.
         num_classes: Number of classes C.
         optimizer: Callable from parameters to an optimiser that takes parameter groups. The gate
-            has a group of its own, without weight decay, which would pull scores together. A
-            scheduler that sets rates itself, such as ``OneCycleLR``, needs one for each group.
+            has its own group, without weight decay, which would pull the scores together. A
+            scheduler that sets absolute rates, such as ``OneCycleLR``, needs one rate per group.
         lr_scheduler: Callable from the optimiser to a scheduler.
 
     Raises:
-        ValueError: If a value is out of range, or there is no gate and no ``in_features``.
+        ValueError: If a value is out of range, or there is neither a gate nor ``in_features``.
 
     Shapes:
         - batch: inputs ``(B, *S)`` and target ``(B,)``
@@ -70,8 +70,9 @@ class ScoresActivationModule(ScoredModule):
         function for model agnostic global explainability by design.* 2025, arXiv 2511.13809.
 
     Deviations from the paper:
-        Everything but the formula of the gate: see :class:`~pear_lightning.nn.ScoresActivation`.
-        Learning rates, optimiser and the place of the gate are not known from the paper.
+        Only the formula of the gate is from the paper: see
+        :class:`~pear_lightning.nn.ScoresActivation`. The paper does not give learning rates,
+        optimiser or place of the gate.
     """
 
     backbone: GatedBackbone
@@ -112,54 +113,54 @@ class ScoresActivationModule(ScoredModule):
 
     @property
     def scores(self) -> Tensor:
-        """Score of each feature, ``(d,)``, detached: w for a softmax gate."""
+        """Score of each feature, ``(d,)``, detached; w for a softmax gate."""
         return self.gate.scores
 
     def feature_names(self) -> list[str]:
-        """Return the datamodule's names of the inputs or of their groups, else numbered ones.
+        """Return one name per score: the datamodule's names of inputs or groups, or numbered names.
 
-        Returns:
-            One name for each score.
+        Numbered names are used for a gate at ``place``.
         """
         if self.backbone.place is not None:
             return self.names_of_data("")
         return self.names_of_data("group_names" if self.gate.grouped else "feature_names")
 
     def effective_scores(self, batch: Any = None) -> Tensor | None:
-        """Return ``w_i · ‖W_:,i‖``, with W the weight of the next linear layer or convolution.
+        """Return ``w_i · ‖W_:,i‖``, where W is the weight of the next linear layer or convolution.
 
-        Unlike w it does not change when a factor moves between the gate and that layer.
+        Unlike w, it does not change if a factor is moved between the gate and that layer.
 
         Args:
-            batch: What :meth:`batch_of` reads, to find that layer with, in a module that was not
-                trained; otherwise training has found it, and checkpoints keep its name.
+            batch: A batch in any form that :meth:`batch_of` reads, used to find that layer. Only
+                needed for an untrained module: training finds the layer, and checkpoints store its
+                name.
 
         Returns:
-            ``(d,)``, detached; ``None`` if no such layer reads the gate's output directly, or it
-            is not known.
+            ``(d,)``, detached; ``None`` if no such layer reads the output of the gate directly, or
+            the layer is unknown.
         """
         if batch is not None:
             read = self.batch_of(batch, labelled=False)
             self._next_layers = next_layers(self.backbone, read)
         if not self._next_layers:
             return None
-        # the weights of all layers that read it, one below the other
+        # the weights of all layers that read the gate's output, stacked along their outputs
         weights = [self.backbone.get_parameter(f"{name}.weight") for name in self._next_layers]
         columns = [weight.transpose(0, 1).flatten(1) for weight in weights]
         return self.gate.effective_scores(torch.cat(columns, dim=1).T)
 
     def training_loss(self, batch: Any) -> dict[str, Tensor]:
-        """Return the task loss plus the gate's penalty Ω, and its parts.
+        """Return the sum of the task loss and the gate's penalty Ω, and its parts.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
 
         Returns:
-            ``loss``, ``task_loss`` and, where the gate has one, ``penalty``.
+            ``loss``, ``task_loss`` and, if the gate has a penalty, ``penalty``.
         """
         batch = self.batch_of(batch)
         if self._next_layers is None and not is_traced(batch.inputs):
-            # here, and not in a hook: strategies that shard weights gather them for this step
+            # not in a hook, because strategies that shard weights gather them for this step
             self._next_layers = next_layers(self.backbone, batch)
         task_loss = self.task_loss(self.run_backbone(batch), batch.labels)
         penalty = self.gate.penalty()
@@ -168,11 +169,7 @@ class ScoresActivationModule(ScoredModule):
         return {"loss": task_loss + penalty, "task_loss": task_loss, "penalty": penalty}
 
     def make_optimizer(self) -> torch.optim.Optimizer:
-        """Build the optimiser, with the gate in a group of its own.
-
-        Returns:
-            The optimiser.
-        """
+        """Build the optimiser, with the gate in a separate parameter group."""
         of_gate = list(self.gate.parameters())
         apart = {id(parameter) for parameter in of_gate}
         others = [parameter for parameter in self.parameters() if id(parameter) not in apart]
@@ -186,7 +183,7 @@ class ScoresActivationModule(ScoredModule):
         return optimizer
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the names of the next layers.
+        """Save the names of the next layers.
 
         Args:
             checkpoint: The checkpoint.
@@ -194,7 +191,7 @@ class ScoresActivationModule(ScoredModule):
         checkpoint["next_layers"] = self._next_layers
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the names of the next layers.
+        """Restore the names of the next layers.
 
         Args:
             checkpoint: The checkpoint.

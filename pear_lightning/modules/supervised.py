@@ -1,4 +1,4 @@
-"""What methods share that train a network for a task."""
+"""Base class of methods that train a network for a task."""
 
 from abc import abstractmethod
 from typing import Any, Literal
@@ -22,27 +22,27 @@ Stage = Literal["val", "test"]
 
 
 class SupervisedModule(ExplainedModule):
-    """A network trained for a task, with an objective that involves its explanations.
+    """Base class of modules that train a network for a task with an objective on its explanations.
 
-    Subclasses implement :meth:`training_loss`, which reads like the paper's equation. Reading
-    batches, task loss and task metrics are here.
+    Subclasses implement :meth:`training_loss` as the equation of the paper. This class reads
+    batches and computes the task loss and the task metrics.
 
-    Batches are whatever :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: ``(inputs,
-    target)``, ``(inputs, target, mask)``, ``(inputs, target, mask, forward_kwargs)``, or a mapping
-    such as those of Hugging Face. A method leaves alone what it does not use.
+    Batches have any form that :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: ``(inputs,
+    target)``, ``(inputs, target, mask)``, ``(inputs, target, mask, forward_kwargs)``, or a mapping,
+    such as those of Hugging Face. A method ignores the parts that it does not use.
 
     Args:
-        backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``; for regression to ``(B, 1)``
-            or ``(B,)``. If it has a method ``embed``, batches of token ids are embedded by it
-            where a method takes gradients.
+        backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; for regression, to
+            ``(B, 1)`` or ``(B,)``. If it has a method ``embed``, token ids are embedded with it
+            when gradients of the inputs are needed.
         task: ``"classification"`` (cross-entropy, target ``(B,)`` long) or ``"regression"``
             (squared error, target ``(B,)`` float).
         num_classes: Number of classes C; not used for regression.
         optimizer: Callable from parameters to an optimiser.
-        lr_scheduler: Callable from the optimiser to a scheduler, stepped once an epoch.
+        lr_scheduler: Callable from the optimiser to a scheduler, stepped once per epoch.
 
     Raises:
-        TypeError: If the backbone is no module, or the optimiser no callable.
+        TypeError: If the backbone is not a module, or the optimiser is not callable.
         ValueError: If a value is out of range.
     """
 
@@ -68,10 +68,10 @@ class SupervisedModule(ExplainedModule):
         self._same_in_both_modes = (-1, False)
 
     def setup(self, stage: str) -> None:
-        """Forget what was known of the backbone in an earlier run.
+        """Reset the cached comparison of train mode and eval mode.
 
         Args:
-            stage: What begins.
+            stage: Not used.
         """
         self._same_in_both_modes = (-1, False)
 
@@ -80,10 +80,10 @@ class SupervisedModule(ExplainedModule):
         """Return the loss of a batch and its parts.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
 
         Returns:
-            Scalars to log, among them ``"loss"``, which is minimised.
+            Scalars to log, including ``"loss"``, which is minimised.
         """
 
     # --- batches ----------------------------------------------------------------------------
@@ -92,15 +92,16 @@ class SupervisedModule(ExplainedModule):
         """Read a batch.
 
         Args:
-            batch: What :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads.
-            labelled: Whether the target is needed.
+            batch: A batch in any form that :meth:`Batch.of <pear_lightning.scoring.Batch.of>`
+                reads.
+            labelled: Whether the batch must have a target.
 
         Returns:
-            The batch; token ids are embedded where the backbone can and the method needs it.
+            The batch; token ids are embedded if the method needs it and the backbone supports it.
 
         Raises:
-            TypeError: If it is no batch.
-            ValueError: If it has no target, or a label is no class.
+            TypeError: If the batch has another form.
+            ValueError: If the batch has no target, or a label is not a class.
         """
         read = Batch.of(batch)
         if labelled:
@@ -113,38 +114,32 @@ class SupervisedModule(ExplainedModule):
         return True
 
     def explained(self, batch: Batch) -> Batch:
-        """Return a batch whose target is the output that is explained.
+        """Return a batch whose target is the explained output.
 
         Args:
             batch: The batch, with labels.
 
         Returns:
-            The same for classification, where the true class is explained; without target for
-            regression, where the model has one output.
+            For classification, the same batch, so the true class is explained; for regression, the
+            batch without target, because the model has one output.
         """
         return batch if self.task == "classification" else batch.explaining(None)
 
     def run_backbone(self, batch: Batch) -> Tensor:
-        """Run the backbone on a batch.
+        """Run the backbone on a batch and return logits ``(B, C)``.
 
         Args:
             batch: The batch.
-
-        Returns:
-            Logits, ``(B, C)``.
         """
         logits: Tensor = self.backbone(batch.inputs, **batch.forward_kwargs)
         return logits
 
     def forward(self, inputs: Tensor, **forward_kwargs: Any) -> Tensor:
-        """Run the backbone.
+        """Run the backbone on inputs and return logits ``(B, C)``.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             **forward_kwargs: Further keyword arguments of the backbone.
-
-        Returns:
-            Logits, ``(B, C)``.
         """
         logits: Tensor = self.backbone(inputs, **forward_kwargs)
         return logits
@@ -165,7 +160,7 @@ class SupervisedModule(ExplainedModule):
         )
 
     def task_loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return cross-entropy, or squared error for regression, averaged over the batch.
+        """Return the cross-entropy, or the squared error for regression, averaged over the batch.
 
         Args:
             logits: Outputs of the backbone, ``(B, C)``.
@@ -175,26 +170,23 @@ class SupervisedModule(ExplainedModule):
             Scalar.
 
         Raises:
-            ValueError: If there are not as many logits as classes.
+            ValueError: If the number of logits differs from the number of classes.
         """
         if self.task == "classification":
             if logits.ndim != 2 or logits.shape[1] != self.num_classes:
                 raise ValueError(
-                    f"num_classes is {self.num_classes}, and logits (B, {self.num_classes}) are "
-                    f"expected of the backbone, got {tuple(logits.shape)}"
+                    f"backbone must return logits (B, {self.num_classes}) for "
+                    f"num_classes={self.num_classes}, got {tuple(logits.shape)}"
                 )
             return F.cross_entropy(logits, target)
         return F.mse_loss(self._single_output(logits), target.to(logits.dtype).flatten())
 
     def terms(self, objective: Objective, batch: Batch) -> Terms:
-        """Return an objective of a batch, with the task's loss.
+        """Return the terms of an objective for a batch, with the loss of the task.
 
         Args:
             objective: The objective.
             batch: The batch, with labels.
-
-        Returns:
-            Its terms.
         """
         terms: Terms = objective(
             self.backbone,
@@ -206,15 +198,13 @@ class SupervisedModule(ExplainedModule):
         return terms
 
     def same_in_both_modes(self, batch: Batch) -> bool:
-        """Return whether logits of the explained model, in eval mode, may train the task as well.
+        """Return whether the backbone computes the same function in train and eval mode.
 
-        Asked of the backbone once in each epoch, because rates of dropout may change in between.
+        If it does, the logits of the explanation pass, in eval mode, can be used for the task loss.
+        The comparison is repeated in each epoch, because dropout rates may change.
 
         Args:
-            batch: A batch to compare both modes with.
-
-        Returns:
-            Whether the backbone is one function in train and in eval mode.
+            batch: The batch on which both modes are compared.
         """
         asked, answer = self._same_in_both_modes
         if asked != self.current_epoch and not is_traced(batch.inputs):
@@ -226,11 +216,8 @@ class SupervisedModule(ExplainedModule):
         """Compute the loss of a training batch, and log its parts every ``log_every_n_steps``.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch in the epoch.
-
-        Returns:
-            The loss.
         """
         read = self.batch_of(batch)
         return self.log_parts(self.training_loss(read), len(read))
@@ -258,26 +245,23 @@ class SupervisedModule(ExplainedModule):
         self.log_dict(metrics, prog_bar=stage == "val", batch_size=len(batch))
 
     def prediction(self, logits: Tensor) -> Tensor:
-        """Return what logits say: classes, or values in regression.
+        """Return the predictions ``(B,)``: classes, or values for regression.
 
         Args:
             logits: Outputs of the backbone, ``(B, C)``.
-
-        Returns:
-            ``(B,)``.
         """
         return logits.argmax(dim=1) if self.task == "classification" else logits.flatten()
 
     def _single_output(self, outputs: Tensor) -> Tensor:
         if outputs.ndim == 2 and outputs.shape[1] != 1:
             raise ValueError(
-                "task='regression' needs a backbone with one output, (B, 1) or (B,), got "
+                "backbone must have one output, (B, 1) or (B,), for task='regression', got "
                 f"{tuple(outputs.shape)}"
             )
         return outputs.flatten()
 
     def _check_target(self, batch: Batch) -> None:
-        """Refuse labels that are no class, which would stop a GPU without a word of which."""
+        """Raise for labels that are not classes; a GPU error would not name them."""
         _ = batch.labels
         if self.task != "classification" or is_traced(batch.labels) or batch.class_range is None:
             return

@@ -1,4 +1,4 @@
-"""The model, evaluated: batches, scores, gradients at points, perturbed copies."""
+"""Evaluation of the model: batches, scores, gradients at points, perturbed copies."""
 
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output

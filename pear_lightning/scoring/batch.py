@@ -1,4 +1,4 @@
-"""What a batch holds: inputs, target, annotations, and what model and maskers need besides."""
+"""The batch: inputs, target, annotations, and keyword arguments of the model and of maskers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,22 +20,23 @@ _POSITIONS = ("inputs", "target", "mask", *_KWARGS)
 class Batch:
     """A batch of samples, read and checked once.
 
-    Modules, callbacks, losses and metrics all read their batches through this class, so whatever a
-    loader yields, each of them either uses or leaves alone.
+    All modules, callbacks, losses and metrics read their batches through this class. Each of them
+    uses the parts that it needs and ignores the others.
 
     Args:
         inputs: Inputs, ``(B, *S)``.
-        target: Labels ``(B,)``: class indices, or values in regression. ``None`` for a model with
-            one output, or where the predicted class is meant.
-        mask: Annotations, ``(B, *S)`` or 1 in some dimensions; ``None`` for none.
+        target: Labels ``(B,)``: class indices, or values for regression. ``None`` for a model with
+            one output, or to use the predicted class.
+        mask: Annotations, ``(B, *S)``, where dimensions may have size 1; ``None`` for no
+            annotations.
         forward_kwargs: Further keyword arguments of the model, such as an attention mask; tensors
-            have a row for each sample. Maskers see them too.
+            have one row per sample. Maskers receive them too.
         masker_kwargs: Data of the samples that only maskers take, such as label maps of segments;
-            tensors have a row for each sample.
+            tensors have one row per sample.
 
     Raises:
-        TypeError: If inputs, target or mask are no tensors.
-        ValueError: If numbers of rows differ.
+        TypeError: If inputs, target or mask is not a tensor.
+        ValueError: If the numbers of rows differ.
 
     Example:
         >>> x, y = torch.rand(4, 3), torch.tensor([0, 1, 1, 0])
@@ -53,7 +54,7 @@ class Batch:
     _range: tuple[int, int] | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Check types and numbers of rows, which costs no look at a value."""
+        """Check types and numbers of rows, without reading values."""
         check_tensor("inputs", self.inputs)
         if isinstance(self.target, int) and not isinstance(self.target, bool):
             target = torch.full(self.inputs.shape[:1], self.target, device=self.inputs.device)
@@ -83,23 +84,20 @@ class Batch:
 
     @classmethod
     def of(cls, batch: Any) -> "Batch":
-        """Read whatever a loader yields.
+        """Read what a loader yields.
 
         Args:
-            batch: A :class:`Batch`, which is returned as it is; inputs alone; a sequence
-                ``(inputs, target, mask, forward_kwargs, masker_kwargs)`` that may end after any of
-                them; or a mapping with the same names. Of a mapping as Hugging Face collates it,
-                ``inputs_embeds``, ``pixel_values`` or ``input_ids`` are the inputs, ``labels`` or
-                ``label`` the target, ``special_tokens_mask``, ``segments`` and ``input_ids`` beside
-                other inputs go to the maskers, all other tensors to the model, and what is no
-                tensor is left out.
-
-        Returns:
-            The batch.
+            batch: A :class:`Batch`, which is returned unchanged; inputs alone; a sequence
+                ``(inputs, target, mask, forward_kwargs, masker_kwargs)``, which may end after any
+                of them; or a mapping with these names. In a mapping collated by Hugging Face,
+                ``inputs_embeds``, ``pixel_values`` or ``input_ids`` are the inputs, and ``labels``
+                or ``label`` the target; ``special_tokens_mask``, ``segments`` and, if there are
+                other inputs, ``input_ids`` are passed to the maskers; all other tensors are passed
+                to the model; values that are not tensors are dropped.
 
         Raises:
-            TypeError: If it is something else, or a part is of the wrong type.
-            ValueError: If the inputs are missing, or numbers of rows differ.
+            TypeError: If it has another form, or a part is of the wrong type.
+            ValueError: If the inputs are missing, or the numbers of rows differ.
         """
         if isinstance(batch, Batch):
             return batch
@@ -108,7 +106,7 @@ class Batch:
         if isinstance(batch, Mapping):
             if not any(name in batch for name in _INPUTS):
                 raise ValueError(
-                    f"a batch that is a mapping must have 'inputs' or another of {_INPUTS}, got "
+                    f"batch must be a mapping with one of the keys {_INPUTS}, got the keys "
                     f"{list(batch)}"
                 )
             return cls(**_of_mapping(batch))
@@ -116,13 +114,13 @@ class Batch:
         if is_sequence and 1 <= len(batch) <= 5 and all(_is_kwargs(each) for each in batch[3:]):
             if not isinstance(batch[0], Tensor):
                 raise ValueError(
-                    f"a batch must begin with the inputs, a tensor, got {form_of(batch)}"
+                    f"batch must begin with the inputs, a tensor, got {form_of(batch)}"
                 )
             return cls(**dict(zip(_POSITIONS, batch, strict=False)))
         raise TypeError(
-            "a batch must be (inputs, target), (inputs, target, mask) or (inputs, target, mask, "
-            "forward_kwargs), the last one a mapping of the model's keyword arguments; or a "
-            f"mapping with 'inputs' or 'input_ids', got {form_of(batch)}"
+            "batch must be (inputs, target), (inputs, target, mask) or (inputs, target, mask, "
+            "forward_kwargs), where forward_kwargs is a mapping of the model's keyword arguments, "
+            f"or a mapping with 'inputs' or 'input_ids', got {form_of(batch)}"
         )
 
     def __len__(self) -> int:
@@ -131,24 +129,24 @@ class Batch:
 
     @property
     def _shares_mask(self) -> bool:
-        """Whether one mask stands for all samples."""
+        """Whether one mask applies to all samples."""
         return self.mask is None or (len(self.mask) == 1 and len(self) != 1)
 
     @property
     def sample_data(self) -> dict[str, Any]:
-        """What a masker may want to know of the samples, by name."""
+        """Data of the samples that maskers may use, by name."""
         return {**self.forward_kwargs, **self.masker_kwargs}
 
     @property
     def labels(self) -> Tensor:
-        """The target, ``(B,)``, which must be there.
+        """The target, ``(B,)``.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If the batch has no target.
         """
         if self.target is None:
             raise ValueError(
-                "a batch has no target: training, validation and test need labels, "
+                "batch must have a target in training, validation and test, got none; give "
                 "(inputs, target) or a mapping with 'target' or 'labels'"
             )
         return self.target
@@ -169,7 +167,7 @@ class Batch:
         """The target as class indices, ``(B,)`` long; ``None`` if there is no target.
 
         Raises:
-            TypeError: If the target is not made of integers.
+            TypeError: If the target does not hold integers.
             ValueError: If its shape is not ``(B,)``.
         """
         target = self.target
@@ -183,9 +181,9 @@ class Batch:
 
     @property
     def class_range(self) -> tuple[int, int] | None:
-        """Smallest and largest class index, for which an accelerator is waited for once.
+        """Smallest and largest class index; ``None`` if there is no target, or no sample.
 
-        ``None`` if there is no target, or no sample.
+        The first access synchronises with an accelerator; the result is kept.
         """
         if self._range is None and self.classes is not None and len(self):
             low, high = self.classes.aminmax()
@@ -193,7 +191,7 @@ class Batch:
         return self._range
 
     def check_finite(self) -> Self:
-        """Raise unless the inputs are finite; looked at once, whatever asks for it later.
+        """Raise unless the inputs are finite; repeated calls do not check again.
 
         Returns:
             The batch.
@@ -207,13 +205,10 @@ class Batch:
         return self
 
     def rows(self, index: Tensor | slice) -> "Batch":
-        """Return some of the samples.
+        """Return a batch of some of the samples.
 
         Args:
             index: Indices ``(A,)`` long, a mask ``(B,)`` bool, or a slice.
-
-        Returns:
-            A batch of these samples.
         """
 
         def chosen(value: Any) -> Any:
@@ -229,10 +224,10 @@ class Batch:
         )
 
     def blocks(self, size: int) -> Iterator["Batch"]:
-        """Split the batch into blocks of at most so many samples.
+        """Split the batch into blocks of at most ``size`` samples.
 
         Args:
-            size: Number of samples of a block.
+            size: Largest number of samples of a block.
 
         Yields:
             The blocks, in order.
@@ -247,12 +242,13 @@ class Batch:
         """Return the same samples with another explained output.
 
         Args:
-            target: Class indices ``(B,)``, or one for all; ``None`` for a model with one output.
+            target: Class indices ``(B,)``, or one for all samples; ``None`` for a model with one
+                output.
         """
         return replace(self, target=target, _range=None)  # type: ignore[arg-type]  # an integer is expanded
 
     def with_inputs(self, inputs: Tensor) -> "Batch":
-        """Return the same samples with other inputs, which have not been looked at.
+        """Return the same samples with other inputs, which have not been checked.
 
         Args:
             inputs: ``(B, *S)``.
@@ -260,13 +256,13 @@ class Batch:
         return replace(self, inputs=inputs, _finite=False)
 
     def embedded(self, embed: Callable[[Tensor], Tensor]) -> "Batch":
-        """Return token ids as embeddings; maskers still see the ids, as ``input_ids``.
+        """Replace token ids by embeddings; maskers still receive the ids, as ``input_ids``.
 
         Args:
-            embed: Ids ``(B, L)`` to embeddings ``(B, L, D)``.
+            embed: Maps ids ``(B, L)`` to embeddings ``(B, L, D)``.
 
         Returns:
-            The batch as it is where the inputs are floating point.
+            The batch with embeddings; the batch itself if the inputs are floating point.
         """
         if self.inputs.is_floating_point():
             return self
@@ -277,11 +273,8 @@ class Batch:
         """Move all tensors, as :meth:`torch.Tensor.to` does.
 
         Args:
-            *args: Its arguments, such as a device.
+            *args: Arguments of :meth:`torch.Tensor.to`, such as a device.
             **kwargs: Its keyword arguments.
-
-        Returns:
-            The batch on the other device.
         """
 
         def moved(value: Any) -> Any:
@@ -298,7 +291,7 @@ class Batch:
 
 
 def form_of(batch: Any) -> str:
-    """Describe something that is not a batch, for messages.
+    """Describe an object that is not a batch, for error messages.
 
     Args:
         batch: Anything.
@@ -320,7 +313,7 @@ def _is_kwargs(value: Any) -> bool:
 
 
 def _of_mapping(batch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a batch that a mapping stands for."""
+    """Return the arguments of :class:`Batch` that a mapping holds."""
     rest = dict(batch)
     known: dict[str, Any] = {}
     for name, choices in (("inputs", _INPUTS), ("target", _TARGETS), ("mask", ("mask",))):

@@ -1,4 +1,4 @@
-"""Token ids, which have no gradient, as the embeddings that a model makes of them."""
+"""Replacement of token ids, which have no gradient, by the embeddings of a model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,17 +10,18 @@ from pear_lightning.scoring.eval_mode import module_of
 
 
 def embedded(batch: Batch, forward: Any) -> Batch:
-    """Return a batch with embeddings in the place of token ids, where the model makes them.
+    """Return a batch whose token ids are replaced by embeddings, if the model can embed them.
 
     Args:
         batch: The batch.
-        forward: The model, a module or a method of one. If the module has a method ``embed``, ids
-            ``(B, L)`` to embeddings ``(B, L, D)``, as
-            :class:`~pear_lightning.nn.TransformersClassifier` has it, ids are embedded by it, and
-            maskers see them as ``input_ids``.
+        forward: A module or a method of a module. If the module has a method ``embed``, which maps
+            ids ``(B, L)`` to embeddings ``(B, L, D)``, as in
+            :class:`~pear_lightning.nn.TransformersClassifier`, it embeds the ids, and maskers
+            receive the ids as ``input_ids``.
 
     Returns:
-        The batch as it is if its inputs are floating point or the model has no such method.
+        The batch with embeddings; the batch itself if its inputs are floating point or the model
+        has no such method.
 
     Example:
         >>> import torch

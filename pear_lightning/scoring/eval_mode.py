@@ -1,4 +1,4 @@
-"""The module behind a callable, and eval mode with every module's flag given back."""
+"""The module behind a callable, and a context manager for eval mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +12,11 @@ def module_of(forward: Any) -> nn.Module | None:
     """Return the module behind a callable: itself, or the owner of a bound method.
 
     Args:
-        forward: A module, a bound method of one, a ``functools.partial`` of these, or any callable.
+        forward: A module, a bound method of a module, a ``functools.partial`` of these, or any
+            callable.
 
     Returns:
-        The module, or ``None`` where there is none to be found.
+        The module; ``None`` if the callable belongs to no module.
     """
     while isinstance(forward, partial):
         forward = forward.func
@@ -27,10 +28,10 @@ def module_of(forward: Any) -> nn.Module | None:
 
 @contextmanager
 def eval_mode(module: nn.Module | None) -> Iterator[None]:
-    """Put a module and its children in eval mode, and give each its own flag back.
+    """Put a module and its children in eval mode, and restore the mode of each on exit.
 
     Args:
-        module: The module; ``None`` does nothing.
+        module: The module; nothing is done for ``None``.
     """
     training = [] if module is None else [m for m in module.modules() if m.training]
     for each in training:

@@ -1,4 +1,4 @@
-"""Runs the model at the probes of several metrics, each probe once."""
+"""Evaluation of the model at the probes of several metrics, each probe once."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from pear_lightning.scoring.probes import Ground, Original, Probe
 from pear_lightning.scoring.readings import Outcome, Readings
 from pear_lightning.scoring.scorer import Forward, Scorer
 
-# on a CPU small networks are up to five times slower where a pass does not fit the caches
+# on a CPU, small networks are up to five times slower if a pass does not fit into the caches
 _ELEMENTS_PER_PASS = {"cpu": 2**17}  # half a MiB of float32 inputs
 _ELEMENTS_PER_PASS_ELSEWHERE = 2**24  # 64 MiB
 _LARGEST_PASS = {"cpu": 2**11}
@@ -30,11 +30,11 @@ _ELEMENTS_KEPT = 2**26  # 64 MiB of bool
 
 
 class Need(NamedTuple):
-    """What a metric asks for.
+    """The probes that a metric needs.
 
     Attributes:
-        masker: What its features are.
-        probes: Where it reads the model.
+        masker: The masker that defines the features.
+        probes: The probes at which the metric reads the model.
     """
 
     masker: Masker
@@ -43,13 +43,13 @@ class Need(NamedTuple):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Evaluates a model at probes of a batch of inputs.
+    """Evaluate a model at the probes of a batch of inputs.
 
     Args:
         output: The explained scalar: maps logits ``(N, C)`` and target ``(N,)`` to ``(N,)``.
         samples_per_pass: At most this many perturbed samples in one forward pass; None for as many
-            as fill half a MiB with inputs on a CPU, so that they stay in its caches, and 64 MiB
-            elsewhere.
+            have inputs of half a MiB on a CPU, so that they stay in its caches, and of 64 MiB on
+            other devices.
         progress: Whether to show a progress bar over the passes.
 
     Raises:
@@ -61,12 +61,12 @@ class Evaluation:
     progress: bool = False
 
     def __post_init__(self) -> None:
-        """Check the bound."""
+        """Check ``samples_per_pass``."""
         if self.samples_per_pass is not None and self.samples_per_pass < 1:
             raise ValueError(f"samples_per_pass must be at least 1, got {self.samples_per_pass}")
 
     def rows_per_pass(self, inputs: Tensor) -> int:
-        """Return how many perturbed samples go through the model at once."""
+        """Return the number of perturbed samples in one forward pass."""
         if self.samples_per_pass is not None:
             return self.samples_per_pass
         device = inputs.device.type
@@ -81,19 +81,19 @@ class Evaluation:
         attributions: Sequence[Tensor],
         needs: Sequence[Need],
     ) -> list[Readings]:
-        """Return what each need asked for, with E explanations of B samples in ``E B`` rows.
+        """Return the readings of each need, with E explanations of B samples as ``E B`` rows.
 
-        The model is evaluated without gradients; saliency keeps those of the attributions.
+        The model is evaluated without gradients; the saliency keeps the graph of the attributions.
 
         Args:
-            model: Inputs ``(N, *S)`` to logits ``(N, C)``; put in eval mode meanwhile.
-            batch: Explained inputs, no more than fit into one pass, whose target is the explained
-                class; without target the predicted one.
+            model: Maps inputs ``(N, *S)`` to logits ``(N, C)``; runs in eval mode.
+            batch: Explained inputs, no more than fit into one pass. Their target is the explained
+                class; without target, the predicted class is explained.
             attributions: E explanations, ``(B, *S)`` or pooled ``(B, n)``, finite.
-            needs: What is asked for.
+            needs: Maskers and probes of the metrics.
 
         Returns:
-            Readings, one for each need; rows of the first explanation first.
+            One :class:`Readings` per need; rows of the first explanation come first.
 
         Raises:
             ValueError: If the inputs or the explained output hold NaN or Inf.
@@ -111,14 +111,14 @@ class Evaluation:
                     read=lambda scores, logits: _outcome(scorer, scores, logits),
                     advance=advance,
                 )
-        check_finite("the explained output of perturbed inputs", _all_scores(original, read))
-        # a curve in one step has its ends alone, and no copies
+        check_finite("explained output of perturbed inputs", _all_scores(original, read))
+        # a curve of one step consists of its ends and has no copies
         nothing = (original[0][:0], original[1][:0])
         outcomes = [Outcome(*(each or nothing)) for each in read]
         return plan.readings(Outcome(*original), outcomes, n_classes)
 
     def _explained(self, model: Forward, batch: Batch) -> tuple[Scorer, tuple[Tensor, Tensor], int]:
-        """Return a scorer of the explained class, the outcome of the samples, and C."""
+        """Return the scorer of the explained class, the outcome of the samples, and C."""
         scorer = Scorer(model, batch, self.output)
         if batch.target is None:
             scorer, logits = scorer.of_predicted()
@@ -147,7 +147,7 @@ def _all_scores(original: tuple[Tensor, ...], read: Sequence[tuple[Tensor, ...]]
 
 
 class _Job(NamedTuple):
-    """A probe of one masker's features, for all explanations or for one."""
+    """A probe of the features of one masker, for all explanations or for one."""
 
     masker: int
     probe: Probe
@@ -155,7 +155,7 @@ class _Job(NamedTuple):
 
 
 class _Plan:
-    """The perturbed copies that a set of needs asks for, each once."""
+    """The perturbed copies that a set of needs requires, each once."""
 
     def __init__(self, batch: Batch, attributions: Sequence[Tensor], needs: Sequence[Need]) -> None:
         self._batch = batch.check_finite()
@@ -167,12 +167,12 @@ class _Plan:
         for masker, _ in needs:
             if id(masker) not in self._bound:
                 self._add(masker)
-        # a dictionary, because a set would lose the order
+        # a dict, because a set does not keep the order
         self._jobs = list(dict.fromkeys(job for need in needs for job in self._jobs_of(need)))
         self._kept: dict[_Job, list[Tensor]] = {}
 
     def _add(self, masker: Masker) -> None:
-        """Bind a masker, pool the explanations to its features, and rank those."""
+        """Bind a masker, pool the explanations to its features, and rank the features."""
         bound = masker.bind(self._batch.inputs, self._batch.sample_data, validate=False)
         present = bound.present
         ground = Ground(present, present.sum(dim=1), bound.seeds)
@@ -198,7 +198,7 @@ class _Plan:
     def _copy_set(self, job: _Job) -> CopySet:
         bound, ground = self._bound[job.masker], self._grounds[job.masker, job.explanation]
         n_copies = job.probe.n_points(ground.n_features)
-        # random subsets take time to draw
+        # drawing random subsets is slow
         keeps = not job.probe.ranked and n_copies * ground.present.numel() <= _ELEMENTS_KEPT
 
         def keep(points: Tensor) -> Tensor:
@@ -215,8 +215,8 @@ class _Plan:
         """Return the readings of each need.
 
         Args:
-            original: What the model said of the samples, ``(1, B)``.
-            outcomes: What it said of the copies of each job, ``(K, B)``.
+            original: Outcome of the samples themselves, ``(1, B)``.
+            outcomes: Outcome of the copies of each job, ``(K, B)``.
             n_classes: Number of outputs of the model.
         """
         of_job = dict(zip(self._jobs, outcomes, strict=True))
@@ -246,7 +246,7 @@ class _Plan:
         return [of_masker[id(need.masker)] for need in self._needs]
 
     def _ground(self, masker: int) -> Ground:
-        """Return the ground of all explanations, in rows."""
+        """Return the ground of all explanations, as rows."""
         grounds = [self._grounds[masker, number] for number in range(len(self._attributions))]
         return Ground(*(torch.cat(each) for each in zip(*map(_fields, grounds), strict=True)))
 
@@ -265,7 +265,7 @@ def _in_rows(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _saliency(bound: BoundMasker, attributions: Tensor) -> Tensor:
-    """Return attributions pooled to features, or as they are if they already have that shape."""
+    """Return attributions pooled to features; attributions of that shape are not pooled."""
     shape = (len(bound.inputs), bound.n_features)
     if attributions.shape == shape and attributions.shape != bound.inputs.shape:
         return at_least_float32(attributions).masked_fill(~bound.present, 0)

@@ -1,4 +1,4 @@
-"""The model as a game: which features of a sample stay in place decides the score."""
+"""The model as a cooperative game: features are players, the score is the value."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,16 +18,16 @@ class Game:
     """The features of a batch as players, numbered ``0 .. n_b - 1`` in sample b.
 
     Samples may differ in their numbers of features (segments, tokens without padding), so the
-    players of a sample are its present features, one after another; m is the largest number of
-    players. Nothing that is said of a sample's players depends on m.
+    players of a sample are its present features, in order; m is the largest number of players. The
+    results for a sample do not depend on m.
 
     Attributes:
         scorer: The explained scalar at any query points.
         bound: The features.
 
     Shapes:
-        - keep: ``(K, B, m)`` or ``(K, 1, m)`` bool; true is left in place, false where there is no
-          such player
+        - keep: ``(K, B, m)`` or ``(K, 1, m)`` bool; true = left in place, false for players that a
+          sample does not have
         - scores: ``(K, B)``, float64
     """
 
@@ -36,14 +36,14 @@ class Game:
 
     @cached_property
     def counts(self) -> Tensor:
-        """Number of players of each sample, ``(B,)``, or ``(1,)`` where all features are there."""
+        """Number of players of each sample, ``(B,)``; ``(1,)`` if all samples have all features."""
         if self._all_present:
             return torch.full((1,), self.bound.n_features, device=self.bound.inputs.device)
         return self.bound.present.sum(dim=1)
 
     @cached_property
     def n_players(self) -> int:
-        """Largest number of players m."""
+        """Largest number of players of a sample, m."""
         return int(self.counts.max())
 
     def copy_set(self, keep: Tensor, *, fresh_draws: bool = True) -> CopySet:
@@ -51,8 +51,8 @@ class Game:
 
         Args:
             keep: Coalitions, ``(K, B, m)`` or ``(K, 1, m)``.
-            fresh_draws: Whether each coalition takes a draw of its own of a random baseline, or
-                all that of ``bound.draw``.
+            fresh_draws: Whether each coalition uses its own draw of a random baseline, instead of
+                ``bound.draw`` for all.
         """
         return CopySet(
             self.bound,
@@ -62,7 +62,7 @@ class Game:
         )
 
     def play(self, keep: Tensor, *, fresh_draws: bool = True) -> Tensor:
-        """Return the scores of coalitions, ``scorer.points_per_pass`` of them in one pass.
+        """Return the scores of coalitions, with ``scorer.points_per_pass`` coalitions per pass.
 
         Args:
             keep: Coalitions, ``(K, B, m)`` or ``(K, 1, m)``.
@@ -81,13 +81,13 @@ class Game:
         return checked_scores([scores])
 
     def attributions(self, values: Tensor) -> Tensor:
-        """Return attributions of the inputs that pool to the players' values.
+        """Return attributions of the inputs that pool to the values of the players.
 
         Args:
             values: ``(B, m)``, any dtype and device.
 
         Returns:
-            Attributions ``(B, *S)``, float32, or float64 where the inputs are.
+            Attributions ``(B, *S)``, float32, or float64 for inputs in float64.
         """
         inputs, present = self.bound.inputs, self.bound.present
         dtype = torch.promote_types(inputs.dtype, torch.float32)
@@ -100,10 +100,10 @@ class Game:
         """Return the sums over the elements of each player.
 
         Args:
-            values: ``(B, *S)``, floating; any device.
+            values: ``(B, *S)``, floating point; any device.
 
         Returns:
-            ``(B, m)``; 0 where a sample has no such player.
+            ``(B, m)``; 0 for players that a sample does not have.
         """
         feature_map = self.bound.feature_map.to(values.device)
         bound = replace(self.bound, inputs=values, feature_map=feature_map, pooling="sum")
@@ -120,11 +120,11 @@ class Game:
 
     @cached_property
     def _player_of_feature(self) -> Tensor:
-        """Which player a feature is, ``(B, n)``; anything for a feature that is not there."""
+        """Player of each feature, ``(B, n)``; arbitrary for features that are not present."""
         return ranks(self.bound.present).clamp(max=self.n_players - 1)
 
     def _features(self, keep: Tensor) -> Tensor:
-        """Return coalitions of players as those of features, ``(K, B, n)``."""
+        """Return coalitions of players as sets of features, ``(K, B, n)``."""
         if self._all_present:
             return keep
         player = self._player_of_feature
@@ -132,19 +132,16 @@ class Game:
 
 
 def checked_scores(scores: list[Tensor]) -> Tensor:
-    """Return scores of all chunks ``(K, B)`` in float64, after a look for NaN and Inf."""
+    """Return the scores of all chunks, ``(K, B)`` in float64, after a check for NaN and Inf."""
     joined = torch.cat(scores)
     check_finite("scores of perturbed inputs", joined)
     return in_float64(joined)
 
 
 def in_float64(tensor: Tensor) -> Tensor:
-    """Return a tensor in float64, on the CPU where its device has none (Apple's GPUs).
+    """Return a tensor in float64, on the CPU if its device has no float64 (Apple GPUs).
 
     Args:
         tensor: Any tensor.
-
-    Returns:
-        The tensor in float64.
     """
     return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()

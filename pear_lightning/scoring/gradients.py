@@ -1,4 +1,4 @@
-"""Gradients of the explained scalar at query points, by one vector-Jacobian product."""
+"""Gradients of the explained scalar at query points, in one vector-Jacobian product."""
 
 import warnings
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.kernels import has_recurrent_layers
 from pear_lightning.scoring.scorer import Scorer
 
-# What torch.func.vjp says of backbones that torch.autograd.grad can differentiate.
+# Errors of torch.func.vjp for backbones that torch.autograd.grad can differentiate.
 _REFUSALS = (
     "don't yet support saved tensor hooks",  # non-reentrant checkpointing, save_on_cpu
     "mutate a captured Tensor",  # writes to a buffer in forward
@@ -25,18 +25,17 @@ _refusing: "WeakSet[nn.Module]" = WeakSet()
 def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     """Return logits and gradients of the explained scalar at all query points.
 
-    One forward and one vector-Jacobian product for all points (or for each chunk of
-    ``scorer.points_per_pass``). With gradients enabled, both results carry the graph to the
-    model's weights. ``torch.func.vjp`` is used because it also works inside
-    ``torch.inference_mode`` and ``torch.compile``; backbones that it refuses go through
-    ``torch.autograd.grad``.
+    All points (or each chunk of ``scorer.points_per_pass``) take one forward pass and one
+    vector-Jacobian product. With gradients enabled, both results carry the graph to the model's
+    weights. ``torch.func.vjp`` is used because it also works inside ``torch.inference_mode`` and
+    ``torch.compile``; backbones that it refuses are differentiated with ``torch.autograd.grad``.
 
     Args:
         scorer: The explained scalar.
         points: Query points, ``(K, B, *S)``.
 
     Returns:
-        Logits ``(K, B, C)`` and gradients ``(K, B, *S)``, the gradients in float32 or better.
+        Logits ``(K, B, C)`` and gradients ``(K, B, *S)``; gradients in float32 or better.
     """
     passes = [_gradients_of_pass(scorer, chunk) for chunk in scorer.chunks(points)]
     if len(passes) == 1:
@@ -49,7 +48,7 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
         return _by_vjp(scorer, points)
     module = module_of(scorer.forward)
     if module in _refusing or (not torch.is_grad_enabled() and has_recurrent_layers(module)):
-        # oneDNN's recurrent layers keep nothing for a derivative while gradients are disabled
+        # recurrent layers of oneDNN save nothing for backward while gradients are disabled
         return _by_autograd(scorer, points)
     try:
         return _by_vjp(scorer, points)
@@ -68,7 +67,7 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
-    # every operation inside is dispatched several times over: reshape outside
+    # operations inside the transform are dispatched several times, so reshape outside
     scores, pullback, logits = torch.func.vjp(  # type: ignore[misc]  # typed without has_aux
         partial(scorer.evaluate_rows, n_points=len(points)), points.flatten(0, 1), has_aux=True
     )
@@ -80,11 +79,11 @@ def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
 def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     create_graph = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     with torch.inference_mode(False), torch.enable_grad():
-        # An inference tensor enters autograd only as a copy.
+        # autograd accepts inference tensors only as copies
         points = points.clone() if points.is_inference() else points
         if not points.requires_grad:
             points = points.detach().requires_grad_()
-        # Per-sample tensors made in inference mode cannot be saved for backward either.
+        # per-sample tensors made in inference mode cannot be saved for backward either
         scores, logits = scorer.outside_inference_mode().evaluate(points)
         (gradients,) = torch.autograd.grad(scores.sum(), points, create_graph=create_graph)
     if not create_graph:
@@ -93,14 +92,11 @@ def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gradient_of(scalar: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-    """Return the gradient of a function of explanations, such as their size at moved inputs.
+    """Return the gradient ``(*S)`` of a function of explanations, such as their norm.
 
     Args:
         scalar: Maps a tensor ``(*S)`` to a scalar; it may explain a model.
-        at: Where, ``(*S)``.
-
-    Returns:
-        ``(*S)``.
+        at: Point at which the gradient is taken, ``(*S)``.
     """
     gradient: Tensor = torch.func.grad(scalar)(at)
     return gradient

@@ -1,4 +1,4 @@
-"""Kernels that have the derivatives an explanation needs."""
+"""Kernels with the derivatives that explanations need."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +12,18 @@ def has_recurrent_layers(module: nn.Module | None) -> bool:
     """Return whether a module contains RNN, GRU or LSTM layers.
 
     Args:
-        module: The module, or ``None``.
-
-    Returns:
-        Whether it does; ``False`` for ``None``.
+        module: The module; the result is ``False`` for ``None``.
     """
     return module is not None and any(isinstance(m, nn.RNNBase) for m in module.modules())
 
 
 @contextmanager
 def differentiable_kernels(module: nn.Module | None) -> Iterator[None]:
-    """Choose kernels that have the derivatives an explanation needs.
+    """Select kernels with the derivatives that explanations need.
 
-    cuDNN's recurrent layers have no derivative in eval mode and no second one. Fused attention
-    has no second derivative; it is avoided while gradients are enabled, and kept in evaluation.
+    The recurrent layers of cuDNN have no derivative in eval mode and no second derivative, so cuDNN
+    is disabled for them. Fused attention has no second derivative; it is replaced while gradients
+    are enabled, and used otherwise.
 
     Args:
         module: The model, searched for recurrent layers.

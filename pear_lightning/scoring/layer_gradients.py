@@ -1,4 +1,4 @@
-"""The gradient of the explained scalar at the output of a named layer."""
+"""The gradient of the explained scalar with respect to the output of a named layer."""
 
 import torch
 from torch import Tensor, nn
@@ -9,16 +9,16 @@ from pear_lightning.scoring.scorer import Scorer
 
 
 def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Return logits, what a layer puts out for the inputs, and the gradient with respect to that.
+    """Return logits, the output of a layer, and the gradient with respect to that output.
 
-    With gradients enabled all three carry the graph to the model's weights: a loss of them trains
-    the layers before and after. It also works in inference mode, under autocast and with frozen
-    weights, and layers that follow may write to their inputs.
+    With gradients enabled, all three carry the graph to the model's weights, so a loss of them
+    trains the layers before and after. The function also works in inference mode, under autocast
+    and with frozen weights, and subsequent layers may write to their inputs.
 
     Args:
         scorer: The explained scalar.
         inputs: Inputs, ``(B, *S)``.
-        layer: Name of the layer in the model, as ``named_modules`` has it.
+        layer: Name of the layer in the model, as in ``named_modules``.
 
     Returns:
         Logits ``(B, C)``, output of the layer ``(B, K, *L)`` and gradient ``(B, K, *L)``, the last
@@ -34,22 +34,22 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
     def hold(module: nn.Module, arguments: object, output: object) -> Tensor:
         if not isinstance(output, Tensor):
             raise TypeError(
-                f"layer {layer!r} must return one tensor to be explained at, got "
+                f"layer {layer!r} must return one tensor to be explained, got "
                 f"{type(output).__name__}"
             )
         held.append(output if output.requires_grad else output.detach().requires_grad_())
-        return held[-1].clone()  # for layers that write to their inputs
+        return held[-1].clone()  # subsequent layers may write to their inputs
 
     handle = named_layer(scorer, layer).register_forward_hook(hold)
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            # an inference tensor enters autograd only as a copy
+            # autograd accepts inference tensors only as copies
             points = inputs.clone() if inputs.is_inference() else inputs
             scores, logits = scorer.outside_inference_mode().evaluate(points[None])
             if len(held) != 1:
                 raise ValueError(
-                    f"the model called layer {layer!r} {len(held)} times for one batch; only a "
-                    "layer that is called once can be explained at"
+                    f"layer {layer!r} must be called once in a forward pass to be explained, got "
+                    f"{len(held)} calls"
                 )
             (gradients,) = torch.autograd.grad(
                 scores.sum(), held, create_graph=create_graph, materialize_grads=True
@@ -67,14 +67,11 @@ def named_layer(scorer: Scorer, layer: str) -> nn.Module:
 
     Args:
         scorer: The scorer that calls the model.
-        layer: Name, as ``named_modules`` has it; for a model in ``DistributedDataParallel`` that
+        layer: Name, as in ``named_modules``; for a model in ``DistributedDataParallel``, the name
             in the wrapped module.
 
-    Returns:
-        The layer.
-
     Raises:
-        ValueError: If there is none of that name.
+        ValueError: If the model has no layer of that name.
     """
     module = module_of(scorer.forward)
     if isinstance(module, nn.parallel.DistributedDataParallel):
@@ -83,7 +80,8 @@ def named_layer(scorer: Scorer, layer: str) -> nn.Module:
     if not layer or layer not in names:
         known = ", ".join(repr(name) for name in list(names)[1:9])
         raise ValueError(
-            f"the model has no layer {layer!r}; "
-            + (f"it has {known} and so on (model.named_modules())" if known else "it has no layers")
+            "layer must name a layer of the model, "
+            + (f"{known} and so on (model.named_modules())" if known else "which has no layers")
+            + f", got {layer!r}"
         )
     return names[layer]

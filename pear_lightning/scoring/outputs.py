@@ -1,4 +1,4 @@
-"""Which scalar of the model's output an explanation is about."""
+"""The scalar of the model's output that is explained."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -25,7 +25,7 @@ OutputFunction = Callable[[Tensor, Tensor], Tensor]
 
 
 def logit(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the target's logit ``z_y``, the scalar that PEAR explains.
+    """Return the target's logit ``z_y``, the scalar explained by PEAR.
 
     Args:
         logits: Model outputs, ``(N, C)``.
@@ -89,10 +89,9 @@ def sum_log_prob(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the target's logit less the largest other logit.
+    """Return the target's logit minus the largest other logit.
 
-    Adding the same function to all logits leaves it unchanged, as it leaves the
-    cross-entropy unchanged.
+    Adding the same function to all logits changes neither the margin nor the cross-entropy.
 
     Args:
         logits: Model outputs, ``(N, C)`` with ``C >= 2``.
@@ -110,7 +109,7 @@ def margin(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def max_logit(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the largest logit, that of the predicted class.
+    """Return the largest logit, which is the logit of the predicted class.
 
     Args:
         logits: Model outputs, ``(N, C)``.
@@ -142,8 +141,8 @@ def max_prob(logits: Tensor, target: Tensor) -> Tensor:
 def max_log_prob(logits: Tensor, target: Tensor) -> Tensor:
     """Return the log-probability of the predicted class.
 
-    Its gradient is that of :func:`max_prob` divided by the probability, so both rank features
-    alike, and this one does not underflow.
+    Its gradient is the gradient of :func:`max_prob` divided by the probability, so both rank
+    features alike; the gradient of the log-probability does not underflow.
 
     Args:
         logits: Model outputs, ``(N, C)`` with ``C >= 2``.
@@ -173,12 +172,12 @@ def sum_logit(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def _check_classes(output: str, logits: Tensor) -> None:
-    """Refuse a single output: its softmax is 1 whatever the inputs are."""
+    """Refuse a single output, whose softmax is 1 for any inputs."""
     if logits.shape[1] < 2:
         raise ValueError(
-            f"output={output!r} compares the target with the other classes and needs logits "
-            f"(N, C) with C >= 2, got {tuple(logits.shape)}; use output='logit', or a function "
-            "such as lambda logits, target: logits[:, 0].sigmoid()"
+            f"logits must be (N, C) with C >= 2 for output={output!r}, which compares the target "
+            f"with the other classes, got {tuple(logits.shape)}; use output='logit', or a "
+            "function such as lambda logits, target: logits[:, 0].sigmoid()"
         )
 
 
@@ -196,23 +195,20 @@ _OUTPUTS: dict[str, OutputFunction] = {
 
 
 def resolve_output(output: OutputName | OutputFunction) -> OutputFunction:
-    """Return the function that a name stands for, or the function itself.
+    """Return the function of a name; a function is returned unchanged.
 
     Args:
         output: A name, or a function of logits ``(N, C)`` and target ``(N,)``.
 
-    Returns:
-        The function.
-
     Raises:
-        ValueError: If the name is not known, or names a scalar that does not depend on the inputs.
+        ValueError: If the name is unknown, or names a scalar that does not depend on the inputs.
     """
     if callable(output):
         return output
     if str(output) == "sum_prob":
         raise ValueError(
-            "output='sum_prob' explains nothing: the probabilities of all classes sum to 1 "
-            "whatever the inputs are, so the gradient is 0; use 'sum_log_prob'"
+            "output must depend on the inputs, got 'sum_prob': the probabilities of all classes "
+            "sum to 1 for any inputs, so the gradient is 0; use 'sum_log_prob'"
         )
     if output not in _OUTPUTS:
         raise ValueError(f"output must be one of {sorted(_OUTPUTS)} or a function, got {output!r}")

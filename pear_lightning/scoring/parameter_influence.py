@@ -1,4 +1,4 @@
-"""How the input changes the direction in which a sample moves the weights."""
+"""Derivative of the parameter gradient of a sample with respect to its input."""
 
 import torch
 from torch import Tensor
@@ -18,29 +18,32 @@ def parameter_influence(forward: Forward, batch: Batch) -> Tensor:
     .. math:: i_n = \nabla_x \sum_j \frac{\partial}{\partial \theta_j}
               \mathrm{CE}(f_\theta(x_n), y_n)
 
-    The sum over all parameters is the derivative along the direction of ones, so it is taken
-    with respect to one number that is added to all of them, whatever their count. With gradients
-    enabled the result carries the graph to the weights, frozen or not: training it is third order.
+    The sum over all parameters is the derivative along the direction of ones, so it is computed as
+    the derivative with respect to one number that is added to every parameter. With gradients
+    enabled, the result carries the graph to the weights, frozen or not; training on it takes third
+    derivatives.
 
     Args:
-        forward: The model, a module or a method of one: inputs ``(N, *S)`` to logits ``(N, C)``.
+        forward: A module or a method of a module; maps inputs ``(N, *S)`` to logits
+            ``(N, C)``.
         batch: The samples, with labels.
 
     Returns:
         ``(B, *S)``.
 
     Raises:
-        ValueError: If ``forward`` is neither a module nor a method of one.
+        ValueError: If ``forward`` is neither a module nor a method of a module.
     """
     owner = module_of(forward)
     if owner is None:
         raise ValueError(
-            f"the weights of {forward!r} are not to be found: give the module, or a method of it"
+            f"forward must be a module or a method of a module, whose weights are known, got "
+            f"{forward!r}"
         )
     called = Called(owner, forward)
 
     def loss(shift: Tensor, points: Tensor) -> Tensor:
-        weights = {  # no coarser than the sum over all of them
+        weights = {  # at least as precise as the sum over them
             name: p.to(torch.promote_types(p.dtype, points.dtype))
             for name, p in called.named_parameters()
         }

@@ -1,4 +1,4 @@
-"""The model at perturbed copies of samples: features removed, the rest left in place."""
+"""Evaluation of the model at perturbed copies of samples, with some features removed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.scorer import Scorer
 
 Read = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
-"""Scores ``(k, B)`` and logits ``(k, B, C)`` of a pass to what is kept of them, ``(k, ...)``."""
+"""Maps scores ``(k, B)`` and logits ``(k, B, C)`` of a pass to the values to keep, ``(k, ...)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +20,9 @@ class CopySet:
     Attributes:
         bound: The features.
         n_copies: Number of copies K.
-        keep: Numbers of copies ``(k,)`` long to the features that stay in them, ``(k, B, n)`` or
-            ``(k, 1, n)`` bool.
-        draws: Numbers of copies ``(k,)`` to the draw of a random baseline that each takes,
+        keep: Maps numbers of copies ``(k,)`` long to the features left in place in them,
+            ``(k, B, n)`` or ``(k, 1, n)`` bool.
+        draws: Maps numbers of copies ``(k,)`` to the draw of a random baseline that each copy uses,
             ``(k,)`` long, or None for ``bound.draw``.
     """
 
@@ -32,20 +32,17 @@ class CopySet:
     draws: Callable[[Tensor], Tensor | None] = lambda points: points
 
     def copies(self, points: Tensor) -> Tensor:
-        """Return the copies with the given numbers.
+        """Return the copies with the given numbers, ``(k, B, *S)``.
 
         Args:
-            points: ``(k,)`` long.
-
-        Returns:
-            ``(k, B, *S)``.
+            points: Numbers of copies, ``(k,)`` long.
         """
         copies = self.bound.removed(self.keep(points), self.draws(points))
         return copies.expand(len(points), *self.bound.inputs.shape)
 
 
 def n_passes(sets: Sequence[CopySet], copies_per_pass: int | None) -> int:
-    """Return how many forward passes :func:`evaluate_copies` takes.
+    """Return the number of forward passes of :func:`evaluate_copies`.
 
     Args:
         sets: The copies.
@@ -63,21 +60,20 @@ def evaluate_copies(
     read: Read = lambda scores, logits: (scores,),
     advance: Callable[[], None] = lambda: None,
 ) -> list[tuple[Tensor, ...]]:
-    """Run the model on all copies of all sets, as few passes as the bound on their size allows.
+    """Run the model on all copies of all sets, in as few passes as ``copies_per_pass`` allows.
 
-    This is the one place where features are removed and the model is asked. Gradients are kept as
-    the caller has it: with gradients enabled the scores carry the graph to the model's weights, by
-    first derivatives alone.
+    This is the only place in which the model is evaluated with features removed. With gradients
+    enabled, the scores carry the graph to the model's weights, by first derivatives alone.
 
     Args:
         scorer: The explained scalar.
-        sets: Copies of the scorer's samples; passes hold copies of several sets.
+        sets: Copies of the scorer's samples; a pass may hold copies of several sets.
         copies_per_pass: At most this many copies of each sample in one pass; None for all.
-        read: What is kept of the scores and logits of a pass.
+        read: Returns the values to keep from the scores and logits of a pass.
         advance: Called after each pass.
 
     Returns:
-        What was kept for each set, ``(K, ...)``; an empty tuple for a set without copies.
+        The values kept for each set, ``(K, ...)``; an empty tuple for a set without copies.
 
     Example:
         >>> from pear_lightning.masking import ColumnMasker
@@ -105,7 +101,7 @@ def evaluate_copies(
 def _passes(
     sets: Sequence[CopySet], at_once: int | None, device: torch.device
 ) -> Iterator[list[tuple[int, Tensor]]]:
-    """Split all copies into passes: numbers of sets, and numbers of copies of each."""
+    """Split all copies into passes: pairs of the number of a set and numbers of its copies."""
     parts: list[tuple[int, Tensor]] = []
     room = at_once = at_once or max(1, sum(each.n_copies for each in sets))
     for number, each in enumerate(sets):

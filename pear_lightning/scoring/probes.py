@@ -1,7 +1,7 @@
-"""Probes: the perturbed copies of a sample at which a faithfulness metric reads the model.
+"""Probes: the perturbed copies of a sample at which a faithfulness metric evaluates the model.
 
-A metric names its probes; equal probes of several metrics are evaluated once. Probes that are not
-:attr:`~Probe.ranked` do not depend on the attributions, so several explanations of a sample share
+Each metric declares its probes; equal probes of several metrics are evaluated once. Probes that are
+not :attr:`~Probe.ranked` do not depend on the attributions, so all explanations of a sample share
 them.
 """
 
@@ -18,7 +18,7 @@ SubsetSize = int | float | Literal["bernoulli"]
 
 
 def _check_count(name: str, value: int, at_least: int) -> None:
-    """Raise unless the value is a whole number that is not too small."""
+    """Raise unless the value is an integer of at least ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int, got {value!r}")
     if value < at_least:
@@ -27,14 +27,15 @@ def _check_count(name: str, value: int, at_least: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """What probes know of the samples.
+    """The data of the samples that probes use.
 
     Attributes:
-        present: Which of n features a sample has, ``(B, n)`` bool.
-        counts: Number of features of a sample, ``(B,)`` long.
-        seeds: Seed of a sample, ``(B,)`` long.
+        present: Whether a sample has each of the n features, ``(B, n)`` bool.
+        counts: Number of features of each sample, ``(B,)`` long.
+        seeds: Seed of each sample, ``(B,)`` long.
         ranks: Position of each feature in the order of relevance, ``(B, n)`` long, 0 for the most
-            relevant; features that a sample lacks come last. None for probes that are not ranked.
+            relevant; features that a sample does not have come last. None for probes that are not
+            ranked.
     """
 
     present: Tensor
@@ -44,7 +45,7 @@ class Ground:
 
     @property
     def n_features(self) -> int:
-        """Largest number of features n."""
+        """Largest number of features of a sample, n."""
         return self.present.shape[1]
 
 
@@ -63,18 +64,18 @@ class Probe(ABC):
 
     @abstractmethod
     def keep(self, ground: Ground, points: Tensor) -> Tensor:
-        """Return which features stay in the copies with the given numbers.
+        """Return which features stay in place in the copies with the given numbers.
 
         Args:
             ground: The samples.
             points: Numbers of the copies, ``(k,)`` long, in 0 .. K - 1.
 
         Returns:
-            ``(k, B, n)`` or ``(k, 1, n)`` bool; true is left in place.
+            ``(k, B, n)`` or ``(k, 1, n)`` bool; true = left in place.
         """
 
     def draws(self, points: Tensor) -> Tensor:
-        """Return which draw of a random baseline each copy takes, ``(k,)`` long."""
+        """Return the draw of a random baseline that each copy uses, ``(k,)`` long."""
         return torch.zeros_like(points)
 
 
@@ -93,7 +94,7 @@ class Original(Probe):
 
 @dataclass(frozen=True)
 class Empty(Probe):
-    """One copy with every feature removed: the end of every removal curve."""
+    """One copy with all features removed: the end of every removal curve."""
 
     def n_points(self, n_features: int) -> int:
         """Return 1."""
@@ -106,14 +107,16 @@ class Empty(Probe):
 
 @dataclass(frozen=True)
 class RemovalCurve(Probe):
-    """Features removed one after another, in m steps of equal size, by relevance.
+    """Features removed in order of relevance, in m steps of equal size.
 
-    After step k of m, ``k n_i / m`` of a sample's ``n_i`` features are gone, rounded (a half up).
-    The copies are those of steps 1 .. m - 1; the ends are :class:`Original` and :class:`Empty`.
+    After step k of m, ``k n_i / m`` of the ``n_i`` features of a sample are removed, rounded to the
+    nearest integer (halves up). The copies are those of steps 1 .. m - 1; the ends are
+    :class:`Original` and :class:`Empty`.
 
     Args:
-        n_steps: Number of steps m; never more than n. None removes one feature at a time.
-        least_first: Whether the least relevant feature goes first instead of the most relevant.
+        n_steps: Number of steps m, at most n. None removes one feature at a time.
+        least_first: Whether the least relevant feature is removed first instead of the most
+            relevant.
     """
 
     n_steps: int | None = None
@@ -134,30 +137,30 @@ class RemovalCurve(Probe):
         return self.steps(n_features) - 1
 
     def removed_counts(self, ground: Ground) -> Tensor:
-        """Return how many features are gone at the start and after each step, ``(B, m + 1)``."""
+        """Return how many features are removed initially and after each step, ``(B, m + 1)``."""
         steps = self.steps(ground.n_features)
         done = torch.arange(steps + 1, device=ground.counts.device)
         return (2 * done * ground.counts[:, None] + steps) // (2 * steps)
 
     def keep(self, ground: Ground, points: Tensor) -> Tensor:
-        """Return the copies after steps ``points + 1``, ``(k, B, n)``."""
+        """Return the features left after steps ``points + 1``, ``(k, B, n)``."""
         assert ground.ranks is not None
         removed = self.removed_counts(ground)[:, points + 1].T[..., None]
         if self.least_first:
-            # those that a sample lacks come last; they count as removed, and nothing happens
+            # missing features come last; marking them as removed has no effect
             return ground.ranks < ground.counts[:, None] - removed
         return ground.ranks >= removed
 
 
 @dataclass(frozen=True)
 class RandomSubsets(Probe):
-    """Random subsets of the features removed, from a generator that belongs to the sample.
+    """Random subsets of the features removed, drawn from the seed of each sample.
 
     Args:
         n_subsets: Number of subsets K.
-        size: Size of a subset: a number of features (int), or a share of the sample's features
-            (float, rounded, at least one); ``"bernoulli"``: each feature with probability 1/2.
-        seed: Chooses other subsets.
+        size: Size of a subset: a number of features (int), a share of the sample's features (float,
+            rounded, at least one feature), or ``"bernoulli"``: each feature with probability 1/2.
+        seed: Seed of the subsets.
     """
 
     n_subsets: int = 100
@@ -183,26 +186,26 @@ class RandomSubsets(Probe):
         return self.n_subsets
 
     def keep(self, ground: Ground, points: Tensor) -> Tensor:
-        """Return the complements of the subsets, ``(k, B, n)``."""
+        """Return the features outside the subsets, ``(k, B, n)``."""
         seeds = derived_seeds(ground.seeds, "random subsets", self.seed)
         keys = hashed_keys(seeds, points, ground.n_features)
         complete = bool(ground.present.all())
         if not complete:
-            # numbered among the features that a sample has: padding on the left changes nothing
+            # numbered among the features of a sample, so padding on the left has no effect
             keys = keys.gather(2, ranks(ground.present).expand_as(keys))
         if self.size == "bernoulli":
             return keys >= 0
         if not complete:
             keys = keys.masked_fill(~ground.present, torch.iinfo(torch.long).max)
         sizes = self._sizes(ground.counts)
-        # the smallest in ascending order, which takes a quarter of the time of sorting all
+        # topk takes a quarter of the time of a full sort
         largest_size = int(sizes.max()) if len(sizes) else 1
         smallest = keys.topk(largest_size, dim=-1, largest=False).values
         last = smallest.gather(2, (sizes - 1).expand(len(points), -1)[..., None])
         return keys > last
 
     def draws(self, points: Tensor) -> Tensor:
-        """Return the numbers of the subsets: each takes its own draw."""
+        """Return the numbers of the subsets: each subset uses its own draw."""
         return points
 
     def _sizes(self, counts: Tensor) -> Tensor:
@@ -211,15 +214,15 @@ class RandomSubsets(Probe):
         size = int(self.size)
         if size > int(counts.min()):
             raise ValueError(
-                f"subset_size is {size}, but a sample has only {int(counts.min())} features; "
-                "give a share of the features, such as 0.1"
+                f"subset_size must be at most {int(counts.min())}, the smallest number of features "
+                f"of a sample, got {size}; give a share of the features, such as 0.1"
             )
         return torch.full_like(counts, size)
 
 
 @dataclass(frozen=True)
 class SingleRemovals(Probe):
-    """Every feature removed alone.
+    """Each feature removed alone.
 
     Args:
         n_draws: Number of draws of a random baseline for each feature, R.
@@ -236,7 +239,7 @@ class SingleRemovals(Probe):
         return n_features * self.n_draws
 
     def keep(self, ground: Ground, points: Tensor) -> Tensor:
-        """Return the copies without one feature, ``(k, 1, n)``; R neighbours lack the same one."""
+        """Return all features except one, ``(k, 1, n)``; the same one for R consecutive copies."""
         features = torch.arange(ground.n_features, device=points.device)
         return (features != (points // self.n_draws)[:, None])[:, None]
 
@@ -247,10 +250,10 @@ class SingleRemovals(Probe):
 
 @dataclass(frozen=True)
 class RankedChunks(Probe):
-    """Chunks of neighbours in the order of relevance, each removed alone.
+    """Chunks of features that are consecutive in relevance, each removed alone.
 
     Args:
-        n_chunks: Number of chunks m; never more than n.
+        n_chunks: Number of chunks m, at most n.
     """
 
     n_chunks: int
@@ -265,7 +268,7 @@ class RankedChunks(Probe):
         return min(self.n_chunks, n_features)
 
     def keep(self, ground: Ground, points: Tensor) -> Tensor:
-        """Return the copies without one chunk, the most relevant chunk first, ``(k, B, n)``."""
+        """Return all features except one chunk, the most relevant chunk first, ``(k, B, n)``."""
         assert ground.ranks is not None
         bounds = RemovalCurve(self.n_chunks).removed_counts(ground)
         first, last = (bounds[:, points + end].T[..., None] for end in (0, 1))

@@ -1,4 +1,4 @@
-"""What the model said at the probes, for a batch of samples and several explanations of each."""
+"""Outputs of the model at the probes, for a batch of samples with several explanations each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ _ELEMENTS_AT_ONCE = 2**20
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """Outputs of the model at the copies of a probe.
+    """Outputs of the model for the copies of a probe.
 
     Attributes:
         scores: The explained scalar, ``(R, K)``.
@@ -33,15 +33,15 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """Saliency, and outputs of the model at probes: one row for each sample and explanation.
+    """Saliency and outputs of the model at probes, one row per sample and explanation.
 
     Attributes:
         ground: The features of each row, ranked by its saliency.
-        saliency: ``(R, n)``; 0 for features that a sample lacks.
-        outcomes: Outputs at each probe that was asked for.
+        saliency: ``(R, n)``; 0 for features that a sample does not have.
+        outcomes: Outputs at each requested probe.
         n_classes: Number of outputs of the model.
-        kept: Which features the copies of a probe have, ``(K, B, n)`` or ``(K, 1, n)`` bool, for
-            B samples that explanations share; probes that are missing draw again.
+        kept: Features that the copies of a probe keep, ``(K, B, n)`` or ``(K, 1, n)`` bool, shared
+            by all explanations of the B samples; drawn again for probes that are not listed.
     """
 
     ground: Ground
@@ -53,7 +53,7 @@ class Readings:
 
     @property
     def present(self) -> Tensor:
-        """Which features a row has, ``(R, n)`` bool."""
+        """Whether a row has each feature, ``(R, n)`` bool."""
         return self.ground.present
 
     @property
@@ -62,7 +62,7 @@ class Readings:
         return self.outcomes[Original()].scores
 
     def drops(self, probe: Probe) -> Tensor:
-        """Return how far the explained scalar falls at the copies of a probe, ``(R, K)``."""
+        """Return the drop of the explained scalar at the copies of a probe, ``(R, K)``."""
         return self.original - self.outcomes[probe].scores
 
     def curve(self, probe: RemovalCurve) -> Outcome:
@@ -74,12 +74,12 @@ class Readings:
         )
 
     def removed_fractions(self, probe: RemovalCurve) -> Tensor:
-        """Return the share of a row's features that is gone along a curve, ``(R, m + 1)``."""
+        """Return the share of the features of each row removed along a curve, ``(R, m + 1)``."""
         removed = probe.removed_counts(self.ground).to(self.original.dtype)
         return removed / removed[:, -1:]
 
     def removed_saliency(self, probe: Probe) -> Tensor:
-        """Return the saliency of the features that each copy lacks, added up, ``(R, K)``."""
+        """Return the summed saliency of the features removed in each copy, ``(R, K)``."""
         if probe not in self._removed:
             self._removed[probe] = self._sum_removed(probe)
         return self._removed[probe]
@@ -105,7 +105,7 @@ class Readings:
 
     @cached_property
     def tied(self) -> Tensor:
-        """Share of a row's features whose saliency another one has too, ``(R,)``."""
+        """Share of the features of a row whose saliency is tied with another feature, ``(R,)``."""
         values = self.saliency.masked_fill(~self.present, torch.inf).sort(dim=1).values
         same = (values[:, 1:] == values[:, :-1]) & values[:, 1:].isfinite()
         tied = torch.zeros_like(self.present)

@@ -1,4 +1,4 @@
-"""A model that is called with other weights than its own."""
+"""Calls of a model with replaced weights."""
 
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -12,43 +12,40 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class Called(nn.Module):
-    """A module of which any method is called, with weights that can be replaced.
+    """A module that calls a method of another module, with weights that can be replaced.
 
     Args:
-        owner: The module.
-        call: The module, or what calls it.
+        owner: The module that has the weights.
+        call: The module itself, or a callable that calls it.
     """
 
     def __init__(self, owner: nn.Module, call: Callable[..., Tensor]) -> None:
         super().__init__()
         self.owner = owner
-        self.call = (call,)  # in a tuple: it would be a second child otherwise
+        self.call = (call,)  # in a tuple, so that it is not registered as a second child
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Call it.
+        """Call ``call``.
 
         Args:
-            *args: What it takes.
-            **kwargs: What it takes by name.
-
-        Returns:
-            What it returns.
+            *args: Its arguments.
+            **kwargs: Its keyword arguments.
         """
         return self.call[0](*args, **kwargs)
 
 
 def in_dtype(forward: Forward, dtype: torch.dtype) -> Forward:
-    """Return a model that computes in a floating type, or a better one where it does already.
+    """Return a model that computes in a floating dtype or in one of higher precision.
 
-    Its weights and buffers, and the tensors that it is given, are converted in each call where
-    they are coarser; gradients flow back to the weights as they are.
+    In each call, weights, buffers and arguments of lower precision are converted to ``dtype``;
+    gradients flow back to the original weights.
 
     Args:
-        forward: The model, a module or a method of one; anything else is returned as it is.
-        dtype: The type.
+        forward: A module or a method of a module; anything else is returned unchanged.
+        dtype: The floating dtype.
 
     Returns:
-        The model itself where there is nothing to convert.
+        The converted model; the model itself if there is nothing to convert.
 
     Example:
         >>> layer = nn.Linear(2, 1, dtype=torch.bfloat16)
@@ -60,7 +57,7 @@ def in_dtype(forward: Forward, dtype: torch.dtype) -> Forward:
     owner = module_of(forward)
     if owner is None or not any(_is_coarser(value, dtype) for _, value in _state(owner)):
         return forward
-    forward = getattr(forward, "_orig_mod", forward)  # what torch.compile wrapped
+    forward = getattr(forward, "_orig_mod", forward)  # the module wrapped by torch.compile
     return _InDtype(Called(getattr(owner, "_orig_mod", owner), forward), dtype)
 
 

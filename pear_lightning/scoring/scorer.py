@@ -1,4 +1,4 @@
-"""The explained scalar, evaluated at many query points of every sample."""
+"""The explained scalar at many query points of every sample."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -12,19 +12,19 @@ from pear_lightning.scoring.eval_mode import eval_mode, module_of
 from pear_lightning.scoring.outputs import OutputFunction, sum_logit
 
 Forward = Callable[..., Tensor]
-"""The model: inputs ``(N, *S)`` (and keyword tensors) to logits ``(N, C)``."""
+"""The model: maps inputs ``(N, *S)`` (and keyword tensors) to logits ``(N, C)``."""
 
 
 @dataclass(frozen=True)
 class Scorer:
     """Evaluate the explained scalar of a batch of samples at K query points each.
 
-    Every explainer sees the model through this object: it repeats the target and the
-    per-sample keyword tensors for each point, unwraps single outputs and checks shapes, and
-    bounds how many rows go through the model at once.
+    Every explainer calls the model through this object. It repeats the target and the per-sample
+    keyword tensors for each point, adds the class dimension to single outputs, checks shapes, and
+    bounds the number of rows in one forward pass.
 
     Args:
-        forward: Model, inputs ``(N, *S)`` to logits ``(N, C)``.
+        forward: Model; maps inputs ``(N, *S)`` to logits ``(N, C)``.
         batch: The samples; their target is the explained class, ``None`` for a model with one
             output.
         output: Maps logits ``(N, C)`` and target ``(N,)`` to scalars ``(N,)``.
@@ -32,8 +32,8 @@ class Scorer:
             ``None`` for all at once.
 
     Raises:
-        TypeError: If the target is not made of integers.
-        ValueError: If the target has not one class for each sample.
+        TypeError: If the target does not hold integers.
+        ValueError: If the target does not have one class per sample.
 
     Shapes:
         - points: ``(K, B, *S)``
@@ -56,13 +56,10 @@ class Scorer:
         return self.batch.classes
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Return the scores of all points, in chunks where the memory bound asks for it.
+        """Return the scores ``(K, B)`` of all points, in chunks of ``points_per_pass``.
 
         Args:
             points: Query points, ``(K, B, *S)``.
-
-        Returns:
-            Scores ``(K, B)``.
         """
         return torch.cat([self.evaluate(chunk)[0] for chunk in self.chunks(points)])
 
@@ -82,14 +79,14 @@ class Scorer:
             Scores ``(K, B)`` and logits ``(K, B, C)``.
 
         Raises:
-            ValueError: If the model does not return logits ``(N, C)`` or has no class with the
-                index of a target, or the output is not one scalar for each row.
+            ValueError: If the model does not return logits ``(N, C)``, a target is not one of its
+                classes, or the output is not one scalar per row.
         """
         scores, logits = self.evaluate_rows(points.flatten(0, 1), len(points))
         return scores.unflatten(0, points.shape[:2]), logits.unflatten(0, points.shape[:2])
 
     def evaluate_rows(self, rows: Tensor, n_points: int) -> tuple[Tensor, Tensor]:
-        """Run the model once on points as it takes them, all of the first point before the next.
+        """Run the model once on points in rows; rows of the first point come first.
 
         Args:
             rows: Query points, ``(K·B, *S)``.
@@ -105,13 +102,13 @@ class Scorer:
         scores = self.output(logits, self._targets(logits, n_points))
         if scores.shape[:1] != logits.shape[:1]:
             raise ValueError(
-                "output must return one scalar for each row of the logits, "
+                "output must return one scalar per row of the logits, "
                 f"({len(logits)},), got {tuple(scores.shape)}"
             )
         return scores, logits
 
     def outside_inference_mode(self) -> "Scorer":
-        """Return this scorer with copies of tensors that autograd could not save."""
+        """Return this scorer with copies of inference tensors, which autograd cannot save."""
 
         def usable(value: Any) -> Any:
             return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
@@ -121,25 +118,25 @@ class Scorer:
         return replace(self, batch=batch)
 
     def of_predicted(self) -> tuple["Scorer", Tensor]:
-        """Return the scorer of the predicted classes, and the logits that predict them.
+        """Return the scorer of the predicted classes, and their logits.
 
         Returns:
-            Scorer with the class of the largest logit as target, and logits ``(B, C)``.
+            Scorer whose target is the class of the largest logit, and logits ``(B, C)``.
         """
         batch = self.batch
         logits = as_logits(self.forward(batch.inputs, **batch.forward_kwargs), len(batch))
         explained = batch.explaining(logits.argmax(dim=1))
-        explained = replace(explained, _range=(0, logits.shape[1] - 1))  # no need to look
+        explained = replace(explained, _range=(0, logits.shape[1] - 1))  # without reading them
         return replace(self, batch=explained), logits
 
     def _targets(self, logits: Tensor, n_points: int) -> Tensor:
-        """Return the target of each row of logits ``(N, C)``, checked against their classes."""
+        """Return the target of each row of logits ``(N, C)``, after checking its range."""
         n_classes = logits.shape[1]
         if self.target is None:
             if n_classes != 1:
                 raise ValueError(
-                    f"target says which of the {n_classes} outputs is explained and may be left "
-                    "out for a model with one output only"
+                    f"target must name one of the {n_classes} outputs for each sample, got None; "
+                    "only a model with one output needs no target"
                 )
             return torch.zeros(len(logits), dtype=torch.long, device=logits.device)
         if not torch.compiler.is_compiling() and self.batch.class_range is not None:
@@ -163,22 +160,18 @@ def _of_classes(n_classes: int, low: int, high: int) -> str:
     if n_classes > 1:
         return f"target must lie in 0..{n_classes - 1}, the model's classes, {found}"
     return (
-        f"the model has one output, which needs no target, and target was given: {found}. Explain "
-        "the output itself, with target=None; in ExplanationRegularizer(..., "
-        "batch_to_inputs=lambda batch: Batch(batch[0], None, batch[2])), without batch[2] where "
-        "there are no masks"
+        f"target must be None for a model with one output, {found}; explain the output itself, "
+        "with target=None, or with ExplanationRegularizer(..., batch_to_inputs=lambda batch: "
+        "Batch(batch[0], None, batch[2])), without batch[2] if there are no masks"
     )
 
 
 def as_logits(outputs: Any, n_rows: int) -> Tensor:
-    """Check a model's output and give it the shape ``(N, C)``.
+    """Check the output of a model and return it as logits ``(N, C)``.
 
     Args:
-        outputs: What the model returned: ``(N, C)``, or ``(N,)`` for a single output.
+        outputs: Return value of the model: ``(N, C)``, or ``(N,)`` for a single output.
         n_rows: Expected ``N``.
-
-    Returns:
-        Logits ``(N, C)``.
 
     Raises:
         TypeError: If the output is not a tensor.
@@ -202,14 +195,11 @@ def as_logits(outputs: Any, n_rows: int) -> Tensor:
 
 @torch.no_grad()
 def predicted_classes(forward: Forward, batch: Batch) -> Tensor:
-    """Return the classes that a model predicts in eval mode.
+    """Return the classes ``(B,)``, long, that a model predicts in eval mode.
 
     Args:
-        forward: Model, inputs ``(N, *S)`` to logits ``(N, C)``.
-        batch: The samples; their target is not looked at.
-
-    Returns:
-        ``(B,)`` long.
+        forward: Model; maps inputs ``(N, *S)`` to logits ``(N, C)``.
+        batch: The samples; their target is not used.
     """
     with eval_mode(module_of(forward)):
         _, logits = Scorer(forward, batch.explaining(None), sum_logit).of_predicted()

@@ -1,4 +1,4 @@
-"""What every trained method shares: objective, weight schedules, precision, reference data."""
+"""Parts that all trained methods share: objective, schedules, precision, reference data."""
 
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
 from pear_lightning.training.objective import Objective, Terms

@@ -1,4 +1,4 @@
-"""Whether a model is the same function in training and at inference."""
+"""Check whether a model computes the same function in train mode and in eval mode."""
 
 import random
 
@@ -19,19 +19,19 @@ _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 def same_in_both_modes(module: nn.Module, batch: Batch) -> bool:
-    """Return whether the module computes the same in train mode and in eval mode.
+    """Return whether a module computes the same in train mode and in eval mode.
 
-    Dropout and batch norm are recognised by type; anything else (stochastic depth, layers of
-    one's own) by running both modes on a batch: they differ where a result differs in the last
-    bit, or where train mode draws random numbers, which may do nothing for this batch and
-    something for the next. Buffers and random states are put back.
+    Dropout and batch norm are recognised by type. Other layers (stochastic depth, custom layers)
+    are recognised by running both modes on a batch: the modes differ if a result differs in any
+    bit, or if train mode draws random numbers, even if these have no effect on this batch. Buffers
+    and random states are restored.
 
     Args:
         module: The model.
-        batch: A batch to compare both modes with.
+        batch: The batch on which both modes are compared.
 
     Returns:
-        ``True`` if logits from eval mode may stand for logits from train mode.
+        ``True`` if logits from eval mode can replace logits from train mode.
     """
     for each in module.modules():
         if isinstance(each, _DROPOUT) and each.p > 0:
@@ -66,6 +66,6 @@ def same_in_both_modes(module: nn.Module, batch: Batch) -> bool:
 
 
 def _random_states(device: torch.device) -> list[Tensor]:
-    """Return the states of torch's generators that a model on the device draws from."""
+    """Return the states of the torch generators that a model on the device uses."""
     states = [torch.get_rng_state()]
     return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states

@@ -1,4 +1,4 @@
-"""The training objective: task loss and explanation loss, put together."""
+"""The training objective: the weighted sum of task loss and explanation loss."""
 
 import math
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from pear_lightning.training.weight_schedule import (
 
 
 class Terms(NamedTuple):
-    """What the loss of a training step is made of.
+    """The terms of the loss of a training step.
 
     Attributes:
-        loss: What is minimised, a scalar.
+        loss: The loss that is minimised, a scalar.
         task_loss: L, a scalar.
-        penalty: R, a scalar; ``None`` where it was not computed.
-        ratio: ``w R`` divided by the weighted task loss, without a graph; ``None`` where R had no
-            part in the loss.
+        penalty: R, a scalar; ``None`` if it was not computed.
+        ratio: ``w R`` divided by the weighted task loss, without a graph; ``None`` if R is not part
+            of the loss.
     """
 
     loss: Tensor
@@ -39,10 +39,10 @@ class Terms(NamedTuple):
     ratio: Tensor | None = None
 
     def named(self, penalty: str) -> dict[str, Tensor]:
-        """Return what there is by name.
+        """Return the terms that are not ``None``, by name.
 
         Args:
-            penalty: What R is called.
+            penalty: Name for R.
         """
         named = {**self._asdict(), penalty: self.penalty}
         if penalty != "penalty":
@@ -51,14 +51,14 @@ class Terms(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """What the explanation pass of a step returned.
+    """The result of the explanation pass of a step.
 
     Attributes:
-        epochs: Epochs of training so far, with the share of the current one.
+        epochs: Epochs of training so far, including the fraction of the current one.
         weight: Weight of R at this step.
-        logits: Logits of the model in eval mode, ``(B, C)``, where they had to be computed for the
-            whole batch anyway.
-        penalty: R, a scalar; ``None`` where it was not computed.
+        logits: Logits of the model in eval mode, ``(B, C)``; ``None`` if R did not compute them for
+            the whole batch.
+        penalty: R, a scalar; ``None`` if it was not computed.
     """
 
     epochs: float
@@ -72,21 +72,21 @@ class Objective(nn.Module):
 
     .. math:: \mathcal{L} = v(w_t) \, L + w_t \, R
 
-    L is the task loss, R an explanation loss, :math:`w_t` its scheduled weight, and v says what the
-    method multiplies the task loss by (1, or ``1 - w`` for PEAR). Modules call the objective with
-    their network (:meth:`forward`); the callback
-    :class:`~pear_lightning.callbacks.ExplanationRegularizer`, which is handed a task loss that
-    somebody else computed, uses its two halves (:meth:`explain`, :meth:`combine`).
+    L is the task loss, R an explanation loss, :math:`w_t` its scheduled weight, and v the factor of
+    the task loss (1, or ``1 - w`` for PEAR). Modules call the objective with their network
+    (:meth:`forward`). The callback :class:`~pear_lightning.callbacks.ExplanationRegularizer`
+    receives a task loss that is already computed, so it calls the two parts separately
+    (:meth:`explain`, :meth:`combine`).
 
     Args:
         loss: R.
-        schedule: Weight of R; a number is a constant weight.
+        schedule: Schedule of the weight of R; a number is a constant weight.
         points_per_pass: Bound on the query points of each sample in one pass.
         compile: Whether to compile the computation of R with ``torch.compile``.
 
     Raises:
         TypeError: If ``loss`` is not an explanation loss.
-        ValueError: If the weight has no place in the method's objective.
+        ValueError: If the weight is not valid for the loss (outside [0, 1] for PEAR, for example).
 
     Example:
         >>> from pear_lightning.losses import ConsensusLoss
@@ -120,12 +120,12 @@ class Objective(nn.Module):
             )
         if points_per_pass is not None:
             check_count("points_per_pass", points_per_pass)
-        _ = loss.explainers  # built when first asked for: before a checkpoint fills them
+        _ = loss.explainers  # built on first access, which must precede loading a checkpoint
         self.loss = loss
         self.schedule = (
             schedule if isinstance(schedule, WeightSchedule) else ConstantWeight(schedule)
         )
-        loss.task_weight(self.schedule.weight)  # refuses what the objective has no place for
+        loss.task_weight(self.schedule.weight)  # raises for an invalid weight
         self.points_per_pass = points_per_pass
         self.compile_loss = compile
         self._compiled: Any = None
@@ -143,18 +143,16 @@ class Objective(nn.Module):
         """Return the objective of a batch.
 
         Args:
-            network: Inputs ``(N, *S)`` to logits ``(N, C)``, explained and trained.
+            network: Maps inputs ``(N, *S)`` to logits ``(N, C)``; explained and trained.
             batch: The samples; their target is the explained class.
-            task_loss: Logits ``(B, C)`` to the task loss, a scalar.
-            shares_logits: Whether the network is the same function in train and eval mode, so that
-                the logits of the explanation pass may be those of the task loss; asked where there
-                are such logits.
-            trainer: The trainer, which knows the epochs; ``None`` is the start of training.
-
-        Returns:
-            The terms.
+            task_loss: Maps logits ``(B, C)`` to the task loss, a scalar.
+            shares_logits: Returns whether the network is the same function in train and eval mode,
+                so that the task loss can use the logits of the explanation pass; called only if R
+                has a weight above 0.
+            trainer: The trainer, which counts the epochs; ``None`` is the start of training.
         """
-        # asked before the pass: comparing both modes writes to buffers that the pass may save
+        # called before the pass, because comparing both modes writes to buffers that the pass may
+        # save for backward
         reuse = self.weight_at(self.epochs(trainer)) > 0 and shares_logits()
         explained = self.explain(network, batch, trainer)
         logits = explained.logits if reuse else None
@@ -163,15 +161,15 @@ class Objective(nn.Module):
         return self.combine(explained, task_loss(logits), trainer)
 
     def explain(self, network: Forward, batch: Batch, trainer: Trainer | None = None) -> Explained:
-        """Compute R of a batch, where its weight or the schedule asks for it.
+        """Compute R of a batch, if its weight is above 0 or the schedule observes it.
 
         Args:
-            network: Inputs ``(N, *S)`` to logits ``(N, C)``.
+            network: Maps inputs ``(N, *S)`` to logits ``(N, C)``.
             batch: The samples; their target is the explained class.
-            trainer: The trainer, which knows the epochs; ``None`` is the start of training.
+            trainer: The trainer, which counts the epochs; ``None`` is the start of training.
 
         Returns:
-            The weight, and R where it was computed: with a graph if the weight is above 0.
+            The weight, and R if it was computed; R has a graph if the weight is above 0.
         """
         epochs = self.epochs(trainer)
         weight = self.weight_at(epochs)
@@ -189,17 +187,17 @@ class Objective(nn.Module):
         *,
         scale: float = 1.0,
     ) -> Terms:
-        """Put both losses together, and let the schedule know of them.
+        """Combine both losses, and pass them to the schedule.
 
         Args:
-            explained: What :meth:`explain` returned.
+            explained: Result of :meth:`explain`.
             task_loss: L, a scalar.
-            trainer: The trainer, to add up over its ranks.
-            scale: What ``task_loss`` is multiplied by already (gradient accumulation, a loss
-                scaler); R is scaled alike.
+            trainer: The trainer, used to sum over ranks.
+            scale: Factor that ``task_loss`` already contains (gradient accumulation, a loss
+                scaler); R is multiplied by the same factor.
 
         Returns:
-            The terms; ``task_loss`` and ``penalty`` without the scale.
+            The terms; ``task_loss`` and ``penalty`` without the factor ``scale``.
         """
         epochs, weight, _, penalty = explained
         unscaled = task_loss if scale == 1.0 else task_loss.detach() / scale
@@ -207,7 +205,7 @@ class Objective(nn.Module):
         if penalty is None or not weight:
             return Terms(task_loss, unscaled, penalty)
         self._was_on = True
-        self._has_acted |= penalty.requires_grad  # without annotations there is no graph
+        self._has_acted |= penalty.requires_grad  # R has no graph without annotations
         task_weight = self.loss.task_weight(weight)
         loss = task_weight * task_loss + weight * (penalty if scale == 1.0 else scale * penalty)
         with torch.no_grad():
@@ -215,10 +213,10 @@ class Objective(nn.Module):
         return Terms(loss, unscaled, penalty, ratio)
 
     def of_model(self, network: Forward, batch: Batch) -> tuple[Tensor | None, Tensor]:
-        """Return what R returns for a batch, whatever its weight is.
+        """Compute R of a batch regardless of its weight.
 
         Args:
-            network: Inputs ``(N, *S)`` to logits ``(N, C)``.
+            network: Maps inputs ``(N, *S)`` to logits ``(N, C)``.
             batch: The samples; their target is the explained class.
 
         Returns:
@@ -232,32 +230,32 @@ class Objective(nn.Module):
         return logits, penalty
 
     def weight_at(self, epochs: float) -> float:
-        """Return the weight of R after so many epochs of training.
+        """Return the weight of R after a number of epochs of training.
 
         Args:
-            epochs: Epochs, with the share of the current one.
+            epochs: Epochs of training, including the fraction of the current one.
         """
         weight: float = self.schedule(epochs)
         return weight
 
     def epochs(self, trainer: Trainer | None) -> float:
-        """Return how many epochs a fit has trained, where the schedule depends on it.
+        """Return how many epochs a fit has trained; 0 if the schedule does not depend on it.
 
         Args:
             trainer: A trainer that is fitting; ``None`` is the start of training.
         """
         return epochs_so_far(trainer) if trainer and self.schedule.depends_on_time else 0.0
 
-    # --- whether R ever acts ------------------------------------------------------------------
+    # --- warning if R never acts --------------------------------------------------------------
 
     def on_train_start(self) -> None:
-        """Begin to watch whether R acts, in this fit."""
+        """Start to record whether R acts in this fit."""
         self._was_on = self._has_acted = False
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Warn, on the first rank, if R had no part in the training on any rank.
 
-        To be called on all ranks. A weight of 0 is meant so.
+        Must be called on all ranks. There is no warning for a weight of 0, which is deliberate.
 
         Args:
             trainer: The trainer.
@@ -279,20 +277,17 @@ def weight_schedule(
     start_epoch: float = 0.0,
     match_magnitude: bool = False,
 ) -> WeightSchedule:
-    """Return the schedule that the arguments of modules and callbacks describe.
+    """Return the weight schedule for the arguments of a module or callback.
 
     Args:
         weight: Weight of the loss, at least 0.
-        warmup_epochs: Epochs over which the weight is reached linearly.
+        warmup_epochs: Epochs over which the weight rises linearly from 0.
         start_epoch: Epochs of training without the loss.
-        match_magnitude: Whether the weight is a ratio of both losses.
-
-    Returns:
-        The schedule.
+        match_magnitude: Whether the weight is the wanted ratio of both losses.
 
     Raises:
-        ValueError: If a value is negative or not finite, or magnitudes are to be matched at the
-            first step.
+        ValueError: If a value is negative or not finite, or ``match_magnitude`` is given without
+            ``start_epoch``.
     """
     if match_magnitude:
         return MatchedMagnitude(weight, start_epoch)
@@ -302,7 +297,7 @@ def weight_schedule(
 
 
 def epochs_so_far(trainer: Trainer) -> float:
-    """Return how many epochs a fit has trained, with the share of the current one.
+    """Return how many epochs a fit has trained, including the fraction of the current one.
 
     Args:
         trainer: A trainer that is fitting.

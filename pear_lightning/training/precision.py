@@ -1,4 +1,4 @@
-"""In which precision of a trainer explanations can be trained."""
+"""Precisions of a trainer in which explanations can be trained."""
 
 from lightning.pytorch import Trainer
 
@@ -11,12 +11,12 @@ _OUTSIDE_AUTOCAST = (*_PRECISIONS, "16-mixed")
 def refuse_precision(
     trainer: Trainer, loss: ExplanationLoss, *, explains_in_float32: bool = False
 ) -> None:
-    """Refuse a precision in which a loss that differentiates gradients cannot be trained.
+    """Raise if a loss that differentiates gradients cannot be trained in a trainer's precision.
 
     Args:
         trainer: The trainer.
         loss: The loss.
-        explains_in_float32: Whether explanations leave ``"16-mixed"`` aside and are float32.
+        explains_in_float32: Whether explanations are computed in float32 under ``"16-mixed"``.
 
     Raises:
         ValueError: If the trainer's precision is not supported.
@@ -26,8 +26,7 @@ def refuse_precision(
         possible = tuple(each for each in possible if each != "bf16-true")
     if loss.differentiates_gradients and trainer.precision not in possible:
         raise ValueError(
-            f"precision={trainer.precision!r} cannot train {type(loss).__name__}, which "
-            "differentiates gradients of the inputs: those are not scaled as gradients of the "
-            "weights are, and are too small or too coarse in such numbers. Use one of "
-            f"{', '.join(possible)}"
+            f"precision must be one of {', '.join(possible)} to train {type(loss).__name__}, got "
+            f"{trainer.precision!r}; the loss differentiates gradients of the inputs, which are "
+            "not scaled as gradients of the weights are, so they underflow or are too coarse"
         )

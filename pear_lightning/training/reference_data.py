@@ -1,4 +1,4 @@
-"""Reference data of explainers, taken from the training split once."""
+"""Reference data of explainers, computed once from the training split."""
 
 from collections.abc import Callable, Iterable
 from operator import itemgetter
@@ -14,15 +14,16 @@ _BACKGROUND_ROWS = 1024
 
 
 def fit_references(module: LightningModule, *, afresh: bool = False) -> None:
-    """Give all explainers of a module the reference data that they take from the training split.
+    """Fit the reference data of all explainers of a module to the training split.
 
-    A datamodule that knows them (``training_mean`` and ``training_rows(n)``, as
-    :class:`~pear_lightning.datamodules.TabularDataModule` does) is asked; else, when fitting, the
-    training dataloader is read once, without moving the random state. Every rank gets the same.
+    The data come from the datamodule if it has ``training_mean`` and ``training_rows(n)``, as
+    :class:`~pear_lightning.datamodules.TabularDataModule` does. Otherwise, when fitting, the
+    training dataloader is read once, without changing the random state. All ranks get the same
+    data.
 
     Args:
         module: A module attached to a trainer that has set up its data.
-        afresh: Whether to replace what is known already, as a fit does that does not resume.
+        afresh: Whether to replace existing reference data, as a fit that does not resume does.
     """
     fit_explainers(module.trainer, module.modules(), module.device, afresh=afresh)
 
@@ -35,13 +36,13 @@ def fit_explainers(
     afresh: bool = False,
     inputs_of: Callable[[Any], Tensor] = itemgetter(0),
 ) -> None:
-    """Do what :func:`fit_references` does, for those of some modules that are explainers.
+    """Fit the reference data of the explainers among some modules; see :func:`fit_references`.
 
     Args:
         trainer: A trainer that has set up its data.
-        modules: Modules; what is no explainer is passed over.
+        modules: Modules; those that are not explainers are skipped.
         device: Device of the reference data.
-        afresh: Whether to replace what is known already.
+        afresh: Whether to replace existing reference data.
         inputs_of: Returns the inputs ``(B, *S)`` of a batch.
     """
     wanting = [
@@ -59,7 +60,7 @@ def fit_explainers(
         with torch.random.fork_rng():
             mean, rows = _read_once(trainer, inputs_of)
     else:
-        return  # explain() says what is missing, if it is used
+        return  # explain() raises if missing data are used
     for explainer in wanting:
         explainer.fit_reference(mean.to(device), rows.to(device))
 
@@ -78,8 +79,8 @@ def _read_once(trainer: Trainer, inputs_of: Callable[[Any], Tensor]) -> tuple[Te
         count += len(inputs)
     if total is None:
         raise ValueError(
-            "the training dataloader is empty, so the training mean that an explainer asks for "
-            "does not exist; pass the baseline as a tensor or 'zeros'"
+            "train_dataloader must hold at least one batch to compute the training mean for an "
+            "explainer, got none; pass the baseline as a tensor or 'zeros'"
         )
     sums = torch.cat([total.flatten(), total.new_tensor([count])]).to(trainer.strategy.root_device)
     sums = trainer.strategy.reduce(sums, reduce_op="sum").cpu()

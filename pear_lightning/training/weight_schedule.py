@@ -1,4 +1,4 @@
-"""What an explanation loss is multiplied by over training."""
+"""Schedules for the weight of an explanation loss."""
 
 from abc import ABC, abstractmethod
 
@@ -9,14 +9,14 @@ from pear_lightning.functional.validation import check_number
 
 
 class WeightSchedule(nn.Module, ABC):
-    """Says what an explanation loss is multiplied by at a step of training.
+    """Base class of schedules for the weight of an explanation loss.
 
-    :class:`~pear_lightning.training.Objective` asks at every step, ``weight = schedule(epochs)``,
-    and hands back the losses of the step (:meth:`observe`) to a schedule that depends on them. A
-    schedule is a module, so that what it has measured is in checkpoints.
+    :class:`~pear_lightning.training.Objective` computes ``weight = schedule(epochs)`` at every
+    step, and passes the losses of the step to :meth:`observe`. A schedule is a module, so its
+    measurements are saved in checkpoints.
 
     Args:
-        weight: The weight w that the schedule leads to, at least 0; 0 switches the loss off.
+        weight: Final weight w of the schedule, at least 0; 0 switches the loss off.
 
     Raises:
         ValueError: If ``weight`` is negative or not finite.
@@ -32,7 +32,7 @@ class WeightSchedule(nn.Module, ABC):
         """Return the weight at a step.
 
         Args:
-            epochs: Epochs of training so far, with the share of the current one.
+            epochs: Epochs of training so far, including the fraction of the current one.
         """
 
     @property
@@ -41,28 +41,28 @@ class WeightSchedule(nn.Module, ABC):
         return True
 
     def listens(self, epochs: float) -> bool:
-        """Return whether :meth:`observe` wants the explanation loss of a step of weight 0.
+        """Return whether :meth:`observe` needs the explanation loss of a step with weight 0.
 
         Args:
-            epochs: Epochs of training so far, with the share of the current one.
+            epochs: Epochs of training so far, including the fraction of the current one.
         """
         return False
 
     def observe(
         self, epochs: float, task_loss: Tensor, penalty: Tensor | None, trainer: Trainer | None
     ) -> None:
-        """Take the losses of a step; most schedules do not depend on them.
+        """Record the losses of a step; the default does nothing.
 
         Args:
-            epochs: Epochs of training so far, with the share of the current one.
+            epochs: Epochs of training so far, including the fraction of the current one.
             task_loss: Task loss of the step, a scalar.
-            penalty: Explanation loss of the step, a scalar; ``None`` where it was not computed.
-            trainer: The trainer, to add up over its ranks.
+            penalty: Explanation loss of the step, a scalar; ``None`` if it was not computed.
+            trainer: The trainer, used to sum over ranks.
         """
 
     @property
     def why_idle(self) -> str:
-        """What kept the weight at 0 throughout a training, in words."""
+        """Reason why the weight was 0 during the whole training, for a warning."""
         return "its weight was 0 at every step"
 
 
@@ -87,12 +87,12 @@ class ConstantWeight(WeightSchedule):
 
     @property
     def depends_on_time(self) -> bool:
-        """Whether the weight depends on the epochs of training: no."""
+        """Whether the weight depends on the epochs of training; always ``False``."""
         return False
 
 
 class WarmUp(WeightSchedule):
-    r"""A weight that is reached linearly.
+    r"""A weight that rises linearly from 0 over the first epochs.
 
     .. math:: w_t = w \min(1, t / t_0)
 
@@ -119,19 +119,19 @@ class WarmUp(WeightSchedule):
         """Return the weight at a step.
 
         Args:
-            epochs: Epochs of training so far, with the share of the current one.
+            epochs: Epochs of training so far, including the fraction of the current one.
         """
         return self.weight * min(1.0, epochs / self.warmup_epochs)
 
 
 class LateStart(WeightSchedule):
-    r"""A weight that is switched on late.
+    r"""A weight that is 0 until a start epoch and constant after it.
 
     .. math:: w_t = 0 \;\; (t < t_0), \qquad w_t = w \;\; (t \ge t_0)
 
     Args:
         weight: w, at least 0.
-        start_epoch: t₀: epochs of training without the loss; fractions count batches.
+        start_epoch: t₀, epochs of training without the loss; fractions count batches.
 
     Raises:
         ValueError: If a value is negative or not finite.
@@ -151,11 +151,11 @@ class LateStart(WeightSchedule):
         """Return the weight at a step.
 
         Args:
-            epochs: Epochs of training so far, with the share of the current one.
+            epochs: Epochs of training so far, including the fraction of the current one.
         """
         return self.weight if epochs >= self.start_epoch else 0.0
 
     @property
     def why_idle(self) -> str:
-        """What kept the weight at 0 throughout a training, in words."""
+        """Reason why the weight was 0 during the whole training, for a warning."""
         return f"training ended before start_epoch={self.start_epoch:g}"

@@ -92,8 +92,8 @@ def test_chosen_metrics_alone_are_logged() -> None:
     [
         ({"rows": 0}, "rows must be at least 1"),
         ({"every_n_epochs": 0}, "every_n_epochs must be at least 1"),
-        ({"explainers": {}}, "explainers is empty"),
-        ({"metrics": ["accuracy"]}, "accuracy"),
+        ({"explainers": {}}, "explainers must hold at least one"),
+        ({"metrics": ["accuracy"]}, r"metrics must be .*, got \['accuracy'\]"),
     ],
 )
 def test_bad_arguments_are_refused(arguments: dict[str, object], message: str) -> None:

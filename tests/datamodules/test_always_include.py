@@ -34,11 +34,11 @@ def test_epochs_differ_and_can_be_repeated():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(ValueError, match="rows is empty"):
+    with pytest.raises(ValueError, match="rows must hold at least one row"):
         AlwaysInclude(range(5), 2, False, [])
-    with pytest.raises(ValueError, match="per_batch is 0"):
+    with pytest.raises(ValueError, match="per_batch must be at least 1 or None, got 0"):
         AlwaysInclude(range(5), 2, False, [1], 0)
-    with pytest.raises(ValueError, match="annotated_per_batch is -1"):
+    with pytest.raises(ValueError, match="annotated_per_batch must be at least 0, got -1"):
         IrisCancer(annotated_per_batch=-1)
 
 

@@ -277,10 +277,12 @@ def test_files_in_the_folder_of_another_data_set_are_refused(
     if not where.is_dir():
         (digits / "MNIST").rename(digits / folder)
     wanted = "FashionMNIST" if fashion else "MNIST"
-    with pytest.raises(ValueError, match=rf"^{wanted} is to be read, and .* lies in the folder of"):
+    with pytest.raises(
+        ValueError, match=rf"^data_dir must be the folder of {wanted}, .* folder of"
+    ):
         DecoyMNIST(where, fashion=fashion).setup()
     monkeypatch.chdir(where)
-    with pytest.raises(ValueError, match=f"give data_dir the folder of {wanted}"):
+    with pytest.raises(ValueError, match=f"data_dir must be the folder of {wanted}"):
         DecoyMNIST(".", fashion=fashion).setup()
 
 
@@ -295,17 +297,17 @@ def test_a_folder_named_after_one_data_set_may_hold_another(digits):
 
 def test_idx_files_that_are_none(digits, tmp_path):
     (tmp_path / "bad").write_bytes(b"PNG.....")
-    with pytest.raises(ValueError, match="begins with 50 4e 47"):
+    with pytest.raises(ValueError, match=r"must begin with 00 00 08, .*, got 50 4e 47"):
         read_idx(tmp_path / "bad")
     (tmp_path / "short").write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 1]))
-    with pytest.raises(ValueError, match=r"holds 1 values: its header says \(3,\)"):
+    with pytest.raises(ValueError, match=r"must hold values of shape \(3,\), .*, got 1 values"):
         read_idx(tmp_path / "short")
     labels = digits / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
     write_idx(labels, np.zeros(3))
-    with pytest.raises(ValueError, match="200 images and 3 labels"):
+    with pytest.raises(ValueError, match="got 200 images and 3 labels"):
         DecoyMNIST(digits).setup()
     labels.unlink()
-    with pytest.raises(FileNotFoundError, match="neither t10k-labels-idx1-ubyte nor"):
+    with pytest.raises(FileNotFoundError, match="must hold t10k-labels-idx1-ubyte or"):
         DecoyMNIST(digits).setup()
 
 
@@ -346,7 +348,7 @@ def test_messages_become_weights(messages):
     assert data.rows("train").target.tolist() == [0, 1, 0]
     assert data.rows("test").inputs.tolist() == [[1, 0, 0]]
     assert data.rows("train").mask.tolist() == [[True, False, False]] * 3
-    with pytest.raises(ValueError, match=r"irrelevant_words \['Satan'\] are not among the 3"):
+    with pytest.raises(ValueError, match=r"irrelevant_words must be among the 3 .* \['Satan'\]"):
         TwentyNewsgroups(messages, 3, ["Satan"]).setup()
 
 
@@ -445,13 +447,15 @@ def test_the_first_annotated_rows_keep_their_masks():
 
     rows = ready(Halves, n_annotated=3).rows("train")
     assert rows.mask.any(dim=1).nonzero().flatten().tolist() == [1, 3, 5]
-    with pytest.raises(ValueError, match="only 10 of 20 training rows can be annotated"):
+    with pytest.raises(
+        ValueError, match=r"must be at most 10, .* annotated rows among 20 training"
+    ):
         ready(Halves, n_annotated=11)
     some = ready(Halves, val_fraction=0.5)
     most = int(some.rows("train").mask.any(dim=1).sum())
     few = ready(Halves, val_fraction=0.5, n_annotated=most)
     assert torch.equal(few.rows("train").mask, some.rows("train").mask)
-    with pytest.raises(ValueError, match=f"only {most} of 10 training rows can be annotated"):
+    with pytest.raises(ValueError, match=f"must be at most {most}, .* annotated rows among 10"):
         ready(Halves, val_fraction=0.5, n_annotated=most + 1)
 
 
@@ -470,7 +474,7 @@ def test_annotations_that_there_are_none_of_are_refused(cls, kwargs, by, asked, 
     if cls in (DecoyMNIST, TwentyNewsgroups):
         kwargs = {"data_dir": digits if cls is DecoyMNIST else messages, **kwargs}
     (name,) = asked
-    with pytest.raises(ValueError, match=f"^{name} is 2, and .* look at {by}"):
+    with pytest.raises(ValueError, match=f"^{name} must be .*, got 2; see {by}"):
         ready(cls, **kwargs, **asked)
     for none in (
         {},
@@ -571,37 +575,37 @@ def test_yaml(digits):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ToyColors("corner"), "mask is 'corner'"),
-        (lambda: ToyColors(scaling="x"), "scaling is 'x'"),
-        (lambda: ToyColors(n_test=0), "n_test is 0"),
-        (lambda: IrisCancer("gone"), "test_iris is 'gone'"),
-        (lambda: IrisCancer(scaling="x"), "scaling is 'x'"),
-        (lambda: DecoyMNIST(mask="x"), "mask is 'x'"),
-        (lambda: DecoyMNIST(test_grey="x"), "test_grey is 'x'"),
-        (lambda: DecoyMNIST(scaling="x"), "scaling is 'x'"),
-        (lambda: DecoyMNIST(block_size=15), "block_size is 15"),
-        (lambda: TwentyNewsgroups(max_features=0), "max_features is 0"),
-        (lambda: DecoyDigits(n_annotated=-1), "n_annotated is -1"),
+        (lambda: ToyColors("corner"), "mask must be one of .*, got 'corner'"),
+        (lambda: ToyColors(scaling="x"), "scaling must be .*, got 'x'"),
+        (lambda: ToyColors(n_test=0), "n_test must be at least 1, got 0"),
+        (lambda: IrisCancer("gone"), "test_iris must be .*, got 'gone'"),
+        (lambda: IrisCancer(scaling="x"), "scaling must be .*, got 'x'"),
+        (lambda: DecoyMNIST(mask="x"), "mask must be one of .*, got 'x'"),
+        (lambda: DecoyMNIST(test_grey="x"), "test_grey must be one of .*, got 'x'"),
+        (lambda: DecoyMNIST(scaling="x"), "scaling must be one of .*, got 'x'"),
+        (lambda: DecoyMNIST(block_size=15), "block_size must .*, got 15"),
+        (lambda: TwentyNewsgroups(max_features=0), "max_features must be at least 1, got 0"),
+        (lambda: DecoyDigits(n_annotated=-1), "n_annotated must be at least 0 or None, got -1"),
         (
             lambda: ready(IrisCancer, n_annotated=1000),
-            "n_annotated is 1000, and only 67 of 67 training rows can be annotated",
+            "n_annotated must be at most 67, .* among 67 training rows, .* got 1000",
         ),
-        (lambda: DecoyDigits(val_fraction=1.0), "val_fraction is 1.0"),
-        (lambda: DecoyDigits(batch_size=0), "batch_size is 0"),
-        (lambda: Numbers(val_fraction=0.01).setup(), "leaves a split empty"),
-        (lambda: ready(Numbers).rows("dev"), "split is 'dev'"),
-        (lambda: ready(Numbers).training_rows(0), "n is 0"),
+        (lambda: DecoyDigits(val_fraction=1.0), r"val_fraction must lie in \[0, 1\), got 1.0"),
+        (lambda: DecoyDigits(batch_size=0), "batch_size must be at least 1, got 0"),
+        (lambda: Numbers(val_fraction=0.01).setup(), "val_fraction must leave rows in both splits"),
+        (lambda: ready(Numbers).rows("dev"), "split must be one of .*, got 'dev'"),
+        (lambda: ready(Numbers).training_rows(0), "n must be at least 1, got 0"),
         (
             lambda: ready(Numbers, batch_size=21, drop_last=True).train_dataloader(),
-            "leaves no batch",
+            "batch_size must be at most .*, got 21",
         ),
         (
             lambda: AnnotatedDataset(torch.ones(2, 3), torch.ones(3), torch.ones(2, 3)),
-            "inputs has 2 rows and target has 3",
+            "target must have as many rows as inputs, 2, got 3",
         ),
         (
             lambda: AnnotatedDataset(torch.ones(2, 3), torch.ones(2), torch.ones(2, 2)),
-            r"mask has shape \(2, 2\)",
+            r"mask must have the shape .*, got \(2, 2\)",
         ),
     ],
 )
@@ -615,7 +619,7 @@ def test_errors_of_another_kind():
         _ = DecoyDigits().splits
     with pytest.raises(NotImplementedError, match="use a subclass"):
         AnnotatedDataModule().setup()
-    with pytest.raises(TypeError, match=r"mask has dtype torch\.float32"):
+    with pytest.raises(TypeError, match=r"mask must be bool, .*, got torch\.float32"):
         AnnotatedDataset(torch.ones(2, 3), torch.ones(2), torch.ones(2, 3))
 
 

@@ -42,5 +42,5 @@ def test_one_row():
 
 
 def test_lengths_have_to_agree():
-    with pytest.raises(ValueError, match="inputs has 3 rows and target has 2"):
+    with pytest.raises(ValueError, match="target must have as many rows as inputs, 3, got 2"):
         TableDataset(torch.ones(3, 2), torch.ones(2))

@@ -326,7 +326,7 @@ def test_single_output_needs_no_target():
 
 
 def test_output_that_mixes_samples_is_refused():
-    with pytest.raises(ValueError, match=r"one scalar for each row of the logits, \(4,\)"):
+    with pytest.raises(ValueError, match=r"one scalar per row of the logits, \(4,\)"):
         explain(mlp(), torch.rand(4, 6), 0, [Gradient()], output=lambda logits, _: logits.sum())
 
 
@@ -363,7 +363,7 @@ def test_inputs_that_are_not_finite(bad):
         ({"target": torch.ones(3).long()}, ValueError, "target must have one class index per"),
         ({"target": torch.tensor([0, 1, 3, 0])}, ValueError, "target must lie in 0..2"),
         ({"target": -1}, ValueError, "target must lie in 0..2"),
-        ({"target": None}, ValueError, "target says which of the 3 outputs"),
+        ({"target": None}, ValueError, "target must name one of the 3 outputs"),
         ({"output": "probability"}, ValueError, "output must be one of"),
         ({"points_per_pass": 0}, ValueError, "points_per_pass must be at least 1"),
         ({"forward_kwargs": {"mask": torch.ones(3)}}, ValueError, "forward_kwargs['mask'] must"),
@@ -381,7 +381,7 @@ def test_bad_arguments_are_named(arguments, error, message):
 
 @pytest.mark.parametrize("output", ["prob", "log_prob", "sum_log_prob", "margin"])
 def test_one_output_has_nothing_to_be_compared_with(output):
-    with pytest.raises(ValueError, match=f"output='{output}' .* C >= 2, .* use output='logit'"):
+    with pytest.raises(ValueError, match=f"C >= 2 for output='{output}', .* use output='logit'"):
         explain(nn.Linear(6, 1), torch.rand(4, 6), None, [Gradient()], output=output)
 
 

@@ -155,7 +155,7 @@ def refuses_bad_input(loss):
         loss.of_model(model, (x, y + 3, mask))
     with pytest.raises(ValueError, match=r"one label per sample|one class index per sample"):
         loss.of_model(model, (x, y[:3], mask))
-    with pytest.raises(ValueError, match=r"one label per sample|which of the 3 outputs"):
+    with pytest.raises(ValueError, match=r"one label per sample|one of the 3 outputs"):
         loss.of_model(model, (x, None, mask))
     with pytest.raises(TypeError, match="must hold class indices"):
         loss.of_model(model, (x, y.float(), mask))

@@ -286,7 +286,7 @@ def test_resuming_gives_the_weights_of_the_uninterrupted_run(tmp_path):
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match="lr_multiplier must be above 0, got 0"):
         small(lr_multiplier=0)
-    with pytest.raises(ValueError, match="Sequential has no in_features"):
+    with pytest.raises(ValueError, match="must have an attribute in_features, got Sequential"):
         ScoresActivationModule(nn.Sequential(nn.Linear(6, 2)))
     with pytest.raises(ValueError, match=r"place must be one of .* got 'body'"):
         ScoresActivationModule(MLP(6), ScoresActivation(6), place="body")

@@ -94,8 +94,8 @@ def test_a_model_that_has_hardly_learned_is_warned_of():
             warnings.simplefilter("always")
             weight.observe(1.0, torch.tensor(1.0), torch.tensor(1e-4), trainer)
         assert bool(caught) == warned
-    assert "gone from 1.1 to 1: a model that has hardly begun" in str(caught[0].message)
-    assert "The weight came out as 1e+04" in str(caught[0].message)
+    assert "gone from 1.1 to 1: a model that has hardly learned" in str(caught[0].message)
+    assert "The weight is 1e+04" in str(caught[0].message)
 
 
 def test_the_first_step_is_no_time_to_match():

@@ -1,4 +1,4 @@
-"""Find another explanation: models that are right for different reasons."""
+"""Find-another-explanation: models that are right for different reasons."""
 
 from pear_lightning.modules.find_another_explanation.module import FindAnotherExplanation
 

@@ -1,4 +1,4 @@
-"""What two models of the same data have in common: where they look, and what they say."""
+"""Comparison of models of the same data: their gradients and their predictions."""
 
 from itertools import combinations
 
@@ -13,17 +13,17 @@ from pear_lightning.scoring.batch import Batch
 
 
 def prediction_and_gradient(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Return what a model predicts, and the gradient of the prediction.
+    """Return the predictions of a model and their gradients.
 
     Args:
-        model: Inputs ``(B, *S)`` to logits ``(B, C)``.
-        batch: The samples; their target is not looked at.
+        model: Maps inputs ``(B, *S)`` to logits ``(B, C)``.
+        batch: The samples; their target is not used.
 
     Returns:
         Predicted classes ``(B,)``, and the gradient ``(B, *S)`` of their log-odds, which is
-        proportional, per sample, to that of their probability.
+        proportional, per sample, to the gradient of their probability.
     """
-    batch = batch.explaining(0)  # the log-odds do not look at it
+    batch = batch.explaining(0)  # the log-odds do not use the target
     with torch.no_grad():
         logits, (gradient,) = explain_batch(model, batch, [Gradient()], output=_log_odds)
     return logits.argmax(dim=1), gradient
@@ -33,8 +33,8 @@ def similarity(gradient: Tensor, other: Tensor) -> Tensor:
     """Return the correlation ``(B,)`` of the absolute values of two models' gradients.
 
     Args:
-        gradient: Of one model, ``(B, *S)``.
-        other: Of the other one, ``(B, *S)``.
+        gradient: Gradient of one model, ``(B, *S)``.
+        other: Gradient of the other model, ``(B, *S)``.
     """
     return pearson(gradient.abs().flatten(1), other.abs().flatten(1)).clamp(-1, 1)
 
@@ -43,7 +43,7 @@ def disagreement(logits: Tensor) -> Tensor:
     """Return the share ``(B,)`` of pairs of models that predict different classes.
 
     Args:
-        logits: Of M models, ``(B, M, C)``.
+        logits: Logits of M models, ``(B, M, C)``.
     """
     classes = logits.argmax(dim=2).unbind(dim=1)
     pairs = [(a != b).float() for a, b in combinations(classes, 2)]
@@ -51,10 +51,10 @@ def disagreement(logits: Tensor) -> Tensor:
 
 
 def _log_odds(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the log-odds of the predicted class, which never saturate.
+    """Return the log-odds of the predicted class, which do not saturate.
 
-    Their gradient is proportional, per sample, to that of the largest probability, so the same
-    components are the largest ones of a sample.
+    Their gradient is proportional, per sample, to the gradient of the largest probability, so the
+    largest components of a sample are the same.
     """
     predicted = F.one_hot(logits.argmax(dim=1), logits.shape[1]).bool()
     others = logits.masked_fill(predicted, -torch.inf)

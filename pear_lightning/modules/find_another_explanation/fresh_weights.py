@@ -1,4 +1,4 @@
-"""A network of the same shape with other random weights."""
+"""Copies of a network with new random weights."""
 
 import copy
 from collections.abc import Callable
@@ -9,18 +9,15 @@ Initializer = Callable[[nn.Module], None]
 
 
 def fresh_copy(module: nn.Module, initialize: Initializer | None = None) -> nn.Module:
-    """Return a copy of a module with weights drawn anew.
+    """Return a copy of a module with newly drawn weights.
 
     Args:
-        module: The module; it stays as it is.
+        module: The module, which is not changed.
         initialize: Draws all weights of the copy, in place. ``None`` calls ``reset_parameters`` of
-            every layer, as torch's own layers have it.
-
-    Returns:
-        The copy.
+            every layer, which the layers of torch have.
 
     Raises:
-        ValueError: If a layer has weights and no way to draw them anew.
+        ValueError: If a layer has weights but no method to draw them.
 
     Example:
         >>> import torch
@@ -36,21 +33,21 @@ def fresh_copy(module: nn.Module, initialize: Initializer | None = None) -> nn.M
     unknown = _reset(other, "")
     if unknown:
         raise ValueError(
-            f"{type(module).__name__} has weights that cannot be drawn anew: {', '.join(unknown)} "
-            "without reset_parameters(); give a function that draws all weights of a module "
-            "(initialize=...)"
+            f"layers of {type(module).__name__} must have reset_parameters() to draw new weights, "
+            f"got {', '.join(unknown)} without it; give a function that draws all weights of a "
+            "module (initialize=...)"
         )
     return other
 
 
 def _reset(module: nn.Module, name: str) -> list[str]:
-    """Draw all weights of a module anew; return the layers where that is not possible."""
+    """Draw new weights for a module; return the layers for which this is not possible."""
     children = [
         layer
         for child_name, child in module.named_children()
         for layer in _reset(child, f"{name}.{child_name}" if name else child_name)
     ]
-    # attention has the method under a name of its own
+    # nn.MultiheadAttention calls the method _reset_parameters
     reset = getattr(module, "reset_parameters", getattr(module, "_reset_parameters", None))
     if callable(reset):
         reset()

@@ -1,4 +1,4 @@
-"""Find another explanation: models that are right for different reasons, without annotations."""
+"""Find-another-explanation: models right for different reasons, without annotations."""
 
 import math
 from dataclasses import replace
@@ -29,69 +29,70 @@ from pear_lightning.training.precision import refuse_precision
 
 
 class FindAnotherExplanation(SupervisedModule):
-    r"""Train a sequence of models, each forbidden to use what those before it looked at.
+    r"""Train a sequence of models, each penalised for using features that previous models use.
 
     .. math:: A_0 = 0, \qquad \theta_i = \arg\min_\theta L(\theta; A_i), \qquad
               A_{i+1} = A_i \cup M_c[f_{\theta_i}]
 
     :math:`M_c` marks the features of a sample whose absolute gradient of the largest probability
-    exceeds c times the largest one of that sample, and L is the loss of
-    :class:`~pear_lightning.modules.RightForTheRightReasons`. Where data have several explanations,
-    the models are accurate for different reasons: show them to somebody who knows, ask for labels
-    where they disagree, read their number as the redundancy of the data.
+    exceeds c times the largest absolute gradient of that sample, and L is the loss of
+    :class:`~pear_lightning.modules.RightForTheRightReasons`. If the data have several explanations,
+    the models are accurate for different reasons. They can be shown to a domain expert, labels can
+    be requested where they disagree, and their number measures the redundancy of the data.
 
-    All models are trained in one ``Trainer.fit``, ``epochs_per_model`` epochs each, from fresh
-    weights and with a fresh optimiser, so ``max_epochs`` should be at least ``max_models *
-    epochs_per_model``. The sequence ends by itself when a model's accuracy drops, or it looks where
-    a model before it did; that model is kept, but is not :attr:`accepted`.
+    All models are trained in one ``Trainer.fit``, each for ``epochs_per_model`` epochs, from new
+    weights and with a new optimiser, so ``max_epochs`` should be at least ``max_models *
+    epochs_per_model``. The sequence ends when the accuracy of a model drops, or when a model is
+    similar to a previous model; that model is kept, but is not :attr:`accepted`.
 
-    The mask of a row is a function of the row and of the models before: it is computed from them
-    in every step instead of being stored. So it does not matter in which order rows come, on how
-    many devices, whether they are augmented, or whether a run was resumed. It costs a forward and
-    a backward pass for each model before. (A stored mask would be the same: the models before
-    do not change any more.)
+    The mask of a row is a function of the row and of the previous models. It is computed in every
+    step instead of being stored, so it does not depend on the order of the rows, the number of
+    devices, augmentation, or whether a run was resumed. It takes a forward and a backward pass for
+    each previous model. (A stored mask would be the same, because previous models no longer
+    change.)
 
-    *When two models look at the same.* Their similarity is the Pearson correlation, over the
-    features of a sample, of the absolute values of their gradients; its mean over the samples is
-    compared with ``max_similarity``. 0 is that of gradients that have nothing to do with each
-    other. Masks do not tell: they hold the largest components of each sample, so a model that
-    returns to the evidence of an earlier one may mark others of its features.
+    *Similarity of two models.* The similarity is the Pearson correlation, over the features of a
+    sample, of the absolute values of the gradients of both models; its mean over the samples is
+    compared with ``max_similarity``. Unrelated gradients have similarity 0. Masks are not compared:
+    they hold only the largest components of each sample, so a model that returns to the evidence
+    of a previous model may mark other features of that evidence.
 
-    Logged are the task metrics of the model in training, and when it is done ``model_accuracy``
-    and ``model_similarity`` (with the model before that is most like it), of validation rows where
-    there are any, else of training rows. A test logs the metrics of the ensemble, the accuracy of
-    each model and the mean ``disagreement``.
+    The module logs the task metrics of the model in training and, when a model is complete,
+    ``model_accuracy`` and ``model_similarity`` (with the most similar previous model), computed on
+    the validation rows, or on the training rows if there are no validation rows. A test logs the
+    metrics of the ensemble, the accuracy of each model and the mean ``disagreement``.
 
     Args:
-        backbone: Any module: inputs ``(B, *S)`` to logits ``(B, C)``; the first model.
-        weight: λ, at least 0, or one for each model (the last one for all that follow). What it
-            means depends on the scale of the inputs, see
+        backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; the first model.
+        weight: λ, at least 0, or a list with one value per model (the last value also applies to
+            all further models). Its effect depends on the scale of the inputs, see
             :class:`~pear_lightning.losses.RightReasonsLoss`.
         loss: Loss of the masks; ``None`` is :class:`~pear_lightning.losses.RightReasonsLoss`.
-        max_models: Number of models at most.
+        max_models: Largest number of models.
         epochs_per_model: Epochs of training of each model.
         cutoff: c in [0, 1).
-        max_accuracy_drop: A model is not accepted if its accuracy lies more than this below the
-            first one's.
-        max_similarity: Nor if its similarity with a model before it exceeds this; then it has not
-            found another explanation, and a larger weight may help. 1 accepts any. (ToyColors:
-            .39 to .49 for models of the same rule, at most .18 for models of different ones.) It
-            depends on the data what models have in common that differ in their seed alone: .64 to
-            .75 on decoy digits, .23 to .37 on Iris-Cancer. A run with a weight of 0 tells.
-        initialize: Draws the weights of a module anew, in place, for the models after the first.
+        max_accuracy_drop: A model is not accepted if its accuracy is lower than that of the first
+            model by more than this.
+        max_similarity: A model is not accepted if its similarity with a previous model exceeds
+            this: it has not found another explanation, and a larger weight may help. 1 accepts any
+            model. (ToyColors: .39 to .49 for models of the same rule, at most .18 for models of
+            different rules.) The similarity of models that differ only in their seed depends on the
+            data: .64 to .75 on decoy digits, .23 to .37 on Iris-Cancer. A run with a weight of 0
+            measures it.
+        initialize: Draws new weights for a module, in place, for the models after the first.
             ``None`` calls ``reset_parameters`` of every layer.
         num_classes: Number of classes C.
         optimizer: Callable from parameters to an optimiser; Adam with rate 1e-3 by default.
-        lr_scheduler: Callable from the optimiser to a scheduler, which begins anew with each model.
+        lr_scheduler: Callable from the optimiser to a scheduler, which restarts for each model.
 
     Raises:
-        TypeError: If the loss is no explanation loss.
-        ValueError: If a value is out of range, or weights cannot be drawn anew; when training
+        TypeError: If the loss is not an explanation loss.
+        ValueError: If a value is out of range, or new weights cannot be drawn; when training
             starts, if a callback averages weights.
 
     Shapes:
-        - batch: inputs ``(B, *S)``, target ``(B,)``, and optionally a mask of what the first model
-          must not use either, and keyword arguments of the backbone
+        - batch: inputs ``(B, *S)``, target ``(B,)``, optionally a mask of features that no model
+          must use, and keyword arguments of the backbone
         - prediction: see :meth:`predict_step`
 
     Example:
@@ -111,9 +112,9 @@ class FindAnotherExplanation(SupervisedModule):
         Constraining their Explanations*, IJCAI 2017, arXiv 1703.03717, "find-another-explanation".
 
     Deviations from the paper:
-        An automatic rule ends the sequence. Masks are made of the gradient of the log-odds of the
-        predicted class; it is proportional, per sample, to that of the largest probability, and
-        does not vanish where the probability is 1.
+        A stopping rule ends the sequence. Masks are computed from the gradient of the log-odds of
+        the predicted class; it is proportional, per sample, to the gradient of the largest
+        probability, and does not vanish if the probability is 1.
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = (
@@ -144,18 +145,18 @@ class FindAnotherExplanation(SupervisedModule):
         weights = [float(w) for w in (weight if isinstance(weight, list | tuple) else [weight])]
         if not weights or not all(each >= 0 and math.isfinite(each) for each in weights):
             raise ValueError(
-                f"weight must be at least 0 and finite, or a list of such, got {weight}"
+                f"weight must be at least 0 and finite, or a list of such numbers, got {weight}"
             )
         if not 0 <= cutoff < 1:
             raise ValueError(f"cutoff must lie in [0, 1), got {cutoff}")
         loss = RightReasonsLoss() if loss is None else loss
         self.objective = Objective(loss, weights[0])
         if not loss.needs_mask:
-            raise ValueError(f"loss must be one of masks, such as RightReasonsLoss(), got {loss!r}")
+            raise ValueError(f"loss must use masks, as RightReasonsLoss() does, got {loss!r}")
         for each in weights:
-            loss.task_weight(each)  # refuses what the objective has no place for
+            loss.task_weight(each)  # raises for an invalid weight
         if isinstance(loss, RightReasonsLoss):
-            loss.warns_of_full_masks = False  # nothing left to look at is an answer here
+            loss.warns_of_full_masks = False  # a full mask is a valid result here
         self.weights = weights
         self.cutoff = cutoff
         self.sequence = ModelSequence(
@@ -166,7 +167,7 @@ class FindAnotherExplanation(SupervisedModule):
             max_similarity=max_similarity,
             initialize=initialize,
         )
-        self._sums: Tensor | None = None  # of validation rows, in the last epoch of a model
+        self._sums: Tensor | None = None  # over validation rows, in the last epoch of a model
 
     # --- the models ---------------------------------------------------------------------------
 
@@ -182,9 +183,9 @@ class FindAnotherExplanation(SupervisedModule):
 
     @property
     def accepted(self) -> list[nn.Module]:
-        """Trained models that were accepted as new explanations; the first one always is.
+        """Trained models accepted as new explanations; the first model is always accepted.
 
-        While the first model is still in training, it is the only one.
+        While the first model is in training, the list holds only this model.
         """
         return self.sequence.accepted or [self.backbone]
 
@@ -195,20 +196,20 @@ class FindAnotherExplanation(SupervisedModule):
 
     @property
     def similarities(self) -> list[list[float]]:
-        """Similarity of each trained model with those before it."""
+        """Similarity of each trained model with the previous models."""
         return self.sequence.similarities
 
     @property
     def stop_reason(self) -> str | None:
-        """Why the last trained model was not accepted; ``None`` if it was."""
+        """Reason why the last trained model was not accepted; ``None`` if it was."""
         return self.sequence.stop_reason
 
     def explanation(self, model: nn.Module, batch: Any) -> Tensor:
-        """Return which features a model uses: those with the largest gradients.
+        """Return the features that a model uses: those with the largest gradients.
 
         Args:
             model: One of the models.
-            batch: What :meth:`batch_of` reads; the target is not looked at.
+            batch: A batch in any form that :meth:`batch_of` reads; the target is not used.
 
         Returns:
             Mask, ``(B, *S)`` bool.
@@ -220,19 +221,19 @@ class FindAnotherExplanation(SupervisedModule):
 
         Args:
             model: One of the models.
-            batch: What :meth:`batch_of` reads; the target is not looked at.
+            batch: A batch in any form that :meth:`batch_of` reads; the target is not used.
 
         Returns:
             Gradient of the log-odds of the predicted class, ``(B, *S)``; proportional, per sample,
-            to that of its probability.
+            to the gradient of its probability.
         """
         return prediction_and_gradient(model, self.batch_of(batch, labelled=False))[1]
 
     def forbidden(self, batch: Any) -> Tensor:
-        """Return what the model in training must not use: A_i of these rows.
+        """Return the features that the model in training must not use: A_i of these rows.
 
         Args:
-            batch: What :meth:`batch_of` reads.
+            batch: A batch in any form that :meth:`batch_of` reads.
 
         Returns:
             Mask, ``(B, *S)`` bool.
@@ -247,17 +248,13 @@ class FindAnotherExplanation(SupervisedModule):
         return forbidden
 
     def make_optimizer(self) -> torch.optim.Optimizer:
-        """Build the optimiser of the model in training.
-
-        Returns:
-            The optimiser.
-        """
+        """Build the optimiser of the model in training."""
         return self._optimizer(self.backbone.parameters())
 
     # --- training -----------------------------------------------------------------------------
 
     def on_fit_start(self) -> None:
-        """Refuse what the sequence cannot be trained with, and warn of too few epochs.
+        """Raise for unsupported precisions and callbacks, and warn of too few epochs.
 
         Raises:
             ValueError: If the trainer's precision is not supported, or a callback averages
@@ -267,8 +264,8 @@ class FindAnotherExplanation(SupervisedModule):
         for callback in getattr(self.trainer, "callbacks", []):
             if isinstance(callback, StochasticWeightAveraging | WeightAveraging):
                 raise ValueError(
-                    f"{type(callback).__name__} averages weights over training, and here several "
-                    "models are trained one after the other: leave the callback out"
+                    "callbacks must not average weights, because several models are trained one "
+                    f"after another, got {type(callback).__name__}; leave it out"
                 )
         if self.sequence.is_complete:
             rank_zero_warn(
@@ -291,10 +288,11 @@ class FindAnotherExplanation(SupervisedModule):
         """Return ``L = CE + λ R(A_i)`` and its parts.
 
         Args:
-            batch: What :meth:`batch_of` reads; a mask marks what must not matter for any model.
+            batch: A batch in any form that :meth:`batch_of` reads; a mask marks features that no
+                model must use.
 
         Returns:
-            ``loss``, ``task_loss`` and, where something is forbidden, ``reasons``.
+            ``loss``, ``task_loss`` and, if any feature is forbidden, ``reasons`` and ``ratio``.
         """
         batch = self.batch_of(batch)
         forbidden = self.forbidden(batch)
@@ -304,9 +302,9 @@ class FindAnotherExplanation(SupervisedModule):
         return self.terms(self.objective, replace(batch, mask=forbidden)).named("reasons")
 
     def on_train_epoch_start(self) -> None:
-        """Begin with the next model, where one is done."""
+        """Start the next model if the current one is complete."""
         if self.sequence.is_last_epoch(self.current_epoch - 1) and not self.sequence.finished:
-            self._finish()  # resumed from a checkpoint that was written before it was
+            self._finish()  # resumed from a checkpoint written before the model was completed
         if self.sequence.is_complete:
             self.trainer.should_stop = True
         elif self.sequence.finished:
@@ -314,14 +312,14 @@ class FindAnotherExplanation(SupervisedModule):
         self._sums = None
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> int | None:
-        """Leave the epoch where there is nothing left to train.
+        """Skip the epoch if all models are trained.
 
         Args:
             batch: Not used.
             batch_idx: Not used.
 
         Returns:
-            -1 to leave it.
+            -1 to skip the epoch.
         """
         return -1 if self.sequence.is_complete else None
 
@@ -333,14 +331,14 @@ class FindAnotherExplanation(SupervisedModule):
             self.trainer.should_stop = True
 
     def on_fit_end(self) -> None:
-        """Say so where something else ended training before the sequence was complete."""
+        """Warn if training ended before the sequence was complete."""
         trainer: Any = self.trainer
         sequence = self.sequence
         if not (sequence.is_complete or self._too_few_epochs or trainer.fast_dev_run):
             rank_zero_warn(
                 f"training ended while model {sequence.round + 1} of {sequence.max_models} was "
-                f"trained: {len(self.trained)} are complete. Something else than the module ended "
-                "it, such as EarlyStopping or max_steps: leave that out, or resume from a "
+                f"trained: {len(self.trained)} are complete. It was not ended by the module but, "
+                "for example, by EarlyStopping or max_steps; remove these, or resume from a "
                 "checkpoint"
             )
 
@@ -350,7 +348,7 @@ class FindAnotherExplanation(SupervisedModule):
         return self.sequence.is_last_epoch(self.current_epoch)
 
     def _finish(self) -> None:
-        """Keep the model in training, and decide whether it was the last one."""
+        """Complete the model in training, and decide whether the sequence ends."""
         sums = self._sums_of_training_rows() if self._sums is None else self._sums
         rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
         accuracy, *similarities = (each / max(rows, 1.0) for each in totals)
@@ -364,18 +362,18 @@ class FindAnotherExplanation(SupervisedModule):
             rank_zero_info(f"FindAnotherExplanation ends: {reason}")
 
     def refusal(self, number: int) -> str | None:
-        """Say why a trained model is not accepted, which ends the sequence.
+        """Return the reason why a trained model is not accepted, which ends the sequence.
 
         Args:
             number: Number of the model, from 0.
 
         Returns:
-            A sentence, or ``None`` for a model that is accepted.
+            The reason as a sentence; ``None`` if the model is accepted.
         """
         return self.sequence.refusal(number)
 
     def _begin_next(self) -> None:
-        """Train from fresh weights, with a fresh optimiser and scheduler."""
+        """Continue with new weights and reset optimiser and scheduler."""
         self.backbone.load_state_dict(self.sequence.begin_next().state_dict())
         optimizer = self.make_optimizer()
         schedulers: Any = self.lr_schedulers()
@@ -385,13 +383,14 @@ class FindAnotherExplanation(SupervisedModule):
         running.load_state_dict(optimizer.state_dict())
 
     def _judge(self, batch: Batch) -> Tensor:
-        """Sum up how often the model in training is right, and how similar it is to the others.
+        """Sum correct predictions of the model in training and its similarity with other models.
 
         Args:
             batch: The batch, with labels.
 
         Returns:
-            Number of rows, of right ones, and sum of the similarity with each model before.
+            Number of rows, number of correct predictions, and sum of the similarity with each
+            previous model, ``(2 + number of previous models,)``.
         """
         predicted, own = prediction_and_gradient(self.backbone, batch)
         others = [self.gradient(model, batch) for model in self.sequence.before]
@@ -400,9 +399,10 @@ class FindAnotherExplanation(SupervisedModule):
         return torch.stack([torch.full_like(right, len(batch)), right, *similar])
 
     def _sums_of_training_rows(self) -> Tensor:
-        """Judge the model on the training data, where there are none for validation.
+        """Evaluate the model on the training data, if there are no validation data.
 
-        After its last step and not on the way: of few batches, the steps of an epoch matter.
+        This happens after its last step and not during the epoch, in which the model changes much
+        if there are few batches.
         """
         trainer: Any = self.trainer
         n_before = len(self.sequence.before)
@@ -432,7 +432,7 @@ class FindAnotherExplanation(SupervisedModule):
             self._sums = sums if self._sums is None else self._sums + sums
 
     def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Log the metrics of the ensemble, of each accepted model, and their disagreement.
+        """Log the metrics of the ensemble, the accuracy of each model, and their disagreement.
 
         Args:
             batch: As in training.
@@ -448,18 +448,19 @@ class FindAnotherExplanation(SupervisedModule):
         self.log_dict(values, batch_size=len(batch), sync_dist=True)
 
     def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
-        """Predict with every accepted model and with their ensemble.
+        """Return predictions of all accepted models and of their ensemble.
 
         Args:
-            batch: As in training; only inputs and keyword arguments are looked at.
+            batch: As in training; only inputs and keyword arguments are used.
             batch_idx: Index of the batch.
 
         Returns:
             ``logits`` ``(B, M, C)`` of M models; ``prediction`` ``(B,)`` and ``probabilities``
-            ``(B, C)`` of the ensemble, the mean of their probabilities; ``disagreement`` ``(B,)``,
-            the share of pairs of models that predict different classes; ``mutual_information``
-            ``(B,)``, the entropy of the ensemble less the mean entropy of its models, in nats;
-            and ``explanations`` ``(B, M, *S)``, the features that each model uses.
+            ``(B, C)`` of the ensemble, whose probabilities are the mean over the models;
+            ``disagreement`` ``(B,)``, the share of pairs of models that predict different classes;
+            ``mutual_information`` ``(B,)``, the entropy of the ensemble minus the mean entropy of
+            its models, in nats; and ``explanations`` ``(B, M, *S)``, the features that each model
+            uses.
         """
         batch = self.batch_of(batch, labelled=False)
         logits = self._logits_of_models(batch)

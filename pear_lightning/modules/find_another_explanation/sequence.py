@@ -1,4 +1,4 @@
-"""The sequence of models that find-another-explanation trains."""
+"""The sequence of models trained by find-another-explanation."""
 
 from typing import Any
 
@@ -8,29 +8,30 @@ from pear_lightning.modules.find_another_explanation.fresh_weights import Initia
 
 
 class ModelSequence(nn.Module):
-    """Trained models, the weights of those to come, and the rule that ends the sequence.
+    """Trained models, initial weights of the following models, and the stopping rule.
 
     Args:
-        backbone: The model in training; the first of the sequence has its weights.
-        max_models: Number of models at most.
+        backbone: The model in training; the first model of the sequence has its weights.
+        max_models: Largest number of models.
         epochs_per_model: Epochs of training of each model.
-        max_accuracy_drop: A model is not accepted if its accuracy lies more than this below the
-            first one's.
-        max_similarity: Nor if its similarity with a model before it exceeds this.
-        initialize: Draws the weights of a module anew, in place; ``None`` calls
-            ``reset_parameters`` of every layer.
+        max_accuracy_drop: A model is not accepted if its accuracy is lower than that of the first
+            model by more than this.
+        max_similarity: A model is not accepted if its similarity with a previous model exceeds
+            this.
+        initialize: Draws new weights for a module, in place; ``None`` calls ``reset_parameters`` of
+            every layer.
 
     Attributes:
-        models: Trained models, and the first weights of those to come, so that all ranks have the
-            same.
+        models: Trained models, followed by the initial weights of the remaining models, so that
+            these are the same on all ranks.
         round: Number of the model in training, from 0.
         finished: Whether that model is complete.
         accuracies: Accuracy of each complete model.
-        similarities: Similarity of each complete model with those before it.
-        stop_reason: Why the last model was not accepted; ``None`` if it was.
+        similarities: Similarity of each complete model with the previous models.
+        stop_reason: Reason why the last model was not accepted; ``None`` if it was.
 
     Raises:
-        ValueError: If a value is out of range, or weights cannot be drawn anew.
+        ValueError: If a value is out of range, or new weights cannot be drawn.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class ModelSequence(nn.Module):
         super().__init__()
         for name, count in {"max_models": max_models, "epochs_per_model": epochs_per_model}.items():
             if count < 1 or count != int(count):
-                raise ValueError(f"{name} must be a whole number of at least 1, got {count}")
+                raise ValueError(f"{name} must be an integer of at least 1, got {count}")
         shares = {"max_accuracy_drop": max_accuracy_drop, "max_similarity": max_similarity}
         for name, share in shares.items():
             if not 0 <= share <= 1:
@@ -76,18 +77,18 @@ class ModelSequence(nn.Module):
 
     @property
     def accepted(self) -> list[nn.Module]:
-        """Complete models that were accepted as new explanations; the first one always is."""
+        """Complete models accepted as new explanations; the first model is always accepted."""
         refused = self.stop_reason is not None and len(self.trained) > 1
         return self.trained[:-1] if refused else self.trained
 
     @property
     def is_complete(self) -> bool:
-        """Whether all models are trained, or the rule ended the sequence."""
+        """Whether all models are trained, or the stopping rule ended the sequence."""
         last = self.finished and self.round + 1 == self.max_models
         return last or self.stop_reason is not None
 
     def is_last_epoch(self, epoch: int) -> bool:
-        """Return whether an epoch is the last one of the model in training.
+        """Return whether an epoch is the last epoch of the model in training.
 
         Args:
             epoch: Number of the epoch, from 0.
@@ -96,18 +97,18 @@ class ModelSequence(nn.Module):
 
     @property
     def n_epochs(self) -> int:
-        """Epochs that all models take together."""
+        """Number of epochs for all models together."""
         return self.max_models * self.epochs_per_model
 
     def finish(
         self, weights: dict[str, Tensor], accuracy: float, similarities: list[float]
     ) -> None:
-        """Keep the model in training.
+        """Store the model in training as complete.
 
         Args:
-            weights: Its state.
-            accuracy: Its accuracy.
-            similarities: Its similarity with each model before it.
+            weights: State of the model.
+            accuracy: Accuracy of the model.
+            similarities: Similarity of the model with each previous model.
         """
         self.models[self.round].load_state_dict(weights)
         self.finished = True
@@ -115,22 +116,22 @@ class ModelSequence(nn.Module):
         self.similarities.append(similarities)
 
     def begin_next(self) -> nn.Module:
-        """Go on to the next model.
+        """Move on to the next model.
 
         Returns:
-            A model with its first weights.
+            The next model with its initial weights.
         """
         self.round, self.finished = self.round + 1, False
         return self.models[self.round]
 
     def refusal(self, number: int) -> str | None:
-        """Say why a model is not accepted, which ends the sequence.
+        """Return the reason why a model is not accepted, which ends the sequence.
 
         Args:
             number: Number of a complete model, from 0.
 
         Returns:
-            A sentence, or ``None`` for a model that is accepted.
+            The reason as a sentence; ``None`` if the model is accepted.
         """
         name, accuracy, first = f"model {number + 1}", self.accuracies[number], self.accuracies[0]
         if accuracy < first - self.max_accuracy_drop:
@@ -144,7 +145,7 @@ class ModelSequence(nn.Module):
         return None
 
     def get_extra_state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds besides the weights, as plain values."""
+        """Return the state that checkpoints hold in addition to the weights, as plain values."""
         return {
             "round": self.round,
             "finished": self.finished,
@@ -154,10 +155,10 @@ class ModelSequence(nn.Module):
         }
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Take the state of a checkpoint.
+        """Restore the state of a checkpoint.
 
         Args:
-            state: What :meth:`get_extra_state` returned.
+            state: Return value of :meth:`get_extra_state`.
         """
         self.round, self.finished = int(state["round"]), bool(state["finished"])
         self.accuracies = list(state["accuracies"])

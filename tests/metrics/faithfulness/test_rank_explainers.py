@@ -129,7 +129,7 @@ def test_progress_bars_of_ranking_and_suite_do_not_collide():
         ([], {}, "at least one batch"),
         ([rows()], {"target": "label"}, "must have labels for target='label'"),
         ([rows()], {"target": "truth"}, "target must be one of .*, got 'truth'"),
-        ([{"x": rows()}], {}, "must have 'inputs'"),
+        ([{"x": rows()}], {}, "one of the keys .'inputs'"),
         ([["a text"]], {}, "begin with the inputs"),
         (
             [rows()],
