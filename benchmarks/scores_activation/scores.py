@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.scoring import Batch
 from pear_lightning.modules import DeepLasso, ScoresActivationModule
-from pear_lightning.scoring import Batch
 from pear_lightning.modules.supervised import SupervisedModule
+from pear_lightning.scoring import Batch
 
 
 def scores_of(
