@@ -28,7 +28,7 @@ def log_figure(loggers: Iterable[Any], name: str, figure: "Figure", step: int) -
     Args:
         loggers: Loggers of Lightning, such as ``trainer.loggers``.
         name: Name of the figure; a ``/`` in it makes a group (TensorBoard) or a folder (files).
-        figure: The figure; it stays open.
+        figure: The figure. TensorBoard removes it from ``pyplot``; the object stays usable.
         step: Training step that the figure belongs to, such as ``trainer.global_step``.
 
     Example:

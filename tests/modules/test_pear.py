@@ -445,7 +445,7 @@ def test_things_that_are_not_explainers():
 
 
 def test_k_above_the_number_of_features_is_an_error():
-    with pytest.raises(ValueError, match="k is 9"):
+    with pytest.raises(ValueError, match="k must be between 1 and the number of features"):
         quiet_trainer().validate(small(top_k=9, explainers=PAIR), loader(), verbose=False)
 
 

@@ -19,7 +19,7 @@ class Insertion(CurveMetric):
     the model with :class:`~pear_lightning.metrics.NegativePerturbation`.
 
     Args:
-        masker: What the features are, and the baseline they are inserted into.
+        masker: Defines the features, and the baseline they are inserted into.
         n_steps: Number of steps m, each one evaluation of the model; None, or more steps than
             features, for one feature at a time.
         baseline: Another baseline to insert the features into; the paper's for images is
