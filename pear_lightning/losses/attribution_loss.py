@@ -46,7 +46,7 @@ class AttributionLoss(ExplanationLoss):
     def __init__(
         self,
         explainers: Mapping[str, Explainer] | None = None,
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
     ) -> None:
         super().__init__()
         self.output: OutputName | OutputFunction = output
@@ -137,6 +137,7 @@ class AttributionLoss(ExplanationLoss):
             output=self.output,
             points_per_pass=points_per_pass,
         )
+        self.look_at_logits(logits, batch if rows is None else batch.rows(rows))
         if rows is not None:
             attributions = [  # attributions of a layer need not have the inputs' shape
                 each.new_zeros(len(batch), *each.shape[1:]).index_copy(0, rows, each)
@@ -149,6 +150,14 @@ class AttributionLoss(ExplanationLoss):
                 f"{tuple(loss.shape)}; choose a reduction over the batch"
             )
         return (logits if rows is None else None), loss
+
+    def look_at_logits(self, logits: Tensor, batch: Batch) -> None:
+        """Look at the logits of the samples that were explained; most losses do not.
+
+        Args:
+            logits: Logits ``(B, C)`` of the model in eval mode.
+            batch: What was explained.
+        """
 
     def of_attributions(
         self, attributions: Sequence[Tensor], mask: Tensor | None, batch: Batch

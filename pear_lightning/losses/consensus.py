@@ -1,6 +1,7 @@
 """The consensus loss of PEAR."""
 
 import math
+import warnings
 from collections.abc import Sequence
 from itertools import combinations
 from typing import ClassVar, Literal, NamedTuple
@@ -11,6 +12,7 @@ from typing_extensions import override
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explainer_sets import paper_pair
+from pear_lightning.functional.bounded_gradient import bounded_gradient
 from pear_lightning.functional.correlation import standardize
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency
@@ -18,6 +20,7 @@ from pear_lightning.functional.validation import at_least_float32, check_attribu
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.masking import Masker
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.outputs import resolve_output, sees_common_shift
 
 Reduction = Literal["mean", "none"]
 
@@ -107,7 +110,8 @@ class ConsensusLoss(AttributionLoss):
         reduction: Reduction = "mean",
         masker: Masker | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(output="centered_logit")
+        self._says_what_is_free = True
         if not isinstance(masker, Masker | None):
             raise TypeError(f"masker must be a Masker, such as PatchMasker(4), got {masker!r}")
         if not 0 <= spearman_weight <= 1:
@@ -159,6 +163,23 @@ class ConsensusLoss(AttributionLoss):
         return self._reduced(attributions)
 
     @override
+    def look_at_logits(self, logits: Tensor, batch: Batch) -> None:
+        """Warn once, in training, if a function common to all logits can satisfy the loss."""
+        if not self._says_what_is_free or torch.compiler.is_compiling():
+            return
+        self._says_what_is_free = False
+        output = resolve_output(self.output)
+        if torch.is_grad_enabled() and sees_common_shift(output, logits, batch.classes):
+            warnings.warn(
+                f"ConsensusLoss explains output={self.output!r}, which changes when a function is "
+                "added to all logits, although no probability does: the network can make its "
+                "explanations agree by such a function, without any change of its decisions. "
+                "Compare val_common_share with that of plain training, or use "
+                "output='centered_logit'",
+                stacklevel=2,
+            )
+
+    @override
     def of_attributions(
         self, attributions: Sequence[Tensor], mask: Tensor | None, batch: Batch
     ) -> Tensor:
@@ -181,7 +202,7 @@ class ConsensusLoss(AttributionLoss):
         Raises:
             ValueError: See :meth:`forward`.
         """
-        stacked = self._stack(attributions)
+        stacked = bounded_gradient(self._stack(attributions))
         ranks = soft_rank_saliency(
             stacked, self.normalize, self.strength, self.backend, validate=False
         )

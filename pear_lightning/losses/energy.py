@@ -62,7 +62,7 @@ class EnergyLoss(AttributionLoss):
         self,
         marks: Literal["irrelevant", "relevant"] = "irrelevant",
         *,
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
         explainers: Mapping[str, Explainer] | None = None,
     ) -> None:
         check_choice("marks", marks, ("irrelevant", "relevant"))

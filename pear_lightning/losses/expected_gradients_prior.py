@@ -58,7 +58,7 @@ class ExpectedGradientsPrior(RightReasonsLoss):
         *,
         norm: Norm = "l1",
         reduction: Reduction = "mean",
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
         seed: int | None = None,
     ) -> None:
         explainer = ExpectedGradients(n_samples, background, seed=seed)

@@ -83,7 +83,7 @@ class GraphSmoothnessPrior(AttributionLoss):
         *,
         over: Over = "batch",
         explainers: Mapping[str, Explainer] | None = None,
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
     ) -> None:
         check_choice("over", over, ("batch", "samples"))
         super().__init__(explainers or {"expected_gradients": ExpectedGradients(1)}, output)
@@ -101,7 +101,7 @@ class GraphSmoothnessPrior(AttributionLoss):
         *,
         over: Over = "batch",
         explainers: Mapping[str, Explainer] | None = None,
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
     ) -> Self:
         """Return the prior of a graph given by its adjacency matrix.
 

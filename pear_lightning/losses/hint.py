@@ -48,7 +48,8 @@ class HINTLoss(AttributionLoss):
         masker: Defines the regions: patches, groups of columns, tokens, segments. A masker that
             needs the inputs (superpixels of each image, special tokens) requires :meth:`of_model`.
         explainers: Explainers by name; ``None`` means the gradient. The loss is averaged over them.
-        output: Scalar that is explained; ``"logit"`` is the label's class.
+        output: Scalar that is explained; the label's logit minus the mean of all logits by
+            default.
 
     Raises:
         ValueError: If the output is unknown; when called, if a mask is not made of zeros and ones
@@ -87,7 +88,7 @@ class HINTLoss(AttributionLoss):
         masker: Masker | None = None,
         *,
         explainers: Mapping[str, Explainer] | None = None,
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
     ) -> None:
         super().__init__(explainers, output)
         self.masker = masker

@@ -25,7 +25,8 @@ class RRRGLoss(AttributionLoss):
         layer: Name of the layer in the model, usually its last convolution; see
             :class:`~pear_lightning.explainers.GradCAM`.
         reduction: ``"mean"`` over the rows of the batch, or ``"sum"``.
-        output: Scalar that is explained; ``"max_logit"`` is the predicted class.
+        output: Scalar that is explained; the largest logit minus the mean of all logits by
+            default.
 
     Raises:
         ValueError: If a name is unknown; when called, if the model has no such layer, or a mask is
@@ -67,7 +68,7 @@ class RRRGLoss(AttributionLoss):
         layer: str,
         reduction: Literal["mean", "sum"] = "mean",
         *,
-        output: OutputName | OutputFunction = "max_logit",
+        output: OutputName | OutputFunction = "max_centered_logit",
     ) -> None:
         check_choice("reduction", reduction, ("mean", "sum"))
         super().__init__({"grad_cam": GradCAM(layer, relu=False, resize=False)}, output)

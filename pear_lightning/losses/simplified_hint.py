@@ -31,7 +31,8 @@ class SimplifiedHINTLoss(AttributionLoss):
     Args:
         layer: Name of the layer in the model, usually its last convolution; see
             :class:`~pear_lightning.explainers.GradCAM`.
-        output: Scalar that is explained; ``"logit"`` is the label's class.
+        output: Scalar that is explained; the label's logit minus the mean of all logits by
+            default.
 
     Raises:
         ValueError: If the output is unknown; when called, if the model has no such layer, or a mask
@@ -61,7 +62,9 @@ class SimplifiedHINTLoss(AttributionLoss):
 
     needs_mask: ClassVar[bool] = True
 
-    def __init__(self, layer: str, *, output: OutputName | OutputFunction = "logit") -> None:
+    def __init__(
+        self, layer: str, *, output: OutputName | OutputFunction = "centered_logit"
+    ) -> None:
         super().__init__({"grad_cam": GradCAM(layer, relu=False, resize=False)}, output)
         self.layer = layer
 

@@ -49,7 +49,7 @@ class SmoothnessPrior(AttributionLoss):
     def __init__(
         self,
         explainers: Mapping[str, Explainer] | None = None,
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
         *,
         dims: tuple[int, ...] = (-2, -1),
     ) -> None:

@@ -76,7 +76,7 @@ class SparsityPrior(AttributionLoss):
     def __init__(
         self,
         explainers: Mapping[str, Explainer] | None = None,
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
     ) -> None:
         super().__init__(explainers or {"expected_gradients": ExpectedGradients(1)}, output)
 

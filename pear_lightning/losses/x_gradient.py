@@ -57,7 +57,7 @@ class XGradientPrior(ExplanationLoss):
         super().__init__()
         if not isinstance(prior, AttributionLoss):
             raise TypeError(f"prior must be a loss of attributions, got {type(prior).__name__}")
-        self.prior = prior.explain_with({"x_gradient": InputXGradient()}, "logit")
+        self.prior = prior.explain_with({"x_gradient": InputXGradient()}, "centered_logit")
         self._checked: WeakSet[nn.Module] = WeakSet()
 
     @property

@@ -2,6 +2,7 @@
 
 from pear_lightning.metrics.agreement import (
     AgreementMatrix,
+    CommonShare,
     FeatureAgreement,
     PairwiseRankAgreement,
     RankAgreement,
@@ -50,6 +51,7 @@ __all__ = [
     "AgreementMatrix",
     "AttributionInside",
     "AttributionOutside",
+    "CommonShare",
     "Deletion",
     "ExplainerRanking",
     "FaithfulnessCorrelation",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pear_lightning.explainers import Explainer, RandomAttributions
 from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.explainers.explainer_sets import comparison_set, explainer_set, paper_pair
+from pear_lightning.functional.bounded_gradient import saturated_rows
 from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization
@@ -42,6 +43,13 @@ class PEAR(SupervisedModule):
     explainers, averaged over pairs. A test computes the full agreement matrix of the test
     explainers (:attr:`test_agreement`), with self-agreement for stochastic explainers.
 
+    *What agrees.* The paper explains the target's logit. Softmax is unchanged by a function that is
+    added to all logits, but explanations of a logit are not, so a network can lower C by a common
+    function whose explanations agree and that decides nothing. Networks use this freedom. The
+    centred logit does not have it, and a model with one output does not either. ``val_common_share``
+    and ``test_common_share`` log the variance of that common function, relative to that of the
+    centred logits (:class:`~pear_lightning.metrics.CommonShare`).
+
     Args:
         backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; for regression, to
             ``(B, 1)`` or ``(B,)``.
@@ -53,8 +61,9 @@ class PEAR(SupervisedModule):
             20 query points if ``explainers`` is ``None``, else ``explainers``.
         test_explainers: Explainers compared in a test. ``None`` is gradient, integrated
             gradients, input x gradient, SmoothGrad, LIME, KernelSHAP and random attributions.
-        output: Scalar that is explained: ``"logit"`` of the target (as in the paper),
-            ``"log_prob"``, ``"prob"``, ``"sum_log_prob"`` or ``"margin"``.
+        output: Scalar that is explained: ``"centered_logit"``, the target's logit minus the mean of
+            all logits, ``"margin"``, ``"log_prob"``, ``"prob"``, ``"sum_log_prob"``, or ``"logit"``
+            (as in the paper), which leaves a function common to all logits free; see below.
         normalize: Row scaling before soft ranking; see
             :class:`~pear_lightning.losses.ConsensusLoss`.
         strength: Strength of the soft rank; see :class:`~pear_lightning.losses.ConsensusLoss`.
@@ -120,7 +129,7 @@ class PEAR(SupervisedModule):
         *,
         validation_explainers: dict[str, Explainer] | None = None,
         test_explainers: dict[str, Explainer] | None = None,
-        output: OutputName = "logit",
+        output: OutputName = "centered_logit",
         normalize: Normalization = "max",
         strength: float | None = None,
         rank_backend: SoftRankBackend = "torch",
@@ -181,8 +190,13 @@ class PEAR(SupervisedModule):
             compile=compile,
         )
         self.test_rows = test_rows
-        self.val_agreement = AgreementMatrix(list(self.validation_explainers), k=top_k)
-        self.test_agreement = AgreementMatrix(list(self.test_explainers), k=top_k)
+        classes = num_classes if task == "classification" else None
+        self.val_agreement = AgreementMatrix(
+            list(self.validation_explainers), top_k, num_classes=classes
+        )
+        self.test_agreement = AgreementMatrix(
+            list(self.test_explainers), top_k, num_classes=classes
+        )
 
     @property
     def consensus(self) -> ConsensusLoss:
@@ -255,12 +269,14 @@ class PEAR(SupervisedModule):
         batch = self.batch_of(batch)
         logits, saliency = self._explain(self.explained(batch), self.validation_explainers)
         self.log_task("val", batch, logits)
-        self.val_agreement.update(saliency)
+        self.val_agreement.update(saliency, logits=logits)
         consensus = self.consensus.terms(*saliency.values()).loss.mean()
         self.log("val_consensus", consensus, batch_size=len(batch), sync_dist=True)
         # rows of constant attributions (dead units, for example) count as correlation 0
         constant = constant_rows(torch.stack([*saliency.values()]).flatten(2)).sum().float()
         self.log("val_constant_rows", constant, reduce_fx="sum", sync_dist=True)
+        saturated = saturated_rows(torch.stack([*saliency.values()]).flatten(2)).any(dim=0).sum()
+        self.log("val_saturated_rows", saturated.float(), reduce_fx="sum", sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """Log the agreements, averaged over the pairs of validation explainers."""
@@ -281,12 +297,12 @@ class PEAR(SupervisedModule):
             return
         explained = self.explained(batch.rows(slice(left)))
         self._rows_explained += len(explained)
-        _, saliency = self._explain(explained, self.test_explainers)
+        logits, saliency = self._explain(explained, self.test_explainers)
         stochastic: dict[str, Any] = {
             name: each for name, each in self.test_explainers.items() if each.stochastic
         }
         repeats = self._explain(explained, stochastic)[1]
-        self.test_agreement.update(saliency, repeats=repeats)
+        self.test_agreement.update(saliency, repeats=repeats, logits=logits)
 
     def on_test_epoch_start(self) -> None:
         """Reset the agreement matrix."""
@@ -362,3 +378,6 @@ class PEAR(SupervisedModule):
                 self.log(f"{stage}_{group}{metric}", mean)
                 if stage == "val" and metric == "pairwise_rank_agreement":
                     self.log("agreement", mean, prog_bar=True, logger=False)  # a short name
+        share = matrix.common_share()
+        if share is not None:
+            self.log(f"{stage}_common_share", share)

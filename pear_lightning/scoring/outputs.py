@@ -10,11 +10,13 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from pear_lightning.functional.validation import at_least_float32
 
 OutputName = Literal[
+    "centered_logit",
     "logit",
     "prob",
     "log_prob",
     "sum_log_prob",
     "margin",
+    "max_centered_logit",
     "max_logit",
     "max_prob",
     "max_log_prob",
@@ -24,8 +26,31 @@ OutputFunction = Callable[[Tensor, Tensor], Tensor]
 """Maps logits ``(N, C)`` and target ``(N,)`` to one scalar per row, ``(N,)``."""
 
 
+def centered_logit(logits: Tensor, target: Tensor) -> Tensor:
+    r"""Return the target's logit minus the mean of all logits.
+
+    .. math:: z_y - \frac{1}{C} \sum_j z_j
+
+    It is linear in the logits, does not saturate, and is half the margin for two classes. Unlike
+    the logit, it is unchanged by a function that is added to all logits, which changes no
+    probability. The output of a model with one output has no such freedom and is returned
+    unchanged.
+
+    Args:
+        logits: Model outputs, ``(N, C)``.
+        target: Class indices, ``(N,)``.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+    """
+    of_target = logit(logits, target)
+    return of_target if logits.shape[1] == 1 else of_target - logits.mean(dim=1)
+
+
 def logit(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the target's logit ``z_y``, the scalar explained by PEAR.
+    """Return the target's logit ``z_y``, the scalar that the PEAR paper and Captum explain.
+
+    A function that is added to all logits changes its explanations, but no probability.
 
     Args:
         logits: Model outputs, ``(N, C)``.
@@ -51,7 +76,7 @@ def prob(logits: Tensor, target: Tensor) -> Tensor:
         ValueError: If there is only one class.
     """
     _check_classes("prob", logits)
-    return logit(torch.softmax(at_least_float32(logits), dim=1), target)
+    return F.logsigmoid(log_odds(logits, target)).exp()
 
 
 def log_prob(logits: Tensor, target: Tensor) -> Tensor:
@@ -68,7 +93,27 @@ def log_prob(logits: Tensor, target: Tensor) -> Tensor:
         ValueError: If there is only one class.
     """
     _check_classes("log_prob", logits)
-    return logit(F.log_softmax(logits, dim=1), target)
+    return F.logsigmoid(log_odds(logits, target))
+
+
+def log_odds(logits: Tensor, target: Tensor) -> Tensor:
+    r"""Return the logarithm of the odds of the target's class.
+
+    .. math:: \log \frac{p_y}{1 - p_y} = z_y - \log \sum_{j \ne y} e^{z_j}
+
+    Probabilities and log-probabilities are functions of it whose gradients stay accurate however
+    confident the model is, where those of softmax are lost in rounding.
+
+    Args:
+        logits: Model outputs, ``(N, C)`` with ``C >= 2``.
+        target: Class indices, ``(N,)``.
+
+    Returns:
+        One scalar per row, ``(N,)``, in float32 or better.
+    """
+    logits = at_least_float32(logits)
+    others = logits.scatter(1, target[:, None], float("-inf"))
+    return logit(logits, target) - others.logsumexp(dim=1)
 
 
 def sum_log_prob(logits: Tensor, target: Tensor) -> Tensor:
@@ -108,6 +153,20 @@ def margin(logits: Tensor, target: Tensor) -> Tensor:
     return logit(logits, target) - others.amax(dim=1)
 
 
+def max_centered_logit(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the largest logit minus the mean of all logits; see :func:`centered_logit`.
+
+    Args:
+        logits: Model outputs, ``(N, C)``.
+        target: Not used.
+
+    Returns:
+        One scalar per row, ``(N,)``.
+    """
+    largest = logits.amax(dim=1)
+    return largest if logits.shape[1] == 1 else largest - logits.mean(dim=1)
+
+
 def max_logit(logits: Tensor, target: Tensor) -> Tensor:
     """Return the largest logit, which is the logit of the predicted class.
 
@@ -135,7 +194,7 @@ def max_prob(logits: Tensor, target: Tensor) -> Tensor:
         ValueError: If there is only one class.
     """
     _check_classes("max_prob", logits)
-    return torch.softmax(at_least_float32(logits), dim=1).amax(dim=1)
+    return prob(logits, logits.argmax(dim=1))
 
 
 def max_log_prob(logits: Tensor, target: Tensor) -> Tensor:
@@ -155,7 +214,7 @@ def max_log_prob(logits: Tensor, target: Tensor) -> Tensor:
         ValueError: If there is only one class.
     """
     _check_classes("max_log_prob", logits)
-    return F.log_softmax(logits, dim=1).amax(dim=1)
+    return log_prob(logits, logits.argmax(dim=1))
 
 
 def sum_logit(logits: Tensor, target: Tensor) -> Tensor:
@@ -182,11 +241,13 @@ def _check_classes(output: str, logits: Tensor) -> None:
 
 
 _OUTPUTS: dict[str, OutputFunction] = {
+    "centered_logit": centered_logit,
     "logit": logit,
     "prob": prob,
     "log_prob": log_prob,
     "sum_log_prob": sum_log_prob,
     "margin": margin,
+    "max_centered_logit": max_centered_logit,
     "max_logit": max_logit,
     "max_prob": max_prob,
     "max_log_prob": max_log_prob,
@@ -213,3 +274,31 @@ def resolve_output(output: OutputName | OutputFunction) -> OutputFunction:
     if output not in _OUTPUTS:
         raise ValueError(f"output must be one of {sorted(_OUTPUTS)} or a function, got {output!r}")
     return _OUTPUTS[output]
+
+
+@torch.no_grad()
+def sees_common_shift(output: OutputFunction, logits: Tensor, target: Tensor | None) -> bool:
+    """Return whether a function that is added to all logits changes an explained scalar.
+
+    Softmax, and with it the cross-entropy, does not change. Explanations of such a scalar are
+    therefore partly about something that decides nothing.
+
+    Args:
+        output: The scalar.
+        logits: Logits of a model, ``(N, C)``.
+        target: Class indices, ``(N,)``; ``None`` for the first class.
+
+    Returns:
+        Always ``False`` for a model with one output, which has no other to share anything with.
+
+    Example:
+        >>> logits, target = torch.randn(4, 3), torch.zeros(4).long()
+        >>> [sees_common_shift(each, logits, target) for each in (logit, centered_logit, prob)]
+        [True, False, False]
+    """
+    if logits.shape[1] < 2 or not len(logits):
+        return False
+    if target is None:
+        target = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+    moved = output(logits.double() + 1, target) - output(logits.double(), target)
+    return bool((moved.abs() > 1e-6).any())

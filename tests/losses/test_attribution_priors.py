@@ -60,7 +60,7 @@ def test_double_backpropagation():
 
 def test_expected_gradients_prior():
     model, (x, y, mask) = network(), rows()
-    prior = ExpectedGradientsPrior(2, BACKGROUND, seed=0)
+    prior = ExpectedGradientsPrior(2, BACKGROUND, output="logit", seed=0)
     _, (phi,) = explain(model, x, y, list(expected().values()))
     wanted = (phi * mask).abs().sum() / 6
     torch.testing.assert_close(prior.of_model(model, (x, y, mask))[1], wanted)
@@ -79,7 +79,7 @@ def test_gini(n):
 def test_sparsity():
     model, (x, y, _) = network(), rows()
     _, (phi,) = explain(model, x, y, list(expected().values()))
-    loss = SparsityPrior(expected()).of_model(model, (x, y))[1]
+    loss = SparsityPrior(expected(), "logit").of_model(model, (x, y))[1]
     torch.testing.assert_close(loss, 1 - reference.gini(phi.abs().mean(0)))
     zeros = torch.zeros(3, 4, requires_grad=True)
     SparsityPrior()(zeros).backward()
@@ -110,7 +110,9 @@ def adjacency():
 def test_graph_smoothness():
     model, (x, y, _), matrix = network(), rows(), adjacency()
     _, (phi,) = explain(model, x, y, list(expected().values()))
-    prior = GraphSmoothnessPrior.from_adjacency(matrix, explainers=expected())
+    prior = GraphSmoothnessPrior.from_adjacency(
+        matrix, explainers=expected(), output="logit"
+    )
     wanted = reference.graph_roughness(phi.abs().mean(0), matrix.double())
     loss = prior.of_model(model, (x, y))[1]
     torch.testing.assert_close(loss, wanted)

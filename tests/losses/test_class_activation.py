@@ -28,13 +28,13 @@ def weights(model):
 def test_rrr_g(layer):
     model, (x, y, mask) = network(), images()
     cut = int(layer) + 1
-    _, loss = RRRGLoss(layer).of_model(model, (x, y, mask))
+    _, loss = RRRGLoss(layer, output="max_logit").of_model(model, (x, y, mask))
     wanted = reference.rrr_g(model[:cut], model[cut:], x, mask)
     torch.testing.assert_close(loss, wanted)
     torch.testing.assert_close(
         torch.autograd.grad(loss, weights(model)), torch.autograd.grad(wanted, weights(model))
     )
-    _, total = RRRGLoss(layer, "sum").of_model(model, (x, y, mask))
+    _, total = RRRGLoss(layer, "sum", output="max_logit").of_model(model, (x, y, mask))
     torch.testing.assert_close(total, 4 * wanted)
 
 
@@ -42,7 +42,7 @@ def test_rrr_g(layer):
 def test_simplified_hint(layer):
     model, (x, y, mask) = network(), images()
     cut = int(layer) + 1
-    _, loss = SimplifiedHINTLoss(layer).of_model(model, (x, y, mask))
+    _, loss = SimplifiedHINTLoss(layer, output="logit").of_model(model, (x, y, mask))
     wanted = reference.simplified_hint(model[:cut], model[cut:], x, y, mask)
     torch.testing.assert_close(loss, wanted)
     torch.testing.assert_close(

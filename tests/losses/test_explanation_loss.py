@@ -50,7 +50,7 @@ def batch(rows=8):
 
 def test_a_model_is_explained_in_one_pass_that_returns_its_logits():
     model, (x, y) = Counting(), batch()
-    logits, loss = Marked().of_model(model, (x, y, torch.ones(8, 5)))
+    logits, loss = Marked(output="logit").of_model(model, (x, y, torch.ones(8, 5)))
     assert model.rows == 8
     torch.testing.assert_close(logits, model.network(x))
     x = x.requires_grad_()
@@ -87,7 +87,7 @@ def test_keyword_tensors_follow_their_rows():
     mask[5] = 1
     x, y = batch()
     scale = torch.arange(8.0)
-    _, loss = Marked().of_model(Scaled(), (x, y, mask, {"scale": scale}))
+    _, loss = Marked(output="logit").of_model(Scaled(), (x, y, mask, {"scale": scale}))
     assert loss.item() == pytest.approx(25.0)
 
 

@@ -33,7 +33,7 @@ def patches(values):
 @pytest.mark.parametrize("pooling", ["sum", "mean"])
 def test_order_of_patches(pooling):
     model, (x, y, mask) = network(), images()
-    _, loss = HINTLoss(PatchMasker(2, pooling=pooling)).of_model(model, (x, y, mask))
+    _, loss = HINTLoss(PatchMasker(2, pooling=pooling), output="logit").of_model(model, (x, y, mask))
     alpha = [patches(input_gradient(model, *xy, "logit").sum(0)) for xy in zip(x, y, strict=True)]
     wanted = reference.hint(alpha, [patches(h) for h in mask])
     wanted = wanted / 8 if pooling == "mean" else wanted
@@ -50,7 +50,7 @@ def test_order_of_the_positions_of_a_layer(size):
     model, (x, y, mask) = network(), images()
     cut = {6: 2, 3: 3}[size]
     cam = {"grad_cam": GradCAM(str(cut - 1), relu=False, resize=False)}
-    _, loss = HINTLoss(explainers=cam).of_model(model, (x, y, mask))
+    _, loss = HINTLoss(explainers=cam, output="logit").of_model(model, (x, y, mask))
     maps = [
         reference.grad_cam(model[:cut], model[cut:], *xy).flatten() for xy in zip(x, y, strict=True)
     ]
@@ -61,15 +61,16 @@ def test_order_of_the_positions_of_a_layer(size):
 def test_order_of_columns():
     model, x, y = MLP(6, 3, (8,), activation="tanh").double(), torch.rand(5, 6).double(), 0
     mask, target = torch.rand(5, 6) > 0.5, torch.full((5,), y)
-    _, loss = HINTLoss().of_model(model, (x, target, mask))
+    _, loss = HINTLoss(output="logit").of_model(model, (x, target, mask))
     alpha = [input_gradient(model, row, y, "logit") for row in x]
     torch.testing.assert_close(loss, reference.hint(alpha, mask.int()))
-    grouped = HINTLoss(ColumnMasker(6, [[0, 1], [3, 4, 5]])).of_model(model, (x, target, mask))[1]
+    columns = HINTLoss(ColumnMasker(6, [[0, 1], [3, 4, 5]]), output="logit")
+    grouped = columns.of_model(model, (x, target, mask))[1]
     groups = [[row[:2].sum(), row[2], row[3:].sum()] for row in alpha]
     shares = [[row[:2].mean(), row[2], row[3:].mean()] for row in mask.double()]
     torch.testing.assert_close(grouped, reference.hint(groups, shares))
     both = {"first": InputXGradient(), "second": InputXGradient()}
-    two = HINTLoss(explainers=both).of_model(model, (x, target, mask))[1]
+    two = HINTLoss(explainers=both, output="logit").of_model(model, (x, target, mask))[1]
     times = [a * row for a, row in zip(alpha, x, strict=True)]
     torch.testing.assert_close(two, reference.hint(times, mask.int()))
 
@@ -129,7 +130,7 @@ def test_regions_that_a_sample_lacks_have_no_order():
     ids = torch.tensor([[1, 5, 6, 7, 2, 0], [1, 4, 2, 0, 0, 0]])
     table = torch.randn(8, 3)
     model = nn.Sequential(nn.Flatten(), nn.Linear(18, 2))
-    loss = HINTLoss(TokenMasker(special_token_ids=[0, 1, 2]))
+    loss = HINTLoss(TokenMasker(special_token_ids=[0, 1, 2]), output="logit")
     mask = torch.zeros(2, 6)
     mask[0, 2] = mask[1, 1] = 1
     data = (table[ids], torch.tensor([0, 1]), mask, {}, {"input_ids": ids})

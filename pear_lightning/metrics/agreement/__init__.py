@@ -1,5 +1,6 @@
 """Metrics of how far explanations of the same samples agree."""
 
+from pear_lightning.metrics.agreement.common_share import CommonShare
 from pear_lightning.metrics.agreement.feature_agreement import FeatureAgreement
 from pear_lightning.metrics.agreement.matrix import AgreementMatrix
 from pear_lightning.metrics.agreement.pairwise_rank_agreement import PairwiseRankAgreement
@@ -10,6 +11,7 @@ from pear_lightning.metrics.agreement.signed_rank_agreement import SignedRankAgr
 
 __all__ = [
     "AgreementMatrix",
+    "CommonShare",
     "FeatureAgreement",
     "PairwiseRankAgreement",
     "RankAgreement",

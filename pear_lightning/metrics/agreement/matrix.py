@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.figures import draw_agreement
 from pear_lightning.functional.agreement import (
@@ -24,6 +25,7 @@ from pear_lightning.functional.validation import (
     check_choice,
     check_same_shape,
 )
+from pear_lightning.metrics.agreement.common_share import CommonShare
 from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 
@@ -54,6 +56,8 @@ class AgreementMatrix(ExactStates):
             fraction of them, rounded up (float).
         ties: see :func:`~pear_lightning.functional.agreement.rank_agreement`.
         strict: see :func:`~pear_lightning.functional.agreement.pairwise_rank_agreement`.
+        num_classes: number of classes C, 2 or more, to measure the
+            :class:`~pear_lightning.metrics.CommonShare` of the logits as well; None for no logits.
         **kwargs: options of :class:`torchmetrics.Metric`.
 
     Raises:
@@ -94,6 +98,7 @@ class AgreementMatrix(ExactStates):
         *,
         ties: Ties = "average",
         strict: bool = False,
+        num_classes: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -104,6 +109,7 @@ class AgreementMatrix(ExactStates):
         self.k = k
         self.ties: Ties = ties
         self.strict = strict
+        self._common_share = None if num_classes is None else CommonShare(num_classes, **kwargs)
         self._feature_counts: set[int] = set()
         self._pairs = torch.combinations(torch.arange(len(names)), 2).t().tolist()
         sizes = {
@@ -120,13 +126,17 @@ class AgreementMatrix(ExactStates):
             )
 
     def update(
-        self, attributions: Mapping[str, Tensor], repeats: Mapping[str, Tensor] | None = None
+        self,
+        attributions: Mapping[str, Tensor],
+        repeats: Mapping[str, Tensor] | None = None,
+        logits: Tensor | None = None,
     ) -> None:
         """Add a batch with the attributions of every explainer.
 
         Args:
             attributions: ``(B, *S)`` floating, signed, for each name.
             repeats: independent second draws of stochastic explainers on the same samples.
+            logits: the model's logits of these samples, ``(B, C)``; used with ``num_classes``.
 
         Raises:
             TypeError: if a tensor is not floating.
@@ -159,6 +169,8 @@ class AgreementMatrix(ExactStates):
             self.agreement_matrix_repeat_count = self.agreement_matrix_repeat_count.index_add(
                 0, position, torch.full_like(position, samples)
             )
+        if self._common_share is not None and logits is not None:
+            self._common_share.update(logits)
         self.agreement_matrix_sum = self.agreement_matrix_sum + sums
         self.agreement_matrix_count = self.agreement_matrix_count + samples
         self._feature_counts.add(n)
@@ -235,8 +247,26 @@ class AgreementMatrix(ExactStates):
         (n,) = self._feature_counts
         return {name: chance_level(name, n, self.k) for name in self.metric_names}
 
+    def common_share(self) -> Tensor | None:
+        """Return the share that all logits have in common; None if no logits were given.
+
+        See :class:`~pear_lightning.metrics.CommonShare`. In a distributed run all processes must
+        call it.
+        """
+        share = self._common_share
+        return None if share is None or not share.update_called else share.compute()
+
+    @override
+    def reset(self) -> None:
+        """Forget all batches."""
+        super().reset()
+        if self._common_share is not None:
+            self._common_share.reset()
+
     def to_table(self, metric: AgreementName = "pairwise_rank_agreement") -> str:
         """Return the matrix of one metric as aligned text; the class has an example.
+
+        The last line is the :meth:`common_share` of the logits, where they were given.
 
         Args:
             metric: name of the metric.
@@ -248,7 +278,10 @@ class AgreementMatrix(ExactStates):
         rows = [[metric, *self.names]]
         for name, values in zip(self.names, self.compute()[metric].tolist(), strict=True):
             rows.append([name, *(f"{value:.3f}" for value in values)])
-        return aligned_text(rows)
+        share = self.common_share()
+        if share is None:
+            return aligned_text(rows)
+        return f"{aligned_text(rows)}\ncommon share of the logits: {share:.3f}"
 
     def plot(
         self, metric: AgreementName = "pairwise_rank_agreement", ax: "Axes | None" = None

@@ -69,7 +69,7 @@ class MaxSensitivity(SampleMean):
         radius: float = 0.02,
         n_samples: int = 10,
         *,
-        output: OutputName | OutputFunction = "logit",
+        output: OutputName | OutputFunction = "centered_logit",
         seed: int = 0,
         samples_per_pass: int | None = None,
         **kwargs: Any,

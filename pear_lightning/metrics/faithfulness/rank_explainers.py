@@ -29,7 +29,7 @@ def rank_explainers(
     suite: FaithfulnessSuite | Masker,
     *,
     target: Target = "predicted",
-    output: OutputName | OutputFunction = "logit",
+    output: OutputName | OutputFunction = "centered_logit",
     points_per_pass: int | None = None,
     n_resamples: int = 2000,
     confidence_level: float = 0.95,
