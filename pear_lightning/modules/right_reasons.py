@@ -205,7 +205,8 @@ class RightForTheRightReasons(SupervisedModule):
                 features that must not matter.
 
         Returns:
-            ``loss``, ``task_loss`` and, if R was computed, ``reasons`` and ``ratio``.
+            ``loss``, ``task_loss``, ``reasons`` if R was computed, and ``ratio`` if its weight is
+            above 0.
         """
         return self.terms(self.objective, self.batch_of(batch)).named("reasons")
 

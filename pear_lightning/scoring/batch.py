@@ -191,10 +191,7 @@ class Batch:
         return self._range
 
     def check_finite(self) -> Self:
-        """Raise unless the inputs are finite; repeated calls do not check again.
-
-        Returns:
-            The batch.
+        """Return the batch, or raise if the inputs are not finite; later calls do not check again.
 
         Raises:
             ValueError: If the inputs hold NaN or Inf.

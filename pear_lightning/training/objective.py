@@ -86,7 +86,7 @@ class Objective(nn.Module):
 
     Raises:
         TypeError: If ``loss`` is not an explanation loss.
-        ValueError: If the weight is not valid for the loss (outside [0, 1] for PEAR, for example).
+        ValueError: If the weight is not valid for the loss (for a consensus loss, outside [0, 1]).
 
     Example:
         >>> from pear_lightning.losses import ConsensusLoss
