@@ -32,6 +32,14 @@ class Explainer(nn.Module, ABC):
     stochastic: bool = False
 
     @property
+    def takes_gradients(self) -> bool:
+        """Whether the explainer takes gradients of the model with respect to its inputs.
+
+        Training through one that does takes second derivatives, which some kernels do not have.
+        """
+        return True
+
+    @property
     def needs_floating_inputs(self) -> bool:
         """Whether inputs must be floating point; integers such as token ids have no gradient."""
         return True

@@ -2,17 +2,21 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, overload
 
 import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer, GradientExplainer
+from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.game import checked_scores
 from pear_lightning.scoring.gradients import gradients_at
 from pear_lightning.scoring.kernels import differentiable_kernels
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.perturbed_copies import evaluate_with_samples
 from pear_lightning.scoring.scorer import Forward, Scorer
 
 
@@ -27,6 +31,7 @@ def explain(
     forward_kwargs: Mapping[str, Any] | None = None,
     masker_kwargs: Mapping[str, Any] | None = None,
     points_per_pass: int | None = None,
+    create_graph: bool = False,
 ) -> tuple[Tensor, dict[str, Tensor]]: ...
 
 
@@ -41,6 +46,7 @@ def explain(
     forward_kwargs: Mapping[str, Any] | None = None,
     masker_kwargs: Mapping[str, Any] | None = None,
     points_per_pass: int | None = None,
+    create_graph: bool = False,
 ) -> tuple[Tensor, list[Tensor]]: ...
 
 
@@ -54,6 +60,7 @@ def explain(
     forward_kwargs: Mapping[str, Any] | None = None,
     masker_kwargs: Mapping[str, Any] | None = None,
     points_per_pass: int | None = None,
+    create_graph: bool = False,
 ) -> tuple[Tensor, dict[str, Tensor] | list[Tensor]]:
     r"""Explain a batch with several explainers, in one pass through the model where possible.
 
@@ -62,11 +69,15 @@ def explain(
     model themselves.
 
     The explained function is the model at inference: its modules are in eval mode during the call
-    and get their training flags back afterwards. With gradients enabled, the logits and the
-    attributions of differentiable explainers keep the graph to the model's weights, so that a loss
-    of them can be trained; kernels without a second derivative (fused attention, cuDNN's recurrent
-    layers) are then avoided. The function works under ``no_grad``, in ``inference_mode``, under
-    autocast and inside ``torch.compile``. It does not modify the caller's tensors.
+    and get their training flags back afterwards. The function works under ``no_grad``, in
+    ``inference_mode``, under autocast and inside ``torch.compile``. It does not modify the caller's
+    tensors.
+
+    To train the model with a loss of its attributions, set ``create_graph=True``: the logits and
+    the attributions of differentiable explainers then keep the graph of all query points to the
+    model's weights, and kernels without a second derivative (fused attention, cuDNN's recurrent
+    layers) are avoided. Lightning modules, losses and callbacks of this package do so by
+    themselves.
 
     Args:
         forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``, or ``(N,)`` for one output.
@@ -86,8 +97,9 @@ def explain(
         masker_kwargs: Data for the explainers' maskers that the model does not take, such as
             ``segments (B, H, W)`` or ``special_tokens_mask (B, T)``. Tensors must have ``B`` rows.
         points_per_pass: Largest number of query points of each sample in one pass. It bounds
-            memory only if no graph is kept; in training, the graphs of all chunks live until the
-            backward pass.
+            memory only if no graph is kept; the graphs of all chunks live until the backward pass.
+        create_graph: Whether the results can be differentiated, where gradients are enabled, as in
+            ``torch.autograd.grad``.
 
     Returns:
         Logits at the inputs, ``(B, C)``, and the attributions of each explainer, ``(B, *S)``, in
@@ -112,13 +124,14 @@ def explain(
         (torch.Size([32, 2]), torch.Size([32, 8]), torch.Size([32, 8]))
     """
     batch = Batch(inputs, None, None, forward_kwargs or {}, masker_kwargs or {})
-    logits, attributions = explain_batch(
-        forward,
-        batch.explaining(target),
-        list(explainers.values()) if isinstance(explainers, Mapping) else explainers,
-        output=output,
-        points_per_pass=points_per_pass,
-    )
+    with torch.set_grad_enabled(create_graph and torch.is_grad_enabled()):
+        logits, attributions = explain_batch(
+            forward,
+            batch.explaining(target),
+            list(explainers.values()) if isinstance(explainers, Mapping) else explainers,
+            output=output,
+            points_per_pass=points_per_pass,
+        )
     if isinstance(explainers, Mapping):
         return logits, dict(zip(explainers, attributions, strict=True))
     return logits, attributions
@@ -133,6 +146,8 @@ def explain_batch(
     points_per_pass: int | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Explain a :class:`~pear_lightning.scoring.Batch`; see :func:`explain`.
+
+    The results keep the graph to the model's weights if gradients are enabled.
 
     Args:
         forward: The model.
@@ -154,25 +169,57 @@ def explain_batch(
     forward = _uncompiled(forward)
     scorer = Scorer(forward, batch, resolve_output(output), points_per_pass)
     _check_inputs(batch, explainers)
-    inputs, module = batch.inputs, module_of(forward)
-    with eval_mode(module), differentiable_kernels(module):
-        logits, fused = _explain_fused(
-            scorer, inputs, [e for e in explainers if isinstance(e, GradientExplainer)]
-        )
-        remaining = iter(fused)
+    module = module_of(forward)
+    by_gradient = any(each.takes_gradients for each in explainers)
+    with eval_mode(module), differentiable_kernels(module) if by_gradient else nullcontext():
+        logits, by_points = _explain_at_points(scorer, explainers)
+        logits, by_copies = _explain_by_copies(scorer, explainers, logits)
+        found = {**by_points, **by_copies}
         attributions = [
-            next(remaining) if isinstance(e, GradientExplainer) else e(scorer, inputs)
-            for e in explainers
+            found[number] if number in found else explainer(scorer, batch.inputs)
+            for number, explainer in enumerate(explainers)
         ]
     return logits, attributions
+
+
+def _explain_by_copies(
+    scorer: Scorer, explainers: Sequence[Explainer], logits: Tensor | None
+) -> tuple[Tensor, dict[int, Tensor]]:
+    """Run explainers that remove features in one pass, with the samples if there are no logits."""
+    games, plans = {}, {}
+    for number, explainer in enumerate(explainers):
+        if isinstance(explainer, PerturbationExplainer):
+            games[number] = explainer.game(scorer, scorer.batch.inputs)
+            plans[number] = explainer.plan(games[number])
+    if not plans:
+        if logits is None:
+            logits = scorer.evaluate(scorer.batch.inputs[None])[1][0]
+        return logits, {}
+    original, scores = evaluate_with_samples(
+        scorer, [plan.copies for plan in plans.values()], samples=logits is None
+    )
+    attributions = {
+        number: games[number].attributions(plan.values(checked_scores([of_plan])))
+        for (number, plan), of_plan in zip(plans.items(), scores, strict=True)
+    }
+    return (original if logits is None else logits), attributions
+
+
+def _explain_at_points(
+    scorer: Scorer, explainers: Sequence[Explainer]
+) -> tuple[Tensor | None, dict[int, Tensor]]:
+    """Run gradient explainers in one pass; logits are None if there are none."""
+    chosen = {n: each for n, each in enumerate(explainers) if isinstance(each, GradientExplainer)}
+    if not chosen:
+        return None, {}
+    logits, attributions = _explain_fused(scorer, scorer.batch.inputs, list(chosen.values()))
+    return logits, dict(zip(chosen, attributions, strict=True))
 
 
 def _explain_fused(
     scorer: Scorer, inputs: Tensor, explainers: Sequence[GradientExplainer]
 ) -> tuple[Tensor, list[Tensor]]:
     """Run gradient explainers in one pass; return the logits at the inputs and attributions."""
-    if not explainers:
-        return scorer.evaluate(inputs[None])[1][0], []
     queries = [explainer.query(inputs) for explainer in explainers]
     own_points = [query.points for query in queries if query.points is not None]
     if own_points:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
+from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer, Plan
 from pear_lightning.functional.coalitions import (
     can_enumerate,
     draw_shapley_coalitions,
@@ -14,7 +14,6 @@ from pear_lightning.functional.least_squares import shapley_regression
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
 from pear_lightning.scoring.game import Game
-from pear_lightning.scoring.scorer import Scorer
 
 
 class KernelShap(PerturbationExplainer):
@@ -36,7 +35,8 @@ class KernelShap(PerturbationExplainer):
     each feature's value is spread over its elements so that ``masker.pool`` returns it, and a
     random baseline takes a new draw for each coalition.
 
-    The attributions carry no gradients.
+    The values are linear in the scores, so a loss of the attributions trains the model by first
+    derivatives alone.
 
     Args:
         n_samples: Number of coalitions, including the full and the empty one; each is one
@@ -82,6 +82,8 @@ class KernelShap(PerturbationExplainer):
         the weight 1e6, which agrees to about that precision.
     """
 
+    differentiable = True
+
     def __init__(
         self,
         n_samples: int = 200,
@@ -103,20 +105,19 @@ class KernelShap(PerturbationExplainer):
         self.seed = seed
         self.stochastic = seed is None
 
-    @torch.no_grad()
-    def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the Shapley values of the inputs' features, ``(B, *S)``.
+    def plan(self, game: Game) -> Plan:
+        """Return the coalitions, and the regression on their scores.
 
         Args:
-            scorer: Evaluates the explained scalar at query points.
-            inputs: Inputs, ``(B, *S)``.
+            game: The model as a cooperative game.
         """
-        game = self.game(scorer, inputs)
         keep, weights = self._coalitions(game)
-        scores = game.play(keep)
-        to = scores.device
-        values = shapley_regression(keep.to(to), scores, weights.to(to), game.counts.to(to))
-        return game.attributions(values)
+
+        def values(scores: Tensor) -> Tensor:
+            to = scores.device
+            return shapley_regression(keep.to(to), scores, weights.to(to), game.counts.to(to))
+
+        return Plan(game.copy_set(keep), values)
 
     def _coalitions(self, game: Game) -> tuple[Tensor, Tensor]:
         """Return coalitions, the full and the empty one first, and the weights of the rest."""

@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
+from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer, Plan
 from pear_lightning.functional.coalitions import (
     can_enumerate,
     draw_coin_flips,
@@ -16,7 +16,6 @@ from pear_lightning.functional.least_squares import weighted_centre, weighted_le
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
 from pear_lightning.scoring.game import Game, in_float64
-from pear_lightning.scoring.scorer import Scorer
 
 
 class Lime(PerturbationExplainer):
@@ -38,7 +37,11 @@ class Lime(PerturbationExplainer):
     that random masks converge to. With fewer masks than features and ``alpha=0``, the regression is
     underdetermined and the solution of least norm is returned. With a masker, each feature's
     coefficient is spread over its elements so that ``masker.pool`` returns it, and a random
-    baseline takes a new draw for each mask. The attributions carry no gradients.
+    baseline takes a new draw for each mask.
+
+    With ``penalty="ridge"``, α |β|² / 2 replaces the Lasso's term. The coefficients are then linear
+    in the scores, as with ``alpha=0``, and a loss of the attributions trains the model by first
+    derivatives alone.
 
     Args:
         n_samples: Number of masks; each is one evaluation of the model per sample.
@@ -47,7 +50,9 @@ class Lime(PerturbationExplainer):
         masker: Defines the features and their values when removed. ``None`` makes every element a
             feature.
         kernel_width: σ.
-        alpha: α of the Lasso, in units of the explained scalar; 0 is weighted least squares.
+        alpha: α, in units of the explained scalar for the Lasso and without a unit for the ridge;
+            0 is weighted least squares.
+        penalty: ``"lasso"``, whose coefficients cannot train a model, or ``"ridge"``.
         similarity: Vectors that the cosine compares. ``"inputs"`` compares the perturbed with the
             original input (Captum, PEAR), so large elements count more and a nonzero baseline
             shifts the kernel. ``"masks"`` compares z with the mask of ones (the paper's code for
@@ -78,8 +83,8 @@ class Lime(PerturbationExplainer):
         Classifier*, KDD 2016, arXiv 1602.04938, equation 2 and section 3.4.
 
     Deviations from the paper:
-        The penalty is the Lasso's instead of a selection of k features. By default the cosine
-        compares inputs, as in Captum.
+        The penalty is the Lasso's or the ridge's instead of a selection of k features. By default
+        the cosine compares inputs, as in Captum.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Lime(PerturbationExplainer):
         masker: Masker | None = None,
         kernel_width: float = 1.0,
         alpha: float = 1e-4,
+        penalty: Literal["lasso", "ridge"] = "lasso",
         similarity: Literal["inputs", "masks"] = "inputs",
         exhaustive: bool = True,
         seed: int | None = None,
@@ -101,42 +107,48 @@ class Lime(PerturbationExplainer):
             raise ValueError(f"kernel_width must be positive, got {kernel_width}")
         if not alpha >= 0:
             raise ValueError(f"alpha must not be negative, got {alpha}")
+        if penalty not in ("lasso", "ridge"):
+            raise ValueError(f"penalty must be 'lasso' or 'ridge', got {penalty!r}")
         if similarity not in ("inputs", "masks"):
             raise ValueError(f"similarity must be 'inputs' or 'masks', got {similarity!r}")
         self.n_samples = n_samples
         self.kernel_width = kernel_width
         self.alpha = alpha
+        self.penalty = penalty
         self.similarity = similarity
         self.exhaustive = exhaustive
         self.seed = seed
         self.stochastic = seed is None
 
-    @torch.no_grad()
-    def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the coefficients of the linear models, ``(B, *S)``.
+    def plan(self, game: Game) -> Plan:
+        """Return the masks, and the weighted regression on their scores.
 
         Args:
-            scorer: Evaluates the explained scalar at query points.
-            inputs: Inputs, ``(B, *S)``.
+            game: The model as a cooperative game.
+
+        Raises:
+            TypeError: If inputs are to be compared and are not floating point.
         """
+        inputs = game.bound.inputs
         if self.similarity == "inputs" and not inputs.is_floating_point():
             raise TypeError(
                 f"inputs must be floating point for similarity='inputs', got {inputs.dtype}; use "
                 "Lime(similarity='masks') for token ids"
             )
-        game = self.game(scorer, inputs)
         keep, valid = self._masks(game)
         masks = in_float64(keep)
-        if self.similarity == "masks":
-            scores = game.play(keep)
-            # z·1 / (|z| |1|)
-            cosines = (masks.sum(dim=-1) / game.counts.to(masks)).sqrt()
-        else:
-            scores, cosines = _scores_and_cosines(game, keep, masks)
-        # A softmax, because the sum that the objective divides by underflows for a narrow kernel.
-        logits = -((1 - cosines) ** 2) / (2 * self.kernel_width**2)
-        weights = torch.softmax(logits.masked_fill(~valid.to(logits.device), -torch.inf), dim=0)
-        return game.attributions(self._fit(masks, scores, weights))
+        with torch.no_grad():
+            if self.similarity == "masks":
+                # z·1 / (|z| |1|)
+                cosines = (masks.sum(dim=-1) / game.counts.to(masks)).sqrt()
+            else:
+                cosines = _cosines(game, keep, masks)
+            # A softmax, because the sum that the objective divides by underflows for a narrow
+            # kernel.
+            logits = -((1 - cosines) ** 2) / (2 * self.kernel_width**2)
+            invalid = ~valid.to(logits.device)
+            weights = torch.softmax(logits.masked_fill(invalid, -torch.inf), dim=0)
+        return Plan(game.copy_set(keep), lambda scores: self._fit(masks, scores, weights))
 
     def _masks(self, game: Game) -> tuple[Tensor, Tensor]:
         """Return masks ``(K, B, m)`` and whether each is used, ``(K, B)``; B is 1 if shared."""
@@ -150,6 +162,11 @@ class Lime(PerturbationExplainer):
             counts, enumerable, lambda: draw_coin_flips(self.n_samples, counts, uniform)
         )
 
+    @property
+    def differentiable(self) -> bool:  # type: ignore[override]
+        """Whether attributions carry gradients to the model's weights: not those of a Lasso."""
+        return self.penalty == "ridge" or self.alpha == 0
+
     def _fit(self, masks: Tensor, scores: Tensor, weights: Tensor) -> Tensor:
         """Return the coefficients, ``(B, n)``."""
         masks, scores = weighted_centre(masks, scores, weights)
@@ -158,19 +175,22 @@ class Lime(PerturbationExplainer):
         weighted = (weights[..., None] * masks).movedim(0, 1)  # (B or 1, K, n)
         gram = weighted.mT @ masks.movedim(0, 1)
         moment = (weighted.mT @ scores.T[..., None])[..., 0]
+        if self.penalty == "ridge":
+            ridge = self.alpha * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+            return torch.linalg.solve(gram + ridge, moment[..., None])[..., 0]
         return lasso(gram, moment, self.alpha)
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
         return (
             f"n_samples={self.n_samples}, kernel_width={self.kernel_width}, alpha={self.alpha}, "
-            f"similarity={self.similarity!r}, exhaustive={self.exhaustive}, seed={self.seed}, "
-            f"masker={self.masker}"
+            f"penalty={self.penalty!r}, similarity={self.similarity!r}, "
+            f"exhaustive={self.exhaustive}, seed={self.seed}, masker={self.masker}"
         )
 
 
-def _scores_and_cosines(game: Game, keep: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the scores of perturbed copies, and their cosines with the originals, ``(K, B)``.
+def _cosines(game: Game, keep: Tensor, masks: Tensor) -> Tensor:
+    """Return the cosines of perturbed copies and their originals, ``(K, B)``.
 
     With z as ``masks``, a copy is ``p = z x + (1 - z) b``. If b is not random, ``x·p`` and
     ``|p|^2`` are linear in z and are computed without the copies.
@@ -184,7 +204,7 @@ def _scores_and_cosines(game: Game, keep: Tensor, masks: Tensor) -> tuple[Tensor
             _cosine_of_copies(in_float64(copies.copies(chunk)), original, original_square)
             for chunk in numbers.split(game.scorer.points_per_pass or len(keep))
         ]
-        return game.play(keep), torch.cat(cosines)
+        return torch.cat(cosines)
     empty = game.copy_set(torch.zeros_like(keep[:1])).copies(torch.zeros_like(game.counts[:1]))
     empty = in_float64(empty[0])
 
@@ -194,7 +214,7 @@ def _scores_and_cosines(game: Game, keep: Tensor, masks: Tensor) -> tuple[Tensor
 
     product = of_copies(original.square(), original * empty)
     square = of_copies(original.square(), empty.square()).clamp_min(0)
-    return game.play(keep), _cosine(product, square, original_square)
+    return _cosine(product, square, original_square)
 
 
 def _cosine_of_copies(copies: Tensor, original: Tensor, original_square: Tensor) -> Tensor:

@@ -1,15 +1,13 @@
 """Occlusion of one feature at a time."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
+from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer, Plan
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
-from pear_lightning.scoring.game import checked_scores
-from pear_lightning.scoring.scorer import Scorer
+from pear_lightning.scoring.game import Game
+from pear_lightning.scoring.perturbed_copies import CopySet
 
 
 class Occlusion(PerturbationExplainer):
@@ -20,7 +18,8 @@ class Occlusion(PerturbationExplainer):
     where ``x \ i`` is x with feature i replaced by the baseline, in R draws if the baseline is
     random. Also known as feature ablation or leave one out. It costs n R + 1 evaluations of the
     model per sample; the copies of all samples go through the model together, at most
-    ``points_per_pass`` of each sample at a time. The attributions carry no gradients.
+    ``points_per_pass`` of each sample at a time. A loss of the attributions trains the model by
+    first derivatives alone.
 
     Args:
         masker: Defines the features (patches, segments, tokens, columns) and their values when
@@ -58,6 +57,8 @@ class Occlusion(PerturbationExplainer):
         Features do not overlap; the positions of the paper's sliding square do.
     """
 
+    differentiable = True
+
     def __init__(
         self,
         masker: Masker | None = None,
@@ -75,29 +76,29 @@ class Occlusion(PerturbationExplainer):
             )
         self.n_draws = n_draws
 
-    @torch.no_grad()
-    def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the decrease of the score without each feature, ``(B, *S)``.
+    def plan(self, game: Game) -> Plan:
+        """Return the sample itself and the copies without each feature, and their differences.
 
         Args:
-            scorer: Evaluates the explained scalar at query points.
-            inputs: Inputs, ``(B, *S)``.
+            game: The model as a cooperative game.
         """
-        game = self.game(scorer, inputs)
-        full = checked_scores([scorer(inputs[None])])
-        players = torch.arange(game.n_players, device=inputs.device)
-        present = (players < game.counts[:, None])[None]
-        without = torch.zeros_like(full)
-        for draw in range(self.n_draws):
-            game = replace(game, bound=replace(game.bound, draw=draw))
-            # in chunks, because the coalitions of all features take n x n elements
-            scores = [
-                game.play((players != removed[:, None])[:, None] & present, fresh_draws=False)
-                for removed in players.split(scorer.points_per_pass or len(players))
-            ]
-            without = without + torch.cat(scores) / self.n_draws
-        values = (full - without).T
-        return game.attributions(values.where(present[0].to(values.device), 0))
+        n, counts = game.n_players, game.counts
+        players = torch.arange(n, device=counts.device)
+        present = (players < counts[:, None])[None]
+
+        def keep(points: Tensor) -> Tensor:  # in chunks: the coalitions of all features are n x n
+            removed = torch.where(points > 0, (points - 1) % n, -1)
+            return game.features((players != removed[:, None])[:, None] & present)
+
+        def draws(points: Tensor) -> Tensor:
+            return torch.where(points > 0, (points - 1) // n, 0)
+
+        def values(scores: Tensor) -> Tensor:
+            without = scores[1:].unflatten(0, (self.n_draws, n)).mean(dim=0)
+            decrease = (scores[:1] - without).T
+            return decrease.where(present[0].to(decrease.device), 0)
+
+        return Plan(CopySet(game.bound, 1 + self.n_draws * n, keep, draws), values)
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""

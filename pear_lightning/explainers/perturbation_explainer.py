@@ -1,5 +1,9 @@
 """Base class of explainers that remove features."""
 
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -10,8 +14,21 @@ from pear_lightning.masking.baseline import Baseline
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 from pear_lightning.masking.masker import Masker
-from pear_lightning.scoring.game import Game
+from pear_lightning.scoring.game import Game, checked_scores
+from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies
 from pear_lightning.scoring.scorer import Scorer
+
+
+class Plan(NamedTuple):
+    """What a perturbation explainer asks of the model, and what it makes of the answers.
+
+    Attributes:
+        copies: The K perturbed copies of every sample.
+        values: Scores of the copies, ``(K, B)`` float64, to the values of the players, ``(B, m)``.
+    """
+
+    copies: CopySet
+    values: Callable[[Tensor], Tensor]
 
 
 class PerturbationExplainer(Explainer):
@@ -19,6 +36,13 @@ class PerturbationExplainer(Explainer):
 
     Features are those of a masker or, without a masker, the elements of an input, which take the
     value of a baseline when removed. The masker's baseline is part of the explainer's state.
+
+    A subclass says which copies of the samples it wants scores of, and how it turns the scores into
+    values of the features (:meth:`plan`); :func:`~pear_lightning.explainers.explain` evaluates the
+    copies of several explainers together. If the values are differentiable with respect to the
+    scores, the attributions train the model by first derivatives alone: with gradients enabled they
+    carry the graph to the weights, and coalitions that are drawn without a seed are shared by the
+    samples of the batch, so that one small system is solved for all of them.
 
     Args:
         baseline: Values of removed elements without a masker; ``None`` means ``"zeros"``.
@@ -49,6 +73,36 @@ class PerturbationExplainer(Explainer):
         else:
             self.baseline = masker.baseline  # a module: moves with this one, saved in checkpoints
 
+    @abstractmethod
+    def plan(self, game: Game) -> Plan:
+        """Return the copies that are evaluated, and what becomes of their scores.
+
+        Args:
+            game: The model as a cooperative game whose players are the inputs' features.
+        """
+
+    def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
+        """Return attributions of checked inputs, by passes of this explainer alone.
+
+        Args:
+            scorer: Evaluates the explained scalar at query points.
+            inputs: Inputs, ``(B, *S)``.
+
+        Returns:
+            Attributions, ``(B, *S)``.
+        """
+        game = self.game(scorer, inputs)
+        plan = self.plan(game)
+        ((scores,),) = evaluate_copies(
+            scorer, [plan.copies], copies_per_pass=scorer.points_per_pass
+        )
+        return game.attributions(plan.values(checked_scores([scores])))
+
+    @property
+    def takes_gradients(self) -> bool:
+        """Whether the explainer takes gradients of the model: no."""
+        return False
+
     @property
     def needs_floating_inputs(self) -> bool:
         """Whether inputs must be floating point; with a masker they may be token ids."""
@@ -76,8 +130,8 @@ class PerturbationExplainer(Explainer):
                 depend on it, so a sample's values do not depend on the number of features of
                 another sample.
             inputs: Inputs, ``(B, *S)``.
-            seed: Seed of numbers shared by all samples. ``None`` draws for each sample from torch's
-                global generator.
+            seed: Seed of numbers shared by all samples. ``None`` draws from torch's global
+                generator, for each sample, or once for all where gradients are enabled.
 
         Returns:
             ``(K, B, size)``, or ``(K, 1, size)`` if shared.
@@ -87,5 +141,6 @@ class PerturbationExplainer(Explainer):
             draws = torch.arange(n_draws, device=inputs.device)
             return hashed_uniform(derived_seeds(shared, "coalitions"), draws, size)
         # float32 for any dtype of the inputs: half precision has too few distinct values to rank
-        like = inputs.new_empty(inputs.shape[0], dtype=torch.float32)
+        n_rows = 1 if torch.is_grad_enabled() else inputs.shape[0]
+        like = inputs.new_empty(n_rows, dtype=torch.float32)
         return random_draws("uniform", n_draws, like, (size,), seed)

@@ -39,6 +39,11 @@ class RandomAttributions(Explainer):
         self.stochastic = seed is None
 
     @property
+    def takes_gradients(self) -> bool:
+        """Whether the explainer takes gradients of the model: no."""
+        return False
+
+    @property
     def needs_floating_inputs(self) -> bool:
         """Whether inputs must be floating point; any inputs have random attributions."""
         return False

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -41,8 +41,6 @@ class AttributionLoss(ExplanationLoss):
         - output: a scalar, float32 or better
     """
 
-    differentiates_gradients: ClassVar[bool] = True
-
     def __init__(
         self,
         explainers: Mapping[str, Explainer] | None = None,
@@ -74,6 +72,11 @@ class AttributionLoss(ExplanationLoss):
             # built lazily: not needed when attributions are given
             self._explainers = nn.ModuleDict(self.default_explainers())
         return dict(self._explainers.items())  # type: ignore[arg-type]  # they are explainers
+
+    @property
+    def differentiates_gradients(self) -> bool:
+        """Whether an explainer takes gradients, of which training takes derivatives."""
+        return any(each.takes_gradients for each in self.explainers.values())
 
     @property
     def needs_floating_inputs(self) -> bool:

@@ -24,8 +24,6 @@ class ExplanationLoss(nn.Module, ABC):
         needs_mask: Whether the loss is about annotated features. If it is and the batch has no
             mask, the loss is 0 and the model is not explained.
         needs_classes: Whether the loss needs class labels, which regression does not have.
-        differentiates_gradients: Whether training the loss takes derivatives of gradients, for
-            which float16 is too coarse.
         trains_half_weights: Whether gradients of bfloat16 weights are precise enough for the loss.
         default_weight: Default weight of the loss.
         mask_features: Masker that defines the features of masks ``(B, n)``; ``None`` means masks
@@ -40,10 +38,14 @@ class ExplanationLoss(nn.Module, ABC):
 
     needs_mask: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
-    differentiates_gradients: ClassVar[bool] = False
     trains_half_weights: ClassVar[bool] = True
     default_weight: ClassVar[float] = 1.0
     mask_features: Masker | None = None
+
+    @property
+    def differentiates_gradients(self) -> bool:
+        """Whether training takes derivatives of gradients, for which float16 is too coarse."""
+        return False
 
     @property
     def needs_floating_inputs(self) -> bool:

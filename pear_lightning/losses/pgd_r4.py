@@ -1,7 +1,5 @@
 """PGD-R4: the masked gradient at the worst point of a box found by gradient ascent."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -60,8 +58,6 @@ class PGDR4Loss(AnnotatedRowsLoss):
         weights converted to float32.
     """
 
-    differentiates_gradients: ClassVar[bool] = True
-
     def __init__(
         self,
         eps: float = 0.1,
@@ -76,6 +72,11 @@ class PGDR4Loss(AnnotatedRowsLoss):
         self.eps = eps
         self.n_steps = n_steps
         self.output: OutputName | OutputFunction = output
+
+    @property
+    def differentiates_gradients(self) -> bool:
+        """Whether training takes derivatives of gradients: yes."""
+        return True
 
     @override
     def of_rows(

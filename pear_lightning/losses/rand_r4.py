@@ -1,7 +1,5 @@
 """Rand-R4: the change of the masked gradient when irrelevant features change."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -62,8 +60,6 @@ class RandR4Loss(AnnotatedRowsLoss):
         weights converted to float32.
     """
 
-    differentiates_gradients: ClassVar[bool] = True
-
     def __init__(
         self,
         eps: float = 0.1,
@@ -80,6 +76,11 @@ class RandR4Loss(AnnotatedRowsLoss):
         self.n_samples = n_samples
         self.output: OutputName | OutputFunction = output
         self.seed = seed
+
+    @property
+    def differentiates_gradients(self) -> bool:
+        """Whether training takes derivatives of gradients: yes."""
+        return True
 
     @override
     def of_rows(

@@ -1,7 +1,5 @@
 """Right for Better Reasons (RBR) with the identity instead of the Hessian."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -60,7 +58,10 @@ class RBRIdentityHessianLoss(AnnotatedRowsLoss):
         The model is in eval mode and runs in float32 for any training precision.
     """
 
-    differentiates_gradients: ClassVar[bool] = True
+    @property
+    def differentiates_gradients(self) -> bool:
+        """Whether training takes derivatives of gradients: yes."""
+        return True
 
     @override
     def of_rows(

@@ -1,6 +1,6 @@
 """X-Gradient: attribution priors for networks without biases, at the cost of one gradient."""
 
-from typing import Any, ClassVar
+from typing import Any
 from weakref import WeakSet
 
 import torch
@@ -51,14 +51,17 @@ class XGradientPrior(ExplanationLoss):
         arXiv 2111.07668.
     """
 
-    differentiates_gradients: ClassVar[bool] = True
-
     def __init__(self, prior: AttributionLoss) -> None:
         super().__init__()
         if not isinstance(prior, AttributionLoss):
             raise TypeError(f"prior must be a loss of attributions, got {type(prior).__name__}")
         self.prior = prior.explain_with({"x_gradient": InputXGradient()}, "centered_logit")
         self._checked: WeakSet[nn.Module] = WeakSet()
+
+    @property
+    def differentiates_gradients(self) -> bool:
+        """Whether training takes derivatives of gradients: yes."""
+        return True
 
     @property
     def needs_mask(self) -> bool:  # type: ignore[override]

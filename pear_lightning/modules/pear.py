@@ -46,9 +46,9 @@ class PEAR(SupervisedModule):
     *What agrees.* The paper explains the target's logit. Softmax is unchanged by a function that is
     added to all logits, but explanations of a logit are not, so a network can lower C by a common
     function whose explanations agree and that decides nothing. Networks use this freedom. The
-    centred logit does not have it, and a model with one output does not either. ``val_common_share``
-    and ``test_common_share`` log the variance of that common function, relative to that of the
-    centred logits (:class:`~pear_lightning.metrics.CommonShare`).
+    centred logit does not have it, and a model with one output does not either.
+    ``val_common_share`` and ``test_common_share`` log the variance of that common function,
+    relative to that of the centred logits (:class:`~pear_lightning.metrics.CommonShare`).
 
     Args:
         backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; for regression, to

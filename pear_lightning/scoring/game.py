@@ -57,7 +57,7 @@ class Game:
         return CopySet(
             self.bound,
             len(keep),
-            lambda points: self._features(keep if len(points) == len(keep) else keep[points]),
+            lambda points: self.features(keep if len(points) == len(keep) else keep[points]),
             lambda points: points if fresh_draws else None,
         )
 
@@ -123,7 +123,7 @@ class Game:
         """Player of each feature, ``(B, n)``; arbitrary for features that are not present."""
         return ranks(self.bound.present).clamp(max=self.n_players - 1)
 
-    def _features(self, keep: Tensor) -> Tensor:
+    def features(self, keep: Tensor) -> Tensor:
         """Return coalitions of players as sets of features, ``(K, B, n)``."""
         if self._all_present:
             return keep

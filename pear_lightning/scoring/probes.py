@@ -13,16 +13,9 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys, ranks
+from pear_lightning.functional.validation import check_count
 
 SubsetSize = int | float | Literal["bernoulli"]
-
-
-def _check_count(name: str, value: int, at_least: int) -> None:
-    """Raise unless the value is an integer of at least ``at_least``."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an int, got {value!r}")
-    if value < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {value}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +119,7 @@ class RemovalCurve(Probe):
     def __post_init__(self) -> None:
         """Check the number of steps."""
         if self.n_steps is not None:
-            _check_count("n_steps", self.n_steps, at_least=1)
+            check_count("n_steps", self.n_steps, least=1)
 
     def steps(self, n_features: int) -> int:
         """Return the number of steps m."""
@@ -169,7 +162,7 @@ class RandomSubsets(Probe):
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        _check_count("n_subsets", self.n_subsets, at_least=2)
+        check_count("n_subsets", self.n_subsets, least=2)
         size = self.size
         if isinstance(size, float):
             good = 0 < size <= 1
@@ -232,7 +225,7 @@ class SingleRemovals(Probe):
 
     def __post_init__(self) -> None:
         """Check the number of draws."""
-        _check_count("n_draws", self.n_draws, at_least=1)
+        check_count("n_draws", self.n_draws, least=1)
 
     def n_points(self, n_features: int) -> int:
         """Return n R."""
@@ -261,7 +254,7 @@ class RankedChunks(Probe):
 
     def __post_init__(self) -> None:
         """Check the number of chunks."""
-        _check_count("chunks", self.n_chunks, at_least=2)
+        check_count("chunks", self.n_chunks, least=2)
 
     def n_points(self, n_features: int) -> int:
         """Return m."""

@@ -289,6 +289,11 @@ def weight_schedule(
         ValueError: If a value is negative or not finite, or ``match_magnitude`` is given without
             ``start_epoch``.
     """
+    if warmup_epochs and (start_epoch or match_magnitude):
+        raise ValueError(
+            f"warmup_epochs must be 0 with start_epoch or match_magnitude, got {warmup_epochs}: "
+            "use one schedule"
+        )
     if match_magnitude:
         return MatchedMagnitude(weight, start_epoch)
     if start_epoch:

@@ -10,6 +10,9 @@ from pear_lightning.explainers import (
     Gradient,
     InputXGradient,
     IntegratedGradients,
+    KernelShap,
+    Lime,
+    Occlusion,
     SmoothGrad,
     explain,
 )
@@ -77,7 +80,7 @@ def _quiet_fallback():
 def test_fused_pass_equals_each_explainer_alone(build, shape):
     model, inputs, target = build(), torch.rand(5, *shape), torch.tensor([0, 1, 2, 1, 0])
     explainers = five_explainers(inputs)
-    logits, together = explain(model, inputs, target, explainers)
+    logits, together = explain(model, inputs, target, explainers, create_graph=True)
     torch.testing.assert_close(logits, model.eval()(inputs))
     for explainer, attributions in zip(explainers, together, strict=True):
         alone = explain(model, inputs, target, [explainer])[1][0]
@@ -99,7 +102,7 @@ def test_a_sample_is_explained_alike_in_any_batch(build, shape):
 @pytest.mark.parametrize(("build", "shape"), CASES, ids=IDS)
 def test_attributions_reach_the_weights(build, shape):
     model, inputs = build(), torch.rand(4, *shape)
-    _, attributions = explain(model, inputs, 1, five_explainers(inputs))
+    _, attributions = explain(model, inputs, 1, five_explainers(inputs), create_graph=True)
     sum(a.square().sum() for a in attributions).backward()
     reached = [n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()]
     weights = [n for n, p in model.named_parameters() if p.ndim > 1]
@@ -114,7 +117,9 @@ def test_works_without_gradients(build, shape, guard):
     expected = [a.detach() for a in explain(model, inputs, target, five_explainers(inputs))[1]]
     with guard():
         made_inside = inputs * 1.0
-        logits, attributions = explain(model, made_inside, target * 1, five_explainers(inputs))
+        logits, attributions = explain(
+            model, made_inside, target * 1, five_explainers(inputs), create_graph=True
+        )
     assert not logits.requires_grad
     for actual, wanted in zip(attributions, expected, strict=True):
         assert not actual.requires_grad
@@ -124,7 +129,7 @@ def test_works_without_gradients(build, shape, guard):
 @pytest.mark.parametrize(("build", "shape"), [CASES[0], CASES[2], CASES[3]])
 def test_parameter_gradients_equal_plain_double_backward(build, shape):
     model, inputs, target = build().eval(), torch.rand(4, *shape), torch.tensor([0, 1, 2, 1])
-    explain(model, inputs, target, [Gradient()])[1][0].square().sum().backward()
+    explain(model, inputs, target, [Gradient()], create_graph=True)[1][0].square().sum().backward()
     fused = [p.grad.clone() if p.grad is not None else None for p in model.parameters()]
     model.zero_grad()
     x = inputs.clone().requires_grad_()
@@ -252,7 +257,7 @@ def test_mode_comes_back_after_an_error():
 def test_the_callers_tensors_are_left_alone():
     model, inputs = mlp(), torch.rand(4, 6)
     copy = inputs.clone()
-    explain(model, inputs, 0, five_explainers(inputs))[1][0].sum().backward()
+    explain(model, inputs, 0, five_explainers(inputs), create_graph=True)[1][0].sum().backward()
     assert not inputs.requires_grad
     assert inputs.grad is None
     torch.testing.assert_close(inputs, copy)
@@ -262,7 +267,9 @@ def test_attributions_are_differentiable_in_inputs_that_require_grad():
     model = mlp().double()
     inputs = torch.rand(2, 6).double().requires_grad_()
     explainer = IntegratedGradients(3)
-    assert torch.autograd.gradcheck(lambda x: explain(model, x, 1, [explainer])[1][0], inputs)
+    assert torch.autograd.gradcheck(
+        lambda x: explain(model, x, 1, [explainer], create_graph=True)[1][0], inputs
+    )
 
 
 def test_bf16_autocast_gives_float32_attributions():
@@ -281,7 +288,7 @@ def test_compiles_in_one_graph():
     explainers = [Gradient(), IntegratedGradients(3, inputs.mean(0))]
 
     def loss():
-        logits, (a, b) = explain(model, inputs, target, explainers)
+        logits, (a, b) = explain(model, inputs, target, explainers, create_graph=True)
         return logits.square().mean() + (a - b).square().mean()
 
     compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
@@ -393,3 +400,38 @@ def test_probabilities_are_float32_in_half_precision():
     model, inputs = mlp(), torch.rand(4, 6)
     with torch.autocast("cpu", torch.bfloat16):
         explain(model, inputs, 0, five_explainers(inputs), output="prob")
+
+
+def test_a_plain_call_keeps_no_graph():
+    model, inputs = mlp(), torch.rand(4, 6)
+    explainers = {"gradient": Gradient(), "shap": KernelShap(8), "occlusion": Occlusion()}
+    logits, attributions = explain(model, inputs, 0, explainers)
+    assert not logits.requires_grad
+    assert not any(each.requires_grad for each in attributions.values())
+    logits, attributions = explain(model, inputs, 0, explainers, create_graph=True)
+    assert logits.requires_grad
+    assert all(each.requires_grad for each in attributions.values())
+    with torch.no_grad():
+        _, attributions = explain(model, inputs, 0, explainers, create_graph=True)
+    assert not any(each.requires_grad for each in attributions.values())
+
+
+@pytest.mark.parametrize(
+    "explainer",
+    [KernelShap(8), Lime(8, penalty="ridge"), Lime(8, alpha=0), Occlusion()],
+    ids=["shap", "ridge", "least squares", "occlusion"],
+)
+def test_attributions_without_gradients_train_the_model(explainer):
+    model, inputs = mlp().double(), torch.rand(4, 6).double()
+    first = model[0].weight
+
+    def attributions(weight):
+        torch.manual_seed(0)
+
+        def forward(x):
+            return torch.func.functional_call(model, {"0.weight": weight}, (x,))
+
+        return explain(forward, inputs, 0, [explainer], create_graph=True)[1][0]
+
+    assert explainer.differentiable
+    assert torch.autograd.gradcheck(attributions, first.detach().requires_grad_())

@@ -23,7 +23,9 @@ def test_attributions_and_their_gradients_equal_the_cpus(build, shape):
 
     def run(device):
         model.to(device).zero_grad()
-        _, attributions = explain(model, inputs.to(device), target.to(device), explainers)
+        _, attributions = explain(
+            model, inputs.to(device), target.to(device), explainers, create_graph=True
+        )
         sum(a.square().sum() for a in attributions).backward()
         gradients = [p.grad.cpu().clone() for p in model.parameters() if p.grad is not None]
         return [a.detach().cpu() for a in attributions], gradients
@@ -35,7 +37,7 @@ def test_attributions_and_their_gradients_equal_the_cpus(build, shape):
 @pytest.mark.parametrize("guard", [torch.no_grad, torch.inference_mode])
 def test_recurrent_layers_without_gradients(guard):
     model, inputs = Recurrent().cuda(), torch.rand(4, 3, 8).cuda()
-    wanted = explain(model, inputs, 1, [Gradient()])[1][0].detach()
+    wanted = explain(model, inputs, 1, [Gradient()])[1][0]
     with guard():
         actual = explain(model, inputs, 1, [Gradient()])[1][0]
     torch.testing.assert_close(actual, wanted)

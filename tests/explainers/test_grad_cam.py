@@ -22,7 +22,7 @@ def images(n=5):
 
 
 def maps(model, x, y, layer, **options):
-    return explain(model, x, y, [GradCAM(layer, resize=False, **options)])[1][0]
+    return explain(model, x, y, [GradCAM(layer, resize=False, **options)], create_graph=True)[1][0]
 
 
 @pytest.mark.parametrize("layer", ["0", "3", "4", "5"])
@@ -77,7 +77,9 @@ def test_second_derivatives():
 def test_it_is_resized_to_the_inputs_beside_other_explainers():
     model, (x, y) = network(), images()
     flags = [module.training for module in model.modules()]
-    logits, found = explain(model, x, y, {"gradient": Gradient(), "cam": GradCAM("5")})
+    logits, found = explain(
+        model, x, y, {"gradient": Gradient(), "cam": GradCAM("5")}, create_graph=True
+    )
     assert [module.training for module in model.modules()] == flags
     assert found["cam"].shape == x.shape
     coarse = maps(model, x, y, "5")
@@ -121,7 +123,9 @@ def gradients_of_rank(rank, world_size):
     step = model if world_size == 1 else nn.parallel.DistributedDataParallel(model)
     for _ in range(2):
         model.zero_grad()
-        logits, (found,) = explain(step, x[rank::world_size], y[rank::world_size], [GradCAM("4")])
+        logits, (found,) = explain(
+            step, x[rank::world_size], y[rank::world_size], [GradCAM("4")], create_graph=True
+        )
         loss = nn.functional.cross_entropy(logits, y[rank::world_size])
         (loss + found.square().sum() * world_size / len(x)).backward()
     return [parameter.grad for parameter in model.parameters()]

@@ -192,6 +192,8 @@ def test_randomness_comes_from_torch_unless_seeded():
     assert Lime().stochastic
     assert not Lime(seed=0).stochastic
     assert not Lime().differentiable
+    assert Lime(penalty="ridge").differentiable
+    assert Lime(alpha=0).differentiable
 
 
 def test_inference_mode_and_gradients_outside():

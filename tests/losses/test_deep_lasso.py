@@ -11,7 +11,9 @@ from tests.reference import scores_activation as reference
 def test_loss_is_the_formula_with_the_gradient_of_the_mean_loss():
     model = MLP(5, 3, hidden_features=(8,), activation="softplus")
     x, target = torch.randn(7, 5), torch.randint(3, (7,))
-    _, (attributions,) = explain(model, x, target, [Gradient()], output="log_prob")
+    _, (attributions,) = explain(
+        model, x, target, [Gradient()], output="log_prob", create_graph=True
+    )
     x.requires_grad_()
     (gradients,) = torch.autograd.grad(F.cross_entropy(model(x), target), x)
     torch.testing.assert_close(attributions, -7 * gradients)
@@ -23,7 +25,9 @@ def test_loss_is_the_formula_with_the_gradient_of_the_mean_loss():
 def test_it_reaches_the_weights():
     model = MLP(5, hidden_features=(8,), activation="softplus")
     x, target = torch.randn(7, 5), torch.randint(2, (7,))
-    _, (attributions,) = explain(model, x, target, [Gradient()], output="log_prob")
+    _, (attributions,) = explain(
+        model, x, target, [Gradient()], output="log_prob", create_graph=True
+    )
     DeepLassoLoss()(attributions).backward()
     assert all(p.grad is not None and p.grad.any() for p in model.parameters())
 

@@ -33,7 +33,8 @@ def patches(values):
 @pytest.mark.parametrize("pooling", ["sum", "mean"])
 def test_order_of_patches(pooling):
     model, (x, y, mask) = network(), images()
-    _, loss = HINTLoss(PatchMasker(2, pooling=pooling), output="logit").of_model(model, (x, y, mask))
+    loss = HINTLoss(PatchMasker(2, pooling=pooling), output="logit")
+    _, loss = loss.of_model(model, (x, y, mask))
     alpha = [patches(input_gradient(model, *xy, "logit").sum(0)) for xy in zip(x, y, strict=True)]
     wanted = reference.hint(alpha, [patches(h) for h in mask])
     wanted = wanted / 8 if pooling == "mean" else wanted

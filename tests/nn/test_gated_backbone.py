@@ -55,7 +55,7 @@ def test_explanations_are_of_the_gated_function_and_reach_the_scores():
     for place in (None, "layers.0"):
         model = GatedBackbone(gate_of(6), MLP(6, activation="softplus"), place)
         x = torch.randn(4, 6)
-        _, (attributions,) = explain(model, x, 1, [Gradient()])
+        _, (attributions,) = explain(model, x, 1, [Gradient()], create_graph=True)
         x.requires_grad_()
         (wanted,) = torch.autograd.grad(model(x)[:, 1].sum(), x)
         torch.testing.assert_close(attributions, wanted)

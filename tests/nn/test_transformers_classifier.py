@@ -52,6 +52,7 @@ class TestModels:
             torch.tensor([0, 1]),
             [InputXGradient(), IntegratedGradients(n_steps=3, baseline="zeros")],
             forward_kwargs={"attention_mask": MASK},
+            create_graph=True,
         )
         for attribution in attributions:
             assert attribution.shape == embeddings.shape

@@ -28,7 +28,9 @@ def test_equals_the_formula(explainer: Any) -> None:
 
         def phi(x: Any, i: int = i) -> list[float]:
             inputs = torch.tensor([x], dtype=torch.float64)
-            _, (attributions,) = explain(case.model, inputs, target[[i]], [explainer])
+            _, (attributions,) = explain(
+                case.model, inputs, target[[i]], [explainer], output="centered_logit"
+            )
             values: list[float] = attributions[0].tolist()
             return values
 
