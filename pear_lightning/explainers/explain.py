@@ -16,7 +16,7 @@ from pear_lightning.scoring.game import checked_scores
 from pear_lightning.scoring.gradients import gradients_at
 from pear_lightning.scoring.kernels import differentiable_kernels
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
-from pear_lightning.scoring.perturbed_copies import evaluate_with_samples
+from pear_lightning.scoring.perturbed_copies import evaluate_copies, evaluate_with_samples
 from pear_lightning.scoring.scorer import Forward, Scorer
 
 
@@ -195,14 +195,17 @@ def _explain_by_copies(
         if logits is None:
             logits = scorer.evaluate(scorer.batch.inputs[None])[1][0]
         return logits, {}
-    original, scores = evaluate_with_samples(
-        scorer, [plan.copies for plan in plans.values()], samples=logits is None
-    )
+    copies = [plan.copies for plan in plans.values()]
+    if logits is None:
+        logits, scores = evaluate_with_samples(scorer, copies)
+    else:
+        read = evaluate_copies(scorer, copies, copies_per_pass=scorer.points_per_pass)
+        scores = [of_set for (of_set,) in read]
     attributions = {
         number: games[number].attributions(plan.values(checked_scores([of_plan])))
         for (number, plan), of_plan in zip(plans.items(), scores, strict=True)
     }
-    return (original if logits is None else logits), attributions
+    return logits, attributions
 
 
 def _explain_at_points(

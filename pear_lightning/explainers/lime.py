@@ -177,7 +177,8 @@ class Lime(PerturbationExplainer):
         moment = (weighted.mT @ scores.T[..., None])[..., 0]
         if self.penalty == "ridge":
             ridge = self.alpha * torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
-            return torch.linalg.solve(gram + ridge, moment[..., None])[..., 0]
+            solved: Tensor = torch.linalg.solve(gram + ridge, moment[..., None])
+            return solved[..., 0]
         return lasso(gram, moment, self.alpha)
 
     def extra_repr(self) -> str:

@@ -95,7 +95,7 @@ class Occlusion(PerturbationExplainer):
 
         def values(scores: Tensor) -> Tensor:
             without = scores[1:].unflatten(0, (self.n_draws, n)).mean(dim=0)
-            decrease = (scores[:1] - without).T
+            decrease: Tensor = (scores[:1] - without).T
             return decrease.where(present[0].to(decrease.device), 0)
 
         return Plan(CopySet(game.bound, 1 + self.n_draws * n, keep, draws), values)

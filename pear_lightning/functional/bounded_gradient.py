@@ -1,5 +1,6 @@
 """A gradient that stays finite where what is normalised vanishes."""
 
+import math
 from typing import Any
 
 import torch
@@ -57,7 +58,7 @@ def saturated_rows(rows: Tensor) -> Tensor:
 
 
 def _floor(dtype: torch.dtype) -> float:
-    return float(torch.finfo(dtype).tiny) ** 0.5
+    return math.sqrt(torch.finfo(dtype).tiny)
 
 
 class _ScaledGradient(torch.autograd.Function):

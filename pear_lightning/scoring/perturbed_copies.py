@@ -98,24 +98,16 @@ def evaluate_copies(
     return [tuple(map(_joined, zip(*chunks, strict=True))) for chunks in kept]
 
 
-def evaluate_with_samples(
-    scorer: Scorer, sets: Sequence[CopySet], *, samples: bool
-) -> tuple[Tensor | None, list[Tensor]]:
-    """Return the scores of all copies and, if asked for, the logits of the samples themselves.
-
-    The samples go through the model together with the copies.
+def evaluate_with_samples(scorer: Scorer, sets: Sequence[CopySet]) -> tuple[Tensor, list[Tensor]]:
+    """Return the logits of the samples and the scores of all copies, evaluated together.
 
     Args:
         scorer: The explained scalar; ``points_per_pass`` bounds the copies of a sample in one pass.
         sets: Copies of the scorer's samples.
-        samples: Whether to return the logits of the samples.
 
     Returns:
-        Logits ``(B, C)`` or None, and scores ``(K, B)`` of each set.
+        Logits ``(B, C)``, and scores ``(K, B)`` of each set.
     """
-    if not samples:
-        read = evaluate_copies(scorer, sets, copies_per_pass=scorer.points_per_pass)
-        return None, [scores for (scores,) in read]
     bound = sets[0].bound
     whole = torch.ones(1, 1, bound.n_features, dtype=torch.bool, device=bound.inputs.device)
     both = evaluate_copies(

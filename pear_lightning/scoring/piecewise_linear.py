@@ -61,4 +61,5 @@ class ConstantSlopes(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Replace an activation; everything else is called as it is."""
-        return _CONSTANT_SLOPES.get(func, func)(*args, **(kwargs or {}))
+        run: Callable[..., Any] = _CONSTANT_SLOPES.get(func, func)
+        return run(*args, **(kwargs or {}))
