@@ -52,6 +52,11 @@ class ExplanationRegularizer(Callback):
         match_magnitude: Whether w is the wanted ratio of explanation loss and task loss, measured
             over the second half of the epochs before ``start_epoch``.
         points_per_pass: Bound on the query points of each sample in one pass.
+        rows: Rows of a batch on which the explanation loss is computed, drawn at random in each
+            step: a share, a float in (0, 1], or a number, an int; of the annotated rows
+            if the loss needs masks.
+            ``None`` means all. See :class:`~pear_lightning.training.Objective`.
+        every: Compute the explanation loss at every q-th step only, with q times its weight.
         name: Name of the logged values.
 
     Raises:
@@ -84,6 +89,8 @@ class ExplanationRegularizer(Callback):
         start_epoch: float = 0.0,
         match_magnitude: bool = False,
         points_per_pass: int | None = None,
+        rows: float | int | None = None,
+        every: int = 1,
         name: str = "explanation_loss",
     ) -> None:
         if not isinstance(loss, ExplanationLoss):
@@ -101,6 +108,8 @@ class ExplanationRegularizer(Callback):
                 match_magnitude=match_magnitude,
             ),
             points_per_pass=points_per_pass,
+            rows=rows,
+            every=every,
         )
         self.model = model
         self.batch_to_inputs = batch_to_inputs

@@ -253,6 +253,33 @@ def check_count(name: str, value: int, least: int = 1) -> None:
         raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
+def check_share_or_count(name: str, rows: float | int | None) -> None:
+    """Raise unless the value is a share, a float in (0, 1], or a number of rows, an int above 0.
+
+    Args:
+        name: Name of the argument.
+        rows: The value; ``None`` is valid.
+
+    Raises:
+        TypeError: If it is not a number.
+        ValueError: If it is out of range.
+
+    Example:
+        >>> check_share_or_count("rows", 1.5)
+        Traceback (most recent call last):
+        ...
+        ValueError: rows must lie in (0, 1] as a share, got 1.5; give an int for a number of rows
+    """
+    if isinstance(rows, float):
+        if not 0 < rows <= 1:
+            raise ValueError(
+                f"{name} must lie in (0, 1] as a share, got {rows}; give an int for a number of "
+                "rows"
+            )
+    elif rows is not None:
+        check_count(name, rows)
+
+
 def at_least_float32(tensor: Tensor) -> Tensor:
     """Return float64 tensors as they are and every other floating tensor as float32.
 

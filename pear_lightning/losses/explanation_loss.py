@@ -1,7 +1,7 @@
 """Base class of losses of a model's explanations."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +46,15 @@ class ExplanationLoss(nn.Module, ABC):
     def differentiates_gradients(self) -> bool:
         """Whether training takes derivatives of gradients, for which float16 is too coarse."""
         return False
+
+    @property
+    def reduces_rows_by(self) -> Literal["mean", "sum", "annotated"]:
+        """How the loss depends on the rows of a batch, for an estimate from a part of them.
+
+        ``"mean"`` over all rows, ``"sum"``, or ``"annotated"``, a mean that counts annotated rows
+        only.
+        """
+        return "mean"
 
     @property
     def needs_floating_inputs(self) -> bool:

@@ -263,6 +263,11 @@ class RightReasonsLoss(AttributionLoss):
                 stacklevel=2,
             )
 
+    @property
+    def reduces_rows_by(self) -> Literal["mean", "sum", "annotated"]:
+        """How the loss depends on the rows of a batch, according to ``reduction``."""
+        return "annotated" if self.reduction == "mask" else self.reduction
+
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
         return (

@@ -90,6 +90,11 @@ class RRRGLoss(AttributionLoss):
         rows = wrong.flatten(1).square().sum(dim=1)
         return rows.mean() if self.reduction == "mean" else rows.sum()
 
+    @property
+    def reduces_rows_by(self) -> Literal["mean", "sum", "annotated"]:
+        """How the loss depends on the rows of a batch, according to ``reduction``."""
+        return self.reduction
+
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
         return f"layer={self.layer!r}, reduction={self.reduction!r}, output={self.output!r}"

@@ -75,6 +75,10 @@ class PEAR(SupervisedModule):
         masker: Masker that defines the features; attributions are pooled to its features (patches,
             tokens) before they are compared. ``None`` compares element by element.
         points_per_pass: Bound on the query points of each sample in one pass.
+        rows: Rows of a batch on which the consensus loss is computed, drawn at random in each
+            step: a share, a float in (0, 1], or a number, an int.
+            ``None`` means all. See :class:`~pear_lightning.training.Objective`.
+        every: Compute the consensus loss at every q-th step only, with q times its weight.
         compile: Whether to compile the explanation pass and the loss with ``torch.compile``;
             requires torch 2.13. The first step includes the compilation time.
         task: ``"classification"`` or ``"regression"``.
@@ -138,6 +142,8 @@ class PEAR(SupervisedModule):
         test_rows: int | None = None,
         masker: Masker | None = None,
         points_per_pass: int | None = None,
+        rows: float | int | None = None,
+        every: int = 1,
         compile: bool = False,
         task: Task = "classification",
         num_classes: int = 2,
@@ -187,6 +193,8 @@ class PEAR(SupervisedModule):
             consensus,
             weight_schedule(consensus_weight, warmup_epochs=warmup_epochs),
             points_per_pass=points_per_pass,
+            rows=rows,
+            every=every,
             compile=compile,
         )
         self.test_rows = test_rows

@@ -69,6 +69,10 @@ class RightForTheRightReasons(SupervisedModule):
             (Decoy digits, 64 epochs, seed 0: a start after 1, 4, 8, 16 epochs gives weights of
             16,000, 23, 0.05 and 0.0015, and test accuracies of .88, .95, .97 and .96.)
         points_per_pass: Bound on the query points of each sample in one pass.
+        rows: Rows of a batch on which the explanation loss is computed, drawn at random in each
+            step: a share, a float in (0, 1], or a number, an int; of the annotated rows.
+            ``None`` means all. See :class:`~pear_lightning.training.Objective`.
+        every: Compute the explanation loss at every q-th step only, with q times its weight.
         task: ``"classification"`` or ``"regression"``, which needs a loss that explains the output
             itself, such as ``RightReasonsLoss(output="logit")``.
         num_classes: Number of classes C.
@@ -129,6 +133,8 @@ class RightForTheRightReasons(SupervisedModule):
         start_epoch: float = 0.0,
         match_magnitude: bool = False,
         points_per_pass: int | None = None,
+        rows: float | int | None = None,
+        every: int = 1,
         task: Task = "classification",
         num_classes: int = 2,
         optimizer: OptimizerCallable = adam,
@@ -146,6 +152,8 @@ class RightForTheRightReasons(SupervisedModule):
             loss,
             weight_schedule(weight, start_epoch=start_epoch, match_magnitude=match_magnitude),
             points_per_pass=points_per_pass,
+            rows=rows,
+            every=every,
         )
         if masker is not None:
             loss.with_masks_of(masker)

@@ -9,11 +9,12 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
-from pear_lightning.functional.validation import check_count
+from pear_lightning.functional.validation import check_count, check_share_or_count
 from pear_lightning.losses import ExplanationLoss
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
+from pear_lightning.training.row_sample import sample_rows
 from pear_lightning.training.weight_schedule import (
     ConstantWeight,
     LateStart,
@@ -55,7 +56,8 @@ class Explained(NamedTuple):
 
     Attributes:
         epochs: Epochs of training so far, including the fraction of the current one.
-        weight: Weight of R at this step.
+        weight: Weight of R, averaged over steps.
+        factor: Factor of the weight at this step, which makes up for steps without R.
         logits: Logits of the model in eval mode, ``(B, C)``; ``None`` if R did not compute them for
             the whole batch.
         penalty: R, a scalar; ``None`` if it was not computed.
@@ -63,6 +65,7 @@ class Explained(NamedTuple):
 
     epochs: float
     weight: float
+    factor: int = 1
     logits: Tensor | None = None
     penalty: Tensor | None = None
 
@@ -82,11 +85,18 @@ class Objective(nn.Module):
         loss: R.
         schedule: Schedule of the weight of R; a number is a constant weight.
         points_per_pass: Bound on the query points of each sample in one pass.
+        rows: Rows of a batch on which R is computed, drawn at random in each step: a share, a float
+            in (0, 1], or a number, an int; of the annotated rows if R needs masks. ``None`` means
+            all. The estimate of R is unbiased if R is a mean or a sum over rows, and the task loss
+            uses all rows, by a forward pass in training mode.
+        every: Compute R at every q-th step only, with q times its weight. Without a trainer, which
+            counts the steps, R is computed at every call.
         compile: Whether to compile the computation of R with ``torch.compile``.
 
     Raises:
         TypeError: If ``loss`` is not an explanation loss.
-        ValueError: If the weight is not valid for the loss (for a consensus loss, outside [0, 1]).
+        ValueError: If the weight is not valid for the loss (for a consensus loss, outside [0, 1]),
+            or ``rows`` or ``every`` is out of range.
 
     Example:
         >>> from pear_lightning.losses import ConsensusLoss
@@ -110,6 +120,8 @@ class Objective(nn.Module):
         schedule: WeightSchedule | float,
         *,
         points_per_pass: int | None = None,
+        rows: float | int | None = None,
+        every: int = 1,
         compile: bool = False,
     ) -> None:
         super().__init__()
@@ -120,6 +132,8 @@ class Objective(nn.Module):
             )
         if points_per_pass is not None:
             check_count("points_per_pass", points_per_pass)
+        check_share_or_count("rows", rows)
+        check_count("every", every)
         _ = loss.explainers  # built on first access, which must precede loading a checkpoint
         self.loss = loss
         self.schedule = (
@@ -127,6 +141,8 @@ class Objective(nn.Module):
         )
         loss.task_weight(self.schedule.weight)  # raises for an invalid weight
         self.points_per_pass = points_per_pass
+        self.rows = rows
+        self.every = every
         self.compile_loss = compile
         self._compiled: Any = None
         self._was_on = self._has_acted = False  # in this fit
@@ -175,9 +191,18 @@ class Objective(nn.Module):
         weight = self.weight_at(epochs)
         if not weight and not self.schedule.listens(epochs):
             return Explained(epochs, weight)
+        step, rank = (steps_so_far(trainer), trainer.global_rank) if trainer else (0, 0)
+        if weight and step % self.every:
+            return Explained(epochs, weight)
+        factor = self.every if weight and trainer else 1
         with torch.set_grad_enabled(torch.is_grad_enabled() and weight > 0):
-            logits, penalty = self.of_model(network, batch)
-        return Explained(epochs, weight, logits, penalty)
+            sample = None
+            if self.rows is not None:
+                sample = sample_rows(batch, self.loss, self.rows, step=step, rank=rank)
+            if sample is None:
+                return Explained(epochs, weight, factor, *self.of_model(network, batch))
+            _, penalty = self.of_model(network, sample.batch)
+            return Explained(epochs, weight, factor, None, sample.scale * penalty)
 
     def combine(
         self,
@@ -199,15 +224,17 @@ class Objective(nn.Module):
         Returns:
             The terms; ``task_loss`` and ``penalty`` without the factor ``scale``.
         """
-        epochs, weight, _, penalty = explained
+        epochs, weight, factor, _, penalty = explained
         unscaled = task_loss if scale == 1.0 else task_loss.detach() / scale
         self.schedule.observe(epochs, unscaled, penalty, trainer)
-        if penalty is None or not weight:
+        if not weight:
             return Terms(task_loss, unscaled, penalty)
         self._was_on = True
-        self._has_acted |= penalty.requires_grad  # R has no graph without annotations
         task_weight = self.loss.task_weight(weight)
-        loss = task_weight * task_loss + weight * (penalty if scale == 1.0 else scale * penalty)
+        if penalty is None:  # not a step with R
+            return Terms(task_weight * task_loss, unscaled)
+        self._has_acted |= penalty.requires_grad  # R has no graph without annotations
+        loss = task_weight * task_loss + weight * factor * scale * penalty
         with torch.no_grad():
             ratio = weight * penalty / (task_weight * unscaled.abs())
         return Terms(loss, unscaled, penalty, ratio)
@@ -311,3 +338,12 @@ def epochs_so_far(trainer: Trainer) -> float:
     batches = loop.max_batches
     share = loop.epoch_loop.batch_idx / batches if 0 < batches < math.inf else 0.0
     return trainer.current_epoch + max(share, 0.0)
+
+
+def steps_so_far(trainer: Trainer) -> int:
+    """Return how many training batches a fit has processed, the same after a resume.
+
+    Args:
+        trainer: A trainer that is fitting.
+    """
+    return max(int(trainer.fit_loop.epoch_loop.total_batch_idx), 0)

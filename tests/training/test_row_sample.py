@@ -1,0 +1,135 @@
+"""Random rows and steps of an explanation loss."""
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch.utils.data import DataLoader, TensorDataset
+
+from pear_lightning.explainers import Gradient, Occlusion
+from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
+from pear_lightning.modules import PEAR
+from pear_lightning.nn import MLP
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.training.objective import Objective
+from pear_lightning.training.row_sample import sample_rows
+
+
+def annotated_batch():
+    mask = torch.zeros(12, 3)
+    mask[:5, 1] = 1
+    return Batch(torch.rand(12, 3), torch.randint(2, (12,)), mask)
+
+
+def estimates(batch, loss, rows, steps=400):
+    network = MLP(3, hidden_features=(4,))
+    for step in range(steps):
+        sample = sample_rows(batch, loss, rows, step=step)
+        yield sample.scale * loss.of_model(network, sample.batch)[1].item()
+
+
+@pytest.mark.parametrize("rows", [0.4, 2])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "mask"])
+def test_estimates_are_unbiased(reduction, rows):
+    torch.manual_seed(0)
+    batch, loss = annotated_batch(), RightReasonsLoss(reduction=reduction)
+    found = torch.tensor(list(estimates(batch, loss, rows)))
+    torch.manual_seed(0)
+    annotated_batch()
+    network = MLP(3, hidden_features=(4,))
+    whole = loss.of_model(network, batch)[1].item()
+    assert found.std() > 0.01 * whole
+    error = found.std() / len(found) ** 0.5
+    assert abs(found.mean() - whole) < 4 * error
+
+
+def test_only_annotated_rows_are_drawn_and_the_share_is_of_them():
+    batch = annotated_batch()
+    sample = sample_rows(batch, RightReasonsLoss(), 0.4)
+    assert sample.batch.mask.sum(dim=1).tolist() == [1, 1]
+    assert len(sample_rows(batch, ConsensusLoss(), 0.25).batch) == 3
+    assert len(sample_rows(batch, RightReasonsLoss(), 0.01).batch) == 1
+    assert sample_rows(batch, RightReasonsLoss(), 5) is None
+    assert sample_rows(batch, RightReasonsLoss(), 1.0) is None
+
+
+def test_draws_depend_on_step_and_rank_alone():
+    batch = Batch(torch.rand(64, 3), torch.randint(2, (64,)))
+
+    def drawn(**where):
+        return sample_rows(batch, ConsensusLoss(), 8, **where).batch.inputs
+
+    torch.manual_seed(1)
+    first = drawn(step=3)
+    torch.manual_seed(2)
+    assert torch.equal(first, drawn(step=3))
+    assert not torch.equal(first, drawn(step=4))
+    assert not torch.equal(first, drawn(step=3, rank=1))
+
+
+def small_pear(**arguments):
+    torch.manual_seed(0)
+    explainers = {"gradient": Gradient(), "occlusion": Occlusion()}
+    return PEAR(MLP(3, hidden_features=(8,)), explainers=explainers, top_k=2, **arguments)
+
+
+def fit(model, tmp_path, max_epochs=2, ckpt_path=None):
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.rand(64, 3, generator=generator)
+    data = TensorDataset(inputs, (inputs.sum(1) > 1.5).long())
+    trainer = Trainer(
+        max_epochs=max_epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(model, DataLoader(data, batch_size=16), ckpt_path=ckpt_path)
+    return trainer
+
+
+def test_every_fourth_step(tmp_path):
+    model, computed = small_pear(every=4), []
+    of_model = model.objective.of_model
+    model.objective.of_model = lambda *args: computed.append(1) or of_model(*args)
+    fit(model, tmp_path)  # 8 steps
+    assert len(computed) == 2
+
+
+def test_weight_makes_up_for_steps_without_the_loss(tmp_path):
+    model, losses = small_pear(every=4, consensus_weight=0.5), []
+    training_loss = model.training_loss
+    model.training_loss = lambda batch: losses.append(training_loss(batch)) or losses[-1]
+    fit(model, tmp_path, max_epochs=1)
+    first, second, *_ = losses
+    torch.testing.assert_close(
+        first["loss"], 0.5 * first["task_loss"] + 4 * 0.5 * first["consensus"]
+    )
+    torch.testing.assert_close(second["loss"], 0.5 * second["task_loss"])
+    assert "consensus" not in second
+
+
+def test_a_resumed_fit_draws_the_same_rows(tmp_path):
+    whole = small_pear(rows=0.25, every=2)
+    fit(whole, tmp_path)
+    trainer = fit(small_pear(rows=0.25, every=2), tmp_path, max_epochs=1)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    resumed = small_pear(rows=0.25, every=2)
+    fit(resumed, tmp_path, ckpt_path=tmp_path / "half.ckpt")
+    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"rows": 0.0}, ValueError, r"rows must lie in \(0, 1\] as a share, got 0.0"),
+        ({"rows": 0}, ValueError, "rows must be at least 1, got 0"),
+        ({"rows": "half"}, TypeError, "rows must be an integer, got 'half'"),
+        ({"every": 0}, ValueError, "every must be at least 1, got 0"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, error, message):
+    with pytest.raises(error, match=message):
+        Objective(ConsensusLoss(), 0.5, **arguments)
