@@ -30,7 +30,7 @@ def fitted_module(
 
     Args:
         problem: Data and network.
-        paper: The paper's settings (20 nodes, raw rows, strength 0.2) or the library's.
+        paper: The paper's settings (20 nodes, the logit, raw rows, strength 0.2) or the library's.
         compile: Whether to compile the objective.
         backbone: A network other than the problem's.
 
@@ -41,6 +41,7 @@ def fitted_module(
     module = PEAR(
         problem.network() if backbone is None else backbone,
         explainers=explainers,
+        output="logit" if paper else "centered_logit",
         normalize="none" if paper else "max",
         compile=compile,
     ).to(problem.device)

@@ -165,11 +165,12 @@ class ConsensusLoss(AttributionLoss):
     @override
     def look_at_logits(self, logits: Tensor, batch: Batch) -> None:
         """Warn once, in training, if a function common to all logits can satisfy the loss."""
-        if not self._says_what_is_free or torch.compiler.is_compiling():
+        trains = torch.is_grad_enabled() and not torch.compiler.is_compiling()
+        if not (self._says_what_is_free and trains):
             return
         self._says_what_is_free = False
         output = resolve_output(self.output)
-        if torch.is_grad_enabled() and sees_common_shift(output, logits, batch.classes):
+        if sees_common_shift(output, logits, batch.classes):
             warnings.warn(
                 f"ConsensusLoss explains output={self.output!r}, which changes when a function is "
                 "added to all logits, although no probability does: the network can make its "

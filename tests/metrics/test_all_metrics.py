@@ -22,6 +22,7 @@ SELECTED, OF_MODEL = ("selected", "relevance"), ("model", "inputs", "attribution
 # how every public metric is made, and what it is updated with
 CASES: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "AgreementMatrix": ({"names": ["a", "b"], "k": 2}, ("pair",)),
+    "CommonShare": ({"num_classes": N}, ("logits",)),
     "FeatureAgreement": ({"k": 2}, PAIR),
     "RankAgreement": ({"k": 2}, PAIR),
     "SignAgreement": ({"k": 2}, PAIR),
@@ -82,6 +83,7 @@ def batches(name: str) -> list[list[Any]]:
             "attributions_a": rows[0],
             "attributions_b": rows[1],
             "inputs": rows[2].double(),
+            "logits": rows[0],
             "mask": rows[3] > 0.3,
             "model": MODEL,
             "pair": {"a": rows[0], "b": rows[1]},

@@ -18,7 +18,8 @@ def test_the_authors_way_and_ours_give_one_loss_and_one_gradient(batch: int) -> 
     expected = authors_way.training_loss(theirs, inputs, target, problem.inputs)
     expected.backward()
     module = fitted_module(problem, paper=True)
-    loss = module.training_loss((inputs.float(), target))["loss"]
+    with pytest.warns(UserWarning, match="added to all logits"):
+        loss = module.training_loss((inputs.float(), target))["loss"]
     loss.backward()
     torch.testing.assert_close(loss, expected.float(), rtol=1e-5, atol=1e-6)
     pairs = zip(module.backbone.named_parameters(), theirs.parameters(), strict=True)
