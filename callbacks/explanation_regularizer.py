@@ -11,6 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.losses import ExplanationLoss
+from pear_lightning.metrics import CommonShare
 from pear_lightning.scoring.batch import Batch, form_of
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.training.objective import Objective, weight_schedule
@@ -29,7 +30,9 @@ class ExplanationRegularizer(Callback):
     devices (``"ddp"``) and loss scaling work as they do without the callback. The loss logged by
     the module with ``self.log`` is still the task loss alone; the callback logs ``train_<name>``
     (R), ``train_<name>_weight`` and ``train_<name>_ratio`` (the added term divided by the term of
-    the task loss).
+    the task loss); and, where the loss computes logits of several classes,
+    ``train_<name>_common_share`` of the explained rows
+    (:class:`~pear_lightning.metrics.CommonShare`).
 
     The callback takes the passes of the explanation and one additional forward pass, which
     :class:`~pear_lightning.modules.PEAR` and
@@ -53,9 +56,8 @@ class ExplanationRegularizer(Callback):
             over the second half of the epochs before ``start_epoch``.
         points_per_pass: Bound on the query points of each sample in one pass.
         rows: Rows of a batch on which the explanation loss is computed, drawn at random in each
-            step: a share, a float in (0, 1], or a number, an int; of the annotated rows
-            if the loss needs masks.
-            ``None`` means all. See :class:`~pear_lightning.training.Objective`.
+            step: a share, a float in (0, 1], or a number, an int; of the annotated rows if the loss
+            needs masks. ``None`` means all. See :class:`~pear_lightning.training.Objective`.
         every: Compute the explanation loss at every q-th step only, with q times its weight.
         name: Name of the logged values.
 
@@ -115,6 +117,7 @@ class ExplanationRegularizer(Callback):
         self.batch_to_inputs = batch_to_inputs
         self.name = name
         self._batch: Batch | None = None
+        self._logits: Tensor | None = None  # of the last step that explained, for the log
         self._added = False
 
     @property
@@ -177,6 +180,7 @@ class ExplanationRegularizer(Callback):
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Warn if the loss had no part in the training."""
+        self._logits = None
         self.objective.on_train_end(trainer)
 
     @override
@@ -210,9 +214,12 @@ class ExplanationRegularizer(Callback):
         with self._precision(trainer):
             explained = self.objective.explain(self._network(pl_module), self._batch, trainer)
         terms = self.objective.combine(explained, loss, trainer, scale=scale)
+        if explained.logits is not None:
+            self._logits = explained.logits.detach()
+        if terms.loss is not loss:
+            loss.copy_(terms.loss)  # in place, because Lightning differentiates this tensor
         if terms.ratio is None or terms.penalty is None:
             return
-        loss.copy_(terms.loss)  # in place, because Lightning differentiates this tensor
         every = trainer.log_every_n_steps or 1  # type: ignore[attr-defined]
         if trainer.is_last_batch or (trainer.global_step + 1) % every == 0:
             values = {
@@ -220,6 +227,11 @@ class ExplanationRegularizer(Callback):
                 "_weight": torch.tensor(explained.weight),
                 "_ratio": terms.ratio,
             }
+            logits = self._logits
+            if logits is not None and logits.shape[1] > 1 and logits.isfinite().all():
+                share = CommonShare(logits.shape[1]).to(logits.device)
+                share.update(logits)
+                values["_common_share"] = share.compute()
             for suffix, value in values.items():
                 name = f"train_{self.name}{suffix}"
                 pl_module.log(name, value, batch_size=len(self._batch))

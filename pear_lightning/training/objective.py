@@ -29,7 +29,8 @@ class Terms(NamedTuple):
     Attributes:
         loss: The loss that is minimised, a scalar.
         task_loss: L, a scalar.
-        penalty: R, a scalar; ``None`` if it was not computed.
+        penalty: R, a scalar; at a step between two that compute it, that of the last one, without
+            a graph; ``None`` if it was not computed.
         ratio: ``w R`` divided by the weighted task loss, without a graph; ``None`` if R is not part
             of the loss.
     """
@@ -58,9 +59,9 @@ class Explained(NamedTuple):
         epochs: Epochs of training so far, including the fraction of the current one.
         weight: Weight of R, averaged over steps.
         factor: Factor of the weight at this step, which makes up for steps without R.
-        logits: Logits of the model in eval mode, ``(B, C)``; ``None`` if R did not compute them for
-            the whole batch.
+        logits: Logits of the explained rows in eval mode; ``None`` if R did not compute them.
         penalty: R, a scalar; ``None`` if it was not computed.
+        of_all_rows: Whether the logits are those of the whole batch, ``(B, C)``.
     """
 
     epochs: float
@@ -68,6 +69,7 @@ class Explained(NamedTuple):
     factor: int = 1
     logits: Tensor | None = None
     penalty: Tensor | None = None
+    of_all_rows: bool = True
 
 
 class Objective(nn.Module):
@@ -146,6 +148,7 @@ class Objective(nn.Module):
         self.compile_loss = compile
         self._compiled: Any = None
         self._was_on = self._has_acted = False  # in this fit
+        self._last: tuple[Tensor, Tensor] | tuple[()] = ()  # R and its ratio, for the log
 
     def forward(
         self,
@@ -171,7 +174,7 @@ class Objective(nn.Module):
         # save for backward
         reuse = self.weight_at(self.epochs(trainer)) > 0 and shares_logits()
         explained = self.explain(network, batch, trainer)
-        logits = explained.logits if reuse else None
+        logits = explained.logits if reuse and explained.of_all_rows else None
         if logits is None:
             logits = network(batch.inputs, **batch.forward_kwargs)
         return self.combine(explained, task_loss(logits), trainer)
@@ -201,8 +204,8 @@ class Objective(nn.Module):
                 sample = sample_rows(batch, self.loss, self.rows, step=step, rank=rank)
             if sample is None:
                 return Explained(epochs, weight, factor, *self.of_model(network, batch))
-            _, penalty = self.of_model(network, sample.batch)
-            return Explained(epochs, weight, factor, None, sample.scale * penalty)
+            logits, penalty = self.of_model(network, sample.batch)
+            return Explained(epochs, weight, factor, logits, sample.scale * penalty, False)
 
     def combine(
         self,
@@ -224,19 +227,20 @@ class Objective(nn.Module):
         Returns:
             The terms; ``task_loss`` and ``penalty`` without the factor ``scale``.
         """
-        epochs, weight, factor, _, penalty = explained
+        epochs, weight, factor, _, penalty, _ = explained
         unscaled = task_loss if scale == 1.0 else task_loss.detach() / scale
         self.schedule.observe(epochs, unscaled, penalty, trainer)
         if not weight:
             return Terms(task_loss, unscaled, penalty)
         self._was_on = True
         task_weight = self.loss.task_weight(weight)
-        if penalty is None:  # not a step with R
-            return Terms(task_weight * task_loss, unscaled)
+        if penalty is None:  # a step without R
+            return Terms(task_weight * task_loss, unscaled, *self._last)
         self._has_acted |= penalty.requires_grad  # R has no graph without annotations
         loss = task_weight * task_loss + weight * factor * scale * penalty
         with torch.no_grad():
             ratio = weight * penalty / (task_weight * unscaled.abs())
+        self._last = (penalty.detach(), ratio)
         return Terms(loss, unscaled, penalty, ratio)
 
     def of_model(self, network: Forward, batch: Batch) -> tuple[Tensor | None, Tensor]:

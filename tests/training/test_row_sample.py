@@ -2,12 +2,14 @@
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from torch.utils.data import DataLoader, TensorDataset
 
+from pear_lightning.callbacks import ExplanationRegularizer
 from pear_lightning.explainers import Gradient, Occlusion
 from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.modules import PEAR
+from pear_lightning.modules.base import adamw
 from pear_lightning.nn import MLP
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.training.objective import Objective
@@ -66,13 +68,29 @@ def test_draws_depend_on_step_and_rank_alone():
     assert not torch.equal(first, drawn(step=3, rank=1))
 
 
+class Plain(LightningModule):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x)
+
+    def training_step(self, batch, batch_idx):
+        x, y = batch
+        return torch.nn.functional.cross_entropy(self(x), y)
+
+    def configure_optimizers(self):
+        return adamw(self.parameters())
+
+
 def small_pear(**arguments):
     torch.manual_seed(0)
     explainers = {"gradient": Gradient(), "occlusion": Occlusion()}
     return PEAR(MLP(3, hidden_features=(8,)), explainers=explainers, top_k=2, **arguments)
 
 
-def fit(model, tmp_path, max_epochs=2, ckpt_path=None):
+def fit(model, tmp_path, max_epochs=2, ckpt_path=None, **arguments):
     generator = torch.Generator().manual_seed(0)
     inputs = torch.rand(64, 3, generator=generator)
     data = TensorDataset(inputs, (inputs.sum(1) > 1.5).long())
@@ -84,6 +102,7 @@ def fit(model, tmp_path, max_epochs=2, ckpt_path=None):
         enable_checkpointing=False,
         enable_model_summary=False,
         default_root_dir=tmp_path,
+        **arguments,
     )
     trainer.fit(model, DataLoader(data, batch_size=16), ckpt_path=ckpt_path)
     return trainer
@@ -107,7 +126,7 @@ def test_weight_makes_up_for_steps_without_the_loss(tmp_path):
         first["loss"], 0.5 * first["task_loss"] + 4 * 0.5 * first["consensus"]
     )
     torch.testing.assert_close(second["loss"], 0.5 * second["task_loss"])
-    assert "consensus" not in second
+    assert second["consensus"] == first["consensus"]  # for the log
 
 
 def test_a_resumed_fit_draws_the_same_rows(tmp_path):
@@ -133,3 +152,19 @@ def test_a_resumed_fit_draws_the_same_rows(tmp_path):
 def test_bad_arguments_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
         Objective(ConsensusLoss(), 0.5, **arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"rows": 0.25}, {"every": 3}, {"rows": 4, "every": 2}])
+def test_module_and_callback_train_the_same(arguments, tmp_path):
+    module = small_pear(**arguments)
+    fit(module, tmp_path)
+    torch.manual_seed(0)
+    plain = Plain(MLP(3, hidden_features=(8,)))
+    explainers = {"gradient": Gradient(), "occlusion": Occlusion()}
+    loss = ConsensusLoss().explain_with(explainers)
+    callback = ExplanationRegularizer(loss, **arguments)
+    trainer = fit(plain, tmp_path, callbacks=[callback])
+    for one, other in zip(module.backbone.parameters(), plain.net.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    assert "train_explanation_loss_common_share" in trainer.callback_metrics
+    assert "train_explanation_loss_ratio" in trainer.callback_metrics
