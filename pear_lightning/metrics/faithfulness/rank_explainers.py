@@ -93,6 +93,11 @@ def rank_explainers(
         squared error, lower is better.
     """
     check_choice("target", target, ("predicted", "label"))
+    if isinstance(batches, Tensor):
+        raise TypeError(
+            f"batches must be an iterable of batches, got a tensor {tuple(batches.shape)}; give "
+            "[inputs] for a single batch"
+        )
     if isinstance(suite, Masker):
         suite = FaithfulnessSuite(suite, list(explainers))
     if set(suite.names or ()) != set(explainers):
