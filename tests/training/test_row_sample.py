@@ -2,18 +2,16 @@
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import ExplanationRegularizer
 from pear_lightning.explainers import Gradient, Occlusion
 from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.modules import PEAR
-from pear_lightning.modules.base import adamw
 from pear_lightning.nn import MLP
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.training.objective import Objective
 from pear_lightning.training.row_sample import sample_rows
+from tests.modules.helpers import loader, quiet_trainer, weights
 
 
 def annotated_batch():
@@ -68,59 +66,31 @@ def test_draws_depend_on_step_and_rank_alone():
     assert not torch.equal(first, drawn(step=3, rank=1))
 
 
-class Plain(LightningModule):
-    def __init__(self, net):
-        super().__init__()
-        self.net = net
-
-    def forward(self, x):
-        return self.net(x)
-
-    def training_step(self, batch, batch_idx):
-        x, y = batch
-        return torch.nn.functional.cross_entropy(self(x), y)
-
-    def configure_optimizers(self):
-        return adamw(self.parameters())
-
-
 def small_pear(**arguments):
     torch.manual_seed(0)
     explainers = {"gradient": Gradient(), "occlusion": Occlusion()}
     return PEAR(MLP(3, hidden_features=(8,)), explainers=explainers, top_k=2, **arguments)
 
 
-def fit(model, tmp_path, max_epochs=2, ckpt_path=None, **arguments):
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.rand(64, 3, generator=generator)
-    data = TensorDataset(inputs, (inputs.sum(1) > 1.5).long())
-    trainer = Trainer(
-        max_epochs=max_epochs,
-        accelerator="cpu",
-        logger=False,
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-        **arguments,
-    )
-    trainer.fit(model, DataLoader(data, batch_size=16), ckpt_path=ckpt_path)
+def fit(model, ckpt_path=None, **arguments):
+    trainer = quiet_trainer(**arguments)  # two epochs of four steps
+    trainer.fit(model, loader(64, features=3), ckpt_path=ckpt_path)
     return trainer
 
 
-def test_every_fourth_step(tmp_path):
+def test_every_fourth_step():
     model, computed = small_pear(every=4), []
     of_model = model.objective.of_model
     model.objective.of_model = lambda *args: computed.append(1) or of_model(*args)
-    fit(model, tmp_path)  # 8 steps
+    fit(model)
     assert len(computed) == 2
 
 
-def test_weight_makes_up_for_steps_without_the_loss(tmp_path):
+def test_weight_makes_up_for_steps_without_the_loss():
     model, losses = small_pear(every=4, consensus_weight=0.5), []
     training_loss = model.training_loss
     model.training_loss = lambda batch: losses.append(training_loss(batch)) or losses[-1]
-    fit(model, tmp_path, max_epochs=1)
+    fit(model, max_epochs=1)
     first, second, *_ = losses
     torch.testing.assert_close(
         first["loss"], 0.5 * first["task_loss"] + 4 * 0.5 * first["consensus"]
@@ -131,12 +101,12 @@ def test_weight_makes_up_for_steps_without_the_loss(tmp_path):
 
 def test_a_resumed_fit_draws_the_same_rows(tmp_path):
     whole = small_pear(rows=0.25, every=2)
-    fit(whole, tmp_path)
-    trainer = fit(small_pear(rows=0.25, every=2), tmp_path, max_epochs=1)
+    fit(whole)
+    trainer = fit(small_pear(rows=0.25, every=2), max_epochs=1)
     trainer.save_checkpoint(tmp_path / "half.ckpt")
     resumed = small_pear(rows=0.25, every=2)
-    fit(resumed, tmp_path, ckpt_path=tmp_path / "half.ckpt")
-    for one, other in zip(whole.parameters(), resumed.parameters(), strict=True):
+    fit(resumed, ckpt_path=tmp_path / "half.ckpt")
+    for one, other in zip(weights(whole), weights(resumed), strict=True):
         assert torch.equal(one, other)
 
 
@@ -155,16 +125,15 @@ def test_bad_arguments_are_named(arguments, error, message):
 
 
 @pytest.mark.parametrize("arguments", [{"rows": 0.25}, {"every": 3}, {"rows": 4, "every": 2}])
-def test_module_and_callback_train_the_same(arguments, tmp_path):
+def test_module_and_callback_train_the_same(arguments):
     module = small_pear(**arguments)
-    fit(module, tmp_path)
-    torch.manual_seed(0)
-    plain = Plain(MLP(3, hidden_features=(8,)))
+    fit(module)
+    plain = small_pear(consensus_weight=0.0)
     explainers = {"gradient": Gradient(), "occlusion": Occlusion()}
     loss = ConsensusLoss().explain_with(explainers)
-    callback = ExplanationRegularizer(loss, **arguments)
-    trainer = fit(plain, tmp_path, callbacks=[callback])
-    for one, other in zip(module.backbone.parameters(), plain.net.parameters(), strict=True):
+    callback = ExplanationRegularizer(loss, model="backbone", **arguments)
+    trainer = fit(plain, callbacks=[callback])
+    for one, other in zip(weights(module), weights(plain), strict=True):
         torch.testing.assert_close(one, other)
     assert "train_explanation_loss_common_share" in trainer.callback_metrics
     assert "train_explanation_loss_ratio" in trainer.callback_metrics
