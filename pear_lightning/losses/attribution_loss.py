@@ -133,14 +133,15 @@ class AttributionLoss(ExplanationLoss):
         rows = self._rows_to_explain(batch.inputs, mask)
         if rows is not None and not len(rows):
             return None, self.nothing(batch.inputs)
+        explained = batch if rows is None else batch.rows(rows)
         logits, attributions = explain_batch(
             forward,
-            batch if rows is None else batch.rows(rows),
+            explained,
             list(self.explainers.values()),
             output=self.output,
             points_per_pass=points_per_pass,
         )
-        self.look_at_logits(logits, batch if rows is None else batch.rows(rows))
+        self.look_at_logits(logits, explained)
         if rows is not None:
             attributions = [  # attributions of a layer need not have the inputs' shape
                 each.new_zeros(len(batch), *each.shape[1:]).index_copy(0, rows, each)

@@ -281,9 +281,10 @@ class PEAR(SupervisedModule):
         consensus = self.consensus.terms(*saliency.values()).loss.mean()
         self.log("val_consensus", consensus, batch_size=len(batch), sync_dist=True)
         # rows of constant attributions (dead units, for example) count as correlation 0
-        constant = constant_rows(torch.stack([*saliency.values()]).flatten(2)).sum().float()
+        stacked = torch.stack([*saliency.values()]).flatten(2)
+        constant = constant_rows(stacked).sum().float()
         self.log("val_constant_rows", constant, reduce_fx="sum", sync_dist=True)
-        saturated = saturated_rows(torch.stack([*saliency.values()]).flatten(2)).any(dim=0).sum()
+        saturated = saturated_rows(stacked).any(dim=0).sum()
         self.log("val_saturated_rows", saturated.float(), reduce_fx="sum", sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:

@@ -62,26 +62,6 @@ class ScoredModule(SupervisedModule):
         for logger in self.loggers:
             logger.log_metrics(metrics, step=self.global_step)
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
-        """Log the task loss and metrics.
-
-        Args:
-            batch: A batch in any form that :meth:`batch_of` reads.
-            batch_idx: Index of the batch.
-        """
-        batch = self.batch_of(batch)
-        self.log_task("val", batch, self.run_backbone(batch))
-
-    def test_step(self, batch: Any, batch_idx: int) -> None:
-        """Log the task loss and metrics.
-
-        Args:
-            batch: A batch in any form that :meth:`batch_of` reads.
-            batch_idx: Index of the batch.
-        """
-        batch = self.batch_of(batch)
-        self.log_task("test", batch, self.run_backbone(batch))
-
     def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Return predictions, and the scores for every row.
 

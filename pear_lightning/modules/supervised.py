@@ -222,6 +222,26 @@ class SupervisedModule(ExplainedModule):
         read = self.batch_of(batch)
         return self.log_parts(self.training_loss(read), len(read))
 
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Log the task loss and metrics.
+
+        Args:
+            batch: A batch in any form that :meth:`batch_of` reads.
+            batch_idx: Index of the batch.
+        """
+        batch = self.batch_of(batch)
+        self.log_task("val", batch, self.run_backbone(batch))
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Log the task loss and metrics.
+
+        Args:
+            batch: A batch in any form that :meth:`batch_of` reads.
+            batch_idx: Index of the batch.
+        """
+        batch = self.batch_of(batch)
+        self.log_task("test", batch, self.run_backbone(batch))
+
     def log_task(self, stage: Stage, batch: Batch, logits: Tensor) -> None:
         """Log the task loss and the task metrics of an evaluation batch.
 

@@ -46,9 +46,8 @@ class Terms(NamedTuple):
         Args:
             penalty: Name for R.
         """
-        named = {**self._asdict(), penalty: self.penalty}
-        if penalty != "penalty":
-            del named["penalty"]
+        named = self._asdict()
+        named[penalty] = named.pop("penalty")
         return {name: value for name, value in named.items() if value is not None}
 
 
