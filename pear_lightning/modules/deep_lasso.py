@@ -98,8 +98,13 @@ class DeepLasso(ScoredModule):
 
     @property
     def weight(self) -> float:
-        """a, the share of the penalty."""
+        """a, the share of the penalty; may be set to another number in [0, 1]."""
         return self.objective.schedule.weight
+
+    @weight.setter
+    def weight(self, weight: float) -> None:
+        self.loss.task_weight(weight)  # refuses weights out of range
+        self.objective.schedule.weight = weight
 
     @property
     def scores(self) -> Tensor:

@@ -109,3 +109,13 @@ def test_what_cannot_work_is_refused():
         DeepLasso(nn.Sequential(MLP(6)))
     with pytest.raises(ValueError, match="precision must be one of"):
         quiet_trainer(precision="bf16-true").fit(DeepLasso(MLP(6)), loader())
+
+
+def test_the_weight_can_be_changed_between_runs():
+    model = DeepLasso(MLP(4), weight=0.2)
+    model.weight = 0.0
+    parts = model.training_loss((torch.randn(8, 4), torch.randint(2, (8,))))
+    assert model.weight == 0
+    torch.testing.assert_close(parts["loss"], parts["task_loss"])
+    with pytest.raises(ValueError, match=r"weight must lie in \[0, 1\], got 1.5"):
+        model.weight = 1.5
