@@ -13,7 +13,7 @@ from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, check_c
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.replaced_weights import in_dtype
 from pear_lightning.scoring.scorer import Forward
-from pear_lightning.stand_ins.interval_bounds import logit_bounds
+from pear_lightning.stand_ins.interval_bounds import logit_bounds, margin_bounds
 
 
 class IBPExLoss(AnnotatedRowsLoss):
@@ -22,10 +22,15 @@ class IBPExLoss(AnnotatedRowsLoss):
     .. math:: R = \frac{1}{N} \sum_n \overline{\mathrm{CE}}_n - \mathrm{CE}(f(x_n), y_n), \qquad
               \overline{\mathrm{CE}}_n \ge \max_{|x - x_n| \le \epsilon A_n} \mathrm{CE}(f(x), y_n)
 
-    The worst case is bounded by interval arithmetic: the lower bound of the label's logit against
-    the upper bounds of all others. With a weight w = 1 − α the objective CE + w R is the paper's
-    α CE + (1 − α) worst-case CE. As an excess, R is 0 for rows without annotations and for ε = 0,
-    and never negative.
+    The worst case is bounded by interval arithmetic: by the upper bounds of the margins
+    :math:`z_k - z_{y_n}` between the logits of the other classes and the label's. With a weight
+    w = 1 − α the objective CE + w R is the paper's α CE + (1 − α) worst-case CE. As an excess, R is
+    0 for rows without annotations and for ε = 0, and never negative.
+
+    A margin is bounded as one function of the inputs of the affine layers that the network ends
+    with (linear and convolutional layers, pooling by means, sums of branches): R does not change if
+    a function of these inputs is added to all logits. If the last function is not affine, a margin
+    is bounded by the bounds of its two logits.
 
     The paper increases ε and decreases α from 1 during training. ``ramp_steps`` does both: over
     this number of training batches, ε and the share of R in the objective grow linearly from 0.
@@ -59,12 +64,16 @@ class IBPExLoss(AnnotatedRowsLoss):
 
     References:
         Heo, Piratla, Wicker, Weller, *Use Perturbations when Learning from Explanations*, NeurIPS
-        2023, arXiv 2303.06419.
+        2023, arXiv 2303.06419; the elision of the last layer: Gowal et al., *On the Effectiveness
+        of Interval Bound Propagation for Training Verifiably Robust Models*, 2018, arXiv
+        1810.12715.
 
     Deviations from the paper:
-        R is the excess of the worst case instead of the worst case, with the same objective for
-        w = 1 − α. Both ramps have the same length. Both terms of R are computed with the model in
-        eval mode, in float32 for any training precision.
+        The last affine layers are elided, which never makes the worst case larger than the lower
+        bound of the label's logit against the upper bounds of all others; with these, a function
+        added to all logits changes R. R is the excess of the worst case instead of the worst case,
+        with the same objective for w = 1 − α. Both ramps have the same length. Both terms of R are
+        computed with the model in eval mode, in float32 for any training precision.
     """
 
     default_weight: ClassVar[float] = 0.5
@@ -103,8 +112,7 @@ class IBPExLoss(AnnotatedRowsLoss):
             forward, rows.inputs, ramp * self.eps * rows.marks, rows.forward_kwargs
         )
         check_classes(bounds, rows)
-        own = F.one_hot(rows.labels, bounds.shape[1]).bool()
-        worst = torch.where(own, bounds.lower, bounds.upper)
+        worst = margin_bounds(bounds, rows.labels).upper
         with torch.autocast(rows.inputs.device.type, enabled=False):  # as for the bounds
             logits, _ = explain_batch(forward, rows, [])
         at_inputs = F.cross_entropy(at_least_float32(logits), rows.labels, reduction="sum")

@@ -27,7 +27,12 @@ class R4Loss(AnnotatedRowsLoss):
     features by up to ε. The bounds are computed by interval arithmetic, forwards and backwards
     through the layers, so no gradient is differentiated and no point is sampled: they hold for all
     inputs of the box, and are exact for ε = 0. They widen with depth and with ε. On a small network
-    a step costs about as much as ten plain steps.
+    a step costs about as much as twenty plain steps.
+
+    The probabilities and the gradient depend on differences of logits only. The affine layers that
+    the network ends with (linear and convolutional layers, pooling by means, sums of branches) are
+    therefore bounded in these differences: R does not change if a function of their inputs is added
+    to all logits. If the last function is not affine, R is computed from bounds of the logits.
 
     ReLU, leaky ReLU, ELU, softplus, tanh and sigmoid, linear and convolutional layers, average and
     max pooling, batch norm, dropout, residual sums and reshaping are supported; other layers raise
@@ -61,10 +66,15 @@ class R4Loss(AnnotatedRowsLoss):
         >>> loss = torch.nn.functional.cross_entropy(model(inputs), target) + reasons
 
     References:
-        Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025.
+        Ghitu, Piratla, Wicker, *Model Guidance via Robust Feature Attribution*, TMLR 2025; the
+        elision of the last layer: Gowal et al., *On the Effectiveness of Interval Bound Propagation
+        for Training Verifiably Robust Models*, 2018, arXiv 1810.12715.
 
     Deviations from the paper:
-        Probabilities are bounded as tightly as the bounds of the logits allow. The model is in eval
+        The last affine layers are elided. Probabilities are bounded by the margins between the
+        logits, and the gradient at the input of these layers is bounded over all probabilities that
+        lie between their bounds and sum to 1. These bounds are never wider than those from bounds
+        of the logits, with which a function added to all logits changes R. The model is in eval
         mode and runs in float32 for any training precision.
     """
 

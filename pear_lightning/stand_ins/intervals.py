@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +18,9 @@ from pear_lightning.stand_ins.stand_in import (
 )
 
 Pullback = Callable[["Interval"], tuple["Interval", ...]]
+Transposed = Callable[[Tensor], tuple[Tensor, ...]]
+# how a function maps rows: each by itself and all alike, each by itself, or together
+Rows = Literal["alike", "apart", "mixed"]
 Map = Callable[[Tensor], Tensor]
 
 
@@ -27,15 +30,19 @@ class Interval(StandIn):
     Passed to a network in place of its input, it becomes an interval that contains the output of
     the network for every input in the interval (interval bound propagation). Affine layers map the
     centre and, with the absolute values of their weights, the radius; monotone functions map the
-    bounds. Each interval stores the intervals that it was computed from, so that :func:`pull_back`
-    can bound gradients as well. The bounds carry gradients to the weights, and are exact up to
-    rounding if both bounds of the input are equal.
+    bounds. Each interval stores the intervals that it was computed from, so that gradients can be
+    bounded as well (:mod:`~pear_lightning.stand_ins.interval_graph`). The bounds carry gradients to
+    the weights, and are exact up to rounding if both bounds of the input are equal.
 
     Args:
         lower: Lower bounds, any shape.
         upper: Upper bounds, same shape.
         parents: The intervals that it was computed from.
         pullback: Maps bounds of a gradient at this interval to bounds at its parents.
+        transposed: Maps a gradient at this interval to the gradients at its parents, if the
+            function that computed it is affine and maps each row (along the first dimension) by
+            itself; ``None`` for any other function. A gradient with a single row is that of all
+            rows, and has a single row at the parents if all rows are mapped alike.
 
     Raises:
         NoRuleError: If a network calls a function without a rule.
@@ -61,12 +68,14 @@ class Interval(StandIn):
         upper: Tensor,
         parents: tuple[Interval, ...] = (),
         pullback: Pullback | None = None,
+        transposed: Transposed | None = None,
     ) -> None:
         super().__init__(lower)
         self.lower = lower
         self.upper = upper
         self.parents = parents
         self.pullback = pullback
+        self.transposed = transposed
 
     @property
     def centre(self) -> Tensor:
@@ -79,81 +88,53 @@ class Interval(StandIn):
         return (self.upper - self.lower) / 2
 
 
-def pull_back(output: Interval, cotangent: Interval, inputs: Interval) -> Interval:
-    """Return bounds of the gradient at the inputs, given bounds of the gradient at the output.
-
-    Args:
-        output: Interval that a network computed from the inputs.
-        cotangent: Bounds of the gradient of a scalar with respect to the output.
-        inputs: The interval passed to the network.
-
-    Returns:
-        Bounds of the gradient with respect to the inputs that hold for all inputs in the interval.
-
-    Example:
-        >>> layer = torch.nn.Linear(2, 1)
-        >>> inputs = Interval(torch.zeros(1, 2), torch.ones(1, 2))
-        >>> one = torch.ones(1, 1)
-        >>> gradient = pull_back(layer(inputs), Interval(one, one), inputs)
-        >>> torch.equal(gradient.lower, layer.weight)
-        True
-    """
-    order: list[Interval] = []
-    _visit(output, order, set())
-    gradients = {id(output): cotangent}
-    for node in reversed(order):
-        if node is inputs or node.pullback is None:
-            continue
-        parts = node.pullback(gradients.pop(id(node)))
-        for parent, part in zip(node.parents, parts, strict=True):
-            known = gradients.get(id(parent))
-            gradients[id(parent)] = part if known is None else _sum(known, part)
-    if id(inputs) not in gradients:
-        zeros = torch.zeros_like(inputs.lower)
-        return Interval(zeros, zeros)
-    return gradients[id(inputs)]
-
-
-def _visit(node: Interval, order: list[Interval], seen: set[int]) -> None:
-    """Append a node after all nodes that it was computed from."""
-    stack = [(node, False)]
-    while stack:
-        node, parents_done = stack.pop()
-        if parents_done:
-            order.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.append((node, True))
-            stack.extend((parent, False) for parent in node.parents)
-
-
-def _sum(a: Interval, b: Interval) -> Interval:
-    return Interval(a.lower + b.lower, a.upper + b.upper)
-
-
 # --- kinds of functions -----------------------------------------------------------------------
 
 
 def _affine(
-    x: Interval, function: Map, of_radius: Map, transposed: tuple[Map, Map] | None = None
+    x: Interval,
+    function: Map,
+    of_radius: Map,
+    transposes: tuple[Map, Map] | None = None,
+    *,
+    rows: Rows = "alike",
 ) -> Interval:
     """Apply an affine map, given together with the linear map with absolute weights.
 
-    ``transposed`` holds the transposes of both; if it is ``None``, autograd computes them.
+    ``transposes`` holds the transposes of both; if it is ``None``, autograd computes them.
+    ``rows`` tells how rows are mapped, provided that the result has as many as ``x``.
     """
     if isinstance(x, Tensor):
         raise NoRuleError("input must be an interval, got a tensor; an interval cannot be a weight")
     centre, radius = function(x.centre), of_radius(x.radius)
+    rows = rows if centre.shape[:1] == x.shape[:1] else "mixed"
+    if transposes is None:
+        transposes = _transpose(function, x.lower, rows), _transpose(of_radius, x.lower, rows)
+    transpose, transpose_of_radius = transposes
 
     def pullback(gradient: Interval) -> tuple[Interval, ...]:
-        if transposed is None:  # the derivative of an affine map is the same everywhere
-            (centre,) = torch.func.vjp(function, x.lower)[1](gradient.centre)
-            (radius,) = torch.func.vjp(of_radius, x.lower)[1](gradient.radius)
-        else:
-            centre, radius = transposed[0](gradient.centre), transposed[1](gradient.radius)
+        centre, radius = transpose(gradient.centre), transpose_of_radius(gradient.radius)
         return (Interval(centre - radius, centre + radius),)
 
-    return Interval(centre - radius, centre + radius, (x,), pullback)
+    def transposed(gradient: Tensor) -> tuple[Tensor, ...]:
+        if rows == "apart":
+            gradient = gradient.expand(len(x), *gradient.shape[1:])
+        return (transpose(gradient),)
+
+    result = Interval(centre - radius, centre + radius, (x,), pullback)
+    result.transposed = None if rows == "mixed" else transposed
+    return result
+
+
+def _transpose(function: Map, x: Tensor, rows: Rows) -> Map:
+    """Return the transpose of an affine map, whose derivative is the same everywhere."""
+
+    def transpose(gradient: Tensor) -> Tensor:
+        anywhere = x[: len(gradient)] if rows == "alike" else x
+        at_input: Tensor = torch.func.vjp(function, anywhere)[1](gradient)[0]
+        return at_input
+
+    return transpose
 
 
 def _monotone(x: Interval, function: Map, slopes: Callable[[Tensor, Tensor], Any]) -> Interval:
@@ -191,17 +172,39 @@ def _peaked(derivative: Map) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]
     return slopes
 
 
-def _moves(name: str) -> Rule:
-    """Return the rule of a method that moves elements, or sums them with positive weights."""
+def _moves(name: str, rows: Callable[..., Rows]) -> Rule:
+    """Return the rule of a method that moves elements, or sums them with positive weights.
+
+    ``rows`` maps the interval and the arguments of the method to how it maps rows.
+    """
 
     def rule(x: Interval, *args: Any, **kwargs: Any) -> Interval:
-        def function(v: Tensor) -> Tensor:
-            moved: Tensor = getattr(v, name)(*args, **kwargs)
-            return moved
-
-        return _affine(x, function, function)
+        function = _method(name, *args, **kwargs)
+        return _affine(x, function, function, rows=rows(x, *args, **kwargs))
 
     return rule
+
+
+def _reshapes(name: str) -> Rule:
+    """Return the rule of a method that keeps the order of the elements, and with it their rows."""
+
+    def rule(x: Interval, *args: Any, **kwargs: Any) -> Interval:
+        def transpose(gradient: Tensor) -> Tensor:
+            shape = (-1, *x.shape[1:]) if x.ndim else ()
+            return gradient.reshape(shape).to(x.dtype)
+
+        function = _method(name, *args, **kwargs)
+        return _affine(x, function, function, (transpose, transpose))
+
+    return rule
+
+
+def _method(name: str, *args: Any, **kwargs: Any) -> Map:
+    def function(v: Tensor) -> Tensor:
+        result: Tensor = getattr(v, name)(*args, **kwargs)
+        return result
+
+    return function
 
 
 def _pools(function: Callable[..., Tensor]) -> Rule:
@@ -226,6 +229,7 @@ def _linear(input: Interval, weight: Tensor, bias: Tensor | None = None) -> Inte
         lambda v: F.linear(v, weight, bias),
         lambda v: F.linear(v, weight.abs()),
         (lambda g: F.linear(g, weight.T), lambda g: F.linear(g, weight.T.abs())),
+        rows="alike" if input.ndim > 1 else "mixed",
     )
 
 
@@ -237,6 +241,7 @@ def _convolution(function: Callable[..., Tensor]) -> Rule:
             input,
             lambda v: function(v, weight, bias, *args, **kwargs),
             lambda v: function(v, weight.abs(), None, *args, **kwargs),
+            rows="alike" if input.ndim == weight.ndim else "mixed",  # one sample without a batch
         )
 
     return rule
@@ -264,7 +269,7 @@ def _leaky_relu(input: Interval, negative_slope: float = 0.01, inplace: bool = F
     return _monotone(
         input,
         lambda v: F.leaky_relu(v, negative_slope),
-        _rising(lambda v: torch.where(v > 0, 1.0, negative_slope).to(v.dtype)),
+        _rising(lambda v: torch.where(v > 0, torch.ones_like(v), negative_slope)),
     )
 
 
@@ -348,43 +353,53 @@ def _max_pool2d(
     return Interval(pooled(input.lower), pooled(input.upper), (input,), pullback)
 
 
-def _add(a: Any, b: Any, *, alpha: float = 1) -> Any:
-    if alpha != 1:
-        b = _mul(b, alpha)
+def _add(a: Any, b: Any, *, alpha: float = 1) -> Interval:
     if isinstance(a, Interval) and isinstance(b, Interval):
         if a.shape != b.shape:
             raise NoRuleError(
                 f"add must have intervals of equal shapes, got {tuple(a.shape)} and "
                 f"{tuple(b.shape)}"
             )
-        return Interval(a.lower + b.lower, a.upper + b.upper, (a, b), lambda g: (g, g))
-    interval, other = (a, b) if isinstance(a, Interval) else (b, a)
-    return _affine(interval, lambda v: v + other, lambda v: v + 0 * other)
+        b = b if alpha == 1 else _mul(b, alpha)
+        return Interval(
+            a.lower + b.lower, a.upper + b.upper, (a, b), lambda g: (g, g), lambda g: (g, g)
+        )
+    if isinstance(a, Interval):
+        return _elementwise(a, b, lambda v: torch.add(v, b, alpha=alpha), lambda v: v)
+    return _elementwise(b, a, lambda v: a + alpha * v, lambda v: abs(alpha) * v)
 
 
-def _mul(a: Any, b: Any) -> Any:
+def _sub(a: Any, b: Any, *, alpha: float = 1) -> Interval:
+    if isinstance(b, Interval):
+        return _add(a, b, alpha=-alpha)
+    return _elementwise(a, b, lambda v: torch.sub(v, b, alpha=alpha), lambda v: v)
+
+
+def _mul(a: Any, b: Any) -> Interval:
     if isinstance(a, Interval) and isinstance(b, Interval):
         raise NoRuleError("mul must have at most one interval as a factor, got two")
     interval, other = (a, b) if isinstance(a, Interval) else (b, a)
-    return (
-        _affine(interval, lambda v: v * other, lambda v: v * abs(other))
-        if isinstance(interval, Interval)
-        else interval * other
-    )
+    return _elementwise(interval, other, lambda v: v * other, lambda v: v * abs(other))
 
 
-def _div(a: Any, b: Any) -> Any:
+def _div(a: Any, b: Any) -> Interval:
     if isinstance(b, Interval):
         raise NoRuleError("div must have a number or a tensor as divisor, got an interval")
-    return _mul(a, 1 / b)
+    return _elementwise(a, b, lambda v: v / b, lambda v: v / abs(b))
 
 
-def _sub(a: Any, b: Any, *, alpha: float = 1) -> Any:
-    return _add(a, _mul(b, -alpha))
+def _elementwise(x: Interval, other: Any, function: Map, of_radius: Map) -> Interval:
+    """Apply an affine map to elements and those of a constant, which are broadcast."""
+    constant = getattr(other, "shape", torch.Size())
+    shape = torch.broadcast_shapes(x.shape, constant)
+    rows: Rows = "mixed"
+    if shape == x.shape:
+        rows = "apart" if len(constant) == len(shape) and constant[:1] != (1,) else "alike"
+    return _affine(x, function, lambda v: of_radius(v).expand(shape), rows=rows)
 
 
 def _neg(input: Interval) -> Interval:
-    return Interval(-input.upper, -input.lower, (input,), lambda g: (_neg(g),))
+    return Interval(-input.upper, -input.lower, (input,), lambda g: (_neg(g),), lambda g: (-g,))
 
 
 def _cat(tensors: Sequence[Any], dim: int = 0) -> Interval:
@@ -395,19 +410,45 @@ def _cat(tensors: Sequence[Any], dim: int = 0) -> Interval:
         both = zip(gradient.lower.split(sizes, dim), gradient.upper.split(sizes, dim), strict=True)
         return tuple(Interval(lower, upper) for lower, upper in both)
 
-    lower = torch.cat([part.lower for part in parts], dim)
-    return Interval(lower, torch.cat([part.upper for part in parts], dim), tuple(parts), pullback)
+    joined = Interval(
+        torch.cat([part.lower for part in parts], dim),
+        torch.cat([part.upper for part in parts], dim),
+        tuple(parts),
+        pullback,
+    )
+    if dim % joined.ndim:  # otherwise it joins rows
+        joined.transposed = lambda gradient: gradient.split(sizes, dim)
+    return joined
 
 
 def _pad(
     input: Interval, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Interval:
-    return _affine(input, lambda v: F.pad(v, pad, mode, value), lambda v: F.pad(v, pad, mode, None))
+    return _affine(
+        input,
+        lambda v: F.pad(v, pad, mode, value),
+        lambda v: F.pad(v, pad, mode, None),
+        rows="alike" if len(pad) < 2 * input.ndim else "mixed",
+    )
 
 
-_MOVES = [
-    *("flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose", "contiguous"),
-    *("mean", "sum", "float", "double", "clone"),
+def _rows_of_permute(x: Interval, *args: Any, dims: Any = None) -> Rows:
+    dims = dims or (args if isinstance(args[0], int) else args[0])
+    return "mixed" if dims[0] % x.ndim else "alike"
+
+
+def _rows_of_transpose(x: Interval, dim0: int, dim1: int) -> Rows:
+    return "alike" if dim0 % x.ndim and dim1 % x.ndim else "mixed"
+
+
+def _rows_of_sum(x: Interval, dim: Any = None, *args: Any, **kwargs: Any) -> Rows:
+    dims = (dim,) if isinstance(dim, int) else tuple(dim or ())
+    return "alike" if dims and all(each % x.ndim for each in dims) else "mixed"
+
+
+_RESHAPES = [
+    *("flatten", "reshape", "view", "squeeze", "unsqueeze", "contiguous"),
+    *("float", "double", "clone"),
 ]
 
 Interval.rules = {
@@ -437,5 +478,9 @@ Interval.rules = {
     "neg": _neg,
     "cat": _cat,
     "pad": _pad,
-    **{name: _moves(name) for name in _MOVES},
+    **{name: _reshapes(name) for name in _RESHAPES},
+    "permute": _moves("permute", _rows_of_permute),
+    "transpose": _moves("transpose", _rows_of_transpose),
+    "mean": _moves("mean", _rows_of_sum),
+    "sum": _moves("sum", _rows_of_sum),
 }

@@ -6,6 +6,7 @@ from torch.nn import functional as F  # noqa: N812
 from pear_lightning.losses import IBPExLoss
 from pear_lightning.nn import MLP
 from tests.losses import model_losses
+from tests.losses.model_losses import AN_IDENTITY_THAT_IS_NOT_AFFINE
 from tests.reference import robust_reasons as reference
 
 
@@ -14,13 +15,15 @@ def batch(n=5):
     return x, y, (torch.rand(n, 4) > 0.5).double()
 
 
+@pytest.mark.parametrize("elided", [True, False])
 @pytest.mark.parametrize("eps", [0.0, 0.1, 0.5])
-def test_with_the_weight_one_minus_alpha_it_is_the_papers_objective(eps):
+def test_with_the_weight_one_minus_alpha_it_is_the_papers_objective(eps, elided):
     model, (x, y, mask) = MLP(4, 3, (6, 5)).double(), batch()
     layers = [(m.weight, m.bias) for m in model.modules() if isinstance(m, nn.Linear)]
-    _, excess = IBPExLoss(eps).of_model(model, (x, y, mask))
+    whole = model if elided else nn.Sequential(model, *AN_IDENTITY_THAT_IS_NOT_AFFINE)
+    _, excess = IBPExLoss(eps).of_model(whole, (x, y, mask))
     objective = F.cross_entropy(model(x), y) + 0.3 * excess
-    wanted = reference.ibp_ex(layers, x, y, mask, eps, alpha=0.7)
+    wanted = reference.ibp_ex(layers, x, y, mask, eps, alpha=0.7, elided=elided)
     torch.testing.assert_close(objective, wanted)
     weights = list(model.parameters())
     torch.testing.assert_close(

@@ -6,6 +6,7 @@ from pear_lightning.explainers import Gradient, explain
 from pear_lightning.losses import CDEPLoss, IBPExLoss, R4Loss
 from pear_lightning.nn import MLP
 from tests.losses import model_losses
+from tests.losses.model_losses import AN_IDENTITY_THAT_IS_NOT_AFFINE
 from tests.reference import robust_reasons as reference
 
 
@@ -19,11 +20,13 @@ def network():
     return model, [(m.weight, m.bias) for m in model.modules() if isinstance(m, nn.Linear)]
 
 
+@pytest.mark.parametrize("elided", [True, False])
 @pytest.mark.parametrize("eps", [0.0, 0.05, 0.5])
-def test_the_papers_formula_and_its_gradients(eps):
+def test_the_papers_formula_and_its_gradients(eps, elided):
     (model, layers), (x, y, mask) = network(), batch()
-    _, loss = R4Loss(eps).of_model(model, (x, y, mask))
-    wanted = reference.r4(layers, x, y, mask, eps)
+    whole = model if elided else nn.Sequential(model, *AN_IDENTITY_THAT_IS_NOT_AFFINE)
+    _, loss = R4Loss(eps).of_model(whole, (x, y, mask))
+    wanted = reference.r4(layers, x, y, mask, eps, elided)
     torch.testing.assert_close(loss, wanted)
     weights = [w for w, _ in layers]
     torch.testing.assert_close(

@@ -1,4 +1,10 @@
-"""R4 (Ghitu et al., 2025) and IBP-Ex (Heo et al., 2023), sample by sample, for ReLU networks."""
+"""R4 (Ghitu et al., 2025) and IBP-Ex (Heo et al., 2023), sample by sample, for ReLU networks.
+
+Each with bounds of the logits, as in the papers, and with the last layer elided (Gowal et al.,
+2018).
+"""
+
+import itertools
 
 import torch
 from torch.nn import functional as F  # noqa: N812
@@ -26,43 +32,88 @@ def forward_bounds(layers, low, up):
     return before
 
 
-def gradient_bounds(layers, low, up, y):
-    """Bounds of the gradient of the cross-entropy at the input."""
-    before = forward_bounds(layers, low, up)
-    z_low, z_up = before[-1]
-    g_low, g_up = [], []
-    for k in range(len(z_low)):  # the probability of k is largest where its rivals are smallest
-        most = torch.exp(z_up[k]) / (torch.exp(z_up[k]) + sum(
-            torch.exp(z_low[j]) for j in range(len(z_low)) if j != k))  # fmt: skip
-        least = torch.exp(z_low[k]) / (torch.exp(z_low[k]) + sum(
-            torch.exp(z_up[j]) for j in range(len(z_low)) if j != k))  # fmt: skip
-        g_low.append(least - int(k == y))
-        g_up.append(most - int(k == y))
-    g_low, g_up = torch.stack(g_low), torch.stack(g_up)
-    for (w, _), previous in zip(reversed(layers), [*reversed(before[:-1]), None], strict=True):
+def probabilities(z_low, z_up):
+    """Bounds of the probabilities: largest where the rivals' logits are smallest."""
+    most, least = [], []
+    for k in range(len(z_low)):
+        others = [j for j in range(len(z_low)) if j != k]
+        most.append(z_up[k].exp() / (z_up[k].exp() + sum(z_low[j].exp() for j in others)))
+        least.append(z_low[k].exp() / (z_low[k].exp() + sum(z_up[j].exp() for j in others)))
+    return torch.stack(least), torch.stack(most)
+
+
+def margins(layers, low, up, j):
+    """Bounds of z_k - z_j for all k, from the differences of the last layer's rows."""
+    w, b = layers[-1]
+    if len(layers) > 1:
+        low, up = (each.clamp(min=0) for each in forward_bounds(layers[:-1], low, up)[-1])
+    low, up = product(w - w[j], low, up)
+    return low + b - b[j], up + b - b[j]
+
+
+def elided_probabilities(layers, low, up):
+    """Bounds of the probabilities 1 / Σ_k exp(z_k - z_j) from those of the margins."""
+    bounds = [margins(layers, low, up, j) for j in range(len(layers[-1][1]))]
+    least = torch.stack([1 / most.exp().sum() for _, most in bounds])
+    return least, torch.stack([1 / lowest.exp().sum() for lowest, _ in bounds])
+
+
+def vertices(least, most):
+    """Corners of the probabilities between two bounds: all at a bound, one makes up the sum."""
+    n, corners = len(least), []
+    for free in range(n):
+        for choice in itertools.product((least, most), repeat=n - 1):
+            others = [k for k in range(n) if k != free]
+            p = [None] * n
+            for k, bound in zip(others, choice, strict=True):
+                p[k] = bound[k]
+            p[free] = 1 - sum(p[k] for k in others)
+            if least[free] - 1e-12 <= p[free] <= most[free] + 1e-12:
+                corners.append(torch.stack(p))
+    return corners
+
+
+def gradient_bounds(layers, low, up, y, elided):
+    """Bounds of the gradient of the label's log-probability at the input.
+
+    Without elision the backward pass starts at the logits, where the gradient is e_y - p; with it,
+    at the last hidden layer, where it is W_y - Σ_k p_k W_k.
+    """
+    before = [None, *forward_bounds(layers, low, up)[:-1]]
+    if elided:
+        w = layers[-1][0]
+        corners = vertices(*elided_probabilities(layers, low, up))
+        found = torch.stack([sum(p[k] * (w[y] - w[k]) for k in range(len(w))) for p in corners])
+        g_low, g_up = found.amin(0), found.amax(0)
+    else:
+        least, most = probabilities(*forward_bounds(layers, low, up)[-1])
+        own = F.one_hot(y, len(least))
+        g_low, g_up = product(layers[-1][0].T, own - most, own - least)
+    for (w, _), previous in zip(reversed(layers[:-1]), reversed(before[1:]), strict=True):
+        off, on = previous[1] <= 0, previous[0] > 0  # else the slope may be 0 or 1
+        g_low = torch.where(off, 0, torch.where(on, g_low, g_low.clamp(max=0)))
+        g_up = torch.where(off, 0, torch.where(on, g_up, g_up.clamp(min=0)))
         g_low, g_up = product(w.T, g_low, g_up)
-        if previous is not None:
-            off, on = previous[1] <= 0, previous[0] > 0  # else the slope may be 0 or 1
-            g_low = torch.where(off, 0, torch.where(on, g_low, g_low.clamp(max=0)))
-            g_up = torch.where(off, 0, torch.where(on, g_up, g_up.clamp(min=0)))
     return g_low, g_up
 
 
-def r4(layers, x, y, mask, eps):
+def r4(layers, x, y, mask, eps, elided):
     """(Σ |A g_low| + Σ |A g_up|) / numel."""
     total = 0
     for x_n, y_n, a_n in zip(x, y, mask, strict=True):
-        low, up = gradient_bounds(layers, x_n - eps * a_n, x_n + eps * a_n, y_n)
+        low, up = gradient_bounds(layers, x_n - eps * a_n, x_n + eps * a_n, y_n, elided)
         total = total + (a_n * low).abs().sum() + (a_n * up).abs().sum()
     return total / x.numel()
 
 
-def ibp_ex(layers, x, y, mask, eps, alpha):
+def ibp_ex(layers, x, y, mask, eps, alpha, elided):
     """α CE + (1 - α) worst-case CE, averaged."""
     total = 0
     for x_n, y_n, a_n in zip(x, y, mask, strict=True):
         low, up = forward_bounds(layers, x_n - eps * a_n, x_n + eps * a_n)[-1]
         worst = torch.stack([low[k] if k == y_n else up[k] for k in range(len(up))])
+        if elided:
+            worst = margins(layers, x_n - eps * a_n, x_n + eps * a_n, y_n)[1]
         logits = forward_bounds(layers, x_n, x_n)[-1][0]
         total = total + alpha * F.cross_entropy(logits, y_n)
         total = total + (1 - alpha) * F.cross_entropy(worst, y_n)

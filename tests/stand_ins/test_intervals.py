@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from pear_lightning.stand_ins.contextual_decomposition import Decomposed
-from pear_lightning.stand_ins.intervals import Interval, pull_back
+from pear_lightning.stand_ins.interval_graph import pull_back
+from pear_lightning.stand_ins.intervals import Interval
 from pear_lightning.stand_ins.stand_in import NoRuleError
 
 
@@ -73,7 +74,7 @@ def bounds(model, x, radius):
     box = Interval(x - radius, x + radius)
     logits = model(box)
     cotangent = torch.eye(3, dtype=x.dtype)[[1]].expand(len(x), 3)
-    return logits, pull_back(logits, Interval(cotangent, cotangent), box)
+    return logits, pull_back([(logits, Interval(cotangent, cotangent))], box)
 
 
 def values(model, x):
@@ -131,7 +132,7 @@ def test_linear_bounds_are_tight_and_derivatives_of_bounds_are_right():
         box = Interval(x - 0.3, x + 0.3)
         output = F.linear(torch.tanh(F.linear(box, first)), second)
         one = torch.ones_like(output.lower)
-        gradient = pull_back(output, Interval(one, one), box)
+        gradient = pull_back([(output, Interval(one, one))], box)
         return output.upper.sum() + gradient.lower.square().sum() + gradient.upper.abs().sum()
 
     parameters = (first.requires_grad_(), second.requires_grad_())
@@ -142,7 +143,7 @@ def test_what_the_output_does_not_depend_on_has_no_gradient():
     box = Interval(torch.zeros(1, 2), torch.ones(1, 2))
     other = nn.Linear(2, 1)(Interval(torch.zeros(1, 2), torch.ones(1, 2)))
     one = torch.ones(1, 1)
-    assert not pull_back(other, Interval(one, one), box).upper.any()
+    assert not pull_back([(other, Interval(one, one))], box).upper.any()
 
 
 @pytest.mark.parametrize(
