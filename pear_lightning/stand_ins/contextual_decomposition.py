@@ -156,11 +156,21 @@ def _linear_method(name: str) -> Rule:
 
 
 def _add(a: Any, b: Any, *, alpha: float = 1) -> Decomposed:
-    b = b if alpha == 1 else b * alpha
-    if isinstance(a, Decomposed) and isinstance(b, Decomposed):
-        return Decomposed(a.relevant + b.relevant, a.rest + b.rest)
-    parts, constant = (a, b) if isinstance(a, Decomposed) else (b, a)
-    return parts.plus(torch.as_tensor(constant, dtype=parts.dtype, device=parts.device))
+    if not isinstance(b, Decomposed):
+        parts: Decomposed = a
+        return parts.plus(alpha * _bias(b, parts))
+    parts = b if alpha == 1 else _mul(b, alpha)
+    if isinstance(a, Decomposed):
+        return Decomposed(a.relevant + parts.relevant, a.rest + parts.rest)
+    return parts.plus(_bias(a, parts))
+
+
+def _bias(constant: Any, like: Decomposed) -> Tensor:
+    return torch.as_tensor(constant, dtype=like.dtype, device=like.device)
+
+
+def _sub(a: Any, b: Any, *, alpha: float = 1) -> Decomposed:
+    return _add(a, b, alpha=-alpha)
 
 
 def _mul(a: Any, b: Any) -> Decomposed:
@@ -173,11 +183,8 @@ def _mul(a: Any, b: Any) -> Decomposed:
 def _div(a: Any, b: Any) -> Decomposed:
     if isinstance(b, Decomposed):
         raise NoRuleError("div must have a number or a tensor as divisor, got a decomposition")
-    return _mul(a, 1 / b)
-
-
-def _sub(a: Any, b: Any, *, alpha: float = 1) -> Decomposed:
-    return _add(a, b * -alpha)
+    parts: Decomposed = a
+    return parts.each(lambda v: v / b)
 
 
 def _cat(tensors: Sequence[Any], dim: int = 0) -> Decomposed:

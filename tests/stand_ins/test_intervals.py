@@ -139,6 +139,38 @@ def test_linear_bounds_are_tight_and_derivatives_of_bounds_are_right():
     assert torch.autograd.gradcheck(loss, parameters)
 
 
+def test_slopes_have_the_precision_of_the_values():
+    x = -torch.ones(1, 3).double()
+    for layer, slope in ((nn.LeakyReLU(0.1), 0.1), (nn.ELU(0.3), 0.3 * x.exp())):
+        box = Interval(x, x)
+        output, one = layer(box), torch.ones_like(x)
+        gradient = pull_back([(output, Interval(one, one))], box)
+        assert torch.equal(gradient.lower, slope * one)
+
+
+@pytest.mark.parametrize("kind", [Interval, Decomposed])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: x / torch.tensor([3]),
+        lambda x: x / torch.tensor([3.0]),
+        lambda x: x - torch.tensor([3], dtype=torch.uint8),
+        lambda x: torch.sub(x, torch.tensor([200], dtype=torch.uint8), alpha=2),
+        lambda x: torch.add(x, torch.tensor([200], dtype=torch.uint8), alpha=2),
+        lambda x: torch.tensor([3], dtype=torch.uint8) - x,
+        lambda x: x * torch.tensor([200], dtype=torch.uint8),
+    ],
+)
+def test_constants_have_the_precision_of_the_values(kind, function):
+    x = torch.randn(4, 2).double()
+    if kind is Interval:
+        found = function(Interval(x - 1, x)).upper
+        wanted = torch.maximum(function(x - 1), function(x))
+    else:
+        found, wanted = function(Decomposed(x / 4, 3 * x / 4)).total, function(x)
+    torch.testing.assert_close(found, wanted, rtol=1e-14, atol=1e-14)
+
+
 def test_what_the_output_does_not_depend_on_has_no_gradient():
     box = Interval(torch.zeros(1, 2), torch.ones(1, 2))
     other = nn.Linear(2, 1)(Interval(torch.zeros(1, 2), torch.ones(1, 2)))
