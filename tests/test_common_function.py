@@ -16,6 +16,7 @@ from pear_lightning.explainers import (
     explain,
 )
 from pear_lightning.losses import (
+    CDEPLoss,
     ConsensusLoss,
     CoRMLoss,
     CounterexamplesLoss,
@@ -43,6 +44,7 @@ from pear_lightning.nn import MLP
 from tests.losses.model_losses import CLASSES, batch, network
 
 LOSSES = {
+    "CDEP": CDEPLoss,
     "consensus": ConsensusLoss,
     "counterexamples": CounterexamplesLoss,
     "CoRM": CoRMLoss,

@@ -65,7 +65,7 @@ LOSSES: dict[str, Callable[[], ExplanationLoss]] = {
     "pgd_r4": lambda: PGDR4Loss(eps=0.1, n_steps=2),
     "ibp_ex": lambda: IBPExLoss(eps=0.1),
     "ibp_ex, eps=1": lambda: IBPExLoss(eps=1.0),
-    "cdep": CDEPLoss,
+    "cdep": lambda: CDEPLoss("logit"),
     "rrr_g": lambda: RRRGLoss(LAST_MAP),
     "simplified_hint": lambda: SimplifiedHINTLoss(LAST_MAP),
     "hint": _hint,

@@ -1,9 +1,12 @@
 """CDEP: a loss of the contribution of irrelevant features, by contextual decomposition."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 from typing_extensions import override
 
+from pear_lightning.functional.validation import check_choice
 from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, check_classes, in_float32
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
@@ -30,9 +33,16 @@ class CDEPLoss(AnnotatedRowsLoss):
     instead of being ignored: monitor the accuracy when increasing the weight. Marked features
     should not be 0 in the input, because a zero part has nothing to decompose.
 
+    Args:
+        output: ``"logit"`` is the formula of the paper. ``"centered_logit"`` compares the absolute
+            values :math:`|\beta|` and :math:`|\gamma|` of the parts of the centred logits, from
+            which a function added to all logits cancels. Without absolute values, the centred
+            loss of two classes would be 1/2 whatever the network does: there the formula of the
+            paper is sensitive to nothing but that function.
+
     Raises:
-        ValueError: When called, if a mask is not made of zeros and ones or does not fit, or a
-            label is out of range.
+        ValueError: If ``output`` is neither. When called, if a mask is not made of zeros and ones
+            or does not fit, or a label is out of range.
         NotImplementedError: When called, if a layer cannot be decomposed; the message names it.
 
     Shapes:
@@ -53,8 +63,14 @@ class CDEPLoss(AnnotatedRowsLoss):
         neural networks with prior knowledge*, ICML 2020, arXiv 1909.13584.
 
     Deviations from the paper:
-        The model is decomposed in eval mode, in float32 for any training precision.
+        The magnitudes of the parts of the centred logits are compared by default. The model is
+        decomposed in eval mode, in float32 for any training precision.
     """
+
+    def __init__(self, output: Literal["centered_logit", "logit"] = "centered_logit") -> None:
+        super().__init__()
+        check_choice("output", output, ("centered_logit", "logit"))
+        self.output = output
 
     @override
     def of_rows(
@@ -66,5 +82,9 @@ class CDEPLoss(AnnotatedRowsLoss):
             forward, Decomposed(marked, rows.inputs - marked), rows.forward_kwargs
         )
         check_classes(logits, rows)
-        shares = torch.sigmoid(logits.relevant - logits.rest)  # softmax of the two parts
+        relevant, rest = logits.relevant, logits.rest
+        if self.output == "centered_logit" and relevant.shape[1] > 1:
+            centred = logits.centred()
+            relevant, rest = centred.relevant.abs(), centred.rest.abs()
+        shares = torch.sigmoid(relevant - rest)  # softmax of the two parts
         return logits.total, shares.mean(dim=1).sum()

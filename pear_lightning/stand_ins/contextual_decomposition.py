@@ -55,6 +55,7 @@ class Decomposed(StandIn):
         super().__init__(relevant)
         self.relevant = relevant
         self.rest = rest
+        self._before: tuple[Decomposed, Tensor] | None = None
 
     @property
     def total(self) -> Tensor:
@@ -77,7 +78,21 @@ class Decomposed(StandIn):
         """
         relevant, rest = self.relevant.abs() + _STABILISER, self.rest.abs() + _STABILISER
         share = relevant / (relevant + rest)
-        return Decomposed(self.relevant + share * bias, self.rest + (1 - share) * bias)
+        result = Decomposed(self.relevant + share * bias, self.rest + (1 - share) * bias)
+        before, constant = self._before or (self, torch.zeros_like(bias))
+        result._before = (before, constant + bias)
+        return result
+
+    def centred(self) -> Decomposed:
+        """Return the decomposition of the values minus their mean over dimension 1.
+
+        Constants that were added last, such as the bias of the last layer, are centred before the
+        parts share them, so that the result does not depend on a function that the last layer adds
+        to all values of a row.
+        """
+        before, bias = self._before or (self, None)
+        parts = before.each(lambda v: v - v.mean(dim=1, keepdim=True))
+        return parts if bias is None else parts.plus(bias - bias.mean(dim=-1, keepdim=True))
 
 
 def _linear(input: Decomposed, weight: Tensor, bias: Tensor | None = None) -> Decomposed:

@@ -18,12 +18,13 @@ def batch(n=5):
     return x, y, mask
 
 
-def test_the_papers_formula_and_its_gradients():
+@pytest.mark.parametrize("output", ["logit", "centered_logit"])
+def test_the_papers_formula_and_its_gradients(output):
     model, (x, y, mask) = MLP(4, 3, (6, 5)).double(), batch()
     layers = [(m.weight, m.bias) for m in model.modules() if isinstance(m, nn.Linear)]
-    logits, loss = CDEPLoss().of_model(model, (x, y, mask))
+    logits, loss = CDEPLoss(output).of_model(model, (x, y, mask))
     torch.testing.assert_close(logits, model(x))
-    wanted = reference.cdep(layers, x, mask)
+    wanted = reference.cdep(layers, x, mask, centred=output == "centered_logit")
     torch.testing.assert_close(loss, wanted)
     weights = [w for w, _ in layers]
     torch.testing.assert_close(
@@ -85,9 +86,13 @@ def test_a_linear_model_by_hand():
     by_hand = torch.tensor([[6.0, 0.0]]).double()  # 3 + 4 · 3/4
     torch.testing.assert_close(parts.relevant, by_hand)
     torch.testing.assert_close(parts.rest, torch.tensor([[2.0, 3.0]]).double())
-    _, loss = CDEPLoss().of_model(model, (x, torch.tensor([0]), mask))
+    _, loss = CDEPLoss("logit").of_model(model, (x, torch.tensor([0]), mask))
     wanted = (torch.tensor([4.0, -3.0]).double().sigmoid()).mean()
     torch.testing.assert_close(loss, wanted)
+    # the centred layer is (1.5, -.5), (-1.5, .5) with bias 1.5, -1.5, of which 3/4 are relevant
+    _, centred = CDEPLoss().of_model(model, (x, torch.tensor([0]), mask))
+    by_hand = 1.5 + 1.5 * 3 / 4 - abs(-0.5 + 1.5 / 4)
+    torch.testing.assert_close(centred, torch.tensor(by_hand).double().sigmoid())
 
 
 def test_a_bias_is_shared_in_halves_where_nothing_arrives():

@@ -18,11 +18,16 @@ def decompose(layers, beta, gamma):
     return beta, gamma
 
 
-def cdep(layers, x, mask):
-    """Mean over examples and classes of softmax([β, γ])[β]."""
+def cdep(layers, x, mask, centred=False):
+    """Mean over examples and classes of softmax([β, γ])[β], or of |β|, |γ| of centred logits."""
+    if centred:
+        w, b = layers[-1]
+        layers = [*layers[:-1], (w - w.mean(dim=0), b - b.mean())]
     values = []
     for x_n, a_n in zip(x, mask, strict=True):
         beta, gamma = decompose(layers, a_n * x_n, x_n - a_n * x_n)
+        if centred:
+            beta, gamma = beta.abs(), gamma.abs()
         for b, c in zip(beta, gamma, strict=True):
             values.append(torch.softmax(torch.stack([b, c]), 0)[0])
     return sum(values) / len(values)
