@@ -59,7 +59,7 @@ class FaithfulnessMonitor(Callback):
         output: OutputName = "prob",
         n_steps: int | None = 20,
         n_subsets: int = 50,
-        subset_size: int | float | Literal["bernoulli"] = 0.1,
+        subset_size: int | float | Literal["bernoulli", "uniform"] = 0.1,
         samples_per_pass: int | None = None,
     ) -> None:
         for name, number in (("rows", rows), ("every_n_epochs", every_n_epochs)):

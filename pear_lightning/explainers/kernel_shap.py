@@ -6,14 +6,15 @@ from torch import Tensor
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer, Plan
 from pear_lightning.functional.coalitions import (
     can_enumerate,
-    draw_shapley_coalitions,
     enumerated_or_drawn,
     shapley_kernel,
+    with_ends,
 )
 from pear_lightning.functional.least_squares import shapley_regression
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
 from pear_lightning.scoring.game import Game
+from pear_lightning.scoring.subset_laws import ShapleyLaw
 
 
 class KernelShap(PerturbationExplainer):
@@ -129,10 +130,11 @@ class KernelShap(PerturbationExplainer):
         def uniform(n_draws: int, size: int) -> Tensor:
             return self.uniform(n_draws, size, game.bound.inputs, self.seed)
 
+        law = ShapleyLaw(paired=self.paired)
         keep, valid = enumerated_or_drawn(
             counts,
             enumerable,
-            lambda: draw_shapley_coalitions(self.n_samples, counts, uniform, paired=self.paired),
+            lambda: with_ends(law.draw(self.n_samples - 2, counts, uniform), counts),
         )
         if not bool(enumerable.any()):
             return keep, torch.ones(1, 1)

@@ -6,16 +6,13 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer, Plan
-from pear_lightning.functional.coalitions import (
-    can_enumerate,
-    draw_coin_flips,
-    enumerated_or_drawn,
-)
+from pear_lightning.functional.coalitions import can_enumerate, enumerated_or_drawn
 from pear_lightning.functional.lasso import lasso
 from pear_lightning.functional.least_squares import weighted_centre, weighted_least_squares
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
 from pear_lightning.scoring.game import Game, in_float64
+from pear_lightning.scoring.subset_laws import BernoulliLaw
 
 
 class Lime(PerturbationExplainer):
@@ -159,7 +156,7 @@ class Lime(PerturbationExplainer):
         counts = game.counts
         enumerable = can_enumerate(counts, self.n_samples if self.exhaustive else 0)
         return enumerated_or_drawn(
-            counts, enumerable, lambda: draw_coin_flips(self.n_samples, counts, uniform)
+            counts, enumerable, lambda: BernoulliLaw().draw(self.n_samples, counts, uniform)
         )
 
     @property

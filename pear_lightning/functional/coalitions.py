@@ -50,48 +50,71 @@ def all_coalitions(counts: Tensor, n_rows: int | None = None) -> tuple[Tensor, T
     return (bits.bool()[:, None] | ~valid[..., None]) & (features < counts[:, None]), valid
 
 
-def draw_shapley_coalitions(
-    n_samples: int, counts: Tensor, uniform: Uniform, *, paired: bool
-) -> Tensor:
-    """Return the full and the empty coalition, followed by draws from the Shapley kernel.
-
-    The size k has probability proportional to ``1 / (k (n - k))``; coalitions of one size are
-    equally likely.
+def with_ends(keep: Tensor, counts: Tensor) -> Tensor:
+    """Return the full and the empty coalition, followed by other coalitions.
 
     Args:
-        n_samples: Number of coalitions K, at least 2.
-        counts: Numbers of features n, ``(B,)``; a sample with one feature gets only the full and
-            the empty coalition.
-        uniform: Source of random numbers.
-        paired: Whether to draw half of the coalitions and add their complements.
+        keep: Coalitions ``(K, B, m)`` or ``(K, 1, m)``.
+        counts: Numbers of features, ``(B,)``.
 
     Returns:
-        ``keep (K, B, m)``, or ``(K, 1, m)`` if shared.
+        ``keep (K + 2, B, m)``, or ``(K + 2, 1, m)`` if shared.
+
+    Example:
+        >>> with_ends(torch.tensor([[[True, False]]]), torch.tensor([2])).int()[:, 0].tolist()
+        [[1, 1], [0, 0], [1, 0]]
     """
-    n_random = n_samples - 2
-    n_draws = (n_random + 1) // 2 if paired else n_random
-    largest = int(counts.max())
-    present = torch.arange(largest, device=counts.device) < counts[:, None]
-    numbers = uniform(n_draws, largest + 1)
-    size = _sizes(numbers[..., 0], counts)
-    order = numbers[..., 1:].masked_fill(~present, 2)  # absent features come last
-    rank = order.argsort(dim=-1, stable=True).argsort(dim=-1)
-    keep = rank < size[..., None]
-    if paired:
-        keep = torch.cat([keep, ~keep & present])[:n_random]
-    full = present.expand(1, *keep.shape[1:])
+    full = present_players(counts).expand(1, *keep.shape[1:])
     return torch.cat([full, torch.zeros_like(full), keep])
 
 
-def _sizes(uniform: Tensor, counts: Tensor) -> Tensor:
+def present_players(counts: Tensor) -> Tensor:
+    """Return which of the m numbers are features of a sample, ``(B, m)`` bool.
+
+    Args:
+        counts: Numbers of features, ``(B,)``; m is the largest.
+
+    Example:
+        >>> present_players(torch.tensor([1, 2])).int().tolist()
+        [[1, 0], [1, 1]]
+    """
+    return torch.arange(int(counts.max()), device=counts.device) < counts[:, None]
+
+
+def smallest(numbers: Tensor, size: Tensor, counts: Tensor) -> Tensor:
+    """Return coalitions of the features with the smallest numbers.
+
+    Args:
+        numbers: A number for each feature, ``(K, B, m)`` or ``(K, 1, m)``.
+        size: Sizes of the coalitions, ``(K, B)`` or ``(K, 1)``.
+        counts: Numbers of features, ``(B,)``.
+
+    Returns:
+        ``keep (K, B, m)``, or ``(K, 1, m)`` if shared.
+
+    Example:
+        >>> numbers = torch.tensor([[[0.9, 0.1, 0.5]]])
+        >>> smallest(numbers, torch.tensor([[2]]), torch.tensor([3]))
+        tensor([[[False,  True,  True]]])
+    """
+    order = numbers.masked_fill(~present_players(counts), 2)  # absent features come last
+    rank = order.argsort(dim=-1, stable=True).argsort(dim=-1)
+    return rank < size[..., None]
+
+
+def shapley_sizes(uniform: Tensor, counts: Tensor) -> Tensor:
     """Return sizes k of coalitions with probability proportional to ``1 / (k (n - k))``.
 
     Args:
-        uniform: ``(K, B)`` or ``(K, 1)``.
-        counts: n, ``(B,)`` or ``(1,)``.
+        uniform: Uniform values in [0, 1), ``(K, B)`` or ``(K, 1)``.
+        counts: Numbers of features n, ``(B,)`` or ``(1,)``.
 
     Returns:
-        ``(K, B)``, or ``(K, 1)`` if both arguments are shared.
+        ``(K, B)``, or ``(K, 1)`` if both arguments are shared; 0 for a sample with one feature.
+
+    Example:
+        >>> shapley_sizes(torch.tensor([[0.1], [0.4], [0.9]]), torch.tensor([4])).flatten()
+        tensor([1, 2, 3])
     """
     n = counts.cpu()[:, None].double()
     sizes = torch.arange(1, max(2, int(n.max())), dtype=torch.float64)
@@ -104,22 +127,6 @@ def _sizes(uniform: Tensor, counts: Tensor) -> Tensor:
         right=True,
     )
     return torch.minimum(size.T, counts - 1)  # 0 for a single feature
-
-
-def draw_coin_flips(n_samples: int, counts: Tensor, uniform: Uniform) -> Tensor:
-    """Return coalitions that contain each feature with probability 1/2.
-
-    Args:
-        n_samples: Number of coalitions K.
-        counts: Numbers of features, ``(B,)``.
-        uniform: Source of random numbers.
-
-    Returns:
-        ``keep (K, B, m)``, or ``(K, 1, m)`` if shared.
-    """
-    largest = int(counts.max())
-    present = torch.arange(largest, device=counts.device) < counts[:, None]
-    return (uniform(n_samples, largest) < 0.5) & present
 
 
 def enumerated_or_drawn(

@@ -116,6 +116,28 @@ def hashed_uniform(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
     return (high.float() + 0.5) * 2.0**-23
 
 
+def hashed_numbers(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
+    """Return uniform random numbers in (0, 1] with 53 bits, so that they can be ranked.
+
+    Args:
+        seeds: ``(B,)`` long, from :func:`sample_seeds`.
+        draws: ``(K,)`` long, numbers of the draws.
+        size: number of elements m.
+
+    Returns:
+        ``(K, B, m)`` float64; float32 on devices without float64.
+
+    Example:
+        >>> import torch
+        >>> values = hashed_numbers(sample_seeds(torch.rand(2, 3)), torch.arange(500), 100)
+        >>> bool((values.mean() - 0.5).abs() < 0.01), values.unique().numel()
+        (True, 100000)
+    """
+    keys = hashed_keys(seeds, draws, size)
+    dtype = torch.float32 if keys.device.type == "mps" else torch.float64
+    return keys.to(dtype).mul_(-(2.0**-64)).add_(0.5)
+
+
 def hashed_normal(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
     """Return standard normal random numbers for each sample, draw and element.
 

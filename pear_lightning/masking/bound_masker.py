@@ -47,6 +47,25 @@ class BoundMasker:
         return (self._sizes(self.feature_map) > 0).expand(len(self.inputs), -1)
 
     @cached_property
+    def at_baseline(self) -> Tensor:
+        """Which features equal the baseline, so that removing them has no effect, ``(B, n)`` bool.
+
+        All elements of the feature have the value that would replace them. True for features that
+        a sample lacks; false for all others if the baseline is random, because no draw stands for
+        the others.
+        """
+        if self.baseline.is_random:
+            return ~self.present
+        shape = self.inputs.shape
+        differs = (self.inputs != self._shared_replacements[0]).expand(shape).flatten(1)
+        if self._is_identity:
+            return ~differs
+        index = self.feature_map.expand(shape).flatten(1)
+        index = index.where(index >= 0, self.n_features)
+        changes = index.new_zeros(len(index), self.n_features + 1)
+        return changes.scatter_add(1, index, differs.long())[:, :-1] == 0
+
+    @cached_property
     def seeds(self) -> Tensor:
         """Seeds of the samples, ``(B,)`` long, computed from the values of their features."""
         return sample_seeds(self.inputs, where=self._where)

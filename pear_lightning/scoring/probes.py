@@ -12,10 +12,19 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.hashed_random import derived_seeds, hashed_keys, ranks
+from pear_lightning.functional.hashed_random import derived_seeds, ranks
 from pear_lightning.functional.validation import check_count
+from pear_lightning.scoring.subset_laws import (
+    BernoulliLaw,
+    FixedSizeLaw,
+    SubsetLaw,
+    UniformSizeLaw,
+    seeded_numbers,
+)
 
-SubsetSize = int | float | Literal["bernoulli"]
+SubsetSize = int | float | Literal["bernoulli", "uniform"]
+
+_LAWS: dict[str, SubsetLaw] = {"bernoulli": BernoulliLaw(), "uniform": UniformSizeLaw()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +161,8 @@ class RandomSubsets(Probe):
     Args:
         n_subsets: Number of subsets K.
         size: Size of a subset: a number of features (int), a share of the sample's features (float,
-            rounded, at least one feature), or ``"bernoulli"``: each feature with probability 1/2.
+            rounded, at least one feature), ``"bernoulli"``: each feature with probability 1/2, or
+            ``"uniform"``: a uniform number of features, from none to all.
         seed: Seed of the subsets.
     """
 
@@ -163,16 +173,22 @@ class RandomSubsets(Probe):
     def __post_init__(self) -> None:
         """Check the settings."""
         check_count("n_subsets", self.n_subsets, least=2)
-        size = self.size
-        if isinstance(size, float):
-            good = 0 < size <= 1
-        else:
-            good = size == "bernoulli" or (type(size) is int and size >= 1)
-        if not good:
-            raise ValueError(
-                "subset_size must be a number of features (int, at least 1), a share of them "
-                f"(float, above 0 and up to 1) or 'bernoulli', got {size!r}"
-            )
+        _ = self.law
+
+    @property
+    def law(self) -> SubsetLaw:
+        """The law of the subsets."""
+        if isinstance(self.size, str):
+            if self.size in _LAWS:
+                return _LAWS[self.size]
+        elif (type(self.size) is int and self.size >= 1) or (
+            isinstance(self.size, float) and 0 < self.size <= 1
+        ):
+            return FixedSizeLaw(self.size)
+        raise ValueError(
+            "subset_size must be a number of features (int, at least 1), a share of them "
+            f"(float, above 0 and up to 1), 'bernoulli' or 'uniform', got {self.size!r}"
+        )
 
     def n_points(self, n_features: int) -> int:
         """Return K."""
@@ -181,36 +197,16 @@ class RandomSubsets(Probe):
     def keep(self, ground: Ground, points: Tensor) -> Tensor:
         """Return the features outside the subsets, ``(k, B, n)``."""
         seeds = derived_seeds(ground.seeds, "random subsets", self.seed)
-        keys = hashed_keys(seeds, points, ground.n_features)
-        complete = bool(ground.present.all())
-        if not complete:
-            # numbered among the features of a sample, so padding on the left has no effect
-            keys = keys.gather(2, ranks(ground.present).expand_as(keys))
-        if self.size == "bernoulli":
-            return keys >= 0
-        if not complete:
-            keys = keys.masked_fill(~ground.present, torch.iinfo(torch.long).max)
-        sizes = self._sizes(ground.counts)
-        # topk takes a quarter of the time of a full sort
-        largest_size = int(sizes.max()) if len(sizes) else 1
-        smallest = keys.topk(largest_size, dim=-1, largest=False).values
-        last = smallest.gather(2, (sizes - 1).expand(len(points), -1)[..., None])
-        return keys > last
+        keep = self.law.draw(len(points), ground.counts, seeded_numbers(seeds, points))
+        if bool(ground.present.all()):
+            return keep
+        # numbered among the features of a sample, so padding on the left has no effect
+        player = ranks(ground.present).clamp(max=keep.shape[2] - 1)
+        return keep.gather(2, player.expand(len(keep), *player.shape)) | ~ground.present
 
     def draws(self, points: Tensor) -> Tensor:
         """Return the numbers of the subsets: each subset uses its own draw."""
         return points
-
-    def _sizes(self, counts: Tensor) -> Tensor:
-        if isinstance(self.size, float):
-            return (self.size * counts.double()).round().long().clamp(min=1)
-        size = int(self.size)
-        if size > int(counts.min()):
-            raise ValueError(
-                f"subset_size must be at most {int(counts.min())}, the smallest number of features "
-                f"of a sample, got {size}; give a share of the features, such as 0.1"
-            )
-        return torch.full_like(counts, size)
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from pear_lightning.explainers import (
     Lime,
     SmoothGrad,
     explain,
-    kernel_shap,
-    lime,
 )
+from pear_lightning.scoring import BernoulliLaw, ShapleyLaw
 
 attr = pytest.importorskip("captum.attr")
 
@@ -204,7 +203,7 @@ def test_lime_on_the_same_masks(problem, alpha, monkeypatch):
     masks = record_masks(monkeypatch, method)
     expected = surrogate_attributions(method, inputs, n_samples, baseline)
     keep = drawn_masks(masks, n_samples)
-    monkeypatch.setattr(lime, "draw_coin_flips", lambda *_args: keep)
+    monkeypatch.setattr(BernoulliLaw, "draw", lambda *_args: keep)
     result = ours(Lime(n_samples, baseline, kernel_width=0.8, alpha=alpha), model, inputs)
     torch.testing.assert_close(result, expected, atol=2e-5, rtol=1e-3)
 
@@ -218,7 +217,7 @@ def test_kernel_shap_on_the_same_coalitions(problem, monkeypatch):
     masks = record_masks(monkeypatch, method)
     expected = surrogate_attributions(method, inputs, n_samples, baseline)
     keep = drawn_masks(masks, n_samples)
-    monkeypatch.setattr(kernel_shap, "draw_shapley_coalitions", lambda *_args, **_kwargs: keep)
+    monkeypatch.setattr(ShapleyLaw, "draw", lambda *_args: keep[2:])
     result = ours(KernelShap(n_samples, baseline), model, inputs)
     # Captum's weight of 1e6 on the end points, in float32, against the constraint
     torch.testing.assert_close(result, expected, atol=2e-3 * float(expected.abs().max()), rtol=0)

@@ -14,7 +14,6 @@ from pear_lightning.explainers import (
     RandomAttributions,
     Scorer,
     explain,
-    kernel_shap,
     lime,
 )
 from pear_lightning.masking import (
@@ -24,7 +23,7 @@ from pear_lightning.masking import (
     SegmentMasker,
     TokenMasker,
 )
-from pear_lightning.scoring import Batch
+from pear_lightning.scoring import Batch, BernoulliLaw, ShapleyLaw
 from pear_lightning.scoring.outputs import logit
 from tests.reference import shapley
 
@@ -410,8 +409,8 @@ class TestCaptum:
                 n_samples=n_samples,
             )  # fmt: skip
         keep = torch.cat(masks).bool().unflatten(0, (4, n_samples)).movedim(1, 0)
-        monkeypatch.setattr(lime, "draw_coin_flips", lambda *_args: keep)
-        monkeypatch.setattr(kernel_shap, "draw_shapley_coalitions", lambda *_args, **_kw: keep)
+        monkeypatch.setattr(BernoulliLaw, "draw", lambda *_args: keep)
+        monkeypatch.setattr(ShapleyLaw, "draw", lambda *_args: keep[2:])
         expected = self.theirs(expected, labels)
         result = self.ours(explainer, model, images, target, masker)
         tolerance = 2e-3 * float(expected.abs().max())  # Captum's end points have weight 1e6

@@ -5,12 +5,9 @@ import torch
 from torch import nn
 
 from pear_lightning.explainers import KernelShap, explain
-from pear_lightning.functional.coalitions import (
-    all_coalitions,
-    draw_shapley_coalitions,
-    shapley_kernel,
-)
+from pear_lightning.functional.coalitions import all_coalitions, shapley_kernel, with_ends
 from pear_lightning.functional.least_squares import shapley_regression, weighted_least_squares
+from pear_lightning.scoring import ShapleyLaw
 from tests.reference import shapley
 
 
@@ -155,7 +152,8 @@ def test_mean_baseline_is_taken_from_the_training_data():
 
 def test_solution_is_the_limit_of_large_weights_on_the_end_points():
     linear_model = pytest.importorskip("sklearn.linear_model")
-    keep = draw_shapley_coalitions(40, torch.tensor([6]), numbers(1, 0), paired=False)
+    counts = torch.tensor([6])
+    keep = with_ends(ShapleyLaw(paired=False).draw(38, counts, numbers(1, 0)), counts)
     scores = torch.randn(40, 3, dtype=torch.float64)
     result = shapley_regression(keep, scores, torch.ones(1, 1))
     for weight, tolerance in ((1e6, 1e-3), (1e9, 1e-6)):
@@ -193,7 +191,7 @@ def test_kernel_is_the_papers():
 @pytest.mark.parametrize("paired", [True, False])
 def test_sizes_follow_the_kernel_and_members_are_uniform(paired):
     n = 5
-    keep = draw_shapley_coalitions(40_002, torch.tensor([n]), numbers(1), paired=paired)[2:, 0]
+    keep = ShapleyLaw(paired=paired).draw(40_000, torch.tensor([n]), numbers(1))[:, 0]
     sizes = torch.tensor([float(keep.sum(1).eq(k).sum()) for k in range(n + 1)]) / len(keep)
     expected = torch.tensor([0, *(1 / (k * (n - k)) for k in range(1, n)), 0])
     torch.testing.assert_close(sizes, expected / expected.sum(), atol=0.01, rtol=0)
@@ -202,8 +200,8 @@ def test_sizes_follow_the_kernel_and_members_are_uniform(paired):
 
 def test_coalitions_are_shared_with_a_seed_and_independent_without():
     counts = torch.tensor([7])
-    assert draw_shapley_coalitions(20, counts, numbers(4, 0), paired=True).shape == (20, 1, 7)
-    keep = draw_shapley_coalitions(20, counts, numbers(4), paired=True)
+    assert ShapleyLaw().draw(20, counts, numbers(4, 0)).shape == (20, 1, 7)
+    keep = ShapleyLaw().draw(20, counts, numbers(4))
     assert keep.shape == (20, 4, 7)
     assert all((one != other).any() for one, other in pairwise(keep.unbind(1)))
 

@@ -3,8 +3,8 @@ import torch
 from torch import nn
 
 from pear_lightning.explainers import KernelShap, Lime, explain
-from pear_lightning.functional.coalitions import draw_coin_flips
 from pear_lightning.functional.lasso import lasso
+from pear_lightning.scoring import BernoulliLaw
 from tests.reference import lime as reference
 
 
@@ -73,7 +73,7 @@ def test_equals_the_formula_for_each_sample(alpha, similarity):
     explainer = Lime(
         12, baseline, kernel_width=0.7, alpha=alpha, similarity=similarity, exhaustive=False, seed=4
     )
-    masks = draw_coin_flips(
+    masks = BernoulliLaw().draw(
         12, torch.tensor([3]), lambda n, size: explainer.uniform(n, size, inputs, 4)
     )[:, 0]
     result = attributions_of(explainer, model, inputs)

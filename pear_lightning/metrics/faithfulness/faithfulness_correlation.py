@@ -19,8 +19,9 @@ class FaithfulnessCorrelation(RandomSubsetMetric):
         masker: Defines the features, and what replaces a removed one.
         n_subsets: Number of subsets K, each one evaluation of the model.
         subset_size: Size of the subsets: a number of features (int), a share of the sample's
-            features (float, at least one feature), or ``"bernoulli"``: each feature is removed
-            with probability 1/2, which DeepFaith (Guo et al., ICLR 2026) calls infidelity.
+            features (float, at least one feature), ``"bernoulli"``: each feature is removed with
+            probability 1/2, which DeepFaith (Guo et al., ICLR 2026) calls infidelity; or
+            ``"uniform"``: a uniform number of features, from none to all.
         seed: Seed of the subsets.
         **kwargs: ``output``, ``samples_per_pass``, ``progress``; see
             :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.

@@ -19,8 +19,8 @@ class RandomSubsetMetric(FaithfulnessMetric, ABC):
     Args:
         masker: Defines the features, and what replaces a removed one.
         n_subsets: Number of subsets K, each one evaluation of the model.
-        subset_size: Size of the subsets: a number of features, a share of them, or
-            ``"bernoulli"``.
+        subset_size: Size of the subsets: a number of features, a share of them, ``"bernoulli"`` or
+            ``"uniform"``.
         seed: Seed of the subsets.
         **kwargs: See :class:`FaithfulnessMetric`.
     """

@@ -58,8 +58,8 @@ class FaithfulnessSuite(ExactStates):
             perturbation, insertion, deletion, negative and positive perturbation, IROF, infidelity.
         n_steps: Number of steps of removal curves; None for one feature at a time.
         n_subsets: Number of random subsets.
-        subset_size: Size of random subsets: a number of features, a share of them, or
-            ``"bernoulli"``.
+        subset_size: Size of random subsets: a number of features, a share of them,
+            ``"bernoulli"`` or ``"uniform"``.
         seed: Seed of the subsets.
         output: See :class:`~pear_lightning.metrics.faithfulness.base.FaithfulnessMetric`.
         samples_per_pass: See there.
