@@ -4,6 +4,7 @@ from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.cdep import CDEPLoss
 from pear_lightning.losses.consensus import ConsensusLoss, ConsensusTerms
 from pear_lightning.losses.corm import CoRMLoss
+from pear_lightning.losses.correlation_term import CorrelationTerm
 from pear_lightning.losses.counterexamples import CounterexamplesLoss
 from pear_lightning.losses.deep_lasso import DeepLassoLoss, deep_lasso_loss
 from pear_lightning.losses.double_backpropagation import DoubleBackpropagationLoss
@@ -13,6 +14,8 @@ from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.graph_smoothness_prior import GraphSmoothnessPrior
 from pear_lightning.losses.hint import HINTLoss
 from pear_lightning.losses.ibp_ex import IBPExLoss
+from pear_lightning.losses.local_correlation import LocalCorrelationLoss
+from pear_lightning.losses.pattern_consistency import PatternConsistencyLoss
 from pear_lightning.losses.pgd_ex import PGDExLoss
 from pear_lightning.losses.pgd_r4 import PGDR4Loss
 from pear_lightning.losses.r4 import R4Loss
@@ -31,6 +34,7 @@ __all__ = [
     "CoRMLoss",
     "ConsensusLoss",
     "ConsensusTerms",
+    "CorrelationTerm",
     "CounterexamplesLoss",
     "DeepLassoLoss",
     "DoubleBackpropagationLoss",
@@ -40,8 +44,10 @@ __all__ = [
     "GraphSmoothnessPrior",
     "HINTLoss",
     "IBPExLoss",
+    "LocalCorrelationLoss",
     "PGDExLoss",
     "PGDR4Loss",
+    "PatternConsistencyLoss",
     "R4Loss",
     "RBRIdentityHessianLoss",
     "RRRGLoss",

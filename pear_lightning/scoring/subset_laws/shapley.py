@@ -28,7 +28,9 @@ class ShapleyLaw(SubsetLaw):
             variance of estimates.
         full_weight: Weight of the removal of all features in :meth:`subsets`, in [0, 1). The kernel
             gives it an infinite weight, which fixes the sum of the Shapley values; with 0, a loss
-            that only compares subsets determines them up to a constant added to all features.
+            that only compares subsets determines them up to a constant added to all features. With
+            0.3 to 0.5, a loss without centring comes close to the Shapley values and still
+            converges fast.
 
     Raises:
         ValueError: If ``full_weight`` is out of range.
