@@ -1,5 +1,6 @@
 """Attribution methods, and the function :func:`explain` that runs them."""
 
+from pear_lightning.explainers.amortized_explainer import AmortizedExplainer
 from pear_lightning.explainers.base import Explainer, GradientExplainer, Query
 from pear_lightning.explainers.captum_explainer import CaptumExplainer
 from pear_lightning.explainers.expected_gradients import ExpectedGradients
@@ -17,6 +18,7 @@ from pear_lightning.explainers.smooth_grad import SmoothGrad
 from pear_lightning.scoring.scorer import Scorer
 
 __all__ = [
+    "AmortizedExplainer",
     "CaptumExplainer",
     "ExpectedGradients",
     "Explainer",

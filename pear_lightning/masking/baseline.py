@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from pear_lightning.functional.rebuilding import Rebuildable
 
-class Baseline(nn.Module, ABC):
+
+class Baseline(Rebuildable, nn.Module, ABC):
     """Base class of the values that removed elements of an input take.
 
     Attributes:

@@ -56,6 +56,10 @@ class FixedBaseline(Baseline):
         self.register_buffer("value", value)
         self.register_load_state_dict_pre_hook(_allocate)  # type: ignore[no-untyped-call]
 
+    def init_args(self) -> dict[str, Any]:
+        """Return the argument ``spec``: ``"mean"``, or the value."""
+        return {"spec": "mean" if self.from_training_data else self.value}
+
     def fit(self, mean: Tensor) -> None:
         """Take the mean of the training data if ``spec`` is ``"mean"``.
 

@@ -8,12 +8,13 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.rebuilding import Rebuildable
 from pear_lightning.functional.validation import check_choice, check_finite
 from pear_lightning.masking.baseline_spec import BaselineSpec, resolve_baseline
 from pear_lightning.masking.bound_masker import BoundMasker, Pooling
 
 
-class Masker(ABC):
+class Masker(Rebuildable, ABC):
     """Base class of maskers, which define features, pool attributions to them and remove them.
 
     Subclasses implement :meth:`feature_map`, which assigns every element of the inputs to a

@@ -80,6 +80,11 @@ class SegmentMasker(Masker):
                 f"{type(segments).__name__}"
             )
 
+    def init_args(self) -> dict[str, Any]:
+        """Return the constructor arguments."""
+        segments = self.segmenter if self._shared is None else self._shared[0]
+        return {"segments": segments, "baseline": self.baseline, "pooling": self.pooling}
+
     @property
     def n_features(self) -> int:
         """Number of segments n of a map shared by all images.

@@ -4,8 +4,10 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor
 
+from pear_lightning.functional.rebuilding import Rebuildable
 
-class Segmenter(ABC):
+
+class Segmenter(Rebuildable, ABC):
     """Base class of methods that divide each image of a batch into segments, independently.
 
     Maskers also accept a plain function of the images; a class can be named in YAML.

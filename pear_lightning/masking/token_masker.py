@@ -93,6 +93,16 @@ class TokenMasker(Masker):
         self.pad_token_id = pad_token_id
         self.n_tokens = n_tokens
 
+    def init_args(self) -> dict[str, Any]:
+        """Return the constructor arguments; the baseline holds the ``mask_token_id``."""
+        return {
+            "special_token_ids": self.special_token_ids,
+            "pad_token_id": self.pad_token_id,
+            "n_tokens": self.n_tokens,
+            "baseline": self.baseline,
+            "pooling": self.pooling,
+        }
+
     @classmethod
     def from_tokenizer(
         cls,

@@ -1,23 +1,41 @@
-"""Backbones for tables, images and text, and gates that score their input features."""
+"""Backbones for tables, images and text, gates over their inputs, and explainer networks."""
 
+from pear_lightning.nn.backbone_tokens import BackboneTokens
 from pear_lightning.nn.cancel_out import CancelOut
+from pear_lightning.nn.explainer_mlp import ExplainerMLP
+from pear_lightning.nn.explainer_tokens import (
+    ColumnTokens,
+    ExplainerTokens,
+    PatchTokens,
+    TextTokens,
+)
+from pear_lightning.nn.explainer_transformer import ExplainerTransformer
 from pear_lightning.nn.feature_gate import FeatureGate
 from pear_lightning.nn.gated_backbone import GatedBackbone
 from pear_lightning.nn.linear_model import LinearModel
 from pear_lightning.nn.mlp import MLP
 from pear_lightning.nn.scores_activation import ScoresActivation
+from pear_lightning.nn.sklearn_classifier import SklearnClassifier
 from pear_lightning.nn.stochastic_gates import StochasticGates
 from pear_lightning.nn.timm_model import timm_model
 from pear_lightning.nn.transformers_classifier import TransformersClassifier
 
 __all__ = [
     "MLP",
+    "BackboneTokens",
     "CancelOut",
+    "ColumnTokens",
+    "ExplainerMLP",
+    "ExplainerTokens",
+    "ExplainerTransformer",
     "FeatureGate",
     "GatedBackbone",
     "LinearModel",
+    "PatchTokens",
     "ScoresActivation",
+    "SklearnClassifier",
     "StochasticGates",
+    "TextTokens",
     "TransformersClassifier",
     "timm_model",
 ]

@@ -1,0 +1,303 @@
+"""A trained network as an explainer."""
+
+import inspect
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.explainers.base import Explainer
+from pear_lightning.functional.rebuilding import Rebuildable, rebuild, recipe_of
+from pear_lightning.functional.validation import check_choice
+from pear_lightning.masking.bound_masker import BoundMasker
+from pear_lightning.masking.masker import Masker
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.eval_mode import eval_mode
+from pear_lightning.scoring.outputs import OutputName, resolve_output
+from pear_lightning.scoring.scorer import Forward, Scorer
+from pear_lightning.scoring.side_inputs import SideInput, check_side_inputs, side_inputs
+
+ExplainedClass = Literal["predicted", "true", "all"]
+RECIPE = "amortized_explainer"
+"""Key of a checkpoint with what is needed to rebuild the explainer."""
+_WEIGHTS = "backbone."  # of the explainer in the modules that train it
+
+
+class AmortizedExplainer(Rebuildable, Explainer):
+    """A network that returns explanations in one pass, without access to the explained model.
+
+    It is trained by a module such as :class:`~pear_lightning.modules.DeepFaith`, and takes part in
+    :func:`~pear_lightning.explainers.explain`,
+    :func:`~pear_lightning.metrics.rank_explainers` and
+    :class:`~pear_lightning.metrics.AgreementMatrix` as other explainers do. The explained model is
+    evaluated only for the side inputs, if the network has any.
+
+    A network with scores of every class explains the target; a network without explains the class
+    that it was trained for, regardless of the target.
+
+    Args:
+        network: Maps inputs ``(B, *S)`` to scores ``(B, n)``, or ``(B, n, C)`` for all classes. If
+            its ``forward`` has the arguments ``target``, ``side`` or ``attention_mask``, it gets
+            them by name.
+        masker: Defines the features.
+        explained: Class that the scores explain: the ``"predicted"`` one, the ``"true"`` one or
+            ``"all"``.
+        side: Side inputs: ``"gradient"`` and ``"removals"``.
+        zero_rule: Whether features that equal the baseline get score 0: removing them has no
+            effect.
+        output: Scalar of the model that side inputs describe.
+
+    Raises:
+        TypeError: If ``network`` is not a module or ``masker`` not a masker.
+        ValueError: If a name is unknown; when called, if the network returns another shape.
+
+    Shapes:
+        - inputs: ``(B, *S)``
+        - saliency: ``(B, n)``, or ``(B, n, C)``
+        - attributions: ``(B, *S)``; each score is spread over the elements of its feature so that
+          ``masker.pool`` returns it
+
+    Example:
+        >>> from pear_lightning.explainers import explain
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> explainer = AmortizedExplainer(nn.Linear(5, 5), ColumnMasker(5))
+        >>> model, inputs = nn.Linear(5, 2), torch.rand(3, 5)
+        >>> explainer.attributions(inputs).shape
+        torch.Size([3, 5])
+        >>> logits, (attributions,) = explain(model, inputs, 0, [explainer])
+        >>> bool((attributions == explainer.attributions(inputs)).all())
+        True
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        masker: Masker,
+        *,
+        explained: ExplainedClass = "predicted",
+        side: Sequence[SideInput] = (),
+        zero_rule: bool = True,
+        output: OutputName = "centered_logit",
+    ) -> None:
+        super().__init__()
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"network must be a torch.nn.Module, got {network!r}")
+        if not isinstance(masker, Masker):
+            raise TypeError(f"masker must be a Masker, such as ColumnMasker(30), got {masker!r}")
+        check_choice("explained", explained, ("predicted", "true", "all"))
+        check_side_inputs(side)
+        resolve_output(output)
+        self.network = network
+        self.masker = masker
+        self.baseline = masker.baseline  # a module: moves with this one, saved in checkpoints
+        self.explained: ExplainedClass = explained
+        self.side = tuple(side)
+        self.zero_rule = zero_rule
+        self.output: OutputName = output
+        self._arguments = inspect.signature(network.forward).parameters
+
+    @property
+    def takes_gradients(self) -> bool:
+        """Whether the explained model is differentiated."""
+        return "gradient" in self.side
+
+    @property
+    def needs_floating_inputs(self) -> bool:
+        """Whether inputs must be floating point; token ids have no gradient."""
+        return self.takes_gradients
+
+    @property
+    def awaits_training_data(self) -> bool:
+        """Whether :meth:`fit_reference` must be called before the first explanation."""
+        fitted = any(name.startswith("baseline.") for name in self.state_dict())
+        return self.uses_training_data and not fitted
+
+    @property
+    def uses_target(self) -> bool:
+        """Whether the network needs the explained class."""
+        return "target" in self._arguments and bool(getattr(self.network, "uses_target", True))
+
+    @property
+    def uses_model(self) -> bool:
+        """Whether the explained model is evaluated for an explanation of a given class."""
+        return bool(self.side)
+
+    def saliency(
+        self, batch: Any, *, forward: Forward | None = None, bound: BoundMasker | None = None
+    ) -> Tensor:
+        """Return the scores of the features, with the graph to the network's weights.
+
+        Args:
+            batch: Anything that :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads; the
+                target is the explained class.
+            forward: The explained model; required for side inputs.
+            bound: Features of the batch, if they are known.
+
+        Returns:
+            ``(B, n)``, or ``(B, n, C)`` for all classes; float32 or better; 0 for features that a
+            sample does not have.
+
+        Raises:
+            ValueError: If the model or the class is needed and missing, or the network returns
+                another shape.
+        """
+        read = Batch.of(batch)
+        if bound is None:
+            bound = self.masker.bind(read.inputs, read.sample_data)
+        arguments: dict[str, Any] = {}
+        if self.uses_target:
+            if read.target is None:
+                raise ValueError(
+                    "target must be given for a network whose input is the explained class, got "
+                    "None"
+                )
+            arguments["target"] = read.classes
+        if "attention_mask" in self._arguments and "attention_mask" in read.sample_data:
+            arguments["attention_mask"] = read.sample_data["attention_mask"]
+        if self.side:
+            if forward is None:
+                raise ValueError(
+                    f"forward must be the explained model for side={list(self.side)}, got None; "
+                    "use explain(model, ...)"
+                )
+            scorer = Scorer(forward, read, resolve_output(self.output))
+            if read.target is None:
+                scorer, _ = scorer.of_predicted()
+            arguments["side"] = side_inputs(self.side, scorer, bound)
+        scores: Tensor = self.network(read.inputs, **arguments)
+        wanted = (len(read), bound.n_features)
+        if scores.shape[:2] != wanted or scores.ndim not in (2, 3):
+            raise ValueError(
+                f"network must return scores {wanted} or {(*wanted, 'C')}, got "
+                f"{tuple(scores.shape)}"
+            )
+        without = ~bound.present | bound.at_baseline if self.zero_rule else ~bound.present
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        return scores.masked_fill(without if scores.ndim == 2 else without[..., None], 0)
+
+    @torch.no_grad()
+    def attributions(
+        self, batch: Any, *, forward: Forward | None = None, evaluate: bool = True
+    ) -> Tensor:
+        """Return attributions ``(B, *S)``, by default in eval mode.
+
+        Args:
+            batch: See :meth:`saliency`; without target, networks with scores of all classes cannot
+                be used.
+            forward: See :meth:`saliency`.
+            evaluate: Whether to put the network in eval mode, without dropout.
+
+        Raises:
+            ValueError: See :meth:`saliency`.
+        """
+        read = Batch.of(batch)
+        bound = self.masker.bind(read.inputs, read.sample_data)
+        with eval_mode(self.network) if evaluate else nullcontext():
+            saliency = self.saliency(read, forward=forward, bound=bound)
+        if saliency.ndim == 3:
+            saliency = of_class(saliency, read.classes)
+        return bound.spread(saliency)
+
+    def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
+        """Return attributions, ``(B, *S)``.
+
+        Args:
+            scorer: The explained model; evaluated only for side inputs.
+            inputs: Inputs, ``(B, *S)``.
+        """
+        batch = scorer.batch if inputs is scorer.batch.inputs else scorer.batch.with_inputs(inputs)
+        if batch.target is None and self.explained == "all":
+            batch = batch.explaining(0)  # a model with one output
+        return self.attributions(batch, forward=scorer.forward)
+
+    # --- checkpoints --------------------------------------------------------------------------
+
+    def recipe(self) -> dict[str, Any]:
+        """Return the settings as plain values; without the parts that cannot be described.
+
+        The network or the masker is missing if it is of a class that is not
+        :class:`~pear_lightning.functional.rebuilding.Rebuildable`; it must be passed to
+        :meth:`load_from_checkpoint` again.
+        """
+        found: dict[str, Any] = {}
+        for name, value in self.init_args().items():
+            try:
+                found[name] = recipe_of(value)
+            except TypeError:
+                continue
+        return found
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        path: str | Path,
+        *,
+        network: nn.Module | None = None,
+        masker: Masker | None = None,
+        map_location: Any = "cpu",
+    ) -> Self:
+        """Return the explainer of a checkpoint, without the training data and the explained model.
+
+        Args:
+            path: Checkpoint of a module that trains an explainer, such as
+                :class:`~pear_lightning.modules.DeepFaith`.
+            network: The network, if the checkpoint does not describe it: networks of this package
+                are rebuilt, and others must be given; the weights come from the checkpoint.
+            masker: The masker, likewise.
+            map_location: Device of the weights; see :func:`torch.load`.
+
+        Raises:
+            ValueError: If the checkpoint has no explainer, or a part is missing.
+        """
+        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+        if RECIPE not in checkpoint:
+            raise ValueError(
+                f"path must be a checkpoint of a module that trains an explainer, got {path}, "
+                f"which has no {RECIPE!r}"
+            )
+        arguments = dict(checkpoint[RECIPE])
+        for name, given in (("network", network), ("masker", masker)):
+            if given is not None:
+                arguments[name] = given
+            elif name not in arguments:
+                raise ValueError(
+                    f"{name} must be given for this checkpoint, because its class cannot be "
+                    f"described by plain values, got None; pass {name}=..."
+                )
+            else:
+                arguments[name] = rebuild(arguments[name])
+        explainer = cls(**arguments)
+        weights = {
+            name.removeprefix(_WEIGHTS): value
+            for name, value in checkpoint["state_dict"].items()
+            if name.startswith(_WEIGHTS)
+        }
+        explainer.load_state_dict(weights)
+        return explainer.to(map_location).eval()
+
+    def extra_repr(self) -> str:
+        """Return the settings for ``repr``."""
+        return (
+            f"masker={self.masker}, explained={self.explained!r}, side={self.side}, "
+            f"zero_rule={self.zero_rule}"
+        )
+
+
+def of_class(saliency: Tensor, target: Tensor | None) -> Tensor:
+    """Return the explanation of one class, ``(B, n)``.
+
+    Args:
+        saliency: ``(B, n, C)``.
+        target: The class, ``(B,)``.
+
+    Raises:
+        ValueError: If there is no target.
+    """
+    if target is None:
+        raise ValueError(
+            "target must name the explained class for saliency of all classes, got None"
+        )
+    return saliency.gather(2, target[:, None, None].expand(-1, saliency.shape[1], 1))[..., 0]

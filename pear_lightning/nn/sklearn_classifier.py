@@ -1,0 +1,79 @@
+"""A classifier of scikit-learn as a model to explain."""
+
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class SklearnClassifier(nn.Module):
+    """A classifier with the interface of scikit-learn, such as XGBoost's, as a model to explain.
+
+    It maps rows of a table to the logarithms of the predicted probabilities, which serve as logits.
+    It has no weights and no gradient, so only methods that evaluate the model can explain it. It
+    runs on the CPU.
+
+    Args:
+        estimator: A classifier with ``predict_proba``, fitted or not; or its import path, such as
+            ``"sklearn.ensemble.HistGradientBoostingClassifier"``.
+        smallest: Lower bound of the probabilities, whose logarithm is then finite.
+        kwargs: Arguments of the classifier, if its import path is given.
+
+    Raises:
+        TypeError: If the estimator has no ``predict_proba``.
+        RuntimeError: When called, if it is not fitted.
+
+    Shapes:
+        - inputs: ``(B, n)``
+        - logits: ``(B, C)``, float32
+
+    Example:
+        >>> model = SklearnClassifier("sklearn.naive_bayes.GaussianNB")
+        >>> inputs = torch.randn(50, 3)
+        >>> model.fit(inputs, (inputs[:, 0] > 0).long())(inputs).exp().sum(dim=1).mean()
+        tensor(1.)
+    """
+
+    def __init__(self, estimator: Any, smallest: float = 1e-6, **kwargs: Any) -> None:
+        super().__init__()
+        if isinstance(estimator, str):
+            module, _, name = estimator.rpartition(".")
+            estimator = getattr(import_module(module), name)(**kwargs)
+        elif kwargs:
+            raise TypeError(
+                f"kwargs must be empty unless estimator is an import path, got {sorted(kwargs)}"
+            )
+        if not hasattr(estimator, "predict_proba"):
+            raise TypeError(
+                "estimator must have predict_proba, got "
+                f"{type(estimator).__name__}; choose a classifier that predicts probabilities"
+            )
+        self.estimator = estimator
+        self.smallest = smallest
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the classifier has been fitted."""
+        return hasattr(self.estimator, "classes_")
+
+    def fit(self, inputs: Tensor, target: Tensor) -> "SklearnClassifier":
+        """Fit the classifier and return this model.
+
+        Args:
+            inputs: Rows, ``(N, n)``.
+            target: Classes ``0 .. C - 1``, ``(N,)``.
+        """
+        self.estimator.fit(inputs.cpu().numpy(), target.cpu().numpy())
+        return self
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return logarithms of probabilities ``(B, C)`` of rows ``(B, n)``."""
+        if not self.is_fitted:
+            raise RuntimeError(
+                "estimator must be fitted before it is explained, got an unfitted "
+                f"{type(self.estimator).__name__}; call fit(inputs, target)"
+            )
+        probabilities = self.estimator.predict_proba(inputs.detach().cpu().numpy())
+        found = torch.as_tensor(probabilities, dtype=torch.float32).clamp(min=self.smallest)
+        return found.log().to(inputs.device)
