@@ -276,7 +276,9 @@ class AmortizedExplainer(Rebuildable, Explainer):
             if name.startswith(_WEIGHTS)
         }
         explainer.load_state_dict(weights)
-        return explainer.to(map_location).eval()
+        if isinstance(map_location, str | torch.device):
+            explainer.to(map_location)
+        return explainer.eval()
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""

@@ -11,6 +11,7 @@ from pear_lightning.functional.validation import at_least_float32, check_count
 from pear_lightning.functional.weighted_correlation import weighted_correlation
 from pear_lightning.losses.correlation_term import PRESETS, CorrelationTerm
 from pear_lightning.masking import Masker
+from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.removals import Removals, remove_subsets
@@ -145,7 +146,27 @@ class LocalCorrelationLoss(nn.Module):
         """
         read = Batch.of(batch)
         bound = masker.bind(read.inputs, read.sample_data)
-        return remove_subsets(forward, read, bound, self.laws, seed=seed, saliency=saliency)
+        return self.evaluate_bound(forward, read, bound, seed=seed, saliency=saliency)
+
+    def evaluate_bound(
+        self,
+        forward: Forward,
+        batch: Batch,
+        bound: BoundMasker,
+        *,
+        seed: int = 0,
+        saliency: Tensor | None = None,
+    ) -> Removals:
+        """Do what :meth:`evaluate` does, for samples whose features are known.
+
+        Args:
+            forward: The explained model f.
+            batch: The samples.
+            bound: Their features.
+            seed: Seed of the subsets.
+            saliency: φ, ``(B, n)``; required by laws that follow its order.
+        """
+        return remove_subsets(forward, batch, bound, self.laws, seed=seed, saliency=saliency)
 
     def forward(self, saliency: Tensor, removals: Removals, target: Tensor | None = None) -> Tensor:
         """Return the loss, a scalar.

@@ -1,7 +1,9 @@
 """Lightning modules, one for each method."""
 
+from pear_lightning.modules.amortized import AmortizedModule
 from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.deep_lasso import DeepLasso
+from pear_lightning.modules.deepfaith import DeepFaith
 from pear_lightning.modules.find_another_explanation import FindAnotherExplanation
 from pear_lightning.modules.pear import PEAR
 from pear_lightning.modules.right_reasons import RightForTheRightReasons
@@ -11,6 +13,8 @@ from pear_lightning.modules.supervised import SupervisedModule
 
 __all__ = [
     "PEAR",
+    "AmortizedModule",
+    "DeepFaith",
     "DeepLasso",
     "ExplainedModule",
     "FindAnotherExplanation",

@@ -2,6 +2,7 @@
 
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
 from pear_lightning.training.objective import Objective, Terms
+from pear_lightning.training.target_model import TargetModel
 from pear_lightning.training.weight_schedule import (
     ConstantWeight,
     LateStart,
@@ -14,6 +15,7 @@ __all__ = [
     "LateStart",
     "MatchedMagnitude",
     "Objective",
+    "TargetModel",
     "Terms",
     "WarmUp",
     "WeightSchedule",

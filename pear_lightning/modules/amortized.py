@@ -1,0 +1,320 @@
+"""Base class of modules that train an explainer of a given model."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from pear_lightning.explainers import AmortizedExplainer
+from pear_lightning.explainers.amortized_explainer import RECIPE, ExplainedClass
+from pear_lightning.masking import Masker
+from pear_lightning.masking.bound_masker import BoundMasker
+from pear_lightning.modules.base import ExplainedModule, adamw
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.outputs import OutputName
+from pear_lightning.scoring.removals import Removals
+from pear_lightning.scoring.scorer import Forward, predicted_classes
+from pear_lightning.scoring.side_inputs import SideInput
+from pear_lightning.training.objective import steps_so_far
+from pear_lightning.training.reference_data import fit_references
+from pear_lightning.training.target_model import TargetModel
+
+_OF_EXPLAINERS = ("supervision", "removals")
+
+
+class ExplainerBatch(NamedTuple):
+    """A batch for the training of an explainer.
+
+    Attributes:
+        batch: The samples; their target is the label, if there is one.
+        bound: Their features.
+        supervision: Explanations to learn from, ``(B, n)``; ``None`` without.
+        removals: Stored evaluations of the explained model; ``None`` to evaluate it.
+    """
+
+    batch: Batch
+    bound: BoundMasker
+    supervision: Tensor | None = None
+    removals: Removals | None = None
+
+
+class AmortizedModule(ExplainedModule):
+    """Base class of modules that train a network to explain a given model in one pass.
+
+    The explained model f is any callable (a network, a LightningModule, a wrapped classifier of
+    another library). It runs in eval mode and without gradients, and it belongs neither to the
+    optimised parameters nor to the checkpoint. Subclasses implement :meth:`training_loss` and
+    :meth:`evaluation_loss`.
+
+    Batches have any form that :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads; a mapping
+    may also have ``supervision`` ``(B, n)`` and ``removals``, a mapping of the tensors of
+    :class:`~pear_lightning.scoring.removals.Removals`. Labels are needed only to explain the true
+    class.
+
+    Args:
+        target_model: The explained model f; maps inputs ``(N, *S)`` to logits ``(N, C)``. ``None``
+            is sufficient for predictions that do not evaluate it.
+        network: The explainer network; maps inputs to scores ``(B, n)`` or ``(B, n, C)``.
+        masker: Defines the features and their values when removed.
+        explained: Class that is explained: the ``"predicted"`` one, the ``"true"`` one, or
+            ``"all"`` at once by a network with scores ``(B, n, C)``.
+        side: Side inputs of the network that are computed from f: ``"gradient"``, ``"removals"``.
+        zero_rule: Whether features that equal the baseline get score 0. Set it to ``False`` for
+            scores in [0, 1], where 0 is the lowest score.
+        output: Scalar of f that side inputs describe.
+        optimizer: Callable from parameters to an optimiser.
+        lr_scheduler: Callable from the optimiser to a scheduler, stepped once per epoch.
+
+    Raises:
+        TypeError: If an argument is of the wrong type.
+        ValueError: If a name is unknown.
+    """
+
+    not_hyperparameters: ClassVar[tuple[str, ...]] = (
+        *ExplainedModule.not_hyperparameters,
+        "target_model",
+        "network",
+        "masker",
+    )
+
+    def __init__(
+        self,
+        target_model: nn.Module | Callable[..., Tensor] | None,
+        network: nn.Module,
+        masker: Masker,
+        *,
+        explained: ExplainedClass = "predicted",
+        side: Sequence[SideInput] = (),
+        zero_rule: bool = True,
+        output: OutputName = "centered_logit",
+        optimizer: OptimizerCallable = adamw,
+        lr_scheduler: LRSchedulerCallable | None = None,
+    ) -> None:
+        explainer = AmortizedExplainer(
+            network, masker, explained=explained, side=side, zero_rule=zero_rule, output=output
+        )
+        super().__init__(explainer, optimizer=optimizer, lr_scheduler=lr_scheduler)
+        self._target = TargetModel(target_model)
+
+    @property
+    def explainer(self) -> AmortizedExplainer:
+        """The explainer that is trained."""
+        explainer: AmortizedExplainer = self.backbone  # type: ignore[assignment]
+        return explainer
+
+    @property
+    def target_model(self) -> Forward:
+        """The explained model f.
+
+        Raises:
+            ValueError: If none was given.
+        """
+        return self._target.forward
+
+    @abstractmethod
+    def training_loss(self, batch: ExplainerBatch) -> dict[str, Tensor]:
+        """Return the loss of a batch and its parts.
+
+        Args:
+            batch: The batch.
+
+        Returns:
+            Scalars to log, including ``"loss"``, which is minimised.
+        """
+
+    @abstractmethod
+    def evaluation_loss(self, batch: ExplainerBatch) -> dict[str, Tensor]:
+        """Return the loss of a batch of validation or test, and its parts.
+
+        Args:
+            batch: The batch.
+        """
+
+    # --- batches ------------------------------------------------------------------------------
+
+    def batch_of(self, batch: Any) -> ExplainerBatch:
+        """Read a batch and bind its features.
+
+        Args:
+            batch: See the class.
+
+        Raises:
+            TypeError: If the batch has another form.
+            ValueError: If a shape does not fit.
+        """
+        rest, extra = batch, dict[str, Any]()
+        if isinstance(batch, Mapping):
+            extra = {name: batch[name] for name in _OF_EXPLAINERS if name in batch}
+            rest = {name: value for name, value in batch.items() if name not in extra}
+        read = Batch.of(rest)
+        bound = self.explainer.masker.bind(read.inputs, read.sample_data)
+        supervision, removals = extra.get("supervision"), extra.get("removals")
+        wanted = (len(read), bound.n_features)
+        if supervision is not None and tuple(supervision.shape) != wanted:
+            raise ValueError(
+                f"supervision must have shape {wanted}, got {tuple(supervision.shape)}"
+            )
+        return ExplainerBatch(
+            read, bound, supervision, None if removals is None else Removals.of(removals)
+        )
+
+    def explaining(self, batch: ExplainerBatch, logits: Tensor | None = None) -> Batch:
+        """Return the samples with the explained class as their target.
+
+        Args:
+            batch: The batch.
+            logits: Logits of f at the samples, if they are known.
+
+        Returns:
+            The batch; without target if all classes are explained.
+
+        Raises:
+            ValueError: If the true class is explained and the batch has no labels.
+        """
+        explained = self.explainer.explained
+        if explained == "true":
+            return batch.batch.explaining(batch.batch.labels)
+        if explained == "all":
+            return batch.batch.explaining(None)
+        if logits is not None:
+            return batch.batch.explaining(logits.argmax(dim=1))
+        return batch.batch.explaining(predicted_classes(self.target_model, batch.batch))
+
+    def saliency(self, batch: ExplainerBatch, explained: Batch) -> Tensor:
+        """Return the scores of the features, ``(B, n)`` or ``(B, n, C)``, with a graph.
+
+        Args:
+            batch: The batch.
+            explained: Its samples with the explained class, from :meth:`explaining`.
+
+        Raises:
+            ValueError: If the network does not return scores of every class as it must.
+        """
+        forward = self.target_model if self.explainer.uses_model else None
+        saliency = self.explainer.saliency(explained, forward=forward, bound=batch.bound)
+        if (saliency.ndim == 3) != (self.explainer.explained == "all"):
+            raise ValueError(
+                "network must return scores (B, n, C) with explained='all', and (B, n) otherwise, "
+                f"got {tuple(saliency.shape)} with explained={self.explainer.explained!r}"
+            )
+        return saliency
+
+    def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
+        """Return attributions ``(B, *S)`` of inputs, in the current mode of the network.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            **kwargs: ``target``, the explained class ``(B,)``, and data of the samples.
+        """
+        batch = Batch(inputs, kwargs.pop("target", None), masker_kwargs=kwargs)
+        forward = self.target_model if self.explainer.uses_model else None
+        return self.explainer.attributions(batch, forward=forward, evaluate=False)
+
+    @property
+    def step_seed(self) -> int:
+        """Seed of the subsets of a training step, the same after a resume; 0 outside of a fit."""
+        trainer = self.attached_trainer
+        return 0 if trainer is None or not trainer.training else 1 + steps_so_far(trainer)
+
+    # --- steps --------------------------------------------------------------------------------
+
+    def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:  # type: ignore[override]
+        """Compute the loss of a training batch.
+
+        Args:
+            batch: See the class.
+            batch_idx: Not used.
+
+        Returns:
+            ``loss``, and its parts without a graph, which callbacks read.
+        """
+        read = self.batch_of(batch)
+        parts = self.training_loss(read)
+        self.log_parts(parts, len(read.batch))
+        loss = parts["loss"]
+        return {name: each.detach() for name, each in parts.items()} | {"loss": loss}
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Log the loss and its parts, with the same subsets in every epoch.
+
+        Args:
+            batch: See the class.
+            batch_idx: Not used.
+        """
+        self._evaluate("val", batch)
+
+    def test_step(self, batch: Any, batch_idx: int) -> None:
+        """Log the loss and its parts.
+
+        Args:
+            batch: See the class.
+            batch_idx: Not used.
+        """
+        self._evaluate("test", batch)
+
+    def _evaluate(self, stage: str, batch: Any) -> None:
+        read = self.batch_of(batch)
+        for name, value in self.evaluation_loss(read).items():
+            self.log(
+                f"{stage}_{name}",
+                value,
+                prog_bar=name == "loss",
+                batch_size=len(read.batch),
+                sync_dist=True,
+            )
+
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        """Explain a batch in one pass.
+
+        Args:
+            batch: See the class.
+            batch_idx: Not used.
+
+        Returns:
+            ``saliency`` ``(B, n)`` or ``(B, n, C)``; and ``target`` ``(B,)``, the explained class,
+            if it is known.
+        """
+        read = self.batch_of(batch)
+        explained = read.batch.explaining(None)
+        known = self.explainer.explained == "true" and read.batch.target is not None
+        if known or self.explainer.uses_target or self.explainer.side:
+            explained = self.explaining(read)
+        found = {"saliency": self.saliency(read, explained)}
+        if explained.target is not None:
+            found["target"] = explained.target
+        return found
+
+    # --- hooks --------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Prepare the explained model, and fit reference data to the training split."""
+        self._target.prepare(self.trainer, self.device)
+        fit_references(self, afresh=self.trainer.ckpt_path is None)
+
+    def on_validation_start(self) -> None:
+        """Prepare the explained model."""
+        self._prepare_evaluation()
+
+    def on_test_start(self) -> None:
+        """Prepare the explained model."""
+        self._prepare_evaluation()
+
+    def on_predict_start(self) -> None:
+        """Prepare the explained model, if predictions need it."""
+        if self._target.is_given:
+            self._prepare_evaluation()
+
+    def _prepare_evaluation(self) -> None:
+        if self.trainer.state.fn != "fit":
+            self._target.prepare(self.trainer, self.device)
+            fit_references(self)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what :meth:`AmortizedExplainer.load_from_checkpoint` needs, as plain values.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        checkpoint[RECIPE] = self.explainer.recipe()
