@@ -1,6 +1,7 @@
 """Lightning callbacks."""
 
 from pear_lightning.callbacks.agreement_table import AgreementTable
+from pear_lightning.callbacks.alpha_schedule import AlphaSchedule
 from pear_lightning.callbacks.explanation_regularizer import ExplanationRegularizer
 from pear_lightning.callbacks.faithfulness_monitor import FaithfulnessMonitor
 from pear_lightning.callbacks.prediction_writer import PredictionWriter
@@ -8,6 +9,7 @@ from pear_lightning.callbacks.scores_logger import ScoresLogger
 
 __all__ = [
     "AgreementTable",
+    "AlphaSchedule",
     "ExplanationRegularizer",
     "FaithfulnessMonitor",
     "PredictionWriter",

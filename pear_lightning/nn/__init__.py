@@ -12,6 +12,7 @@ from pear_lightning.nn.explainer_tokens import (
 from pear_lightning.nn.explainer_transformer import ExplainerTransformer
 from pear_lightning.nn.feature_gate import FeatureGate
 from pear_lightning.nn.gated_backbone import GatedBackbone
+from pear_lightning.nn.lightning_checkpoint import lightning_checkpoint
 from pear_lightning.nn.linear_model import LinearModel
 from pear_lightning.nn.mlp import MLP
 from pear_lightning.nn.scores_activation import ScoresActivation
@@ -37,5 +38,6 @@ __all__ = [
     "StochasticGates",
     "TextTokens",
     "TransformersClassifier",
+    "lightning_checkpoint",
     "timm_model",
 ]
