@@ -67,7 +67,7 @@ class PatternConsistencyLoss(nn.Module):
         if strength is not None and not 0 < strength < 1:
             raise ValueError(f"strength must lie in (0, 1), got {strength}")
         self.tau: Tau = tau
-        self.half = half
+        self.factor = 0.5 if half else 1.0
         self.strength = strength
 
     def forward(
@@ -84,8 +84,7 @@ class PatternConsistencyLoss(nn.Module):
             TypeError: If a tensor is not floating.
             ValueError: If shapes differ, or a value is NaN or Inf.
         """
-        loss = 1 - self.correlations(saliency, supervision, present).values.mean()
-        return loss / 2 if self.half else loss
+        return self.factor * (1 - self.correlations(saliency, supervision, present).values.mean())
 
     def correlations(
         self, saliency: Tensor, supervision: Tensor, present: Tensor | None = None
@@ -128,4 +127,4 @@ class PatternConsistencyLoss(nn.Module):
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
-        return f"tau={self.tau!r}, half={self.half}"
+        return f"tau={self.tau!r}, half={self.factor < 1}"

@@ -17,8 +17,8 @@ class SklearnClassifier(nn.Module):
     Args:
         estimator: A classifier with ``predict_proba``, fitted or not; or its import path, such as
             ``"sklearn.ensemble.HistGradientBoostingClassifier"``.
+        arguments: Arguments of the classifier, if its import path is given.
         smallest: Lower bound of the probabilities, whose logarithm is then finite.
-        kwargs: Arguments of the classifier, if its import path is given.
 
     Raises:
         TypeError: If the estimator has no ``predict_proba``.
@@ -35,14 +35,16 @@ class SklearnClassifier(nn.Module):
         tensor(1.)
     """
 
-    def __init__(self, estimator: Any, smallest: float = 1e-6, **kwargs: Any) -> None:
+    def __init__(
+        self, estimator: Any, arguments: dict[str, Any] | None = None, smallest: float = 1e-6
+    ) -> None:
         super().__init__()
         if isinstance(estimator, str):
             module, _, name = estimator.rpartition(".")
-            estimator = getattr(import_module(module), name)(**kwargs)
-        elif kwargs:
+            estimator = getattr(import_module(module), name)(**arguments or {})
+        elif arguments:
             raise TypeError(
-                f"kwargs must be empty unless estimator is an import path, got {sorted(kwargs)}"
+                f"arguments must be None unless estimator is an import path, got {arguments}"
             )
         if not hasattr(estimator, "predict_proba"):
             raise TypeError(
