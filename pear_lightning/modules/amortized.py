@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
@@ -180,7 +181,8 @@ class AmortizedModule(ExplainedModule):
             return batch.batch.explaining(None)
         if logits is not None:
             return batch.batch.explaining(logits.argmax(dim=1))
-        return batch.batch.explaining(predicted_classes(self.target_model, batch.batch))
+        with torch.autocast(batch.batch.inputs.device.type, enabled=False):
+            return batch.batch.explaining(predicted_classes(self.target_model, batch.batch))
 
     def saliency(self, batch: ExplainerBatch, explained: Batch) -> Tensor:
         """Return the scores of the features, ``(B, n)`` or ``(B, n, C)``, with a graph.

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
@@ -189,7 +190,8 @@ class DeepFaith(AmortizedModule):
             if saliency.ndim == 3:  # supervision explains one class
                 known = None if removals is None else removals.original.argmax(dim=1)
                 if known is None:
-                    known = predicted_classes(self.target_model, batch.batch)
+                    with torch.autocast(saliency.device.type, enabled=False):
+                        known = predicted_classes(self.target_model, batch.batch)
                 saliency = of_class(saliency, known)
             parts["pattern_consistency_loss"] = self.pattern_consistency(
                 saliency, batch.supervision, batch.bound.present

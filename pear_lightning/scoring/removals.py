@@ -149,6 +149,8 @@ def remove_subsets(
 ) -> Removals:
     """Evaluate a model with subsets of features removed, without gradients and in eval mode.
 
+    The model is evaluated in its own precision, outside of autocast.
+
     Subsets are drawn for each sample from its values and the seed, so a sample has the same subsets
     in every batch and process; a sample with few features has all subsets (see
     :meth:`SubsetLaw.subsets`).
@@ -176,7 +178,9 @@ def remove_subsets(
         >>> removals.keep.shape, removals.logits.shape
         (torch.Size([4, 10, 8]), torch.Size([4, 10, 2]))
     """
-    with eval_mode(module_of(forward)):
+    # in the model's own precision: drops of rounded logits are mostly rounding
+    full = torch.autocast(batch.inputs.device.type, enabled=False)
+    with eval_mode(module_of(forward)), full:
         scorer, original = Scorer(forward, batch.explaining(None), sum_logit).of_predicted()
         game = Game(scorer, bound)
         counts = game.counts.expand(len(batch)) if len(game.counts) == 1 else game.counts

@@ -50,7 +50,8 @@ def side_inputs(names: Sequence[SideInput], scorer: Scorer, bound: BoundMasker) 
         torch.Size([4, 3, 2])
     """
     found = []
-    with eval_mode(module_of(scorer.forward)):
+    full = torch.autocast(bound.inputs.device.type, enabled=False)
+    with eval_mode(module_of(scorer.forward)), full:
         for name in names:
             if name == "gradient":
                 values = bound.pool(gradients_at(scorer, scorer.batch.inputs[None])[1][0])

@@ -17,6 +17,7 @@ from pear_lightning.scoring import (
     SingleRemovalLaw,
     UniformSizeLaw,
 )
+from pear_lightning.scoring.outputs import resolve_output, sees_common_shift
 from pear_lightning.scoring.removals import Removals
 from tests.reference import deepfaith, shapley
 
@@ -284,6 +285,13 @@ def test_weighted_correlation_counts_entries_as_often_as_their_weights():
             )
     tiny = weighted_correlation(1e-30 * a, b, weights).values
     torch.testing.assert_close(tiny, weighted_correlation(a, b, weights).values)
+
+
+@pytest.mark.parametrize("preset", ["paper", "table", "image", "text"])
+def test_no_preset_sees_a_function_common_to_all_logits(preset):
+    logits, target = torch.randn(4, 3), torch.tensor([0, 2, 1, 1])
+    for term in LocalCorrelationLoss(preset).terms:
+        assert not sees_common_shift(resolve_output(term.output), logits, target)
 
 
 # --- what the loss finds -----------------------------------------------------------------------

@@ -29,6 +29,7 @@ from pear_lightning.nn import (
     SklearnClassifier,
 )
 from pear_lightning.scoring import BernoulliLaw, PrefixLaw, SingleRemovalLaw
+from tests.ddp import run_distributed
 from tests.modules.helpers import quiet_trainer
 
 N = 6
@@ -331,6 +332,53 @@ def test_a_resumed_run_continues_with_the_same_subsets(tmp_path):
     assert not torch.equal(seen[0], seen[4])  # of the same rows, one epoch later
     for a, b in zip(second.parameters(), whole.parameters(), strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_half_precision_trains_the_network_and_evaluates_the_model_in_its_own():
+    model = build(network=ExplainerTransformer(ColumnTokens(N, 8), 1, 2))
+    seen = []
+
+    def target(inputs):
+        logits = plain(inputs)
+        seen.append(logits.dtype)
+        return logits
+
+    plain = f().eval()
+    model._target._forward = target
+    trainer = quiet_trainer(max_epochs=2, precision="bf16-mixed")
+    trainer.fit(model, loader(), loader())
+    assert set(seen) == {torch.float32}
+    assert trainer.callback_metrics["train_loss"].isfinite()
+    assert trainer.callback_metrics["train_loss"].dtype == torch.float32
+
+
+def gradients_of_rank(rank, world_size):
+    """Gradients of a step through DistributedDataParallel, as Lightning runs it."""
+
+    class Step(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = build(alpha=0.4)
+
+        def forward(self, inputs, supervision):
+            batch = {"inputs": inputs, "supervision": supervision}
+            return self.model.training_loss(self.model.batch_of(batch))["loss"]
+
+    step = Step()
+    if world_size > 1:
+        step = nn.parallel.DistributedDataParallel(step)
+    inputs, supervision = rows(16), rows(16, 1)
+    for _ in range(2):  # an unsynchronised first step shows in the second
+        step.zero_grad()
+        step(inputs[rank::world_size], supervision[rank::world_size]).backward()
+    return [p.grad for p in step.parameters()]
+
+
+@pytest.mark.ddp
+def test_two_ranks_have_the_gradients_of_one_process():
+    alone = gradients_of_rank(0, 1)
+    for of_rank in run_distributed(gradients_of_rank):
+        torch.testing.assert_close(of_rank, alone, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.slow
