@@ -293,6 +293,19 @@ def test_supervision_is_compared_at_every_alpha_and_required_above_0():
         model.alpha = 1.5
 
 
+@pytest.mark.parametrize("alpha", [0.5, 1.0])
+def test_supervision_explains_the_predicted_class_of_an_explanation_of_all_classes(alpha):
+    network = ExplainerMLP(N, hidden_features=(8,), num_classes=2, per_class=True)
+    model = build(network=network, alpha=alpha, explained="all")
+    inputs, supervision = rows(8), rows(8, 1)
+    parts = model.training_loss(model.batch_of({"inputs": inputs, "supervision": supervision}))
+    wanted = f().eval()(inputs).argmax(dim=1)
+    saliency = model.explainer.saliency(inputs)[torch.arange(8), :, wanted]
+    torch.testing.assert_close(
+        parts["pattern_consistency_loss"], model.pattern_consistency(saliency, supervision)
+    )
+
+
 def test_subsets_that_follow_the_order_of_the_explanation():
     terms = [CorrelationTerm(PrefixLaw()), CorrelationTerm(BernoulliLaw())]
     model = build(local_correlation=LocalCorrelationLoss(terms))
