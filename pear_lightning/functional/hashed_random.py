@@ -4,6 +4,7 @@ A sample gets the same numbers in every batch and process, at every position and
 """
 
 import math
+from collections.abc import Callable
 from zlib import crc32
 
 import torch
@@ -84,15 +85,7 @@ def hashed_keys(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
         >>> hashed_keys(seeds, torch.arange(2), 5).shape
         torch.Size([2, 4, 5])
     """
-    streams = _mix(seeds + _mix((draws[:, None] + 1) * _STEP))
-    elements = torch.arange(1, size + 1, device=seeds.device) * _STEP
-    at_once = max(1, _NUMBERS_IN_CACHE // max(1, len(seeds) * size))
-    if streams.device.type != "cpu" or torch.compiler.is_compiling() or len(streams) <= at_once:
-        return _mix(streams[..., None] + elements)
-    keys = streams.new_empty(*streams.shape, size)
-    for part, block in zip(streams.split(at_once), keys.split(at_once), strict=True):
-        block.copy_(_mix(part[..., None] + elements))
-    return keys
+    return _in_blocks(seeds, draws, size, torch.int64, lambda keys: keys)
 
 
 def hashed_uniform(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
@@ -133,9 +126,12 @@ def hashed_numbers(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
         >>> bool((values.mean() - 0.5).abs() < 0.01), values.unique().numel()
         (True, 100000)
     """
-    keys = hashed_keys(seeds, draws, size)
-    dtype = torch.float32 if keys.device.type == "mps" else torch.float64
-    return keys.to(dtype).mul_(-(2.0**-64)).add_(0.5)
+    dtype = torch.float32 if seeds.device.type == "mps" else torch.float64
+
+    def in_unit(keys: Tensor) -> Tensor:
+        return keys.to(dtype).mul_(-(2.0**-64)).add_(0.5)
+
+    return _in_blocks(seeds, draws, size, dtype, in_unit)
 
 
 def hashed_normal(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
@@ -174,6 +170,25 @@ def ranks(where: Tensor) -> Tensor:
         tensor([0, 0, 1, 2, 2])
     """
     return where.cumsum(dim=-1) - where.long()
+
+
+def _in_blocks(
+    seeds: Tensor,
+    draws: Tensor,
+    size: int,
+    dtype: torch.dtype,
+    convert: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """Return converted keys ``(K, B, m)``, on a CPU in blocks that stay in its caches."""
+    streams = _mix(seeds + _mix((draws[:, None] + 1) * _STEP))
+    elements = torch.arange(1, size + 1, device=seeds.device) * _STEP
+    at_once = max(1, _NUMBERS_IN_CACHE // max(1, len(seeds) * size))
+    if streams.device.type != "cpu" or torch.compiler.is_compiling() or len(streams) <= at_once:
+        return convert(_mix(streams[..., None] + elements))
+    numbers = streams.new_empty(*streams.shape, size, dtype=dtype)
+    for part, block in zip(streams.split(at_once), numbers.split(at_once), strict=True):
+        block.copy_(convert(_mix(part[..., None] + elements)))
+    return numbers
 
 
 def _mix(z: Tensor) -> Tensor:

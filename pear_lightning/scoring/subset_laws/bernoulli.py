@@ -34,7 +34,8 @@ class BernoulliLaw(SubsetLaw):
     ) -> Tensor:
         """Draw subsets, ``keep (K, B, m)``; see :meth:`SubsetLaw.draw`."""
         present = present_players(counts)
-        return (uniform(n_subsets, present.shape[1]) < 1 - self.probability) & present
+        keep = uniform(n_subsets, present.shape[1]) < 1 - self.probability
+        return keep if bool(present.all()) else keep & present
 
     def probabilities(self, keep: Tensor, counts: Tensor) -> Tensor:
         """Return ``p^|I| (1 - p)^(n - |I|)``, ``(K, B)``; see :meth:`SubsetLaw.probabilities`."""

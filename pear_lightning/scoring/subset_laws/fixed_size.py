@@ -61,13 +61,17 @@ class FixedSizeLaw(SubsetLaw):
         present = present_players(counts)
         removed = self.removed_counts(counts)
         numbers = uniform(n_subsets, present.shape[1])
-        if len(counts) > 1:
+        complete = bool(present.all())
+        if not complete:
             numbers = numbers.expand(-1, len(counts), -1).masked_fill(~present, -1)
-        # topk takes a quarter of the time of a full sort
-        last = numbers.topk(int(removed.max()), dim=-1).indices
+        # topk takes a quarter of the time of a full sort, and less for integers; the bits of
+        # numbers in [0, 1], and of -1, are in the same order as integers
+        bits = numbers.view(torch.int64 if numbers.dtype == torch.float64 else torch.int32)
+        last = bits.topk(int(removed.max()), dim=-1).indices
         stays = torch.arange(last.shape[-1], device=last.device) >= removed[:, None]
-        keep = torch.ones_like(numbers, dtype=torch.bool)
-        return keep.scatter_(-1, last, stays.expand_as(last)) & present
+        keep = torch.ones(numbers.shape, dtype=torch.bool, device=numbers.device)
+        keep.scatter_(-1, last, stays.expand_as(last))
+        return keep if complete else keep & present
 
     def probabilities(self, keep: Tensor, counts: Tensor) -> Tensor:
         """Return 1 for subsets of this size, 0 for others, ``(K, B)``."""
