@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from benchmarks.pear_tradeoff.protocols import ROWS
 from pear_lightning.explainers import (
     Gradient,
     IntegratedGradients,
@@ -17,12 +18,13 @@ def consensus_of_paper(backbone: nn.Module, mean: Tensor, inputs: Tensor, target
     Args:
         backbone: The model.
         mean: Mean of the training rows, ``(n,)``.
-        inputs: Rows to explain, ``(B, n)``.
-        target: Their classes, ``(B,)``.
+        inputs: Rows, of which the first ones are explained, ``(N, n)``.
+        target: Their classes, ``(N,)``.
 
     Returns:
         C, averaged over the rows.
     """
+    inputs, target = inputs[:ROWS], target[:ROWS]
     pair = [Gradient(), IntegratedGradients(20, mean, multiply_by_inputs=False)]
     with torch.no_grad():
         attributions = explain(backbone, inputs, target, pair)[1]

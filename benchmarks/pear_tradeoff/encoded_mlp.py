@@ -8,19 +8,17 @@ from torch import Tensor, nn
 from pear_lightning.nn import MLP
 
 
-class EncodedMLP(nn.Module):
-    """A multilayer perceptron on piecewise linear encodings of the features.
+class PiecewiseLinearEncoding(nn.Module):
+    """Encodes each feature by how far it has passed through each interval between quantiles.
 
-    Each feature becomes ``bins`` numbers: how far it has passed through each interval between two
-    quantiles of the training rows. The first and the last interval go on linearly.
+    The first and the last interval go on linearly.
 
     Shapes:
         - inputs: ``(B, n)``
-        - logits: ``(B, 2)``
+        - output: ``(B, n * bins)``
 
     Args:
         rows: Training rows, ``(N, n)``.
-        hidden: Width of each hidden layer.
         bins: Number of intervals of a feature.
 
     References:
@@ -32,7 +30,7 @@ class EncodedMLP(nn.Module):
     width: Tensor
     bounds: Tensor
 
-    def __init__(self, rows: Tensor, hidden: Sequence[int], bins: int = 64) -> None:
+    def __init__(self, rows: Tensor, bins: int = 64) -> None:
         super().__init__()
         edges = torch.stack([_edges(column, bins) for column in rows.T])
         self.register_buffer("low", edges[:, :-1])
@@ -40,14 +38,29 @@ class EncodedMLP(nn.Module):
         bounds = torch.tensor([0.0, 1.0])[:, None].repeat(1, bins)
         bounds[0, 0], bounds[1, -1] = -torch.inf, torch.inf
         self.register_buffer("bounds", bounds)
-        self.mlp = MLP(rows.shape[1] * bins, hidden_features=hidden)
+        self.out_features = rows.shape[1] * bins
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return logits ``(B, 2)`` of rows ``(B, n)``."""
+        """Return the encoding ``(B, n * bins)`` of rows ``(B, n)``."""
         passed = (inputs[..., None] - self.low) / self.width
-        encoded = torch.maximum(torch.minimum(passed, self.bounds[1]), self.bounds[0])
-        logits: Tensor = self.mlp(encoded.flatten(1))
-        return logits
+        return torch.maximum(torch.minimum(passed, self.bounds[1]), self.bounds[0]).flatten(1)
+
+
+class EncodedMLP(nn.Sequential):
+    """A multilayer perceptron on piecewise linear encodings of the features.
+
+    Shapes:
+        - inputs: ``(B, n)``
+        - logits: ``(B, 2)``
+
+    Args:
+        rows: Training rows, ``(N, n)``.
+        hidden: Width of each hidden layer.
+    """
+
+    def __init__(self, rows: Tensor, hidden: Sequence[int]) -> None:
+        encoding = PiecewiseLinearEncoding(rows)
+        super().__init__(encoding, MLP(encoding.out_features, hidden_features=hidden))
 
 
 def _edges(column: Tensor, bins: int) -> Tensor:

@@ -29,8 +29,10 @@ def jobs(arguments: argparse.Namespace, path: Path) -> Iterator[Job]:
     wanted = itertools.product(arguments.only, arguments.seeds, arguments.datasets, SETTINGS)
     for pattern, seed, data_set, name in wanted:
         setting = SETTINGS[name]
-        deterministic = setting.model in ("logistic_regression", "xgboost")
-        if (data_set, name, seed) in done or (deterministic and seed != 0):
+        if setting.data_sets and data_set not in setting.data_sets:
+            continue
+        deterministic = not setting.is_network
+        if (data_set, name, seed) in done or (deterministic and seed != 0 and not setting.held_out):
             continue
         if re.search(pattern, f"{data_set}/{setting.group}/{name}/{seed}"):
             done.add((data_set, name, seed))

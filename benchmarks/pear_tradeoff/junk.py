@@ -1,20 +1,15 @@
 """How much junk stands among the most important features."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
-from benchmarks.pear_tradeoff.protocols import TOP_K
-from pear_lightning.explainers import (
-    Explainer,
-    explain,
-)
+from benchmarks.pear_tradeoff.protocols import ROWS, TOP_K, paper_protocol
+from pear_lightning.explainers import explain
 
 
 def junk_shares(
     backbone: nn.Module,
-    explainers: Mapping[str, Explainer],
+    mean: Tensor,
     inputs: Tensor,
     target: Tensor,
     n_real: int,
@@ -23,17 +18,18 @@ def junk_shares(
 
     Args:
         backbone: The model.
-        explainers: Explainers by name.
-        inputs: Rows to explain, junk in the last columns, ``(B, n)``.
-        target: Their classes, ``(B,)``.
+        mean: Mean of the training rows, ``(n,)``.
+        inputs: Rows, of which the first ones are explained, junk in the last columns, ``(N, n)``.
+        target: Their classes, ``(N,)``.
         n_real: Number of real features.
 
     Returns:
         For each explainer the share of rows with junk in the top five, and the share of junk
         among the five.
     """
+    explainers = paper_protocol(mean)
     with torch.no_grad():
-        attributions = explain(backbone, inputs, target, list(explainers.values()))[1]
+        attributions = explain(backbone, inputs[:ROWS], target[:ROWS], list(explainers.values()))[1]
     shares = {}
     for name, each in zip(explainers, attributions, strict=True):
         is_junk = each.abs().topk(TOP_K, dim=1).indices >= n_real

@@ -5,18 +5,33 @@ from typing import Any
 import torch
 from torch import nn
 
+from benchmarks.pear_tradeoff.data import masker_of
+from benchmarks.pear_tradeoff.distillation import DistilledPEAR
 from benchmarks.pear_tradeoff.encoded_mlp import EncodedMLP
-from benchmarks.pear_tradeoff.protocols import (
-    ROWS,
-    TOP_K,
-    aligned_protocol,
-    paper_protocol,
-    training_explainers,
-)
-from benchmarks.pear_tradeoff.settings import Setting
+from benchmarks.pear_tradeoff.ensemble import EnsemblePEAR, MLPEnsemble
+from benchmarks.pear_tradeoff.protocols import training_explainers
+from benchmarks.pear_tradeoff.setting import Setting
+from benchmarks.shared.boosted_trees import boosted_trees
 from benchmarks.shared.table_rows import table_rows
 from pear_lightning.modules import PEAR
 from pear_lightning.nn import MLP, LinearModel
+
+
+def backbone_of(setting: Setting, data: Any) -> nn.Module:
+    """Return the network of a setting.
+
+    Args:
+        setting: How to train.
+        data: The data module, for the number of features and the rows of an encoding.
+    """
+    if setting.model == "linear":
+        return LinearModel(data.n_features)
+    if setting.model == "encoded":
+        return EncodedMLP(table_rows(data, "train")[0], setting.hidden)
+    if setting.model == "ensemble":
+        rows = table_rows(data, "train")[0]
+        return MLPEnsemble(rows, setting.hidden, dropout=setting.dropout)
+    return MLP(data.n_features, hidden_features=setting.hidden)
 
 
 def make_module(setting: Setting, data: Any, epochs: int) -> PEAR:
@@ -24,7 +39,7 @@ def make_module(setting: Setting, data: Any, epochs: int) -> PEAR:
 
     Args:
         setting: How to train.
-        data: The data module, for the number of features and the rows of an encoding.
+        data: The data module.
         epochs: Epochs, for the schedules.
     """
 
@@ -36,27 +51,26 @@ def make_module(setting: Setting, data: Any, epochs: int) -> PEAR:
     def cosine(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
 
-    backbone: nn.Module
-    if setting.model == "linear":
-        backbone = LinearModel(data.n_features)
-    elif setting.model == "encoded_mlp":
-        backbone = EncodedMLP(table_rows(data, "train")[0], setting.hidden)
-    else:
-        backbone = MLP(
-            data.n_features, hidden_features=setting.hidden, activation=setting.activation
-        )
-    aligned = {} if setting.junk else aligned_protocol()  # 2^16 masks with junk
-    return PEAR(
-        backbone,
-        setting.weight,
-        setting.spearman,
-        training_explainers(setting.explainers, setting.nodes),
-        test_explainers=paper_protocol() | aligned,
-        test_rows=ROWS,
-        top_k=TOP_K,
-        normalize=setting.normalize,
-        strength=setting.strength,
-        warmup_epochs=setting.warmup * epochs,
-        optimizer=optimizer,
-        lr_scheduler=cosine if setting.cosine else None,
+    masker = masker_of(data)
+    explainers = training_explainers(
+        setting.explainers, setting.nodes, setting.coalitions, data.training_mean, masker
     )
+    options: dict[str, Any] = {
+        "backbone": backbone_of(setting, data),
+        "consensus_weight": setting.weight,
+        "spearman_weight": setting.spearman,
+        "explainers": explainers,
+        "output": setting.output,
+        "normalize": setting.normalize,
+        "strength": setting.strength,
+        "masker": masker if masker.groups else None,
+        "rows": setting.rows,
+        "every": setting.every,
+        "optimizer": optimizer,
+        "lr_scheduler": cosine if setting.cosine else None,
+    }
+    if setting.teacher:
+        teacher = boosted_trees()
+        teacher.fit(*(column.numpy() for column in table_rows(data, "train")))
+        return DistilledPEAR(teacher, **options)
+    return (EnsemblePEAR if setting.model == "ensemble" else PEAR)(**options)

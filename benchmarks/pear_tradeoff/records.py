@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from benchmarks.pear_tradeoff.protocols import PAPER, TRAINED_BY_THE_PAPER, pairs_of
-from benchmarks.pear_tradeoff.settings import SETTINGS
+from benchmarks.pear_tradeoff.protocols import ALIGNED, PAPER, TRAINED_BY_THE_PAPER, pairs_of
+from benchmarks.pear_tradeoff.settings import PAPER_DATA_SETS, SETTINGS
 from benchmarks.shared.finished_runs import Run, Runs, runs_with
 
 Pair = tuple[str, str]
@@ -18,22 +18,36 @@ TITLES = {
     "bank": "Bank Marketing",
     "california": "California Housing",
     "electricity": "Electricity",
+    "adult": "Adult",
 }
 
+PAPER_TITLES = {name: TITLES[name] for name in PAPER_DATA_SETS}
+
+LOGIT, CENTRED = "logit", "centered_logit"
 UNTRAINED = [pair for pair in pairs_of(PAPER) if pair != TRAINED_BY_THE_PAPER]
 
 
-def agreement(run: Run, pairs: Iterable[Pair], metric: str = PRA, scaling: str = "train") -> float:
-    """Return one agreement metric of a run, averaged over pairs of explainers."""
+def agreement(
+    run: Run, pairs: Iterable[Pair], metric: str = PRA, output: str = CENTRED, *, own: bool = False
+) -> float:
+    """Return one agreement metric of a run, averaged over pairs of explainers.
+
+    Args:
+        run: Record of the run.
+        pairs: Names of the explainers of each pair.
+        metric: Name of the metric.
+        output: Explained scalar.
+        own: Whether the test rows are scaled with their own statistics, as the paper's code does;
+            the logit is explained then.
+    """
     index = run["metrics"].index(metric)
-    values = [run[f"agreement_{scaling}"][" / ".join(pair)][index] for pair in pairs]
-    return float(np.mean(values))
+    matrix = run["agreement_own"] if own else run["agreement"][output]
+    return float(np.mean([matrix[" / ".join(pair)][index] for pair in pairs]))
 
 
-def own_pairs_left_out(run: Run, protocol: Sequence[str]) -> list[Pair]:
-    """Return the pairs of a protocol of which the run did not train both members together."""
-    trained = set(run["options"]["explainers"]) if run["options"]["weight"] else set()
-    return [pair for pair in pairs_of(tuple(protocol)) if not trained.issuperset(pair)]
+def aligned_agreement(run: Run, output: str = CENTRED) -> float:
+    """Return the pairwise rank agreement of all pairs of aligned explainers."""
+    return agreement(run, pairs_of(ALIGNED), output=output)
 
 
 def group(runs: Runs, data_set: str, setting: str) -> Runs:
@@ -63,3 +77,18 @@ def settings_of(runs: Runs, *groups: str) -> list[str]:
     return [
         name for name, setting in SETTINGS.items() if name in present and setting.group in groups
     ]
+
+
+def against_baseline(runs: Runs, chosen: Runs, value: str = "accuracy") -> list[float]:
+    """Return, seed by seed, the difference to the same network with weight 0.
+
+    Args:
+        runs: All records.
+        chosen: Runs of one setting on one data set.
+        value: Entry of the records.
+    """
+    name = chosen[0]["setting"]
+    if not SETTINGS[name].weight:
+        return []
+    plain = {r["seed"]: r for r in group(runs, chosen[0]["data_set"], SETTINGS[name].baseline)}
+    return [r[value] - plain[r["seed"]][value] for r in chosen if r["seed"] in plain]

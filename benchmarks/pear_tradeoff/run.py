@@ -8,13 +8,25 @@ import torch
 from lightning.pytorch import Trainer
 
 from benchmarks.pear_tradeoff.classifiers import fit_classifier
+from benchmarks.pear_tradeoff.consensus import consensus_of_paper
+from benchmarks.pear_tradeoff.data import data_of, masker_of
+from benchmarks.pear_tradeoff.junk import junk_shares
 from benchmarks.pear_tradeoff.linearity import nonlinearity
-from benchmarks.pear_tradeoff.measurement import measure
+from benchmarks.pear_tradeoff.measurement import (
+    accuracy,
+    agreement_of_paper,
+    aligned_agreement,
+    common_share,
+    measure,
+)
 from benchmarks.pear_tradeoff.module import make_module
-from benchmarks.pear_tradeoff.settings import DATA_SETS, Setting
+from benchmarks.pear_tradeoff.setting import Setting
 from benchmarks.shared.finished_runs import Run
 from benchmarks.shared.quiet_trainer import silence_lightning
 from benchmarks.shared.table_rows import table_rows
+
+PAPER_GROUPS = ("paper", "centred", "reference", "ablation", "decay")
+"""Groups that are compared with numbers measured with the paper's scaling of the test rows."""
 
 
 def train_and_evaluate(
@@ -26,8 +38,8 @@ def train_and_evaluate(
         name: Name of the setting.
         setting: How to train.
         data_set: Name of the data set.
-        seed: Seed of the weights and of the order of the batches.
-        data_dir: Folder of the paper's files.
+        seed: Seed of the weights, of the order of the batches and of the held-out rows.
+        data_dir: Folder of the files.
         max_epochs: Upper limit on the epochs, for a trial.
 
     Returns:
@@ -37,52 +49,55 @@ def train_and_evaluate(
     torch.set_flush_denormal(True)
     silence_lightning()
     start, cpu = time.perf_counter(), time.process_time()
-    common: dict[str, Any] = {
-        "batch_size": setting.batch_size,
-        "eval_batch_size": 500,
-        "scaling": setting.scaling,
-        "junk_features": "double" if setting.junk else None,
-    }
-    data = DATA_SETS[data_set](data_dir, **common)
-    legacy = DATA_SETS[data_set](data_dir, legacy_test_scaling=True, **common)
-    data.setup()
-    legacy.setup()
-    record: Run = {
-        "data_set": data_set,
-        "setting": name,
-        "seed": seed,
-        "options": asdict(setting),
-    }
+    data = data_of(data_set, setting, seed, data_dir)
+    own = None
+    if setting.group in PAPER_GROUPS and data_set != "adult":
+        own = data_of(data_set, setting, seed, data_dir, legacy_test_scaling=True)
+    record: Run = {"data_set": data_set, "setting": name, "seed": seed, "group": setting.group}
+    record["options"] = asdict(setting)
     torch.manual_seed(seed)
-    if setting.model in ("logistic_regression", "xgboost"):
-        record |= fit_classifier(setting.model, data, legacy)
+    if setting.is_network:
+        record |= _train_network(setting, data, own, max_epochs)
     else:
-        record |= _train_network(setting, data, legacy, max_epochs)
+        record |= fit_classifier(setting.model, data, own)
     record["seconds"] = round(time.perf_counter() - start, 1)
     record["cpu_seconds"] = round(time.process_time() - cpu, 1)
     return record
 
 
-def _train_network(
-    setting: Setting, data: Any, legacy: Any, max_epochs: int | None
-) -> dict[str, Any]:
+def _train_network(setting: Setting, data: Any, own: Any, max_epochs: int | None) -> dict[str, Any]:
     epochs = min(setting.n_epochs, max_epochs or setting.n_epochs)
     model = make_module(setting, data, epochs)
     before = time.process_time()
-    trainer = Trainer(max_epochs=epochs, accelerator="cpu", barebones=True)
+    trainer = Trainer(max_epochs=epochs, accelerator="cpu", barebones=True, limit_val_batches=0)
     trainer.fit(model, data)
     cpu = time.process_time() - before
+    network, mean, masker = model.backbone.eval(), data.training_mean, masker_of(data)
+    rows, target = table_rows(data, "test")
     record: dict[str, Any] = {
         "epochs": epochs,
         "steps": trainer.global_step,
         "ms_per_step": round(1000 * cpu / max(trainer.global_step, 1), 2),
+        "accuracy": accuracy(network, rows, target),
+        "common_share": round(common_share(network, rows), 4),
     }
-    torch.manual_seed(0)  # the same noise and masks for every model
-    for scaling, rows in {"train": data, "own": legacy}.items():
-        measured = measure(model, rows, junk=setting.junk)
-        record |= {f"{name}_{scaling}": value for name, value in measured.items()}
-    record["fvu"] = nonlinearity(model.backbone, table_rows(data, "test")[0])
-    chance = model.test_agreement.chance()
-    record["metrics"] = list(chance)
-    record["chance"] = {name: round(value, 4) for name, value in chance.items()}
+    if setting.held_out:
+        held_out = table_rows(data, "val")
+        record["val_accuracy"] = accuracy(network, *held_out)
+        record["val_agreement"] = round(aligned_agreement(network, *held_out, mean, masker), 4)
+    if setting.junk:
+        n_real = data.n_features // 2
+        record["junk"] = junk_shares(network, mean, rows, target, n_real)
+        return record
+    protocols = ["aligned"]
+    aligned_only = setting.weight and setting.group in ("beyond", "levers", "trees")
+    if not masker.groups and not aligned_only:
+        protocols.append("paper")
+    record |= measure(network, rows, target, mean, masker, protocols)
+    if own is not None:
+        own_rows, own_target = table_rows(own, "test")
+        record["accuracy_own"] = accuracy(network, own_rows, own_target)
+        record["agreement_own"] = agreement_of_paper(network, own_rows, own_target, mean, masker)
+        record["consensus_own"] = consensus_of_paper(network, mean, own_rows, own_target)
+        record["fvu"] = nonlinearity(network, rows)
     return record

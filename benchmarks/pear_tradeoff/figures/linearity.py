@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.pear_tradeoff.records import (
-    TITLES,
+    PAPER_TITLES,
     UNTRAINED,
     agreement,
     group,
@@ -18,7 +18,7 @@ from benchmarks.shared.finished_runs import Runs
 def draw_linearity(plt: Any, runs: Runs) -> Any:
     """Draw the agreement of untrained pairs against linearity, for PEAR and for weight decay."""
     figure, axes = plt.subplots(1, 3, figsize=(11, 3.7), layout="constrained", sharey=True)
-    for ax, (data_set, title) in zip(axes, TITLES.items(), strict=True):
+    for ax, (data_set, title) in zip(axes, PAPER_TITLES.items(), strict=True):
         for settings, colour, marker, label in (
             (settings_of(runs, "paper"), BLUE, "o", "PEAR, by λ"),
             (["paper λ=0", *settings_of(runs, "decay")], RED, "s", "λ = 0, by weight decay"),
@@ -54,5 +54,6 @@ def draw_linearity(plt: Any, runs: Runs) -> Any:
         ax.set_title(title, weight="bold")
         ax.set_xlabel("FVU: variance that an affine fit leaves")
     axes[0].set_ylabel("mean PRA of the 14 untrained pairs")
-    axes[0].legend()
+    if axes[0].get_legend_handles_labels()[0]:
+        axes[0].legend()
     return figure

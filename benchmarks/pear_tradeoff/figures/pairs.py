@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.pear_tradeoff.protocols import PAPER, pairs_of
-from benchmarks.pear_tradeoff.records import PRA, TITLES, agreement, group
+from benchmarks.pear_tradeoff.records import LOGIT, PAPER_TITLES, PRA, agreement, group
 from benchmarks.shared.drawing import write_in_cell
 from benchmarks.shared.finished_runs import Runs
 
@@ -16,7 +16,7 @@ def draw_pairs(plt: Any, runs: Runs) -> Any:
     names = ("paper λ=0", "paper λ=0.5", "linear")
     figure, axes = plt.subplots(3, 3, figsize=(9.6, 9.4), layout="constrained")
     places, empty, image = range(len(PAPER)), [""] * len(PAPER), None
-    for column, (data_set, title) in enumerate(TITLES.items()):
+    for column, (data_set, title) in enumerate(PAPER_TITLES.items()):
         for row, name in enumerate(names):
             ax = axes[row, column]
             chosen = group(runs, data_set, name)
@@ -52,13 +52,11 @@ def _agreements(runs: Runs) -> NDArray[np.float64]:
     values = np.eye(len(PAPER))
     for a, b in pairs_of(PAPER):
         i, j = PAPER.index(a), PAPER.index(b)
-        values[i, j] = values[j, i] = np.mean([agreement(run, [(a, b)]) for run in runs])
+        values[i, j] = values[j, i] = np.mean(
+            [agreement(run, [(a, b)], output=LOGIT) for run in runs]
+        )
     index = runs[0]["metrics"].index(PRA)
     for i, each in enumerate(PAPER):
-        own = [
-            run["self_agreement_train"][each][index]
-            for run in runs
-            if each in run["self_agreement_train"]
-        ]
+        own = [run["self_agreement"][each][index] for run in runs if each in run["self_agreement"]]
         values[i, i] = np.mean(own) if own else 1.0
     return values

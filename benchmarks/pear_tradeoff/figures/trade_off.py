@@ -1,140 +1,79 @@
-"""Accuracy against agreement, a panel for each data set and protocol."""
+"""Accuracy against agreement of aligned explainers, a panel for each data set."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.pear_tradeoff.protocols import ALIGNED, PAPER, pairs_of
+from benchmarks.pear_tradeoff.choice import FAMILIES, chosen_of
 from benchmarks.pear_tradeoff.records import (
-    PRA,
+    CENTRED,
+    LOGIT,
     TITLES,
-    UNTRAINED,
-    agreement,
+    aligned_agreement,
     group,
-    own_pairs_left_out,
     settings_of,
 )
-from benchmarks.shared.drawing import BLUE, GREEN, GREY, RED, legend_of
+from benchmarks.shared.drawing import BLUE, GREEN, GREY, ORANGE, PURPLE, RED, legend_of
 from benchmarks.shared.finished_runs import Runs
+from benchmarks.shared.mean_and_interval import interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
-HIGHLIGHTS = {
-    "minmax, slope + Grad*Input, λ=0.25": "s",
-    "quantile, λ=0": "D",
-    "quantile, contributions, λ=0.35": "*",
-    "quantile, slopes, λ=0.5": "^",
-    "quantile, slopes + Grad*Input, λ=0.5": "P",
-}
-"""Settings beyond the paper that the first figure shows, with their markers."""
-
-_OFFSETS = {0.0: (-26, 8), 0.25: (-18, -12), 0.5: (5, 7), 0.75: (-18, -12), 0.95: (-8, -14)}
-"""Where the weights are written, in points from their marker."""
+COLOURS = {"gradients": BLUE, "perturbation": GREEN, "both": PURPLE}
 
 
 def draw_trade_off(plt: Any, runs: Runs) -> Any:
-    """Draw accuracy against agreement."""
-    figure, axes = plt.subplots(2, 3, figsize=(11, 7.4), layout="constrained")
-    for column, (data_set, title) in enumerate(TITLES.items()):
-        for row, (label, protocol) in enumerate(
-            {
-                "A, the paper's: pairs not trained": PAPER,
-                "B, one baseline: all pairs": ALIGNED,
-            }.items()
-        ):
-            ax = axes[row, column]
-            _one_trade_off(ax, runs, data_set, protocol)
-            ax.set_xlabel(f"mean PRA, protocol {label}")
-            if column == 0:
-                ax.set_ylabel("test accuracy, %")
-            if row == 0:
-                ax.set_title(title, weight="bold")
-    figure.legend(*legend_of(axes.flat), loc="outside lower center", ncols=4)
+    """Draw accuracy against agreement, by the logit (hollow) and by the centred logit (filled)."""
+    present = [each for each in TITLES if group(runs, each, "plain")]
+    if not present:
+        return None
+    figure, axes = plt.subplots(
+        1, len(present), figsize=(3.6 * len(present), 4.2), layout="constrained", squeeze=False
+    )
+    for ax, data_set in zip(axes[0], present, strict=True):
+        _one_trade_off(ax, runs, data_set)
+        ax.set_title(TITLES[data_set], weight="bold")
+        ax.set_xlabel("mean PRA of five aligned explainers")
+    axes[0, 0].set_ylabel("test accuracy, %")
+    figure.legend(*legend_of(axes.flat), loc="outside lower center", ncols=3)
     return figure
 
 
-def _one_trade_off(ax: "Axes", runs: Runs, data_set: str, protocol: tuple[str, ...]) -> None:
-    from matplotlib.patheffects import withStroke
-
-    def point(chosen: Runs) -> tuple[float, float, float, float]:
-        pairs = [
-            agreement(
-                r,
-                (own_pairs_left_out(r, PAPER) if r["setting"] in beyond else UNTRAINED)
-                if protocol == PAPER
-                else pairs_of(ALIGNED),
-            )
-            for r in chosen
-        ]
-        accuracy = [r["accuracy_train"] for r in chosen]
-        return (
-            float(np.mean(pairs)),
-            float(np.mean(accuracy)),
-            float(np.std(pairs)),
-            float(np.std(accuracy)),
-        )
-
-    beyond = settings_of(runs, "beyond")
-    points = []
-    for name in settings_of(runs, "paper"):
+def _one_trade_off(ax: "Axes", runs: Runs, data_set: str) -> None:
+    def place(name: str, output: str) -> tuple[float, float]:
         chosen = group(runs, data_set, name)
-        if chosen:
-            x, y, dx, dy = point(chosen)
-            points.append((x, y))
-            ax.errorbar(x, y, dy, dx, fmt="o", color=BLUE, ms=4, lw=1, capsize=2)
-            weight = chosen[0]["options"]["weight"]
-            ax.annotate(
-                f"λ = {weight:g}" if weight == 0 else f"{weight:g}".lstrip("0"),
-                (x, y),
-                _OFFSETS[weight],
-                textcoords="offset points",
-                color=BLUE,
-                fontsize=8,
-                path_effects=[withStroke(linewidth=2.5, foreground="white")],
-                zorder=5,
-            )
-    if points:
-        ax.plot(*zip(*points, strict=True), color=BLUE, lw=1.2, label="the paper's settings, by λ")
-    for name, marker in HIGHLIGHTS.items():
-        chosen = group(runs, data_set, name)
-        if chosen:
-            x, y, dx, dy = point(chosen)
-            plain = chosen[0]["options"]["weight"] == 0
-            size = 10 if marker == "*" else 6
-            ax.errorbar(x, y, dy, dx, fmt="none", color=RED, lw=1, capsize=2)
-            fill = "white" if plain else RED
-            ax.plot(x, y, marker, color=RED, mfc=fill, ms=size, label=name)
-    for name, style, label in (
-        ("xgboost", "-.", "XGBoost"),
-        ("logistic regression", ":", "logistic regression"),
-    ):
-        for record in group(runs, data_set, name):
-            ax.axhline(record["accuracy_train"], color=GREY, ls=style, lw=1, label=label)
-    linear = group(runs, data_set, "linear")
-    if linear:
-        x, y, dx, dy = point(linear)
-        ax.errorbar(x, y, dy, dx, fmt="none", color=GREEN, lw=1, capsize=2)
-        ax.plot(x, y, "x", color=GREEN, ms=7, mew=2, label="linear model")
-    ceiling = _self_agreement(runs, data_set, protocol)
-    if ceiling:
-        ax.axvline(
-            ceiling, color=GREY, ls="--", lw=0.8, label="self-agreement of stochastic explainers"
-        )
-    if protocol == PAPER:
-        ax.set_xlim(0.48, 1.0)
-        ax.axvline(0.5, color="black", ls=(0, (1, 3)), lw=1, label="chance")
-    else:
-        ax.set_xlim(right=1.01)
-    ax.margins(y=0.12)
+        x = np.mean([aligned_agreement(run, output) for run in chosen])
+        return float(x), float(np.mean([run["accuracy"] for run in chosen]))
 
-
-def _self_agreement(runs: Runs, data_set: str, protocol: tuple[str, ...]) -> float:
-    values = []
-    for name in settings_of(runs, "paper"):
-        for record in group(runs, data_set, name):
-            index = record["metrics"].index(PRA)
-            stochastic = record["self_agreement_train"]
-            values += [stochastic[each][index] for each in protocol if each in stochastic]
-    return float(np.mean(values)) if values else 0.0
+    plain = place("plain", CENTRED)
+    for family in FAMILIES:
+        names = [each for each in settings_of(runs, "beyond") if each.startswith(family)]
+        points = [place(each, CENTRED) for each in names if group(runs, data_set, each)]
+        if not points:
+            continue
+        colour = COLOURS[family]
+        label = f"trained on the centred logit: {family}"
+        ax.plot(*zip(plain, *points, strict=True), "o-", color=colour, ms=4, lw=1.2, label=label)
+        name = chosen_of(runs, data_set, family)
+        if name:
+            chosen = group(runs, data_set, name)
+            x, dx = interval(aligned_agreement(run) for run in chosen)
+            y, dy = interval(run["accuracy"] for run in chosen)
+            ax.errorbar(x, y, dy, dx, fmt="none", color=colour, lw=1, capsize=2)
+            label = "chosen on held-out rows"
+            ax.plot(x, y, "*", color=colour, ms=12, label=label)
+    label = "trained on the logit, measured by the logit"
+    for name in settings_of(runs, "logit"):
+        if group(runs, data_set, name):
+            far, near = place(name, LOGIT), place(name, CENTRED)
+            ax.annotate("", near, far, arrowprops={"arrowstyle": "->", "color": RED, "lw": 1})
+            ax.plot(*far, "s", color=RED, mfc="white", ms=5, label=label)
+            ax.plot(*near, "s", color=RED, ms=5, label=label.replace("by the", "by the centred"))
+    ax.plot(*plain, "D", color="black", mfc="white", ms=6, label="plain training")
+    for record in group(runs, data_set, "xgboost"):
+        ax.axhline(record["accuracy"], color=GREY, ls="-.", lw=1, label="XGBoost")
+    if group(runs, data_set, "paper λ=0.5"):
+        x, y = place("paper λ=0.5", CENTRED)
+        ax.plot(x, y, "^", color=ORANGE, ms=6, label="the paper's settings, λ = 0.5")
+    ax.margins(0.1)

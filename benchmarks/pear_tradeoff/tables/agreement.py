@@ -10,6 +10,7 @@ from benchmarks.pear_tradeoff.protocols import (
     pairs_of,
 )
 from benchmarks.pear_tradeoff.records import (
+    LOGIT,
     PRA,
     TITLES,
     UNTRAINED,
@@ -21,13 +22,18 @@ from benchmarks.pear_tradeoff.records import (
 from benchmarks.pear_tradeoff.tables.cells import mean_of
 from benchmarks.shared.finished_runs import Runs
 from benchmarks.shared.markdown import markdown
-from benchmarks.shared.mean_and_sd import mean_and_sd
+from benchmarks.shared.mean_and_interval import mean_and_interval
 
 SHORT = ("FA", "RA", "SA", "SRA", "RC", "PRA")
 
 
-def six_metrics_table(runs: Runs) -> str:
-    """Write the six agreement metrics of the trained pair, of LIME-SHAP and of untrained pairs."""
+def six_metrics_table(runs: Runs, output: str) -> str:
+    """Write the six agreement metrics of the trained pair, of LIME-SHAP and of untrained pairs.
+
+    Args:
+        runs: Records of the finished runs.
+        output: Explained scalar.
+    """
     shown = {
         "A: Grad-IntGrad": [TRAINED_BY_THE_PAPER],
         "A: LIME-SHAP": [("LIME", "SHAP")],
@@ -38,11 +44,11 @@ def six_metrics_table(runs: Runs) -> str:
     rows = []
     for data_set, title in TITLES.items():
         for label, pairs in shown.items():
-            for name in settings_of(runs, "paper"):
+            for name in settings_of(runs, "paper", "centred"):
                 chosen = group(runs, data_set, name)
                 if chosen:
                     values = [
-                        f"{np.mean([agreement(r, pairs, metric) for r in chosen]):.3f}"
+                        f"{np.mean([agreement(r, pairs, metric, output) for r in chosen]):.3f}"
                         for metric in chosen[0]["metrics"]
                     ]
                     rows.append([title, label, name.removeprefix("paper "), *values])
@@ -53,8 +59,13 @@ def six_metrics_table(runs: Runs) -> str:
     return markdown(["data", "pairs", "λ", *SHORT], rows)
 
 
-def pair_table(runs: Runs) -> str:
-    """Write PRA of every pair at λ = 0 and 0.5 and of the linear model."""
+def pair_table(runs: Runs, output: str) -> str:
+    """Write PRA of every pair at λ = 0 and 0.5 and of the linear model.
+
+    Args:
+        runs: Records of the finished runs.
+        output: Explained scalar.
+    """
     columns = [
         (data_set, name)
         for data_set in TITLES
@@ -69,7 +80,7 @@ def pair_table(runs: Runs) -> str:
         ("**B: all 10**", pairs_of(ALIGNED)),
     ]:
         values = [
-            f"{np.mean([agreement(r, pairs) for r in group(runs, *column)]):.3f}"
+            f"{np.mean([agreement(r, pairs, output=output) for r in group(runs, *column)]):.3f}"
             for column in columns
         ]
         rows.append([label, *values])
@@ -83,8 +94,10 @@ def self_agreement_table(runs: Runs) -> str:
     rows = []
     for title, name, chosen in groups(runs, settings_of(runs, "paper")):
         index = chosen[0]["metrics"].index(PRA)
-        repeats = [run["self_agreement_train"] for run in chosen]
-        values = [mean_and_sd(repeat[each][index] for repeat in repeats) for each in names]
-        with_random = mean_of(chosen, lambda run: agreement(run, [(e, RANDOM) for e in PAPER]))
+        repeats = [run["self_agreement"] for run in chosen]
+        values = [mean_and_interval(repeat[each][index] for repeat in repeats) for each in names]
+        with_random = mean_of(
+            chosen, lambda run: agreement(run, [(e, RANDOM) for e in PAPER], output=LOGIT)
+        )
         rows.append([f"{title}, {name.removeprefix('paper ')}", *values, with_random])
     return markdown(["", *names, "pairs with Random"], rows)

@@ -16,7 +16,7 @@ def junk_table(runs: Runs) -> str:
     for title, name, chosen in groups(runs, settings_of(runs, "junk")):
         values = []
         for each in names:
-            shares = np.array([run["junk_train"][each] for run in chosen]).mean(axis=0) * 100
+            shares = np.array([run["junk"][each] for run in chosen]).mean(axis=0) * 100
             values.append(f"{shares[0]:.1f}, {shares[1]:.1f}")
         rows.append([title, name.removeprefix("junk "), len(chosen), accuracy(chosen), *values])
     return markdown(["data", "λ", "seeds", "accuracy, %", *names], rows)

@@ -13,12 +13,12 @@ from benchmarks.shared.markdown import markdown
 
 def _own(*pairs: Pair) -> Callable[[Run], float]:
     """Return what reads the agreement of pairs, test rows scaled with their own statistics."""
-    return lambda run: agreement(run, pairs, scaling="own")
+    return lambda run: agreement(run, pairs, own=True)
 
 
 _OURS: dict[str, Callable[[Run], float]] = {
     "accuracy_own": lambda run: run["accuracy_own"],
-    "accuracy_train": lambda run: run["accuracy_train"],
+    "accuracy_train": lambda run: run["accuracy"],
     "grad_intgrad": _own(TRAINED_BY_THE_PAPER),
     "lime_shap": _own(("LIME", "SHAP")),
     "smoothgrad_lime": _own(("SmoothGrad", "LIME")),
@@ -60,4 +60,4 @@ def seeds_table(runs: Runs) -> str:
         ]
         for title, name, chosen in groups(runs, ("paper λ=0", "paper λ=0.5"))
     ]
-    return markdown(["seeds 0, 1, 2", "accuracy, %", "PRA Grad-IntGrad", "C"], rows)
+    return markdown(["seeds 0 to 4", "accuracy, %", "PRA Grad-IntGrad", "C"], rows)

@@ -1,21 +1,15 @@
 """Accuracy against agreement: the paper's grid, and settings beyond it."""
 
-import numpy as np
-
-from benchmarks.pear_tradeoff.protocols import ALIGNED, PAPER, pairs_of
-from benchmarks.pear_tradeoff.records import (
-    TITLES,
-    agreement,
-    group,
-    own_pairs_left_out,
-    settings_of,
-)
-from benchmarks.pear_tradeoff.settings import SETTINGS
+from benchmarks.pear_tradeoff.choice import FAMILIES, chosen_of
+from benchmarks.pear_tradeoff.records import TITLES, group, settings_of
 from benchmarks.pear_tradeoff.tables.cells import (
     accuracy,
     aligned,
+    both_scalars,
     fvu,
     mean_of,
+    price,
+    share,
     trained,
     untrained,
 )
@@ -23,79 +17,118 @@ from benchmarks.shared.finished_runs import Runs
 from benchmarks.shared.markdown import markdown
 
 
+def chosen_table(runs: Runs) -> str:
+    """Write, for each data set and set of explainers, the setting that held-out rows chose."""
+    rows = []
+    for data_set, title in TITLES.items():
+        names = ["plain", *(chosen_of(runs, data_set, family) for family in FAMILIES)]
+        for name in names:
+            chosen = group(runs, data_set, name) if name else []
+            if chosen:
+                rows.append(
+                    [
+                        title,
+                        name,
+                        len(chosen),
+                        accuracy(chosen),
+                        price(runs, chosen),
+                        share(chosen),
+                        *both_scalars(aligned, chosen),
+                    ]
+                )
+    header = ["data", "setting", "seeds", "accuracy, %", "against weight 0", "common share"]
+    return markdown([*header, "B by the logit", "B by the centred logit"], rows)
+
+
 def trade_off_table(runs: Runs, data_set: str) -> str:
     """Write accuracy, agreement and linearity of the paper's grid and of the references."""
     rows = []
-    for name in settings_of(runs, "reference", "paper"):
+    for name in settings_of(runs, "reference", "paper", "centred"):
         chosen = group(runs, data_set, name)
         if not chosen:
             continue
-        row = [name, str(len(chosen)), accuracy(chosen), accuracy(chosen, "own")]
+        row = [name, str(len(chosen)), accuracy(chosen), accuracy(chosen, own=True)]
         if "metrics" in chosen[0]:
-            row += [
-                trained(chosen),
-                untrained(chosen),
-                mean_of(chosen, lambda run: agreement(run, pairs_of(PAPER))),
-                aligned(chosen),
-                fvu(chosen),
-            ]
-        rows.append(row + ["–"] * (9 - len(row)))
-    header = [
-        TITLES[data_set],
-        "seeds",
-        "accuracy, %",
-        "accuracy, paper's scaling, %",
-        "A: Grad-IntGrad (trained)",
-        "A: 14 untrained pairs",
-        "A: all 15 pairs",
-        "B: all 10 pairs",
-        "FVU",
-    ]
-    return markdown(header, rows)
+            row.append(share(chosen))
+            if "fvu" in chosen[0]:
+                row += [
+                    *both_scalars(trained, chosen),
+                    *both_scalars(untrained, chosen),
+                    *both_scalars(aligned, chosen),
+                    fvu(chosen),
+                ]
+        rows.append(row + ["–"] * (12 - len(row)))
+    if not rows:
+        return ""
+    header = [TITLES[data_set], "seeds", "accuracy, %", "accuracy, paper's scaling, %"]
+    header.append("common share")
+    for label in ("A: Grad-IntGrad (trained)", "A: 14 untrained pairs", "B: all 10 pairs"):
+        header += [f"{label}, logit", f"{label}, centred"]
+    return markdown([*header, "FVU"], rows)
 
 
 def beyond_table(runs: Runs, data_set: str) -> str:
     """Write the settings beyond the paper beside the same network with weight 0."""
-    rows = []
-    without_smoothgrad = pairs_of(tuple(each for each in ALIGNED if "Smooth" not in each))
-    for name in settings_of(runs, "beyond"):
-        chosen = group(runs, data_set, name)
-        if not chosen:
-            continue
-        rows.append(
-            [
-                name,
-                str(len(chosen)),
-                accuracy(chosen),
-                _against_weight_0(name, chosen, group(runs, data_set, SETTINGS[name].baseline)),
-                mean_of(chosen, lambda run: agreement(run, own_pairs_left_out(run, PAPER))),
-                untrained(chosen),
-                mean_of(chosen, lambda run: agreement(run, own_pairs_left_out(run, ALIGNED))),
-                aligned(chosen),
-                mean_of(chosen, lambda run: agreement(run, without_smoothgrad)),
-                fvu(chosen),
-            ]
-        )
-    header = [
-        TITLES[data_set],
-        "seeds",
-        "accuracy, %",
-        "against weight 0",
-        "A: pairs it did not train",
-        "A: 14 pairs but Grad-IntGrad",
-        "B: pairs it did not train",
-        "B: all 10 pairs",
-        "B: 6 without SmoothGrad",
-        "FVU",
+    rows = [
+        [
+            name,
+            len(chosen),
+            mean_of(chosen, lambda run: run["val_accuracy"], 2),
+            mean_of(chosen, lambda run: run["val_agreement"]),
+            accuracy(chosen),
+            price(runs, chosen),
+            share(chosen),
+            *both_scalars(untrained, chosen),
+            *both_scalars(aligned, chosen),
+        ]
+        for name in settings_of(runs, "beyond", "logit", "slopes")
+        if (chosen := group(runs, data_set, name))
     ]
-    return markdown(header, rows)
+    if not rows:
+        return ""
+    header = [TITLES[data_set], "seeds", "held-out accuracy, %", "held-out B, centred"]
+    header += ["accuracy, %", "against weight 0", "common share"]
+    header += ["A: 14 untrained pairs, logit", "A: 14 untrained pairs, centred"]
+    return markdown([*header, "B, logit", "B, centred"], rows)
 
 
-def _against_weight_0(name: str, chosen: Runs, baseline: Runs) -> str:
-    """Write the difference in accuracy from the baseline's runs of the same seeds."""
-    seeds = {run["seed"] for run in chosen}
-    plain = [run["accuracy_train"] for run in baseline if run["seed"] in seeds]
-    if not SETTINGS[name].weight or not plain:
-        return "–"
-    difference = np.mean([run["accuracy_train"] for run in chosen]) - np.mean(plain)
-    return f"{difference:+.2f}"
+def levers_table(runs: Runs) -> str:
+    """Write one setting over the share of rows and of steps that are regularised."""
+    rows = []
+    names = ["gradients λ=0.35", *settings_of(runs, "levers")]
+    for data_set, title in TITLES.items():
+        found = [(name, group(runs, data_set, name)) for name in ("plain", *names)]
+        if not any(chosen for name, chosen in found if name in names[1:]):
+            continue
+        for name, chosen in found:
+            if chosen:
+                label = "0.25 rows, every 1" if name == names[0] else name
+                rows.append(
+                    [
+                        title,
+                        label,
+                        len(chosen),
+                        accuracy(chosen),
+                        price(runs, chosen),
+                        aligned(chosen),
+                        mean_of(chosen, lambda run: run["ms_per_step"], 1),
+                    ]
+                )
+    header = ["data", "rows and steps", "seeds", "accuracy, %", "against weight 0"]
+    return markdown([*header, "B, centred", "CPU ms per step"], rows)
+
+
+def near_trees_table(runs: Runs) -> str:
+    """Write the networks that are to come close to XGBoost."""
+    rows = []
+    for data_set, title in TITLES.items():
+        for name in ["xgboost", *settings_of(runs, "trees")]:
+            chosen = group(runs, data_set, name)
+            if not chosen or (name == "xgboost" and not group(runs, data_set, "xgboost, held out")):
+                continue
+            row = [title, name, str(len(chosen)), accuracy(chosen), price(runs, chosen)]
+            if "metrics" in chosen[0]:
+                row += [share(chosen), *both_scalars(aligned, chosen)]
+            rows.append(row + ["–"] * (8 - len(row)))
+    header = ["data", "setting", "seeds", "accuracy, %", "against weight 0", "common share"]
+    return markdown([*header, "B, logit", "B, centred"], rows)
