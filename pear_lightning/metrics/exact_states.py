@@ -11,7 +11,7 @@ from typing_extensions import override
 class ExactStates(Metric, ABC):
     """A metric whose states are integers that no cast changes.
 
-    Sums are kept as integers (:mod:`~pear_lightning.metrics.fixed_point`), so that they are exact.
+    Sums are kept as integers (:mod:`~pear_lightning.metrics.exact_sum`), so that they are exact.
     torchmetrics does not change states if a module is cast (``half``, ``to(torch.bfloat16)``), but
     ``set_dtype`` turns integers into floats: these sums would overflow in float16 and lose digits
     in every floating dtype.

@@ -1,8 +1,9 @@
-"""Sums that stay exact: fixed-point integers as metric states.
+"""Sums of numbers of about 1 that stay exact: fixed-point integers as metric states.
 
 A floating state loses counts if Lightning casts it to bfloat16, float64 does not exist on every
 device, and sums of floats depend on how samples are distributed over processes. Integers have none
-of these problems.
+of these problems. Values that may be of any size are summed by
+:mod:`~pear_lightning.metrics.exact_sum`.
 """
 
 import torch
@@ -32,42 +33,3 @@ def from_fixed_point(sums: Tensor) -> Tensor:
     """
     dtype = torch.float32 if sums.device.type == "mps" else torch.float64
     return sums.to(dtype) / _UNIT
-
-
-def to_limbs(values: Tensor) -> Tensor:
-    """Return numbers of any size as three int64: units, 2⁻²⁸ and 2⁻⁵⁶ of a unit.
-
-    Sums of them are exact down to 2⁻⁵⁶, for values from 1e-15 to 1e9, and do not depend on the
-    order.
-
-    Args:
-        values: any shape, finite and below 2⁵³ in absolute value.
-
-    Returns:
-        ``(..., 3)`` long.
-
-    Example:
-        >>> import torch
-        >>> from_limbs(to_limbs(torch.tensor([1e9, 2.0**-50, -1e9])).sum(0)).item() == 2.0**-50
-        True
-    """
-    limbs = []
-    rest = values if values.device.type == "mps" else values.double()
-    for _ in range(3):
-        whole = rest.floor()
-        limbs.append(whole.long())
-        rest = (rest - whole) * _UNIT
-    return torch.stack(limbs, dim=-1)
-
-
-def from_limbs(sums: Tensor) -> Tensor:
-    """Return sums of :func:`to_limbs`, ``(..., 3)``, as float64, or float32 on devices without it.
-
-    Example:
-        >>> import torch
-        >>> from_limbs(to_limbs(torch.tensor([0.25, -3.0])).sum(0))
-        tensor(-2.7500, dtype=torch.float64)
-    """
-    dtype = torch.float32 if sums.device.type == "mps" else torch.float64
-    units, middle, small = sums.to(dtype).unbind(-1)
-    return units + (middle + small / _UNIT) / _UNIT

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.metrics.exact_states import ExactStates
-from pear_lightning.metrics.fixed_point import from_limbs, to_limbs
+from pear_lightning.metrics.exact_sum import N_LIMBS, as_float32, exact_means, exact_sums
 
 
 class SampleMean(ExactStates, ABC):
@@ -31,7 +31,7 @@ class SampleMean(ExactStates, ABC):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         # named after the metric: torchmetrics merges metrics of a collection with equal states
-        for state, size in (("sum", (3,)), ("count", ()), ("undefined", ())):
+        for state, size in (("sum", (N_LIMBS,)), ("count", ()), ("undefined", ())):
             self.add_state(
                 f"{self.metric_name}_{state}",
                 torch.zeros(size, dtype=torch.long),
@@ -39,8 +39,11 @@ class SampleMean(ExactStates, ABC):
             )
 
     def compute(self) -> Tensor:
-        """Return the mean over all samples, a float32 scalar; NaN if there were none."""
-        return (from_limbs(self._state("sum")) / self._state("count")).float()
+        """Return the mean over all samples, a scalar; NaN if there were none.
+
+        It is float32, or float64 if it exceeds the range of float32.
+        """
+        return as_float32(exact_means(self._state("sum"), self._state("count")))
 
     def undefined_share(self) -> Tensor:
         """Return the share of samples whose score is undefined, a float32 scalar.
@@ -53,8 +56,8 @@ class SampleMean(ExactStates, ABC):
             return self._state("undefined").float() / self._state("count")
 
     def _take(self, scores: PerSample) -> None:
-        """Add a batch of scores."""
-        self._add("sum", to_limbs(scores.values).sum(dim=0))
+        """Add a batch of scores; NaN and Inf raise an error that names the metric."""
+        self._add("sum", exact_sums(f"scores of {self.metric_name}", scores.values))
         self._add("count", torch.tensor(len(scores.values)))
         self._add("undefined", scores.undefined.sum())
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pear_lightning.functional.validation import check_count, check_finite, check_floating
 from pear_lightning.metrics.exact_states import ExactStates
-from pear_lightning.metrics.fixed_point import from_limbs, to_limbs
+from pear_lightning.metrics.exact_sum import N_LIMBS, exact_means, exact_sums
 
 
 class CommonShare(ExactStates):
@@ -62,7 +62,7 @@ class CommonShare(ExactStates):
         super().__init__(**kwargs)
         check_count("num_classes", num_classes, least=2)
         self.num_classes = num_classes
-        for state, size in {"sums": (num_classes + 3, 3), "count": ()}.items():
+        for state, size in {"sums": (num_classes + 3, N_LIMBS), "count": ()}.items():
             zeros = torch.zeros(size, dtype=torch.long)
             self.add_state(f"common_share_{state}", zeros, dist_reduce_fx="sum")
 
@@ -84,14 +84,14 @@ class CommonShare(ExactStates):
         centred = logits - common
         mean_square = centred.square().mean(dim=1, keepdim=True)
         terms = torch.cat([common, common.square(), mean_square, centred], dim=1)
-        sums = to_limbs(terms).sum(dim=0)
+        sums = exact_sums("squares of the logits", terms.T)
         # replaced, not changed in place: Lightning may have reset it inside inference mode
         self.common_share_sums = self.common_share_sums + sums.to(self.common_share_sums.device)
         self.common_share_count = self.common_share_count + len(logits)
 
     def compute(self) -> Tensor:
         """Return the share, a float32 scalar."""
-        means = from_limbs(self.common_share_sums) / self.common_share_count
+        means = exact_means(self.common_share_sums, self.common_share_count)
         mean, square, mean_square = means[:3]
         common = (square - mean.square()).clamp(min=0)
         differing = (mean_square - means[3:].square().mean()).clamp(min=0)

@@ -12,6 +12,7 @@ from pear_lightning.functional.validation import check_finite, trusted_values
 from pear_lightning.masking import Masker
 from pear_lightning.masking.baseline_spec import BaselineSpec
 from pear_lightning.metrics.exact_states import ExactStates
+from pear_lightning.metrics.exact_sum import N_LIMBS, as_float32, exact_means, exact_sums
 from pear_lightning.metrics.faithfulness.base import FaithfulnessMetric
 from pear_lightning.metrics.faithfulness.deletion import Deletion
 from pear_lightning.metrics.faithfulness.explained_batch import (
@@ -27,12 +28,7 @@ from pear_lightning.metrics.faithfulness.monotonicity_correlation import Monoton
 from pear_lightning.metrics.faithfulness.negative_perturbation import NegativePerturbation
 from pear_lightning.metrics.faithfulness.positive_perturbation import PositivePerturbation
 from pear_lightning.metrics.faithfulness.region_perturbation import RegionPerturbation
-from pear_lightning.metrics.fixed_point import (
-    from_fixed_point,
-    from_limbs,
-    to_fixed_point,
-    to_limbs,
-)
+from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 from pear_lightning.scoring.evaluation import Evaluation, Need
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.probes import SubsetSize
@@ -139,7 +135,7 @@ class FaithfulnessSuite(ExactStates):
         self.evaluation = Evaluation(resolve_output(output), samples_per_pass, progress)
         shape = (len(self.metrics), len(self.names or ("",)))
         for state, size in (
-            ("sum", (*shape, 3)),
+            ("sum", (*shape, N_LIMBS)),
             ("undefined", shape),
             ("tied", shape[1:]),
             ("count", ()),
@@ -243,9 +239,9 @@ class FaithfulnessSuite(ExactStates):
         scores, tied = self._scores(
             model, inputs, attributions, target, forward_kwargs, masker_kwargs
         )
-        sums = torch.stack([to_limbs(each.values).sum(dim=1) for each in scores.values()])
+        values = torch.stack([each.values for each in scores.values()])
         undefined = torch.stack([each.undefined.sum(dim=1) for each in scores.values()])
-        self._add("sum", sums)
+        self._add("sum", exact_sums("scores", values))
         self._add("undefined", undefined)
         self._add("tied", to_fixed_point(tied).sum(dim=1))
         self._add("count", torch.tensor(len(inputs)))
@@ -269,13 +265,15 @@ class FaithfulnessSuite(ExactStates):
         return {name: each.values for name, each in scores.items()}
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the means over all samples, float32 scalars; NaN if there were none.
+        """Return the means over all samples, scalars; NaN if there were none.
+
+        They are float32, or float64 if one of them exceeds the range of float32.
 
         Returns:
             ``{metric: mean}``, or ``{explanation/metric: mean}`` if the suite has names.
         """
-        means = (from_limbs(self.faithfulness_suite_sum) / self.faithfulness_suite_count).float()
-        return self._labelled(means)
+        means = exact_means(self.faithfulness_suite_sum, self.faithfulness_suite_count)
+        return self._labelled(as_float32(means))
 
     def undefined_share(self) -> dict[str, Tensor]:
         """Return the share of samples with an undefined score, under the names of ``compute``.
@@ -349,7 +347,8 @@ class FaithfulnessSuite(ExactStates):
             name: PerSample(*(torch.cat(each, dim=1) for each in zip(*part, strict=True)))
             for name, part in parts.items()
         }
-        check_finite("scores", torch.cat([each.values for each in scores.values()]))
+        for name, each in scores.items():
+            check_finite(f"scores of {name}", each.values)
         return scores, torch.cat(ties, dim=1)
 
     def _named(self, attributions: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:

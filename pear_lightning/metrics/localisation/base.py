@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from torch import Tensor
 
 from pear_lightning.functional.per_sample import PerSample
-from pear_lightning.metrics.fixed_point import from_limbs
+from pear_lightning.metrics.exact_sum import exact_means
 from pear_lightning.metrics.sample_mean import SampleMean
 
 
@@ -23,7 +23,7 @@ class LocalisationMetric(SampleMean, ABC):
     def compute(self) -> Tensor:
         """Return the mean over samples with a value, a float32 scalar; NaN if there are none."""
         count = self._state("count") - self._state("undefined")
-        return (from_limbs(self._state("sum")) / count).float()
+        return exact_means(self._state("sum"), count).float()
 
     @abstractmethod
     def score(self, attributions: Tensor, region: Tensor) -> PerSample:

@@ -8,7 +8,7 @@ from torchmetrics.utilities.data import dim_zero_cat
 
 from pear_lightning.functional.wrong_reason import activation, wrong_reason
 from pear_lightning.metrics.exact_states import ExactStates
-from pear_lightning.metrics.fixed_point import from_limbs, to_limbs
+from pear_lightning.metrics.exact_sum import N_LIMBS, exact_means, exact_sums
 
 
 class WrongReason(ExactStates):
@@ -76,7 +76,9 @@ class WrongReason(ExactStates):
             raise ValueError(f"threshold must be between 0 and 1, or None, got {threshold}")
         self.threshold = threshold
         # a sum of activations without a threshold, of scores with one
-        self.add_state("wrong_reason_sum", torch.zeros(3, dtype=torch.long), dist_reduce_fx="sum")
+        self.add_state(
+            "wrong_reason_sum", torch.zeros(N_LIMBS, dtype=torch.long), dist_reduce_fx="sum"
+        )
         for name in ("count", "undefined"):
             self.add_state(
                 f"wrong_reason_{name}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
@@ -108,7 +110,7 @@ class WrongReason(ExactStates):
             inside = rows.values[marked].float().to(self.device)
             self.wrong_reason_bits.append(inside.view(torch.int32))
             self.wrong_reason_sizes.append(marked.sum(dim=1)[~undefined].to(self.device))
-        self._add("sum", to_limbs(values).sum(dim=0))
+        self._add("sum", exact_sums("activations", values))
         self._add("count", torch.tensor(len(values)))
         self._add("undefined", undefined.sum())
 
@@ -121,7 +123,8 @@ class WrongReason(ExactStates):
         sizes = dim_zero_cat(self.wrong_reason_sizes)
         sample = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
         lit = torch.zeros_like(sizes).index_add_(0, sample, (inside > mean).long())
-        return (from_limbs(to_limbs(lit / sizes).sum(dim=0)) / len(sizes)).float()
+        shares = exact_sums("shares", lit / sizes)
+        return exact_means(shares, torch.tensor(len(sizes))).float()
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
         """Synchronise the state between processes, as :class:`torchmetrics.Metric` does."""
@@ -156,7 +159,7 @@ class WrongReason(ExactStates):
 
     def _mean(self) -> Tensor:
         count = self._state("count") - self._state("undefined")
-        return from_limbs(self._state("sum")) / count
+        return exact_means(self._state("sum"), count)
 
     def _state(self, name: str) -> Tensor:
         state: Tensor = getattr(self, f"wrong_reason_{name}")
