@@ -10,6 +10,7 @@ from pear_lightning.explainers import Gradient
 from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.validation import at_least_float32, check_attributions, check_number
 from pear_lightning.losses.attribution_loss import AttributionLoss
+from pear_lightning.losses.mean_over_ranks import mean_over_ranks
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
 
@@ -23,10 +24,19 @@ def deep_lasso_loss(attributions: Tensor, eps: float = 1e-8) -> Tensor:
         attributions: Gradient of each row's own loss at its inputs, ``(B, *S)``.
         eps: Added under the root.
     """
+    return _group_norms(_squares(attributions), eps)
+
+
+def _squares(attributions: Tensor) -> Tensor:
+    """Return the sum over the rows of the squared gradients of L, ``(n,)``."""
     check_attributions("attributions", attributions)
     # L is a mean over the batch, so its gradient at a row is 1/B of that of the row's own loss
     gradients = at_least_float32(attributions).flatten(1) / len(attributions)
-    return torch.sqrt(gradients.square().sum(dim=0) + eps).sum()
+    return gradients.square().sum(dim=0)
+
+
+def _group_norms(squares: Tensor, eps: float) -> Tensor:
+    return torch.sqrt(squares + eps).sum()
 
 
 class DeepLassoLoss(AttributionLoss):
@@ -38,6 +48,13 @@ class DeepLassoLoss(AttributionLoss):
     The norm of a column is taken over the rows of the batch, so this is a property of the batch and
     not a mean over its rows. The norm is reduced to 0 as a whole, which makes the model ignore a
     feature for all rows. It does not depend on the sign of the gradient.
+
+    In training on several devices, the norm is taken over the rows of all of them, so that every
+    rank computes R of the whole batch. The norm of a mean gradient falls with the number of rows,
+    about as :math:`1 / \sqrt{B}`, and gradient accumulation averages the penalties of the
+    micro-batches: with m of them, R is up to :math:`\sqrt{m}` times that of the whole batch. The
+    same holds for an R of a part of the rows (``rows`` of a module or callback). Lower the weight
+    by this factor to get about the same penalty.
 
     Args:
         eps: Added under the root, so that the gradient of a column of zeros is zero.
@@ -94,7 +111,9 @@ class DeepLassoLoss(AttributionLoss):
             mask: Not used.
         """
         (gradients,) = attributions
-        return deep_lasso_loss(gradients, self.eps)
+        squares, n_ranks = _squares(gradients), self.ranks
+        # L is a mean over the rows of all ranks: its gradients are 1/n of those of a rank's mean
+        return _group_norms(mean_over_ranks(squares, n_ranks) / n_ranks, self.eps)
 
     @override
     def of_model(

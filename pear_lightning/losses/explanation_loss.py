@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer
+from pear_lightning.losses.mean_over_ranks import number_of_ranks
 from pear_lightning.masking import Masker
 from pear_lightning.scoring.scorer import Forward
 
@@ -55,6 +56,16 @@ class ExplanationLoss(nn.Module, ABC):
         only.
         """
         return "mean"
+
+    @property
+    def ranks(self) -> int:
+        """Number of processes whose rows are one batch for losses that reduce over ranks.
+
+        In evaluation (``eval()``) it is 1, because the ranks may have different numbers of batches:
+        a loss is then that of the rank's own rows. Lightning sets the mode of losses that belong
+        to a module; call ``eval()`` on others before evaluating them on several devices.
+        """
+        return number_of_ranks() if self.training else 1
 
     @property
     def needs_floating_inputs(self) -> bool:

@@ -31,9 +31,10 @@ class GraphSmoothnessPrior(AttributionLoss):
     contribute.
 
     With v the mean over the batch, as here and in the paper, R is a property of the batch and not
-    a mean over its rows; on several devices v is averaged over all of them. ``over="samples"`` is
-    stricter and makes the explanation of every sample smooth: it is the mean over n of
-    :math:`|\phi(x_n)|^\top L |\phi(x_n)|`, which is never less.
+    a mean over its rows; in training on several devices, v is averaged over all of them. With
+    gradient accumulation, R is the mean of the values of the micro-batches, which is at least that
+    of the whole batch. ``over="samples"`` is stricter and makes the explanation of every sample
+    smooth: it is the mean over n of :math:`|\phi(x_n)|^\top L |\phi(x_n)|`, which is never less.
 
     R grows with the square of the attributions, so it also decreases if all of them shrink.
 
@@ -159,7 +160,7 @@ class GraphSmoothnessPrior(AttributionLoss):
                 f"{tuple(attributions.shape)}, got feature {self._last_feature}"
             )
         if self.over == "batch":
-            importance = mean_over_ranks(importance.mean(dim=0))
+            importance = mean_over_ranks(importance.mean(dim=0), self.ranks)
         one, other = self.edges.to(importance.device).unbind(dim=1)
         differences = importance[..., one] - importance[..., other]
         weights = self.weights.to(importance)

@@ -3,26 +3,27 @@
 from torch import Tensor, distributed
 
 
-def mean_over_ranks(value: Tensor) -> Tensor:
+def mean_over_ranks(value: Tensor, n_ranks: int) -> Tensor:
     """Return the mean of a tensor over all ranks, differentiable with respect to this rank's value.
 
     For losses that are a nonlinear function of a mean over rows: every rank then computes the loss
     of the whole batch. The gradient of this rank's value has factor 1, because
-    DistributedDataParallel averages gradients over the ranks. Without a process group, or with one
-    process, the value is returned unchanged. All ranks must call it.
+    DistributedDataParallel averages gradients over the ranks. For one rank, the value is returned
+    unchanged; otherwise all ranks must call it equally often.
 
     Args:
         value: Mean over the rows of this rank.
+        n_ranks: Number of ranks, :attr:`ExplanationLoss.ranks
+            <pear_lightning.losses.ExplanationLoss.ranks>` of the loss.
 
     Returns:
         Mean over the rows of all ranks, provided that they have equally many.
 
     Example:
         >>> import torch
-        >>> mean_over_ranks(torch.tensor([1.0, 2.0]))
+        >>> mean_over_ranks(torch.tensor([1.0, 2.0]), n_ranks=1)
         tensor([1., 2.])
     """
-    n_ranks = number_of_ranks()
     if n_ranks == 1:
         return value
     total = value.detach().clone()

@@ -22,7 +22,7 @@ from pear_lightning.losses.masks import (
     element_mask,
     marked_features,
 )
-from pear_lightning.losses.mean_over_ranks import mean_over_ranks, number_of_ranks
+from pear_lightning.losses.mean_over_ranks import mean_over_ranks
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward
@@ -139,11 +139,13 @@ class RightReasonsLoss(AttributionLoss):
             (not squared) or ``"cosine"``, the cosine of the absolute gradient and the mask, which
             does not depend on the scale.
         reduction: ``"mean"`` over the rows of the batch, annotated or not; ``"sum"`` (the
-            paper's); or ``"mask"``, divided by the number of ones in the mask (at least 1). On
-            several devices, ``"mask"`` in :meth:`of_model` divides the sum over all devices by the
-            number of ones on all devices, so every rank computes R of the whole batch, and all
-            ranks must call it. ``"sum"`` is computed on each rank; DDP averages the gradients, so
-            with n devices it is the sum over the whole batch divided by n.
+            paper's); or ``"mask"``, divided by the number of ones in the mask (at least 1). When
+            training on several devices, ``"mask"`` in :meth:`of_model` divides the sum over all
+            devices by the number of ones on all devices, so every rank computes R of the whole
+            batch, and all ranks must call it; in evaluation, each rank divides by its own ones, as
+            does each micro-batch with gradient accumulation. ``"sum"`` is computed on each rank;
+            DDP averages the gradients, so with n devices it is the sum over the whole batch divided
+            by n.
         channels: ``"separate"``, or ``"sum"`` to sum the gradient first over the broadcast
             dimensions of the mask, where channels may cancel.
         output: Scalar that is explained, a name or a function of logits ``(N, C)`` and target.
@@ -232,7 +234,7 @@ class RightReasonsLoss(AttributionLoss):
         """See :meth:`AttributionLoss.of_model`; ``"mask"`` counts the ones of all ranks."""
         batch = Batch.of(batch)
         logits, loss = super().of_model(forward, batch, points_per_pass=points_per_pass)
-        if self.reduction == "mask" and number_of_ranks() > 1:
+        if self.reduction == "mask" and self.ranks > 1:
             loss = self._over_all_ranks(loss, batch)
         return logits, loss
 
@@ -247,8 +249,8 @@ class RightReasonsLoss(AttributionLoss):
             shape = mask.shape if self.channels == "sum" else batch.inputs.shape
             ones = mask.expand(shape).sum().to(loss.dtype)
         sums = torch.stack([loss * ones.clamp(min=1), ones])
-        total, n = mean_over_ranks(sums).unbind()
-        return total / n.clamp(min=1 / number_of_ranks())
+        total, n = mean_over_ranks(sums, self.ranks).unbind()
+        return total / n.clamp(min=1 / self.ranks)
 
     def _warn_of_full_rows(self, mask: Tensor) -> None:
         if not self.warns_of_full_masks or is_traced(mask):

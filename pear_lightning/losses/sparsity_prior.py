@@ -44,8 +44,9 @@ class SparsityPrior(AttributionLoss):
 
     G is the Gini coefficient of the mean absolute attribution of each feature, near 1 if few
     features have most of it. R does not depend on the scale of the attributions. It is a property
-    of the batch and not a mean over its rows; on several devices v is averaged over all of them, so
-    that every rank computes R of the whole batch.
+    of the batch and not a mean over its rows; in training on several devices, v is averaged over
+    all of them, so that every rank computes R of the whole batch. With gradient accumulation, R is
+    the mean of the values of the micro-batches, which is usually below that of the whole batch.
 
     Args:
         explainers: Explainers by name; ``None`` means expected gradients with one draw and a
@@ -91,5 +92,5 @@ class SparsityPrior(AttributionLoss):
         for each in attributions:
             check_attributions("attributions", each)
             mean = at_least_float32(each).flatten(1).abs().mean(dim=0)
-            losses.append(1 - gini(mean_over_ranks(mean)))
+            losses.append(1 - gini(mean_over_ranks(mean, self.ranks)))
         return torch.stack(losses).mean()

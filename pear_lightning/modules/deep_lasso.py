@@ -24,7 +24,9 @@ class DeepLasso(ScoredModule):
 
     There is no gate. The score of a feature is the root mean square, over the training rows of an
     epoch, of the gradient of the row's loss with respect to that feature. Like other scores, it
-    depends on the scale of the inputs.
+    depends on the scale of the inputs. The penalty depends on the number of rows of a batch, but
+    not on the number of devices over which they are distributed; see
+    :class:`~pear_lightning.losses.DeepLassoLoss`, also for gradient accumulation.
 
     Args:
         backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; for regression, to

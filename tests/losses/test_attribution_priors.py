@@ -10,6 +10,7 @@ from pear_lightning.explainers import (
     explain,
 )
 from pear_lightning.losses import (
+    DeepLassoLoss,
     DoubleBackpropagationLoss,
     EnergyLoss,
     ExpectedGradientsPrior,
@@ -311,7 +312,11 @@ def gradients_of_a_batch_loss(rank, world_size, prior):
 @pytest.mark.ddp
 @pytest.mark.parametrize(
     "prior",
-    [SparsityPrior(expected()), GraphSmoothnessPrior([(0, 1), (2, 4)], explainers=expected())],
+    [
+        SparsityPrior(expected()),
+        GraphSmoothnessPrior([(0, 1), (2, 4)], explainers=expected()),
+        DeepLassoLoss(),
+    ],
 )
 def test_a_batch_loss_of_two_ranks_is_that_of_one(prior):
     """It is no mean over rows, so every rank must know the others' attributions."""
