@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torch.nn.utils import parametrizations
 from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import PredictionWriter
@@ -318,11 +319,73 @@ def test_weights_that_cannot_be_drawn_anew_are_named():
             self.scale = nn.Parameter(torch.ones(2))
             self.layers = nn.Sequential(nn.Linear(4, 2), nn.MultiheadAttention(4, 2))
 
-    with pytest.raises(ValueError, match=r"layers of Odd must have reset_.*, got Odd without"):
+    with pytest.raises(
+        ValueError, match=r"layers of Odd must have reset_.*, got no new values for scale;"
+    ):
         fresh_copy(Odd())
     other = fresh_copy(Odd(), lambda module: nn.init.zeros_(module.scale))
     assert other.scale.tolist() == [0, 0]
     assert fresh_copy(nn.TransformerEncoderLayer(8, 2)) is not None
+
+
+@pytest.mark.parametrize(
+    "parametrized",
+    [
+        lambda: parametrizations.weight_norm(nn.Linear(4, 3)),
+        lambda: parametrizations.weight_norm(nn.LSTM(4, 3), "weight_hh_l0"),
+        lambda: parametrizations.weight_norm(nn.MultiheadAttention(4, 2), "in_proj_weight"),
+        lambda: parametrizations.spectral_norm(nn.Linear(4, 3)),
+        lambda: parametrizations.orthogonal(nn.Linear(4, 4)),
+        lambda: parametrizations.orthogonal(nn.Linear(3, 4)),
+        lambda: parametrizations.orthogonal(nn.Linear(3, 4), use_trivialization=False),
+    ],
+)
+def test_parametrized_weights_are_drawn_anew(parametrized):
+    layer = parametrized()
+    (name,) = layer.parametrizations
+    other = fresh_copy(nn.Sequential(layer))[0]
+    assert not (getattr(other, name) == getattr(layer, name)).any()
+    assert all(weight.isfinite().all() for weight in other.parameters())
+    assert [weight.requires_grad for weight in other.parameters()] == [
+        weight.requires_grad for weight in layer.parameters()
+    ]
+    if "Orthogonal" in str(other):
+        product = other.weight.T @ other.weight
+        torch.testing.assert_close(product, torch.eye(len(product)), rtol=0, atol=1e-5)
+    with torch.no_grad():  # the originals of both are apart
+        for weight in other.parameters():
+            weight.zero_()
+    assert getattr(layer, name).any()
+
+
+def test_a_parametrization_without_inverse_is_named():
+    layer = parametrizations.orthogonal(
+        nn.Linear(4, 4), orthogonal_map="cayley", use_trivialization=False
+    )
+    with pytest.raises(ValueError, match=r"no new values for parametrizations\.weight\.original"):
+        fresh_copy(layer)
+
+
+def test_weights_that_the_method_of_a_layer_leaves_out_are_named():
+    class Heads(nn.Module):
+        def __init__(self, draws_heads):
+            super().__init__()
+            self.scale = nn.Parameter(torch.empty(2))
+            self.heads = nn.ParameterList(torch.randn(2, 2) for _ in range(2))
+            self.draws_heads = draws_heads
+            self.reset_parameters()
+
+        def reset_parameters(self):
+            nn.init.uniform_(self.scale)
+            for head in self.heads if self.draws_heads else ():
+                nn.init.uniform_(head)
+
+    with pytest.raises(ValueError, match=r"no new values for 0\.heads\.0, 0\.heads\.1;"):
+        fresh_copy(nn.Sequential(Heads(False)))
+    heads = Heads(True)
+    assert not any(
+        (a == b).any() for a, b in zip(heads.heads, fresh_copy(heads).heads, strict=True)
+    )
 
 
 def test_bad_input():

@@ -1,9 +1,14 @@
 """Copies of a network with new random weights."""
 
 import copy
+import math
 from collections.abc import Callable
+from contextlib import suppress
 
+import torch
 from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.nn.utils import parametrize
 
 Initializer = Callable[[nn.Module], None]
 
@@ -11,13 +16,16 @@ Initializer = Callable[[nn.Module], None]
 def fresh_copy(module: nn.Module, initialize: Initializer | None = None) -> nn.Module:
     """Return a copy of a module with newly drawn weights.
 
+    Weights with a parametrization of :mod:`torch.nn.utils.parametrizations` (weight norm,
+    orthogonal, spectral norm) are drawn by their layer and then parametrized.
+
     Args:
         module: The module, which is not changed.
         initialize: Draws all weights of the copy, in place. ``None`` calls ``reset_parameters`` of
             every layer, which the layers of torch have.
 
     Raises:
-        ValueError: If a layer has weights but no method to draw them.
+        ValueError: If some weights are not drawn by the method of any layer.
 
     Example:
         >>> import torch
@@ -30,27 +38,42 @@ def fresh_copy(module: nn.Module, initialize: Initializer | None = None) -> nn.M
     if initialize is not None:
         initialize(other)
         return other
-    unknown = _reset(other, "")
-    if unknown:
+    with torch.no_grad():
+        kept = _reset_all(other)
+    if kept:
         raise ValueError(
             f"layers of {type(module).__name__} must have reset_parameters() to draw new weights, "
-            f"got {', '.join(unknown)} without it; give a function that draws all weights of a "
+            f"got no new values for {', '.join(kept)}; give a function that draws all weights of a "
             "module (initialize=...)"
         )
     return other
 
 
-def _reset(module: nn.Module, name: str) -> list[str]:
-    """Draw new weights for a module; return the layers for which this is not possible."""
-    children = [
-        layer
-        for child_name, child in module.named_children()
-        for layer in _reset(child, f"{name}.{child_name}" if name else child_name)
-    ]
-    # nn.MultiheadAttention calls the method _reset_parameters
-    reset = getattr(module, "reset_parameters", getattr(module, "_reset_parameters", None))
-    if callable(reset):
-        reset()
-        return []
-    own = next(module.parameters(recurse=False), None)
-    return children if own is None else [name or type(module).__name__, *children]
+def _reset_all(module: nn.Module) -> list[str]:
+    """Draw new weights for all layers; return the names of weights that no layer has drawn."""
+    with parametrize.cached():  # layers draw into the cached tensors
+        parametrized = [
+            (layer, weight, getattr(layer, weight))
+            for layer in module.modules()
+            if parametrize.is_parametrized(layer)
+            for weight in layer.parametrizations  # type: ignore[union-attr]
+        ]
+        parameters = dict(filter(_has_values, module.named_parameters()))
+        for tensor in (*parameters.values(), *(each[-1] for each in parametrized)):
+            tensor.fill_(math.nan)  # marks what no layer draws
+        for layer in reversed(list(module.modules())):  # children before their parents
+            # nn.MultiheadAttention calls the method _reset_parameters
+            reset = getattr(layer, "reset_parameters", getattr(layer, "_reset_parameters", None))
+            if callable(reset):
+                reset()
+    for layer, weight, values in parametrized:
+        if not values.isnan().any():
+            with suppress(NotImplementedError, RuntimeError):  # without a right inverse
+                setattr(layer, weight, values)
+    return [name for name, each in parameters.items() if each.isnan().any()]
+
+
+def _has_values(named: tuple[str, nn.Parameter]) -> bool:
+    """Return whether a parameter holds numbers that can be drawn."""
+    _, parameter = named
+    return not is_lazy(parameter) and (parameter.is_floating_point() or parameter.is_complex())
