@@ -1,11 +1,10 @@
 """Check whether a model computes the same function in train mode and in eval mode."""
 
-import random
-
 import torch
 from torch import Tensor, nn
 
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.training.random_states import RandomStates
 
 _DROPOUT = (
     nn.Dropout,
@@ -21,10 +20,11 @@ _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 def same_in_both_modes(module: nn.Module, batch: Batch) -> bool:
     """Return whether a module computes the same in train mode and in eval mode.
 
-    Dropout and batch norm are recognised by type. Other layers (stochastic depth, custom layers)
-    are recognised by running both modes on a batch: the modes differ if a result differs in any
-    bit, or if train mode draws random numbers, even if these have no effect on this batch. Buffers
-    and random states are restored.
+    Dropout and batch norm are recognised by type. Other layers (stochastic depth, moving averages,
+    custom layers) are recognised by running both modes on a batch: the modes differ if a result
+    differs in any bit, or if train mode changes a buffer or draws random numbers, even if this has
+    no effect on the result of this batch. Buffers and random states are restored. State that is
+    neither a buffer nor a generator of random numbers is not noticed.
 
     Args:
         module: The model.
@@ -43,29 +43,27 @@ def same_in_both_modes(module: nn.Module, batch: Batch) -> bool:
     inputs, kwargs = batch.inputs, batch.forward_kwargs
     flags = {each: each.training for each in module.modules()}
     buffers = {name: buffer.clone() for name, buffer in module.named_buffers()}
-    devices = [inputs.device] if inputs.is_cuda else []
-    own_draws = random.getstate()
+    draws = RandomStates(module, inputs.device)
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices):
-            draws = _random_states(inputs.device)
+        with torch.no_grad():
             in_training = module.train()(inputs, **kwargs)
-            drawn = any(
-                not torch.equal(before, after)
-                for before, after in zip(draws, _random_states(inputs.device), strict=True)
-            )
-            if drawn or random.getstate() != own_draws:
+            if draws.changed() or not _equal(buffers, dict(module.named_buffers())):
                 return False
             return torch.equal(in_training, module.eval()(inputs, **kwargs))
     finally:
-        random.setstate(own_draws)
+        draws.restore()
         with torch.no_grad():
             for name, buffer in module.named_buffers():
-                buffer.copy_(buffers[name])
+                if name in buffers:
+                    buffer.copy_(buffers[name])
         for each, training in flags.items():
             each.training = training
 
 
-def _random_states(device: torch.device) -> list[Tensor]:
-    """Return the states of the torch generators that a model on the device uses."""
-    states = [torch.get_rng_state()]
-    return [*states, torch.cuda.get_rng_state(device)] if device.type == "cuda" else states
+def _equal(before: dict[str, Tensor], after: dict[str, Tensor]) -> bool:
+    """Return whether buffers are the same; NaN equals NaN."""
+    return before.keys() == after.keys() and all(
+        torch.equal(each.nan_to_num(), after[name].nan_to_num())
+        and torch.equal(each.isnan(), after[name].isnan())
+        for name, each in before.items()
+    )
