@@ -11,7 +11,7 @@ from torch import Tensor
 from pear_lightning.explainers.base import Explainer, GradientExplainer
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.game import checked_scores
 from pear_lightning.scoring.gradients import gradients_at
 from pear_lightning.scoring.kernels import differentiable_kernels
@@ -69,8 +69,10 @@ def explain(
     model themselves.
 
     The explained function is the model at inference: its modules are in eval mode during the call
-    and get their training flags back afterwards. The function works under ``no_grad``, in
-    ``inference_mode``, under autocast and inside ``torch.compile``. It does not modify the caller's
+    and get their training flags back afterwards. If ``forward`` is a function, its modules are
+    those to which it refers, in its closure, default arguments and global names. ``explain`` works
+    under ``no_grad``, in ``inference_mode``, under autocast and inside ``torch.compile`` (where
+    ``forward`` should be a module, or in eval mode already). It does not modify the caller's
     tensors.
 
     To train the model with a loss of its attributions, set ``create_graph=True``: the logits and
@@ -169,9 +171,8 @@ def explain_batch(
     forward = _uncompiled(forward)
     scorer = Scorer(forward, batch, resolve_output(output), points_per_pass)
     _check_inputs(batch, explainers)
-    module = module_of(forward)
     by_gradient = any(each.takes_gradients for each in explainers)
-    with eval_mode(module), differentiable_kernels(module) if by_gradient else nullcontext():
+    with eval_mode(forward), differentiable_kernels(forward) if by_gradient else nullcontext():
         logits, by_points = _explain_at_points(scorer, explainers)
         logits, by_copies = _explain_by_copies(scorer, explainers, logits)
         found = {**by_points, **by_copies}

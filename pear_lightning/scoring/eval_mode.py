@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from pear_lightning.scoring.modules_behind import modules_behind
+
 
 def module_of(forward: Any) -> nn.Module | None:
     """Return the module behind a callable: itself, or the owner of a bound method.
@@ -27,13 +29,14 @@ def module_of(forward: Any) -> nn.Module | None:
 
 
 @contextmanager
-def eval_mode(module: nn.Module | None) -> Iterator[None]:
-    """Put a module and its children in eval mode, and restore the mode of each on exit.
+def eval_mode(forward: Any) -> Iterator[None]:
+    """Put the modules behind a callable in eval mode, and restore the mode of each on exit.
 
     Args:
-        module: The module; nothing is done for ``None``.
+        forward: A module, or any callable; see :func:`modules_behind
+            <pear_lightning.scoring.modules_behind.modules_behind>`.
     """
-    training = [] if module is None else [m for m in module.modules() if m.training]
+    training = [m for module in modules_behind(forward) for m in module.modules() if m.training]
     for each in training:
         each.training = False
     try:

@@ -14,7 +14,7 @@ from pear_lightning.functional.ranks import hard_ranks
 from pear_lightning.functional.validation import at_least_float32, check_finite
 from pear_lightning.masking import BoundMasker, Masker
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.outputs import OutputFunction
 from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies, n_passes
 from pear_lightning.scoring.probes import Ground, Original, Probe
@@ -99,7 +99,7 @@ class Evaluation:
             ValueError: If the inputs or the explained output hold NaN or Inf.
         """
         plan = _Plan(batch, attributions, needs)
-        with eval_mode(module_of(model)), torch.no_grad():
+        with eval_mode(model), torch.no_grad():
             scorer, original, n_classes = self._explained(model, batch)
             at_once = max(1, self.rows_per_pass(batch.inputs) // max(1, len(batch)))
             sets = plan.copy_sets()

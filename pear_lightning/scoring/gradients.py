@@ -47,7 +47,9 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     if torch.compiler.is_compiling():
         return _by_vjp(scorer, points)
     module = module_of(scorer.forward)
-    if module in _refusing or (not torch.is_grad_enabled() and has_recurrent_layers(module)):
+    if module in _refusing or (
+        not torch.is_grad_enabled() and has_recurrent_layers(scorer.forward)
+    ):
         # recurrent layers of oneDNN save nothing for backward while gradients are disabled
         return _by_autograd(scorer, points)
     try:

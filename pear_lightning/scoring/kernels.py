@@ -2,23 +2,30 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from pear_lightning.scoring.modules_behind import modules_behind
 
-def has_recurrent_layers(module: nn.Module | None) -> bool:
-    """Return whether a module contains RNN, GRU or LSTM layers.
+
+def has_recurrent_layers(forward: Any) -> bool:
+    """Return whether a module behind a callable contains RNN, GRU or LSTM layers.
 
     Args:
-        module: The module; the result is ``False`` for ``None``.
+        forward: A module, or any callable.
     """
-    return module is not None and any(isinstance(m, nn.RNNBase) for m in module.modules())
+    return any(
+        isinstance(layer, nn.RNNBase)
+        for module in modules_behind(forward)
+        for layer in module.modules()
+    )
 
 
 @contextmanager
-def differentiable_kernels(module: nn.Module | None) -> Iterator[None]:
+def differentiable_kernels(forward: Any) -> Iterator[None]:
     """Select kernels with the derivatives that explanations need.
 
     The recurrent layers of cuDNN have no derivative in eval mode and no second derivative, so cuDNN
@@ -26,9 +33,9 @@ def differentiable_kernels(module: nn.Module | None) -> Iterator[None]:
     are enabled, and used otherwise.
 
     Args:
-        module: The model, searched for recurrent layers.
+        forward: The model, searched for recurrent layers.
     """
-    if has_recurrent_layers(module):
+    if has_recurrent_layers(forward):
         with torch.backends.cudnn.flags(enabled=False), _twice_differentiable_attention():
             yield
     else:

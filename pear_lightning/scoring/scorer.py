@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.outputs import OutputFunction, sum_logit
 
 Forward = Callable[..., Tensor]
@@ -201,6 +201,6 @@ def predicted_classes(forward: Forward, batch: Batch) -> Tensor:
         forward: Model; maps inputs ``(N, *S)`` to logits ``(N, C)``.
         batch: The samples; their target is not used.
     """
-    with eval_mode(module_of(forward)):
+    with eval_mode(forward):
         _, logits = Scorer(forward, batch.explaining(None), sum_logit).of_predicted()
     return logits.argmax(dim=1)

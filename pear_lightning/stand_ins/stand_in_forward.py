@@ -36,7 +36,7 @@ def stand_in_forward(
     """
     forward = getattr(forward, "_orig_mod", forward)  # the model that torch.compile wrapped
     module = module_of(forward)
-    with eval_mode(module), torch.autocast(stand_in.device.type, enabled=False):
+    with eval_mode(forward), torch.autocast(stand_in.device.type, enabled=False):
         try:
             logits = in_dtype(forward, stand_in.dtype)(stand_in, **(forward_kwargs or {}))
         except NoRuleError as error:

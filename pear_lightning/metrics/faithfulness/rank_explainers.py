@@ -15,7 +15,7 @@ from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanki
 from pear_lightning.metrics.faithfulness.suite import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
-from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward, predicted_classes
 
@@ -152,6 +152,6 @@ def rank_explainers(
 
 def _device(model: Forward) -> torch.device | None:
     """Return the device of the parameters of a model; None if it has no parameters."""
-    module = module_of(model)
-    parameter = None if module is None else next(module.parameters(), None)
+    parameters = (each for module in modules_behind(model) for each in module.parameters())
+    parameter = next(parameters, None)
     return None if parameter is None else parameter.device

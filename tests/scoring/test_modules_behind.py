@@ -1,0 +1,112 @@
+"""Callables that are no modules themselves are explained in eval mode, too."""
+
+import functools
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from pear_lightning.explainers import Gradient, Occlusion, explain
+from pear_lightning.masking import ColumnMasker
+from pear_lightning.metrics import Deletion
+from pear_lightning.scoring.modules_behind import modules_behind
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2)
+    )
+
+
+GLOBAL = network()
+
+
+def by_global_name(x: torch.Tensor) -> torch.Tensor:
+    return GLOBAL(x)
+
+
+def by_inner_function(x: torch.Tensor) -> torch.Tensor:
+    return (lambda z: by_global_name(z))(x)
+
+
+class Wrapper:
+    def __init__(self, net: nn.Module) -> None:
+        self.net = net
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x)
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        return self.net(x)
+
+    def function(self) -> Any:
+        return lambda x: self.net(x)
+
+
+class OfGlobal:
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return GLOBAL(x)
+
+
+def apply(net: Any, x: torch.Tensor) -> torch.Tensor:
+    return net(x)
+
+
+CALLABLES = {
+    "lambda": lambda net: lambda z: net(z),
+    "default argument": lambda net: lambda z, f=net: f(z),
+    "keyword": lambda net: functools.partial(lambda z, *, f=None: f(z), f=net),
+    "partial of a function": lambda net: functools.partial(apply, net),
+    "partial of a partial": lambda net: functools.partial(functools.partial(apply), net),
+    "list": lambda net: lambda z, nets=[net]: sum(each(z) for each in nets),
+    "dictionary": lambda net: lambda z, nets={"one": net}: nets["one"](z),
+    "callable object": Wrapper,
+    "method": lambda net: Wrapper(net).logits,
+    "closure over an object": lambda net: Wrapper(net).function(),
+    "method of a module": lambda net: net.forward,
+    "composition": lambda net: (lambda inner: lambda z: inner(z).flip(1))(lambda z: net(z)),
+}
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_no_dropout_and_no_statistics(name: str) -> None:
+    net, x = network().train(), torch.randn(16, 6)
+    forward = CALLABLES[name](net)
+    assert modules_behind(forward) == [net]
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    explainers = [Gradient(), Occlusion()]
+    _, once = explain(forward, x, 0, explainers)
+    _, again = explain(forward, x, 0, explainers)
+    torch.testing.assert_close(once, again, rtol=0, atol=0)
+    deletion = Deletion(ColumnMasker(6))
+    torch.testing.assert_close(
+        deletion.score(forward, x, once[0], 0), deletion.score(forward, x, once[0], 0)
+    )
+    torch.testing.assert_close(net.state_dict(), before, rtol=0, atol=0)
+    assert all(each.training for each in net.modules())
+    _, wanted = explain(
+        net.eval() if name != "composition" else lambda z: net(z).flip(1), x, 0, explainers
+    )
+    torch.testing.assert_close(once, wanted)
+
+
+def test_global_names() -> None:
+    for forward in (by_global_name, by_inner_function, OfGlobal(), lambda z: GLOBAL(z)):
+        assert modules_behind(forward) == [GLOBAL]
+
+
+def test_outermost_modules_once() -> None:
+    one, other = network(), nn.Linear(6, 2)
+    forward = lambda z: one(z) + one[4](one[:4](z)) + other(z)  # noqa: E731
+    assert {id(each) for each in modules_behind(forward)} == {id(one), id(other)}
+
+
+def test_functions_of_tensors_alone() -> None:
+    weight = torch.randn(6, 2)
+    assert modules_behind(lambda z: nn.functional.softplus(z @ weight)) == []
+    assert modules_behind(torch.sum) == []
+    data: list[Any] = [weight]
+    data.append(data)  # refers to itself
+    assert modules_behind(lambda z: z @ data[0]) == []
