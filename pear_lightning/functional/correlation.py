@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.headroom import headroom
 from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import (
     at_least_float32,
@@ -65,10 +66,17 @@ def standardize(x: Tensor, *, validate: bool = True) -> Tensor:
     return standardized
 
 
-def _standardize(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return standardized rows, one over the norm of the scaled rows (0 if constant), the scale."""
+def _standardize(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return standardized rows, and how they were scaled.
+
+    Returns:
+        The rows; one over the norm of the scaled rows (0 if constant); and two numbers whose
+        quotient scaled the rows, a factor and a divisor.
+    """
     # the result depends on neither shift nor scale, so autograd treats both as constants;
     # subtracting an entry is exact for rows that vary little around a large value
+    factor = headroom(x)
+    x = x * factor
     shifted = x - x[..., :1].detach()
     scale = shifted.detach().abs().amax(dim=-1, keepdim=True)
     constant = scale == 0
@@ -78,29 +86,30 @@ def _standardize(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     centred = (scaled - scaled.mean(dim=-1, keepdim=True)).masked_fill(constant, 0)
     square = centred.square().sum(dim=-1, keepdim=True).masked_fill(constant, 1)
     inverse = square.rsqrt()
-    return centred * inverse, inverse.masked_fill(constant, 0), scale
+    return centred * inverse, inverse.masked_fill(constant, 0), factor, scale
 
 
 class _Standardization(torch.autograd.Function):
     """:func:`_standardize` with its derivative in one formula instead of a graph of small steps.
 
-    With r the inverse norm and s the scale, ``dx = (g - mean(g) - u <u, g>) r / s``.
+    With r the inverse norm, f the factor and s the divisor of the scale,
+    ``dx = (g - mean(g) - u <u, g>) r f / s``.
     """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        standardized, inverse, scale = _standardize(x)
-        ctx.save_for_backward(x, standardized, inverse, scale)
+        standardized, inverse, factor, scale = _standardize(x)
+        ctx.save_for_backward(x, standardized, inverse, factor, scale)
         return standardized
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        x, u, inverse, scale = ctx.saved_tensors
+        x, u, inverse, factor, scale = ctx.saved_tensors
         if torch.is_grad_enabled():  # for a second derivative: r and u depend on x
-            u, inverse, scale = _standardize(x)
+            u, inverse, factor, scale = _standardize(x)
         along = (grad * u).sum(dim=-1, keepdim=True)
         across: Tensor = grad - grad.mean(dim=-1, keepdim=True) - u * along
-        gradient: Tensor = across * inverse / scale
+        gradient: Tensor = across * (inverse * factor) / scale
         return gradient
 
 

@@ -10,6 +10,7 @@ point with the fraction of the previous one has no weight.
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.headroom import headroom
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.validation import (
     at_least_float32,
@@ -70,7 +71,7 @@ def area_under_curve(
         widths = widths.masked_fill(fractions[:, :-1] == fractions[:, :1], 0)
     if not include_end:
         widths = widths.masked_fill(fractions[:, 1:] == fractions[:, -1:], 0)
-    area = (widths * (scores[:, 1:] + scores[:, :-1]) / 2).sum(dim=-1)
+    area = (widths * (scores[:, 1:] / 2 + scores[:, :-1] / 2)).sum(dim=-1)
     width = widths.sum(dim=-1)
     undefined = width == 0
     if normalize:
@@ -113,9 +114,12 @@ def mean_drop(scores: Tensor, fractions: Tensor, *, include_start: bool = True) 
     """
     scores, fractions = _checked(scores, fractions)
     steps = fractions.diff(dim=-1) > 0
+    room = headroom(scores)
+    scores = scores * room
     drops = (scores[:, :1] - scores[:, 1:]) * steps
     n_steps = steps.sum(dim=-1)
     mean = drops.sum(dim=-1) / (n_steps + 1 if include_start else n_steps.clamp(min=1))
+    mean = mean / room[:, 0]
     return PerSample(mean, n_steps == 0)
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.correlation import pearson
+from pear_lightning.functional.headroom import headroom
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import (
@@ -149,7 +150,9 @@ def _filled(x: Tensor, present: Tensor) -> Tensor:
     """Replace absent values by the mean of the present ones.
 
     They then add nothing to a covariance or a variance, so the correlation of the filled rows is
-    that of the present values.
+    that of the present values. Rows of very large values are scaled, which does not change it
+    either.
     """
+    x = x * headroom(x)
     mean = x.sum(dim=-1, keepdim=True) / present.sum(dim=-1, keepdim=True).clamp(min=1)
     return torch.where(present, x, mean)

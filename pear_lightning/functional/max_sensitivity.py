@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.headroom import headroom
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.validation import (
     at_least_float32,
@@ -51,8 +52,11 @@ def max_sensitivity(attributions: Tensor, perturbed: Tensor) -> PerSample:
             f"got {tuple(attributions.shape)} and {tuple(perturbed.shape)}"
         )
     check_finite("perturbed", perturbed)
-    original = at_least_float32(attributions).flatten(1)
-    change = at_least_float32(perturbed).flatten(2) - original[:, None]
+    original, moved = at_least_float32(attributions).flatten(1), at_least_float32(perturbed)
+    moved = moved.flatten(2)
+    room = torch.minimum(headroom(original), headroom(moved, (1, 2))[..., 0])
+    original, moved = original * room, moved * room[..., None]
+    change = moved - original[:, None]
     norm = _norm(original)
     undefined = norm == 0
     distance = _norm(change).amax(dim=1)
