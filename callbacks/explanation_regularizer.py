@@ -52,8 +52,9 @@ class ExplanationRegularizer(Callback):
             embedded with the network's method ``embed``, if it has one and the loss needs
             gradients.
         start_epoch: Epochs of training without the explanation loss; fractions count batches.
-        match_magnitude: Whether w is the wanted ratio of explanation loss and task loss, measured
-            over the second half of the epochs before ``start_epoch``.
+        match_magnitude: Whether w is the wanted ratio of the explanation loss, measured in the
+            second half of the epochs before ``start_epoch``, to the task loss of the first step;
+            see :class:`~pear_lightning.training.MatchedMagnitude`.
         points_per_pass: Bound on the query points of each sample in one pass.
         rows: Rows of a batch on which the explanation loss is computed, drawn at random in each
             step: a share, a float in (0, 1], or a number, an int; of the annotated rows if the loss

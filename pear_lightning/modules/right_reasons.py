@@ -47,27 +47,34 @@ class RightForTheRightReasons(SupervisedModule):
     the batch sampler :class:`~pear_lightning.datamodules.AlwaysInclude`.
 
     The module logs the task metrics, ``train_reasons`` (R) and ``train_ratio`` (λ R divided by the
-    task loss; start with a ratio near 1). In validation and test, it logs ``reasons`` and the mean
-    ``entropy`` of the predictions, because less certain predictions also lower R.
+    task loss). In validation and test, it logs ``reasons`` and the mean ``entropy`` of the
+    predictions, because less certain predictions also lower R.
 
     *The weight* depends on the scale of the inputs (see the loss for the conversion of the paper's
-    values) and on the confidence of the model. ``match_magnitude`` measures both losses after a
-    warm-up and sets the weight to their ratio. Validation data with the same confound as the
-    training data favour too small a weight: raise it until the training accuracy suffers.
+    values) and on the confidence of the model. ``match_magnitude`` trains without R for some
+    epochs, and then sets the weight such that the explanations that the model has learned cost as
+    much as knowing nothing, the task loss of the first step. That is a start: raise the weight, by
+    factors of 10, until the training accuracy decreases, which shows that the confound is no longer
+    used. Validation data with the same confound favour too small a weight, and ``train_ratio`` does
+    not show a good one: it is near 0 at the first steps (an untrained model predicts almost
+    uniformly) and decreases again when the penalty has its effect.
 
     Args:
         backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``.
-        weight: λ, at least 0; with ``match_magnitude``, the wanted ratio of λ R and the task loss.
+        weight: λ, at least 0; with ``match_magnitude``, λ R at ``start_epoch`` divided by the first
+            task loss.
         loss: R; ``None`` is :class:`~pear_lightning.losses.RightReasonsLoss`, the loss of the
             paper.
         masker: Masker that defines the features (patches, tokens, columns) if masks are given per
             feature, ``(B, n)``. ``None`` if masks have the shape of the inputs.
         start_epoch: Epochs of training without R; fractions count batches.
-        match_magnitude: Whether to measure both losses in the second half of the epochs before
-            ``start_epoch``, and to scale R accordingly. The model must have started to learn by
-            then: while it predicts almost uniformly, R is nearly 0 and the weight is far too large.
+        match_magnitude: Whether to measure R in the second half of the epochs before
+            ``start_epoch``, and to scale it to the task loss of the first step; see
+            :class:`~pear_lightning.training.MatchedMagnitude`. The model must have started to learn
+            by then: while it predicts almost uniformly, R is nearly 0 and the weight is far too
+            large.
             (Decoy digits, 64 epochs, seed 0: a start after 1, 4, 8, 16 epochs gives weights of
-            16,000, 23, 0.05 and 0.0015, and test accuracies of .88, .95, .97 and .96.)
+            17,000, 30, 0.15 and 0.014, and test accuracies of .87, .94, .96 and .97.)
         points_per_pass: Bound on the query points of each sample in one pass.
         rows: Rows of a batch on which the explanation loss is computed, drawn at random in each
             step: a share, a float in (0, 1], or a number, an int; of the annotated rows.

@@ -1,10 +1,10 @@
 """A weight that matches the magnitude of an explanation loss to that of the task loss."""
 
 import math
-import warnings
 
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor
 
 from pear_lightning.training.weight_schedule import LateStart
@@ -14,18 +14,26 @@ class MatchedMagnitude(LateStart):
     r"""A weight that is 0 until a start epoch and then scaled by the ratio of both losses.
 
     .. math:: w_t = 0 \;\; (t < t_0), \qquad
-              w_t = w \; \frac{\sum L}{\sum R} \;\; (t \ge t_0)
+              w_t = w \; \frac{L_0}{\bar R} \;\; (t \ge t_0)
 
-    At the start epoch t₀, the explanation loss R is scaled to w times the task loss L, both summed
-    over the second half of the epochs before t₀. Matching at step 0 would fail: a network with the
-    usual initialisation and inputs of the usual scale predicts almost uniformly, many explanation
-    losses (such as the gradient of the sum of log-probabilities) are then nearly 0, and the weight
-    would be thousands of times too large. The same holds if t₀ is so early that the model has
-    hardly learned; this raises a warning. The sums are part of the state, so training can be
-    resumed before t₀.
+    L₀ is the task loss of the first step, over all ranks, and R̄ the mean explanation loss in the
+    second half of the epochs before t₀. At t₀, the explanations that the model has learned cost w
+    times the task loss of a model that has learned nothing.
+
+    The two are measured at different times, because each is small when the other is not. A network
+    with the usual initialisation and inputs of the usual scale predicts almost uniformly at first:
+    many explanation losses (such as the gradient of the sum of log-probabilities) are then nearly
+    0, and a weight matched at the first step would be thousands of times too large. The same holds
+    if t₀ is so early that the model has hardly learned; this raises a warning. After that the task
+    loss falls, towards 0 if a confound gives the classes away, and a weight matched to the task
+    loss at t₀ would have no effect where it is needed most.
+
+    The weight is of the right order of magnitude, not the best one. It is reported at t₀; raise w
+    until the accuracy on the training rows decreases. The measurements are part of the state, so
+    training can be resumed before t₀.
 
     Args:
-        weight: w, the wanted ratio of both losses, at least 0.
+        weight: w, the cost of the learned explanations at t₀ relative to L₀, at least 0.
         start_epoch: t₀, epochs of training without the loss, above 0; fractions count batches.
 
     Raises:
@@ -55,7 +63,7 @@ class MatchedMagnitude(LateStart):
 
     @property
     def factor(self) -> float:
-        """The ratio of both losses, which multiplies w; NaN until it is known."""
+        """The ratio L₀ / R̄, which multiplies w; NaN until it is known."""
         if self._factor is None and math.isfinite(factor := self.scale.item()):
             self._factor = factor
         return math.nan if self._factor is None else self._factor
@@ -85,7 +93,7 @@ class MatchedMagnitude(LateStart):
     def observe(
         self, epochs: float, task_loss: Tensor, penalty: Tensor | None, trainer: Trainer | None
     ) -> None:
-        """Sum both losses before the start epoch, and match their magnitudes at the start epoch.
+        """Record the losses before the start epoch, and match their magnitudes at that epoch.
 
         While the explanation loss is 0 (no annotated row yet), the start is postponed.
 
@@ -97,8 +105,10 @@ class MatchedMagnitude(LateStart):
         """
         if self.is_matched:
             return
-        if self._first is None:
-            self._first = task_loss.detach().float()
+        if self._first is None:  # in the first step, which all ranks take
+            self._first = task_loss.detach().float().clone()  # reduced in place
+            if trainer is not None:
+                self._first = trainer.strategy.reduce(self._first, reduce_op="mean")
         if penalty is None or not self.listens(epochs):
             return
         losses = torch.stack(
@@ -116,14 +126,24 @@ class MatchedMagnitude(LateStart):
         task_sum, penalty_sum, steps = self._sums.tolist()
         if not penalty_sum > 0:
             return
-        self.scale.fill_(task_sum / penalty_sum)
-        if task_sum / steps > 0.8 * self._first.item():
-            warnings.warn(
-                f"magnitudes were matched at epoch {epochs:.3g}, when the task loss had only gone "
-                f"from {self._first.item():.3g} to {task_sum / steps:.3g}: a model that has hardly "
-                "learned predicts almost uniformly, so its penalty is nearly 0. The weight is "
-                f"{self.weight * self.factor:.3g}; if training suffers, choose a later start_epoch",
+        first, last, penalty = self._first.item(), task_sum / steps, penalty_sum / steps
+        self.scale.fill_(abs(first) / penalty)
+        found = (
+            f"match_magnitude: at epoch {epochs:.3g} the explanation loss is {penalty:.3g}, and "
+            f"the task loss has gone from {first:.3g} to {last:.3g}; the weight of the explanation "
+            f"loss is {self.weight * self.factor:.3g} from now on"
+        )
+        if last > 0.8 * first:
+            rank_zero_warn(
+                f"{found}. A model that has hardly learned predicts almost uniformly, so its "
+                "penalty is nearly 0 and the weight may be far too large; if training suffers, "
+                "choose a later start_epoch",
                 stacklevel=2,
+            )
+        else:
+            rank_zero_info(
+                f"{found}. If the accuracy on the training rows does not decrease, try a larger "
+                f"weight than {self.weight:g}"
             )
 
     @property

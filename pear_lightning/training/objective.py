@@ -313,7 +313,7 @@ def weight_schedule(
         weight: Weight of the loss, at least 0.
         warmup_epochs: Epochs over which the weight rises linearly from 0.
         start_epoch: Epochs of training without the loss.
-        match_magnitude: Whether the weight is the wanted ratio of both losses.
+        match_magnitude: Whether the weight is the wanted ratio of the losses.
 
     Raises:
         ValueError: If a value is negative or not finite, or ``match_magnitude`` is given without

@@ -273,7 +273,7 @@ def test_a_run_that_resumes_in_the_warm_up_matches_the_same_magnitudes(epochs, t
         return model
 
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "magnitudes were matched at epoch 6")  # early, here
+        warnings.filterwarnings("ignore", "match_magnitude: at epoch 6")  # early, here
         warnings.filterwarnings("ignore", ".* had no part in this training: training ended before")
         whole = fit(8)
         fit(epochs)

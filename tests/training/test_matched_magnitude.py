@@ -1,12 +1,21 @@
+import logging
 import warnings
 
 import pytest
 import torch
+from lightning.pytorch import seed_everything
+from torch.utils.data import DataLoader, TensorDataset
 
+from pear_lightning.modules import RightForTheRightReasons
+from pear_lightning.nn import MLP
 from pear_lightning.training import LateStart, MatchedMagnitude
 from pear_lightning.training.objective import weight_schedule
 from tests.ddp import run_distributed
 from tests.modules.helpers import quiet_trainer
+
+
+def fast(parameters):
+    return torch.optim.Adam(parameters, lr=2e-3)
 
 
 def test_it_is_off_before_its_start():
@@ -22,11 +31,11 @@ def test_it_matches_magnitudes_over_the_second_half_of_the_warm_up():
     assert weight(5.0) == 0.0  # nothing is known yet
     for task, penalty, epochs in ((2.0, 0.0, 1.0), (1.0, 8.0, 1.5), (1.0, 8.0, 2.0)):
         weight.observe(epochs, torch.tensor(task), torch.tensor(penalty), trainer)
-    assert weight(2.1) == 0.5 * 4 / 16
+    assert weight(2.1) == 0.1875  # 0.5 · 2 / (16 / 3)
     assert not weight.listens(2.1)
     again = MatchedMagnitude(0.5, start_epoch=2)
     again.load_state_dict(weight.state_dict())
-    assert again(2.1) == 0.125
+    assert again(2.1) == 0.1875
 
 
 def test_what_was_measured_is_in_the_state(tmp_path):
@@ -41,7 +50,7 @@ def test_what_was_measured_is_in_the_state(tmp_path):
     steps = [(9.0, 1.0, 0.5), (2.0, 3.0, 1.0), (1.5, 8.0, 1.5), (1.0, 8.0, 2.0)]
     whole = built()
     measure(whole, steps)
-    assert whole(2.1) == pytest.approx(0.5 * 4.5 / 19)
+    assert whole(2.1) == pytest.approx(0.5 * 9 / (19 / 3))
     for stop in range(len(steps) + 1):
         half = built()
         measure(half, steps[:stop])
@@ -61,18 +70,20 @@ def sums_of_rank(rank, world_size):
     class Strategy:
         def reduce(self, tensor, reduce_op):
             torch.distributed.all_reduce(tensor)
-            return tensor
+            return tensor.div_(world_size) if reduce_op == "mean" else tensor
 
     trainer = type("Trainer", (), {"strategy": Strategy()})()
     weight = MatchedMagnitude(1.0, start_epoch=2)
-    weight.observe(1.0, torch.tensor(1.0 + rank), torch.tensor(4.0), trainer)
-    return weight.get_extra_state()[:3].tolist()
+    task_loss = torch.tensor(1.0 + rank)
+    weight.observe(1.0, task_loss, torch.tensor(4.0), trainer)
+    assert task_loss == 1.0 + rank
+    return weight.get_extra_state().tolist()
 
 
 @pytest.mark.ddp
 def test_the_state_of_each_rank_is_that_of_all():
     """A checkpoint holds the state of the first rank alone."""
-    assert run_distributed(sums_of_rank) == [[3.0, 8.0, 2.0]] * 2
+    assert run_distributed(sums_of_rank) == [[3.0, 8.0, 2.0, 1.5]] * 2
 
 
 def test_it_waits_for_an_annotated_row():
@@ -81,7 +92,7 @@ def test_it_waits_for_an_annotated_row():
     for penalty, known in ((0.0, False), (0.0, False), (4.0, True)):
         weight.observe(1.0, torch.tensor(1.0), torch.tensor(penalty), trainer)
         assert weight.is_matched == known
-    assert weight(1.0) == 0.75
+    assert weight(1.0) == 9 / (4 / 3)
 
 
 def test_a_model_that_has_hardly_learned_is_warned_of():
@@ -94,8 +105,52 @@ def test_a_model_that_has_hardly_learned_is_warned_of():
             warnings.simplefilter("always")
             weight.observe(1.0, torch.tensor(1.0), torch.tensor(1e-4), trainer)
         assert bool(caught) == warned
-    assert "gone from 1.1 to 1: a model that has hardly learned" in str(caught[0].message)
-    assert "The weight is 1e+04" in str(caught[0].message)
+    message = str(caught[0].message)
+    assert "task loss has gone from 1.1 to 1; the weight of the explanation loss" in message
+    assert "is 1.1e+04 from now on. A model that has hardly learned" in message
+
+
+def confounded(n, seed, *, given_away):
+    """Return rows whose first column gives the class away in training, and nothing elsewhere."""
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.randint(2, (n,), generator=generator)
+    x = torch.randn(n, 10, generator=generator)
+    x[:, 1:5] += 0.5 * (2 * y[:, None] - 1)  # the honest features: 84 % accuracy
+    shown = y if given_away else torch.randint(2, (n,), generator=generator)
+    x[:, 0] = 2 * (2 * shown - 1) + 0.3 * torch.randn(n, generator=generator)
+    mask = torch.zeros_like(x)
+    mask[:, 0] = 1
+    return TensorDataset(x, y, mask)
+
+
+def test_it_acts_on_a_confound_that_makes_the_task_loss_vanish():
+    """The task loss at the start epoch is nearly 0: a weight matched to it does nothing."""
+    accuracies = {}
+    for name, arguments in {
+        "without": {"weight": 0.0},
+        "early": {"match_magnitude": True, "start_epoch": 3},
+        "late": {"match_magnitude": True, "start_epoch": 6},
+    }.items():
+        seed_everything(0, verbose=False)
+        model = RightForTheRightReasons(MLP(10, 2, (32, 32)), optimizer=fast, **arguments)
+        trainer = quiet_trainer(max_epochs=12)
+        trainer.fit(model, DataLoader(confounded(512, 1, given_away=True), 32, shuffle=True))
+        test = DataLoader(confounded(1000, 2, given_away=False), 500)
+        accuracies[name] = trainer.test(model, test, verbose=False)[0]["test_accuracy"]
+    assert accuracies["without"] < 0.6
+    assert accuracies["early"] > 0.75
+    assert accuracies["late"] > 0.7
+
+
+def test_the_weight_is_reported(caplog):
+    weight, trainer = MatchedMagnitude(2.0, start_epoch=1), quiet_trainer()
+    with caplog.at_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero"):
+        for task, penalty, epochs in ((0.7, None, 0.0), (0.1, 7.0, 0.5), (0.1, 7.0, 1.0)):
+            heard = None if penalty is None else torch.tensor(penalty)
+            weight.observe(epochs, torch.tensor(task), heard, trainer)
+    assert weight(1.0) == pytest.approx(0.2)
+    assert "the weight of the explanation loss is 0.2 from now on" in caplog.text
+    assert "try a larger weight than 2" in caplog.text
 
 
 def test_the_first_step_is_no_time_to_match():
