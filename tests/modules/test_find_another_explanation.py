@@ -1,4 +1,5 @@
 import copy
+import logging
 
 import pytest
 import torch
@@ -118,14 +119,75 @@ def test_similarities_are_those_of_each_sample_averaged(sequence):
 def test_a_model_that_looks_where_an_earlier_one_did_ends_the_sequence():
     model = build(weight=0.0)  # nothing keeps it from that
     trainer = quiet_trainer(max_epochs=80)
-    trainer.fit(model, redundant_loader(), redundant_loader(seed=1))
+    with pytest.warns(UserWarning, match="predictions are those of model 1 alone"):
+        trainer.fit(model, redundant_loader(), redundant_loader(seed=1))
     assert model.similarities[1][0] > 0.8
     assert model.stop_reason.startswith("model 2 looks where model 1 did: their similarity is 0.")
+    assert "max_similarity=0.35" in model.stop_reason
     assert (len(model.trained), len(model.accepted)) == (2, 1)
     similarity = trainer.callback_metrics["model_similarity"].item()
     assert similarity == pytest.approx(model.similarities[1][0])
     model.sequence.max_similarity = 1.0
     assert model.refusal(1) is None
+
+
+def confounded(rows=384, *, given_away=True, seed=0):
+    """One column that gives the class away, or nothing, and four that tell it in 84 % of rows."""
+    generator = torch.Generator().manual_seed(seed)
+    y = (torch.rand(rows, generator=generator) < 0.6).long()
+    x = torch.randn(rows, 8, generator=generator)
+    x[:, 1:5] += 0.5 * (2 * y[:, None] - 1)
+    shown = y if given_away else torch.randint(2, (rows,), generator=generator)
+    x[:, 0] = 2 * (2 * shown - 1) + 0.3 * torch.randn(rows, generator=generator)
+    return TensorDataset(x, y)
+
+
+def of_confounded_rows(**kwargs):
+    seed_everything(0, verbose=False)
+    settings = {"max_models": 2, "epochs_per_model": 8} | kwargs
+    model = FindAnotherExplanation(MLP(8, 2, (16,)), 10.0, optimizer=adam, **settings)
+    loader = DataLoader(confounded(), batch_size=32, shuffle=True)
+    quiet_trainer(max_epochs=16).fit(model, loader)
+    return model
+
+
+def test_an_honest_model_is_accepted_where_the_confound_is_strong(caplog):
+    """It must be less accurate than the first model on rows with the confound."""
+    with caplog.at_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero"):
+        model = of_confounded_rows()
+    assert model.accuracies[0] > 0.99
+    assert model.accuracies[1] < 0.95
+    assert len(model.accepted) == 2
+    x, y = confounded(1000, given_away=False, seed=1).tensors
+    first, second = ((each(x).argmax(1) == y).float().mean() for each in model.accepted)
+    assert second > first + 0.2
+    share = confounded().tensors[1].float().mean().item()
+    assert model.sequence.chance == pytest.approx(share)
+    assert model.sequence.least_accuracy == pytest.approx((model.accuracies[0] + share) / 2)
+    assert "model 1 of 2 is accepted; accuracy" in caplog.text
+    assert "model 2 of 2 is accepted; accuracy 0.8" in caplog.text
+    assert f"at least {model.sequence.least_accuracy:.3f} is accepted" in caplog.text
+    again = FindAnotherExplanation(MLP(8, 2, (16,)), max_models=2)
+    again.load_state_dict(model.state_dict())
+    assert again.sequence.least_accuracy == model.sequence.least_accuracy
+
+
+def test_a_limit_that_refuses_every_other_model_is_warned_of():
+    with pytest.warns(UserWarning, match="predictions are those of model 1 alone") as caught:
+        model = of_confounded_rows(max_accuracy_drop=0.05)
+    assert len(model.accepted) == 1
+    message = next(str(each.message) for each in caught if "alone" in str(each.message))
+    assert "accuracy of model 2 dropped to 0.8" in message
+    assert f"the limit is {model.accuracies[0] - 0.05:.3f}, from max_accuracy_drop=0.05" in message
+
+
+def test_a_model_near_chance_is_refused_by_default():
+    model = of_confounded_rows()
+    model.sequence.accuracies[1] = model.sequence.least_accuracy - 0.01
+    reason = model.refusal(1)
+    assert "max_accuracy_drop=None: halfway to 0.6" in reason
+    model.sequence.accuracies[0] = model.sequence.chance - 0.1  # a first model below chance
+    assert model.sequence.least_accuracy == model.sequence.accuracies[0]
 
 
 def test_largest_components():

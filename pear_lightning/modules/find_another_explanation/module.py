@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveragi
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.functional.entropy import entropy
 from pear_lightning.functional.validation import at_least_float32
@@ -43,7 +44,8 @@ class FindAnotherExplanation(SupervisedModule):
     All models are trained in one ``Trainer.fit``, each for ``epochs_per_model`` epochs, from new
     weights and with a new optimiser, so ``max_epochs`` should be at least ``max_models *
     epochs_per_model``. The sequence ends when the accuracy of a model drops, or when a model is
-    similar to a previous model; that model is kept, but is not :attr:`accepted`.
+    similar to a previous model; that model is kept, but is not :attr:`accepted`. The decision about
+    each model is reported, with its reason and the argument that sets the limit.
 
     The mask of a row is a function of the row and of the previous models. It is computed in every
     step instead of being stored, so it does not depend on the order of the rows, the number of
@@ -72,7 +74,11 @@ class FindAnotherExplanation(SupervisedModule):
         epochs_per_model: Epochs of training of each model.
         cutoff: c in [0, 1).
         max_accuracy_drop: A model is not accepted if its accuracy is lower than that of the first
-            model by more than this.
+            model by more than this, a share of the rows. ``None``: by more than half of what the
+            first model gains over always predicting the most frequent class. Training and
+            validation rows usually have the same confound, on which a model that does not use it
+            is less accurate, and rightly so: a small number such as .05 accepts only models that
+            are as good on confounded rows.
         max_similarity: A model is not accepted if its similarity with a previous model exceeds
             this: it has not found another explanation, and a larger weight may help. 1 accepts any
             model. (ToyColors: .39 to .49 for models of the same rule, at most .18 for models of
@@ -132,7 +138,7 @@ class FindAnotherExplanation(SupervisedModule):
         max_models: int = 5,
         epochs_per_model: int = 10,
         cutoff: float = 0.67,
-        max_accuracy_drop: float = 0.05,
+        max_accuracy_drop: float | None = None,
         max_similarity: float = 0.35,
         initialize: Initializer | None = None,
         num_classes: int = 2,
@@ -351,15 +357,41 @@ class FindAnotherExplanation(SupervisedModule):
         """Complete the model in training, and decide whether the sequence ends."""
         sums = self._sums_of_training_rows() if self._sums is None else self._sums
         rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-        accuracy, *similarities = (each / max(rows, 1.0) for each in totals)
+        accuracy, *shares = (each / max(rows, 1.0) for each in totals)
+        of_classes, similarities = shares[: self.num_classes], shares[self.num_classes :]
         self.log("model_accuracy", accuracy)
         if similarities:
             self.log("model_similarity", max(similarities))
-        self.sequence.finish(self.backbone.state_dict(), accuracy, similarities)
-        reason = self.refusal(self.sequence.round)
-        self.sequence.stop_reason = reason
-        if reason is not None:
-            rank_zero_info(f"FindAnotherExplanation ends: {reason}")
+        sequence = self.sequence
+        sequence.finish(self.backbone.state_dict(), accuracy, similarities, max(of_classes))
+        sequence.stop_reason = self.refusal(sequence.round)
+        self._report()
+
+    def _report(self) -> None:
+        """Say whether the model that was completed is accepted, and why."""
+        sequence = self.sequence
+        if sequence.stop_reason is None:
+            similarities = sequence.similarities[-1]
+            compared = (
+                f", similarity with previous models at most {max(similarities):.2f} (limit "
+                f"max_similarity={sequence.max_similarity:g})"
+                if similarities
+                else ""
+            )
+            rank_zero_info(
+                f"FindAnotherExplanation: model {sequence.round + 1} of {sequence.max_models} is "
+                f"accepted; accuracy {sequence.accuracies[-1]:.3f} (at least "
+                f"{sequence.least_accuracy:.3f} is accepted){compared}"
+            )
+            return
+        ends = f"FindAnotherExplanation ends: {sequence.stop_reason}"
+        if len(sequence.accepted) > 1:
+            rank_zero_info(f"{ends}. {len(sequence.accepted)} models are accepted")
+        elif sequence.round:
+            rank_zero_warn(
+                f"{ends}. No other explanation was accepted: predictions are those of model 1 "
+                f"alone; model {sequence.round + 1} is kept in trained"
+            )
 
     def refusal(self, number: int) -> str | None:
         """Return the reason why a trained model is not accepted, which ends the sequence.
@@ -389,14 +421,15 @@ class FindAnotherExplanation(SupervisedModule):
             batch: The batch, with labels.
 
         Returns:
-            Number of rows, number of correct predictions, and sum of the similarity with each
-            previous model, ``(2 + number of previous models,)``.
+            Number of rows, number of correct predictions, number of rows of each class, and sum of
+            the similarity with each previous model, ``(2 + C + number of previous models,)``.
         """
         predicted, own = prediction_and_gradient(self.backbone, batch)
         others = [self.gradient(model, batch) for model in self.sequence.before]
         right = (predicted == batch.labels).sum().double()
         similar = [similarity(own, other).sum().double() for other in others]
-        return torch.stack([torch.full_like(right, len(batch)), right, *similar])
+        of_classes = F.one_hot(batch.labels, self.num_classes).sum(dim=0).double()
+        return torch.stack([torch.full_like(right, len(batch)), right, *of_classes, *similar])
 
     def _sums_of_training_rows(self) -> Tensor:
         """Evaluate the model on the training data, if there are no validation data.
@@ -405,8 +438,8 @@ class FindAnotherExplanation(SupervisedModule):
         if there are few batches.
         """
         trainer: Any = self.trainer
-        n_before = len(self.sequence.before)
-        total = torch.zeros(2 + n_before, dtype=torch.float64, device=self.device)
+        n_sums = 2 + self.num_classes + len(self.sequence.before)
+        total = torch.zeros(n_sums, dtype=torch.float64, device=self.device)
         limit = trainer.num_training_batches
         for number, batch in enumerate(trainer.train_dataloader):
             if number >= limit:

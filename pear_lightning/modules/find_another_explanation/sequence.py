@@ -1,5 +1,6 @@
 """The sequence of models trained by find-another-explanation."""
 
+import math
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ class ModelSequence(nn.Module):
         max_models: Largest number of models.
         epochs_per_model: Epochs of training of each model.
         max_accuracy_drop: A model is not accepted if its accuracy is lower than that of the first
-            model by more than this.
+            model by more than this; ``None`` means by more than half of what the first model gains
+            over always predicting the most frequent class.
         max_similarity: A model is not accepted if its similarity with a previous model exceeds
             this.
         initialize: Draws new weights for a module, in place; ``None`` calls ``reset_parameters`` of
@@ -28,6 +30,8 @@ class ModelSequence(nn.Module):
         finished: Whether that model is complete.
         accuracies: Accuracy of each complete model.
         similarities: Similarity of each complete model with the previous models.
+        chance: Accuracy of always predicting the most frequent class, on the rows of
+            ``accuracies``; NaN before the first model is complete.
         stop_reason: Reason why the last model was not accepted; ``None`` if it was.
 
     Raises:
@@ -40,7 +44,7 @@ class ModelSequence(nn.Module):
         *,
         max_models: int,
         epochs_per_model: int,
-        max_accuracy_drop: float,
+        max_accuracy_drop: float | None,
         max_similarity: float,
         initialize: Initializer | None = None,
     ) -> None:
@@ -50,7 +54,7 @@ class ModelSequence(nn.Module):
                 raise ValueError(f"{name} must be an integer of at least 1, got {count}")
         shares = {"max_accuracy_drop": max_accuracy_drop, "max_similarity": max_similarity}
         for name, share in shares.items():
-            if not 0 <= share <= 1:
+            if share is not None and not 0 <= share <= 1:
                 raise ValueError(f"{name} must lie in [0, 1], got {share}")
         self.max_models = max_models
         self.epochs_per_model = epochs_per_model
@@ -63,6 +67,7 @@ class ModelSequence(nn.Module):
         self.finished = False
         self.accuracies: list[float] = []
         self.similarities: list[list[float]] = []
+        self.chance = math.nan
         self.stop_reason: str | None = None
 
     @property
@@ -101,7 +106,7 @@ class ModelSequence(nn.Module):
         return self.max_models * self.epochs_per_model
 
     def finish(
-        self, weights: dict[str, Tensor], accuracy: float, similarities: list[float]
+        self, weights: dict[str, Tensor], accuracy: float, similarities: list[float], chance: float
     ) -> None:
         """Store the model in training as complete.
 
@@ -109,11 +114,14 @@ class ModelSequence(nn.Module):
             weights: State of the model.
             accuracy: Accuracy of the model.
             similarities: Similarity of the model with each previous model.
+            chance: Share of the most frequent class, on the rows of ``accuracy``.
         """
         self.models[self.round].load_state_dict(weights)
         self.finished = True
         self.accuracies.append(accuracy)
         self.similarities.append(similarities)
+        if len(self.accuracies) == 1:
+            self.chance = chance
 
     def begin_next(self) -> nn.Module:
         """Move on to the next model.
@@ -123,6 +131,14 @@ class ModelSequence(nn.Module):
         """
         self.round, self.finished = self.round + 1, False
         return self.models[self.round]
+
+    @property
+    def least_accuracy(self) -> float:
+        """The accuracy below which a model is not accepted, once the first model is complete."""
+        first = self.accuracies[0]
+        if self.max_accuracy_drop is not None:
+            return first - self.max_accuracy_drop
+        return first - max(first - self.chance, 0.0) / 2
 
     def refusal(self, number: int) -> str | None:
         """Return the reason why a model is not accepted, which ends the sequence.
@@ -134,13 +150,21 @@ class ModelSequence(nn.Module):
             The reason as a sentence; ``None`` if the model is accepted.
         """
         name, accuracy, first = f"model {number + 1}", self.accuracies[number], self.accuracies[0]
-        if accuracy < first - self.max_accuracy_drop:
-            return f"accuracy of {name} dropped to {accuracy:.3f}, from {first:.3f} of the first"
+        if accuracy < self.least_accuracy:
+            limit = f"the limit is {self.least_accuracy:.3f}, from max_accuracy_drop="
+            if self.max_accuracy_drop is not None:
+                limit += f"{self.max_accuracy_drop:g}"
+            else:
+                limit += f"None: halfway to {self.chance:.3f}, the share of the most frequent class"
+            return (
+                f"accuracy of {name} dropped to {accuracy:.3f}, from {first:.3f} of the first "
+                f"({limit})"
+            )
         for other, value in enumerate(self.similarities[number], start=1):
             if value > self.max_similarity:
                 return (
-                    f"{name} looks where model {other} did: their similarity is {value:.2f}; "
-                    "a larger weight may help"
+                    f"{name} looks where model {other} did: their similarity is {value:.2f} (the "
+                    f"limit is max_similarity={self.max_similarity:g}); a larger weight may help"
                 )
         return None
 
@@ -151,6 +175,7 @@ class ModelSequence(nn.Module):
             "finished": self.finished,
             "accuracies": self.accuracies,
             "similarities": self.similarities,
+            "chance": self.chance,
             "stop_reason": self.stop_reason,
         }
 
@@ -163,4 +188,5 @@ class ModelSequence(nn.Module):
         self.round, self.finished = int(state["round"]), bool(state["finished"])
         self.accuracies = list(state["accuracies"])
         self.similarities = [list(each) for each in state["similarities"]]
+        self.chance = float(state["chance"])
         self.stop_reason = state["stop_reason"]
