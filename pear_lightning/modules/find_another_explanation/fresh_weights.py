@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import torch
@@ -61,7 +61,7 @@ def _reset_all(module: nn.Module) -> list[str]:
         parameters = dict(filter(_has_values, module.named_parameters()))
         for tensor in (*parameters.values(), *(each[-1] for each in parametrized)):
             tensor.fill_(math.nan)  # marks what no layer draws
-        for layer in reversed(list(module.modules())):  # children before their parents
+        for layer in _children_first(module):
             # nn.MultiheadAttention calls the method _reset_parameters
             reset = getattr(layer, "reset_parameters", getattr(layer, "_reset_parameters", None))
             if callable(reset):
@@ -71,6 +71,12 @@ def _reset_all(module: nn.Module) -> list[str]:
             with suppress(NotImplementedError, RuntimeError):  # without a right inverse
                 setattr(layer, weight, values)
     return [name for name, each in parameters.items() if each.isnan().any()]
+
+
+def _children_first(module: nn.Module) -> Iterator[nn.Module]:
+    for child in module.children():
+        yield from _children_first(child)
+    yield module
 
 
 def _has_values(named: tuple[str, nn.Parameter]) -> bool:
