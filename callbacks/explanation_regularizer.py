@@ -53,7 +53,7 @@ class ExplanationRegularizer(Callback):
             gradients.
         start_epoch: Epochs of training without the explanation loss; fractions count batches.
         match_magnitude: Whether w is the wanted ratio of the explanation loss, measured in the
-            second half of the epochs before ``start_epoch``, to the task loss of the first step;
+            last quarter of the epochs before ``start_epoch``, to the task loss of the first step;
             see :class:`~pear_lightning.training.MatchedMagnitude`.
         points_per_pass: Bound on the query points of each sample in one pass.
         rows: Rows of a batch on which the explanation loss is computed, drawn at random in each

@@ -18,6 +18,11 @@ class AlwaysInclude(BatchSampler):
     Under DDP, Lightning gives each rank its share of the ordinary rows. The batches of every rank
     have chosen rows in front, and each rank uses them in a different order.
 
+    The order of the chosen rows is determined by the global seed and the epoch. The epoch is that
+    of the sampler, if the sampler has the method ``set_epoch``, which Lightning calls, so that a
+    run that is resumed continues with the same order. Without it, the attribute ``epoch`` counts
+    the passes over the batches.
+
     Args:
         sampler: Order of the ordinary rows.
         batch_size: Number of ordinary rows in a batch.
@@ -60,6 +65,7 @@ class AlwaysInclude(BatchSampler):
     def __iter__(self) -> Iterator[list[int]]:
         # Lightning sets the epoch of the sampler, which is not 0 at the start of a resumed run
         epoch = getattr(self.sampler, "epoch", self.epoch)
+        self.epoch = epoch + 1  # now, because the last batch need not exhaust the generator
         rank = getattr(self.sampler, "rank", 0)
         generator = torch.Generator().manual_seed((1_000_003 * self.seed + epoch) % 2**63)
         waiting: list[int] = []
@@ -72,7 +78,6 @@ class AlwaysInclude(BatchSampler):
                 waiting += sorted(again, key=waiting.__contains__)
             yield waiting[: self.per_batch] + batch
             waiting = waiting[self.per_batch :]
-        self.epoch += 1
 
     def _shuffled(self, generator: torch.Generator) -> list[int]:
         return [self.rows[i] for i in torch.randperm(len(self.rows), generator=generator)]

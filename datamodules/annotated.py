@@ -5,11 +5,12 @@ from typing import Any, ClassVar
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, SequentialSampler
+from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from pear_lightning.datamodules.always_include import AlwaysInclude
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset, Batch
+from pear_lightning.datamodules.epoch_order import EpochOrder
 from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
 from pear_lightning.datamodules.table_dataset import as_batch
 
@@ -229,7 +230,7 @@ class AnnotatedDataModule(LightningDataModule):
                 rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last
             )
         batches = AlwaysInclude(
-            EpochShuffle(rows) if self.shuffle else SequentialSampler(rows),
+            EpochShuffle(rows) if self.shuffle else EpochOrder(rows),
             self.batch_size,
             self.drop_last,
             annotated,

@@ -25,6 +25,7 @@ class ExpectedGradients(GradientExplainer):
             from torch's global generator.
 
     Raises:
+        TypeError: If the background is neither a tensor nor a string.
         ValueError: If ``n_samples < 1``, or the background is empty or not finite.
 
     Shapes:
@@ -58,6 +59,11 @@ class ExpectedGradients(GradientExplainer):
             raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         if isinstance(background, str) and background != "train":
             raise ValueError(f"background must be rows (N, *S) or 'train', got {background!r}")
+        if not isinstance(background, str | Tensor):
+            raise TypeError(
+                "background must be a tensor of rows (N, *S) or 'train', got "
+                f"{type(background).__name__}; use torch.as_tensor(...)"
+            )
         self.n_samples = n_samples
         self.from_training_data = isinstance(background, str)
         self.seed = seed

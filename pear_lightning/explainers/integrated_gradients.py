@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import GradientExplainer, Query
-from pear_lightning.functional.quadrature import QuadratureName
-from pear_lightning.functional.quadrature import quadrature as _quadrature
+from pear_lightning.functional.quadrature import QuadratureName, quadrature_rule
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
@@ -64,7 +63,7 @@ class IntegratedGradients(GradientExplainer):
         self.baseline = FixedBaseline(baseline)
         self.multiply_by_inputs = multiply_by_inputs
         self.quadrature = quadrature
-        self._nodes, self._weights = _quadrature(n_steps, quadrature)
+        self._nodes, self._weights = quadrature_rule(n_steps, quadrature)
 
     def query(self, inputs: Tensor) -> Query:
         """Return the points on the path, with the weights of the quadrature.

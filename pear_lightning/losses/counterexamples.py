@@ -25,8 +25,9 @@ class CounterexamplesLoss(PerturbedInputsLoss):
             for raw images.
 
     Raises:
-        ValueError: If ``high`` is not above ``low`` or one is not finite; when called, if a mask is
-            not made of zeros and ones or does not fit, or a label is out of range.
+        ValueError: If ``high`` is not above ``low``, or one is not finite, or not a whole number
+            with ``integers``; when called, if a mask is not made of zeros and ones or does not fit,
+            or a label is out of range.
 
     Shapes:
         - inputs: ``(B, *S)``; mask: ``(B, *S)``, size 1 in broadcast dimensions
@@ -52,6 +53,12 @@ class CounterexamplesLoss(PerturbedInputsLoss):
         check_number("high", high, None)
         if not high > low:
             raise ValueError(f"high must be above low, got low={low} and high={high}")
+        for name, bound in {"low": low, "high": high}.items():
+            if integers and bound != int(bound):
+                raise ValueError(
+                    f"{name} must be a whole number with integers=True, got {bound}; give the "
+                    "smallest and the largest integer to draw"
+                )
         self.low = low
         self.high = high
         self.integers = integers

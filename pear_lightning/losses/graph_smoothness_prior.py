@@ -87,7 +87,7 @@ class GraphSmoothnessPrior(AttributionLoss):
         output: OutputName | OutputFunction = "centered_logit",
     ) -> None:
         check_choice("over", over, ("batch", "samples"))
-        super().__init__(explainers or {"expected_gradients": ExpectedGradients(1)}, output)
+        super().__init__(explainers, output)
         pairs = _checked_edges(edges)
         self._last_feature = int(pairs.max())
         # not in the state dict: these are settings, and only need to follow the loss's device
@@ -138,6 +138,10 @@ class GraphSmoothnessPrior(AttributionLoss):
         edges = matrix.triu(diagonal=1).nonzero()
         weights = matrix[edges[:, 0], edges[:, 1]]
         return cls(edges, weights, over=over, explainers=explainers, output=output)
+
+    def default_explainers(self) -> dict[str, Explainer]:
+        """Return expected gradients with one draw."""
+        return {"expected_gradients": ExpectedGradients(1)}
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the loss, a scalar.

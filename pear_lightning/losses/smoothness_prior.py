@@ -55,8 +55,12 @@ class SmoothnessPrior(AttributionLoss):
     ) -> None:
         if not dims:
             raise ValueError("dims must name at least one dimension, got none")
-        super().__init__(explainers or {"expected_gradients": ExpectedGradients(1)}, output)
+        super().__init__(explainers, output)
         self.dims = tuple(dims)
+
+    def default_explainers(self) -> dict[str, Explainer]:
+        """Return expected gradients with one draw."""
+        return {"expected_gradients": ExpectedGradients(1)}
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the loss, a scalar.

@@ -1,7 +1,5 @@
 """The sparsity prior: a model should rely on few features in total."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -9,7 +7,6 @@ from pear_lightning.explainers import ExpectedGradients, Explainer
 from pear_lightning.functional.validation import at_least_float32, check_attributions
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.mean_over_ranks import mean_over_ranks
-from pear_lightning.scoring.outputs import OutputFunction, OutputName
 
 
 def gini(values: Tensor) -> Tensor:
@@ -74,12 +71,9 @@ class SparsityPrior(AttributionLoss):
         R is 1 − G instead of −G, so that it can be compared with the task loss.
     """
 
-    def __init__(
-        self,
-        explainers: Mapping[str, Explainer] | None = None,
-        output: OutputName | OutputFunction = "centered_logit",
-    ) -> None:
-        super().__init__(explainers or {"expected_gradients": ExpectedGradients(1)}, output)
+    def default_explainers(self) -> dict[str, Explainer]:
+        """Return expected gradients with one draw."""
+        return {"expected_gradients": ExpectedGradients(1)}
 
     def forward(self, *attributions: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return the loss, a scalar.

@@ -57,8 +57,9 @@ class PEAR(SupervisedModule):
         spearman_weight: μ in [0, 1], the share of the Spearman term in the consensus loss.
         explainers: Explainers that are trained to agree, by name; all must be differentiable.
             ``None`` is the paper's pair, gradient and average gradient, with 5 query points.
-        validation_explainers: Explainers compared in validation. ``None`` is the same pair with
-            20 query points if ``explainers`` is ``None``, else ``explainers``.
+        validation_explainers: Explainers compared in validation, and of predictions
+            (:meth:`predict_step`). ``None`` is the same pair with 20 query points if ``explainers``
+            is ``None``, else ``explainers``.
         test_explainers: Explainers compared in a test. ``None`` is gradient, integrated
             gradients, input x gradient, SmoothGrad, LIME, KernelSHAP and random attributions.
         output: Scalar that is explained: ``"centered_logit"``, the target's logit minus the mean of
@@ -170,7 +171,9 @@ class PEAR(SupervisedModule):
             )
         if validation_explainers is None:
             validation_explainers = paper_pair(n_steps=20) if explainers is None else explainers
-        trained = explainer_set("explainers", explainers or paper_pair(n_steps=5))
+        trained = explainer_set(
+            "explainers", paper_pair(n_steps=5) if explainers is None else explainers
+        )
         for name, explainer in trained.items():
             if not explainer.differentiable:
                 raise ValueError(

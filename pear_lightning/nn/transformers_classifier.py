@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pear_lightning.functional.validation import check_count
 from pear_lightning.scoring.eval_mode import eval_mode
 
 
@@ -39,8 +40,9 @@ class TransformersClassifier(nn.Module):
     Raises:
         ImportError: If transformers is not installed.
         TypeError: If ``model`` is none of these.
-        ValueError: If the model is an encoder-decoder, which takes no embeddings, if a shape does
-            not fit, or if there is padding and the logits of the model depend on it.
+        ValueError: If ``num_classes`` is below 1, if the model is an encoder-decoder, which takes
+            no embeddings, if a shape does not fit, or if there is padding and the logits of the
+            model depend on it.
 
     Example:
         >>> tiny = {"model_type": "bert", "vocab_size": 20, "hidden_size": 8,
@@ -54,6 +56,8 @@ class TransformersClassifier(nn.Module):
 
     def __init__(self, model: Any, num_classes: int | None = None, **kwargs: Any) -> None:
         super().__init__()
+        if num_classes is not None:
+            check_count("num_classes", num_classes)
         self.model = _make_model(model, num_classes, kwargs)
         if self.model.config.is_encoder_decoder:
             raise ValueError(
@@ -156,7 +160,7 @@ def _make_model(model: Any, num_classes: int | None, kwargs: dict[str, Any]) -> 
         model = AutoConfig.for_model(**model)
     if isinstance(model, PretrainedConfig):
         model = copy.deepcopy(model)
-        model.num_labels = num_classes or model.num_labels
+        model.num_labels = model.num_labels if num_classes is None else num_classes
         return factory.from_config(model, **how)
     if not isinstance(model, PreTrainedModel):
         raise TypeError(

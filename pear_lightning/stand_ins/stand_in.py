@@ -53,7 +53,7 @@ class StandIn:
     @classmethod
     def _apply(cls, name: str, /, *args: Any, **kwargs: Any) -> Any:
         rule = cls._rule(name)
-        for value in args:
+        for value in (*args, *kwargs.values()):
             for each in value if isinstance(value, list | tuple) else (value,):
                 if isinstance(each, StandIn) and each._changed_by:
                     raise NoRuleError(
@@ -169,8 +169,7 @@ def refuse_training(name: str, training: bool) -> None:
     """
     if training:
         raise NoRuleError(
-            f"{name} must run in eval mode, got training mode; it must follow the module's eval() "
-            "and have running statistics"
+            f"{name} must run in eval mode, got training mode; it must follow the module's eval()"
         )
 
 
@@ -197,11 +196,15 @@ def batch_norm_scale_and_shift(
         eps: Added to the variance.
 
     Raises:
-        NoRuleError: If it uses the statistics of the batch.
+        NoRuleError: If it uses the statistics of the batch: in training mode, or without running
+            statistics.
     """
-    refuse_training("batch_norm", training or mean is None or variance is None)
-    assert mean is not None
-    assert variance is not None
+    refuse_training("batch_norm", training and mean is not None)
+    if mean is None or variance is None:
+        raise NoRuleError(
+            "batch_norm must have running statistics, got none, so that it would use those of the "
+            "batch; use track_running_stats=True"
+        )
     scale = (variance + eps).rsqrt()
     scale = scale if weight is None else scale * weight
     shift = -mean * scale if bias is None else bias - mean * scale

@@ -17,7 +17,7 @@ class MatchedMagnitude(LateStart):
               w_t = w \; \frac{L_0}{\bar R} \;\; (t \ge t_0)
 
     L₀ is the task loss of the first step, over all ranks, and R̄ the mean explanation loss in the
-    second half of the epochs before t₀. At t₀, the explanations that the model has learned cost w
+    last quarter of the epochs before t₀. At t₀, the explanations that the model has learned cost w
     times the task loss of a model that has learned nothing.
 
     The two are measured at different times, because each is small when the other is not. A network
@@ -88,7 +88,7 @@ class MatchedMagnitude(LateStart):
         Args:
             epochs: Epochs of training so far, including the fraction of the current one.
         """
-        return bool(self.weight) and 2 * epochs >= self.start_epoch and not self.is_matched
+        return bool(self.weight) and epochs >= 0.75 * self.start_epoch and not self.is_matched
 
     def observe(
         self, epochs: float, task_loss: Tensor, penalty: Tensor | None, trainer: Trainer | None

@@ -2,9 +2,12 @@ from collections import Counter
 
 import pytest
 import torch
+from lightning.pytorch import Callback
 from torch.utils.data import DataLoader, SequentialSampler
 
 from pear_lightning.datamodules import AlwaysInclude, IrisCancer
+from pear_lightning.modules import RightForTheRightReasons
+from pear_lightning.nn import MLP
 from tests.ddp import run_distributed
 from tests.modules.helpers import quiet_trainer
 
@@ -31,6 +34,36 @@ def test_epochs_differ_and_can_be_repeated():
     assert first != second
     batches.epoch = 0
     assert list(batches) == first
+
+
+class Fronts(Callback):
+    """Records the annotated rows in front of each batch, by epoch."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        self.seen.setdefault(trainer.current_epoch, []).append(batch[0][:2].clone())
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_run_that_resumes_goes_on_with_the_order(shuffle, tmp_path):
+    def fit(max_epochs, **arguments):
+        torch.manual_seed(0)
+        fronts = Fronts()
+        data = IrisCancer(n_annotated=9, annotated_per_batch=2, batch_size=16, shuffle=shuffle)
+        trainer = quiet_trainer(max_epochs=max_epochs, callbacks=[fronts])
+        trainer.fit(RightForTheRightReasons(MLP(34)), data, **arguments)
+        trainer.save_checkpoint(tmp_path / f"{max_epochs}.ckpt")
+        return fronts.seen
+
+    whole = fit(3)
+    fit(1)
+    resumed = fit(3, ckpt_path=tmp_path / "1.ckpt")
+    assert list(resumed) == [1, 2]
+    assert not torch.equal(torch.cat(whole[0]), torch.cat(whole[1]))
+    for epoch, fronts in resumed.items():
+        torch.testing.assert_close(fronts, whole[epoch])
 
 
 def test_what_cannot_be_is_refused():

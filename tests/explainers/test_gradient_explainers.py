@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,14 +10,14 @@ from pear_lightning.explainers import (
     SmoothGrad,
     explain,
 )
-from pear_lightning.functional.quadrature import quadrature
+from pear_lightning.functional.quadrature import quadrature_rule
 from pear_lightning.masking.fixed_baseline import FixedBaseline
 from tests.explainers.models import Quadratic, mlp
 
 
 @pytest.mark.parametrize("n_nodes", [1, 2, 5, 20])
 def test_gauss_legendre_is_exact_for_polynomials(n_nodes):
-    nodes, weights = (torch.tensor(v).double() for v in quadrature(n_nodes, "gauss_legendre"))
+    nodes, weights = (torch.tensor(v).double() for v in quadrature_rule(n_nodes, "gauss_legendre"))
     for degree in range(2 * n_nodes):
         exact = torch.tensor(1 / (degree + 1)).double()
         torch.testing.assert_close((weights * nodes**degree).sum(), exact)
@@ -27,7 +28,7 @@ def test_gauss_legendre_is_exact_for_polynomials(n_nodes):
     [("riemann_left", 0.0, 0.75), ("riemann_midpoint", 0.125, 0.875), ("riemann_right", 0.25, 1.0)],
 )
 def test_riemann_nodes(method, first, last):
-    nodes, weights = quadrature(4, method)
+    nodes, weights = quadrature_rule(4, method)
     assert (nodes[0], nodes[-1]) == (first, last)
     assert weights == (0.25,) * 4
 
@@ -114,7 +115,7 @@ def test_baseline_follows_the_module_type():
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: IntegratedGradients(0), "n_nodes must be at least 1"),
+        (lambda: IntegratedGradients(0), "n_steps must be at least 1"),
         (lambda: IntegratedGradients(quadrature="simpson"), "quadrature must be one of"),
         (lambda: IntegratedGradients(baseline="median"), "baseline must be 'zeros', 'mean'"),
         (lambda: InputXGradient(torch.tensor([float("nan")])), "baseline must be finite"),
@@ -129,6 +130,12 @@ def test_baseline_follows_the_module_type():
 def test_bad_settings_are_named(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+@pytest.mark.parametrize("background", [[[0.0, 0.0, 0.0]], None, np.zeros((1, 3))])
+def test_a_background_that_is_no_tensor_is_refused(background):
+    with pytest.raises(TypeError, match=r"a tensor of rows \(N, \*S\) or 'train', got .*as_tensor"):
+        ExpectedGradients(background=background)
 
 
 @pytest.mark.parametrize(

@@ -290,6 +290,22 @@ def test_their_background_comes_from_the_training_data(prior):
     assert len(prior.explainers["expected_gradients"].background) == 48
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        SparsityPrior,
+        SmoothnessPrior,
+        lambda explainers: GraphSmoothnessPrior([(0, 1)], explainers=explainers),
+    ],
+)
+def test_an_empty_mapping_of_explainers_is_not_the_default(build):
+    with pytest.raises(ValueError, match="explainers must name at least one explainer, got none"):
+        build({})
+    (default,) = build(None).explainers.values()
+    assert isinstance(default, ExpectedGradients)
+    assert default.n_samples == 1
+
+
 def test_a_prior_that_is_the_right_reasons_loss_of_another_explanation():
     model, (x, y, mask) = network(), rows()
     _, (g,) = explain(model, x, y, [Gradient()], create_graph=True)

@@ -82,6 +82,9 @@ def test_counterexamples_are_uniform_and_whole_if_asked():
     assert len(whole.unique()) == 256
     with pytest.raises(ValueError, match="high must be above low"):
         CounterexamplesLoss(1.0, 1.0)
+    for low, high, name in ((0.5, 3, "low"), (0, 2.5, "high"), (-0.5, 3, "low")):
+        with pytest.raises(ValueError, match=f"{name} must be a whole number with integers=True"):
+            CounterexamplesLoss(low, high, integers=True)
 
 
 def test_noise_has_the_standard_deviation_eps():

@@ -19,7 +19,7 @@ from pear_lightning.explainers import (
     RandomAttributions,
     SmoothGrad,
 )
-from pear_lightning.functional.quadrature import quadrature
+from pear_lightning.functional.quadrature import quadrature_rule
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules import PEAR, ExplainedModule
 from pear_lightning.nn import MLP
@@ -44,7 +44,7 @@ def test_loss_is_the_papers_formula():
     score = model.backbone(x).gather(1, y[:, None]).sum()
     a = torch.autograd.grad(score, x, create_graph=True)[0]
     b = 0
-    for t, w in zip(*quadrature(3, "gauss_legendre"), strict=True):
+    for t, w in zip(*quadrature_rule(3, "gauss_legendre"), strict=True):
         point = 0.5 + t * (x - 0.5)
         score = model.backbone(point).gather(1, y[:, None]).sum()
         b = b + w * torch.autograd.grad(score, point, create_graph=True)[0]

@@ -114,6 +114,11 @@ class TestSources:
         with pytest.raises(ValueError, match="num_classes must be 2, as in the model, got 5"):
             TransformersClassifier(finished, num_classes=5)
 
+    @pytest.mark.parametrize("model", [BERT, "bert-base-uncased"])
+    def test_no_classes(self, model):
+        with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
+            TransformersClassifier(model, num_classes=0)
+
     def test_building_leaves_the_random_state_alone_but_for_weights(self):
         """The look at padding draws no random number, and modes are given back."""
         torch.manual_seed(0)

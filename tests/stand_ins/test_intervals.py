@@ -189,7 +189,14 @@ def test_what_the_output_does_not_depend_on_has_no_gradient():
         (lambda x: torch.ones(2, 2) / x, "divisor, got an interval"),
         (lambda x: F.linear(torch.ones(2, 2), x), "input must be an interval, got a tensor"),
         (lambda x: F.dropout(x), "dropout must run in eval mode"),
-        (lambda x: F.batch_norm(x, None, None, training=True), "got training mode"),
+        (
+            lambda x: F.batch_norm(x, torch.zeros(2), torch.ones(2), training=True),
+            "batch_norm must run in eval mode, got training mode",
+        ),
+        (
+            lambda x: nn.BatchNorm1d(2, track_running_stats=False).eval()(x),
+            "batch_norm must have running statistics, got none",
+        ),
         (lambda x: F.leaky_relu(x, -1.0), r"negative_slope .* in \[0, 1\], got -1"),
         (lambda x: F.elu(x, 2.0), r"alpha .* in \[0, 1\], got 2"),
         (lambda x: x + x.sum(1), r"intervals of equal shapes, got \(2, 2\) and \(2,\)"),
@@ -246,7 +253,14 @@ def test_a_value_that_was_changed_in_place_is_not_used_as_if_it_had_not_been():
     assert torch.equal((y + x).upper, torch.full((2, 3), 3.0))
     doubled = x.mul_(2)
     assert torch.equal(doubled.upper, torch.full((2, 3), 2.0))
-    for use in (lambda: x + y, lambda: torch.cat([y, x]), lambda: F.relu(x)):
+    for use in (
+        lambda: x + y,
+        lambda: torch.cat([y, x]),
+        lambda: F.relu(x),
+        lambda: F.relu(input=x),
+        lambda: torch.add(y, other=x),
+        lambda: torch.cat(tensors=[y, x]),
+    ):
         with pytest.raises(NoRuleError, match="got a value that mul_ changed"):
             use()
     with pytest.raises(NoRuleError, match=r"add_ must be called on intervals .* got a tensor"):

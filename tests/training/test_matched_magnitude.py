@@ -24,12 +24,12 @@ def test_it_is_off_before_its_start():
     assert not weight.listens(1.0)
 
 
-def test_it_matches_magnitudes_over_the_second_half_of_the_warm_up():
+def test_it_matches_magnitudes_at_the_end_of_the_warm_up():
     weight, trainer = MatchedMagnitude(0.5, start_epoch=2), quiet_trainer()
-    listening = [weight.listens(epochs) for epochs in (0.0, 0.9, 1.0, 2.0)]
+    listening = [weight.listens(epochs) for epochs in (0.0, 1.4, 1.5, 2.0)]
     assert listening == [False, False, True, True]
     assert weight(5.0) == 0.0  # nothing is known yet
-    for task, penalty, epochs in ((2.0, 0.0, 1.0), (1.0, 8.0, 1.5), (1.0, 8.0, 2.0)):
+    for task, penalty, epochs in ((2.0, 0.0, 1.5), (1.0, 8.0, 1.7), (1.0, 8.0, 2.0)):
         weight.observe(epochs, torch.tensor(task), torch.tensor(penalty), trainer)
     assert weight(2.1) == 0.1875  # 0.5 · 2 / (16 / 3)
     assert not weight.listens(2.1)
@@ -47,7 +47,7 @@ def test_what_was_measured_is_in_the_state(tmp_path):
             heard = torch.tensor(penalty) if weight.listens(epochs) else None
             weight.observe(epochs, torch.tensor(task), heard, quiet_trainer())
 
-    steps = [(9.0, 1.0, 0.5), (2.0, 3.0, 1.0), (1.5, 8.0, 1.5), (1.0, 8.0, 2.0)]
+    steps = [(9.0, 1.0, 0.5), (2.0, 3.0, 1.5), (1.5, 8.0, 1.7), (1.0, 8.0, 2.0)]
     whole = built()
     measure(whole, steps)
     assert whole(2.1) == pytest.approx(0.5 * 9 / (19 / 3))
@@ -75,7 +75,7 @@ def sums_of_rank(rank, world_size):
     trainer = type("Trainer", (), {"strategy": Strategy()})()
     weight = MatchedMagnitude(1.0, start_epoch=2)
     task_loss = torch.tensor(1.0 + rank)
-    weight.observe(1.0, task_loss, torch.tensor(4.0), trainer)
+    weight.observe(1.5, task_loss, torch.tensor(4.0), trainer)
     assert task_loss == 1.0 + rank
     return weight.get_extra_state().tolist()
 
@@ -139,13 +139,13 @@ def test_it_acts_on_a_confound_that_makes_the_task_loss_vanish():
         accuracies[name] = trainer.test(model, test, verbose=False)[0]["test_accuracy"]
     assert accuracies["without"] < 0.6
     assert accuracies["early"] > 0.75
-    assert accuracies["late"] > 0.7
+    assert accuracies["late"] > accuracies["without"] + 0.1
 
 
 def test_the_weight_is_reported(caplog):
     weight, trainer = MatchedMagnitude(2.0, start_epoch=1), quiet_trainer()
     with caplog.at_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero"):
-        for task, penalty, epochs in ((0.7, None, 0.0), (0.1, 7.0, 0.5), (0.1, 7.0, 1.0)):
+        for task, penalty, epochs in ((0.7, None, 0.0), (0.1, 7.0, 0.8), (0.1, 7.0, 1.0)):
             heard = None if penalty is None else torch.tensor(penalty)
             weight.observe(epochs, torch.tensor(task), heard, trainer)
     assert weight(1.0) == pytest.approx(0.2)
