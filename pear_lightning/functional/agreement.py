@@ -70,7 +70,7 @@ def resolve_k(k: int | float, n: int) -> int:
             raise ValueError(
                 f"k must be in (0, 1] as a fraction, got {k}; give an int for a number of features"
             )
-        # a product like 0.1 * 30 lands just above the whole number
+        # a product like 0.07 * 100 lands just above the whole number
         return max(1, math.ceil(round(k * n, 9)))
     if not 1 <= k <= n:
         raise ValueError(f"k must be between 1 and the number of features, {n}, got {k}")

@@ -38,8 +38,8 @@ class Foreign(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def loader(rows: int = 20) -> DataLoader:
-    generator = torch.Generator().manual_seed(1)
+def loader(rows: int = 20, seed: int = 1) -> DataLoader:
+    generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(rows, 5, generator=generator)
     return DataLoader(TensorDataset(inputs, inputs[:, :3].argmax(dim=1)), batch_size=8)
 
@@ -58,6 +58,17 @@ def test_logs_what_the_suite_says_of_the_first_rows() -> None:
     assert len(expected) == 20
     for name, value in expected.items():
         torch.testing.assert_close(logged[f"val_{name}"], value)
+
+
+def test_a_validation_forgets_the_rows_of_the_last() -> None:
+    module, monitor = Foreign(), FaithfulnessMonitor(ColumnMasker(5), EXPLAINERS)
+    trainer = quiet_trainer(callbacks=[monitor])
+    logged = []
+    for seed in (1, 2, 1):
+        trainer.validate(module, loader(seed=seed), verbose=False)
+        logged.append({name: value.item() for name, value in trainer.callback_metrics.items()})
+    assert logged[0] != logged[1]
+    assert logged[2] == logged[0]
 
 
 def test_a_fit_logs_in_every_nth_epoch_and_leaves_the_training_alone() -> None:

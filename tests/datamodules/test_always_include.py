@@ -20,6 +20,17 @@ def test_chosen_rows_take_turns_before_the_ordinary_ones():
     assert all(len(set(batch)) == 4 for batch in batches)
 
 
+@pytest.mark.parametrize(("rows", "per_batch"), [(5, 3), (4, 3), (3, 2), (7, 5)])
+def test_no_batch_has_a_chosen_row_twice(rows, per_batch):
+    """When the turns wrap around within a batch, rows that still wait are not drawn again."""
+    batches = list(
+        AlwaysInclude(range(4 * rows), 1, False, list(range(100, 100 + rows)), per_batch)
+    )
+    fronts = [batch[:per_batch] for batch in batches]
+    assert all(len(set(front)) == per_batch for front in fronts)
+    assert set(Counter(row for front in fronts for row in front).values()) == {4 * per_batch}
+
+
 def test_all_of_them_is_the_papers_way():
     batches = list(AlwaysInclude(range(5), 2, True, [3, 1]))
     assert [sorted(batch[:2]) for batch in batches] == [[1, 3], [1, 3]]

@@ -19,6 +19,22 @@ def test_every_element_is_left_out_once():
         torch.testing.assert_close(attributions[:, i, j], model(inputs) - model(without))
 
 
+def test_draws_of_a_random_baseline_are_averaged():
+    torch.manual_seed(0)
+    inputs, weights = torch.rand(3, 4), torch.tensor([1.0, -2.0, 0.5, 3.0])
+
+    def model(x):
+        return x @ weights
+
+    masker = ColumnMasker(4, baseline="uniform")  # in [0, 1]
+    few, many = (
+        explain(model, inputs, None, [Occlusion(masker, n_draws=n)])[1][0] for n in (2, 400)
+    )
+    wanted = weights * (inputs - 0.5)
+    torch.testing.assert_close(many, wanted, rtol=0, atol=0.2)
+    assert (many - wanted).abs().mean() < (few - wanted).abs().mean() / 3
+
+
 def count(explainer, inputs, **kwargs):
     rows = []
 

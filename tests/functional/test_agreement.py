@@ -172,7 +172,16 @@ def test_pairwise_agreement_of_a_thousand_features() -> None:
 
 @pytest.mark.parametrize(
     ("k", "n", "expected"),
-    [(5, 8, 5), (0.25, 8, 2), (0.25, 7, 2), (0.1, 30, 3), (1.0, 4, 4), (1e-9, 4, 1)],
+    [
+        (5, 8, 5),
+        (0.25, 8, 2),
+        (0.25, 7, 2),
+        (0.1, 30, 3),
+        (1.0, 4, 4),
+        (1e-9, 4, 1),
+        (0.07, 100, 7),
+        (0.55, 100, 55),
+    ],
 )
 def test_k(k: int | float, n: int, expected: int) -> None:
     assert resolve_k(k, n) == expected

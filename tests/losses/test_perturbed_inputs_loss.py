@@ -97,6 +97,19 @@ def test_noise_has_the_standard_deviation_eps():
         CoRMLoss(-1.0)
 
 
+@pytest.mark.parametrize(("steps", "wanted"), [(1, 0.4), (2, 0.0), (3, 0.4 / 3), (5, 0.08)])
+def test_steps_of_the_adversary_have_the_size_of_eps_divided_by_their_number(steps, wanted):
+    """Where a maximum lies inside the box, the adversary steps to and fro around it."""
+
+    def model(x):
+        closeness = -(x[:, 0] - 0.1).square()  # the loss of class 0 is largest at 0.1
+        return torch.stack([torch.zeros_like(closeness), closeness], dim=1)
+
+    batch = annotated_batch(torch.zeros(1, 1), torch.zeros(1).long(), torch.ones(1, 1))
+    changed = PGDExLoss(0.4, steps).perturb(model, batch, torch.float32)
+    assert changed.item() == pytest.approx(wanted, abs=1e-6)
+
+
 @pytest.mark.parametrize("steps", [1, 4])
 def test_the_adversary_is_the_plain_transcription(steps):
     model, (x, y, mask) = network(), rows()

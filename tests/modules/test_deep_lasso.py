@@ -83,6 +83,18 @@ def test_scores_are_the_gradients_of_the_last_epoch():
     torch.testing.assert_close(model.scores, total.square().mean(dim=0).sqrt())
 
 
+def test_scores_forget_earlier_epochs():
+    model = DeepLasso(MLP(6), 0.3, optimizer=lambda params: torch.optim.SGD(params, lr=0.5))
+    squares = []
+    model.loss.register_forward_hook(
+        lambda _, gradients, __: squares.append(gradients[0].detach().square().sum(dim=0))
+    )
+    quiet_trainer(max_epochs=3).fit(model, loader(96))
+    first, _, last = torch.stack(squares).view(3, 3, -1).sum(dim=1)  # epochs of three batches
+    assert not torch.allclose(first, last, rtol=0.1)
+    torch.testing.assert_close(model.scores, (last / 96).sqrt())
+
+
 def test_dropout_is_in_the_task_loss_and_not_in_the_gradients():
     model = DeepLasso(MLP(6, dropout=0.5), 0.3).train()
     x, y = rows(32)

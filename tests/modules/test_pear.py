@@ -138,6 +138,17 @@ def test_test_fills_the_whole_matrix():
     assert second["test_accuracy"] == results["test_accuracy"]
 
 
+def test_a_second_test_forgets_the_rows_of_the_first():
+    model = small(explainers=PAIR, test_explainers=PAIR)
+    once = quiet_trainer().test(model, loader(48, seed=1), verbose=False)[0]
+    other = quiet_trainer().test(model, loader(96, seed=2), verbose=False)[0]
+    again = quiet_trainer().test(model, loader(48, seed=1), verbose=False)[0]
+    name = "test_trained_pairwise_rank_agreement"
+    assert once[name] != other[name]
+    assert again[name] == once[name]
+    assert model.test_agreement.agreement_matrix_count == 48
+
+
 def test_rows_explained_in_a_test_can_be_bounded():
     seen = []
     model = small(explainers=PAIR, test_explainers=PAIR, test_rows=20)

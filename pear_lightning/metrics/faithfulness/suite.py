@@ -347,8 +347,8 @@ class FaithfulnessSuite(ExactStates):
             name: PerSample(*(torch.cat(each, dim=1) for each in zip(*part, strict=True)))
             for name, part in parts.items()
         }
-        for name, each in scores.items():
-            check_finite(f"scores of {name}", each.values)
+        for name, of_metric in scores.items():
+            check_finite(f"scores of {name}", of_metric.values)
         return scores, torch.cat(ties, dim=1)
 
     def _named(self, attributions: Tensor | Mapping[str, Tensor]) -> dict[str, Tensor]:
