@@ -40,7 +40,7 @@ def test_a_score_that_is_not_finite_names_the_metric(score: float) -> None:
     assert metric.compute() == 1
 
 
-@pytest.mark.parametrize("size", [2e8, 2e12])
+@pytest.mark.parametrize("size", [1e9, 2e12])
 def test_infidelity_of_large_attributions(size: float) -> None:
     torch.manual_seed(0)
     model, inputs = nn.Linear(6, 2), torch.rand(100, 6)
