@@ -12,7 +12,7 @@ from pear_lightning.functional.ranks import hard_ranks
 from pear_lightning.functional.validation import at_least_float32, check_finite
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.evaluation import Evaluation
 from pear_lightning.scoring.game import Game
 from pear_lightning.scoring.outputs import OutputFunction, sum_logit
@@ -180,7 +180,7 @@ def remove_subsets(
     """
     # in the model's own precision: drops of rounded logits are mostly rounding
     full = torch.autocast(batch.inputs.device.type, enabled=False)
-    with eval_mode(module_of(forward)), full:
+    with eval_mode(forward), full:
         scorer, original = Scorer(forward, batch.explaining(None), sum_logit).of_predicted()
         game = Game(scorer, bound)
         counts = game.counts.expand(len(batch)) if len(game.counts) == 1 else game.counts

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pear_lightning.functional.validation import at_least_float32, check_choice
 from pear_lightning.masking.bound_masker import BoundMasker
-from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.evaluation import Evaluation
 from pear_lightning.scoring.gradients import gradients_at
 from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies
@@ -51,7 +51,7 @@ def side_inputs(names: Sequence[SideInput], scorer: Scorer, bound: BoundMasker) 
     """
     found = []
     full = torch.autocast(bound.inputs.device.type, enabled=False)
-    with eval_mode(module_of(scorer.forward)), full:
+    with eval_mode(scorer.forward), full:
         for name in names:
             if name == "gradient":
                 values = bound.pool(gradients_at(scorer, scorer.batch.inputs[None])[1][0])

@@ -7,7 +7,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.scorer import Forward
 
 
@@ -63,8 +63,7 @@ class TargetModel:
             trainer: A trainer that has set up its data.
             device: Device of the explainer.
         """
-        module = module_of(self._forward)
-        if module is not None:
+        for module in modules_behind(self._forward):
             module.to(device)
         model: Any = self._forward
         if getattr(model, "is_fitted", True):

@@ -10,7 +10,9 @@ from torch import nn
 from pear_lightning.explainers import Gradient, Occlusion, explain
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.metrics import Deletion
+from pear_lightning.scoring import Batch, BernoulliLaw
 from pear_lightning.scoring.modules_behind import modules_behind
+from pear_lightning.scoring.removals import remove_subsets
 
 
 def network() -> nn.Module:
@@ -84,6 +86,12 @@ def test_no_dropout_and_no_statistics(name: str) -> None:
     torch.testing.assert_close(
         deletion.score(forward, x, once[0], 0), deletion.score(forward, x, once[0], 0)
     )
+    torch.testing.assert_close(net.state_dict(), before, rtol=0, atol=0)
+    laws = [(BernoulliLaw(), 5)]
+    one, other = (
+        remove_subsets(forward, Batch(x), ColumnMasker(6).bind(x), laws).logits for _ in range(2)
+    )
+    torch.testing.assert_close(one, other, rtol=0, atol=0)
     torch.testing.assert_close(net.state_dict(), before, rtol=0, atol=0)
     assert all(each.training for each in net.modules())
     _, wanted = explain(
