@@ -198,12 +198,14 @@ def _explain_by_copies(
         return logits, {}
     copies = [plan.copies for plan in plans.values()]
     if logits is None:
-        logits, scores = evaluate_with_samples(scorer, copies)
+        own, logits, scores = evaluate_with_samples(scorer, copies)
     else:
+        own = scorer.scores_of(logits)
         read = evaluate_copies(scorer, copies, copies_per_pass=scorer.points_per_pass)
         scores = [of_set for (of_set,) in read]
+    own = checked_scores(own)
     attributions = {
-        number: games[number].attributions(plan.values(checked_scores([of_plan])))
+        number: games[number].attributions(plan.values(own, checked_scores(of_plan)))
         for (number, plan), of_plan in zip(plans.items(), scores, strict=True)
     }
     return logits, attributions

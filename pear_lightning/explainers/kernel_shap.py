@@ -107,18 +107,18 @@ class KernelShap(PerturbationExplainer):
         self.stochastic = seed is None
 
     def plan(self, game: Game) -> Plan:
-        """Return the coalitions, and the regression on their scores.
+        """Return the coalitions other than the full one, and the regression on all scores.
 
         Args:
             game: The model as a cooperative game.
         """
         keep, weights = self._coalitions(game)
 
-        def values(scores: Tensor) -> Tensor:
-            to = scores.device
+        def values(own: Tensor, scores: Tensor) -> Tensor:
+            to, scores = scores.device, torch.cat([own[None], scores])
             return shapley_regression(keep.to(to), scores, weights.to(to), game.counts.to(to))
 
-        return Plan(game.copy_set(keep), values)
+        return Plan(game.copy_set(keep[1:]), values)
 
     def _coalitions(self, game: Game) -> tuple[Tensor, Tensor]:
         """Return coalitions, the full and the empty one first, and the weights of the rest."""

@@ -145,7 +145,7 @@ class Lime(PerturbationExplainer):
             logits = -((1 - cosines) ** 2) / (2 * self.kernel_width**2)
             invalid = ~valid.to(logits.device)
             weights = torch.softmax(logits.masked_fill(invalid, -torch.inf), dim=0)
-        return Plan(game.copy_set(keep), lambda scores: self._fit(masks, scores, weights))
+        return Plan(game.copy_set(keep), lambda _, scores: self._fit(masks, scores, weights))
 
     def _masks(self, game: Game) -> tuple[Tensor, Tensor]:
         """Return masks ``(K, B, m)`` and whether each is used, ``(K, B)``; B is 1 if shared."""

@@ -77,7 +77,7 @@ class Occlusion(PerturbationExplainer):
         self.n_draws = n_draws
 
     def plan(self, game: Game) -> Plan:
-        """Return the sample itself and the copies without each feature, and their differences.
+        """Return the copies without each feature, and the differences to the sample itself.
 
         Args:
             game: The model as a cooperative game.
@@ -87,18 +87,18 @@ class Occlusion(PerturbationExplainer):
         present = (players < counts[:, None])[None]
 
         def keep(points: Tensor) -> Tensor:  # in chunks: the coalitions of all features are n x n
-            removed = torch.where(points > 0, (points - 1) % n, -1)
+            removed = points % n
             return game.features((players != removed[:, None])[:, None] & present)
 
         def draws(points: Tensor) -> Tensor:
-            return torch.where(points > 0, (points - 1) // n, 0)
+            return points // n
 
-        def values(scores: Tensor) -> Tensor:
-            without = scores[1:].unflatten(0, (self.n_draws, n)).mean(dim=0)
-            decrease: Tensor = (scores[:1] - without).T
+        def values(own: Tensor, scores: Tensor) -> Tensor:
+            without = scores.unflatten(0, (self.n_draws, n)).mean(dim=0)
+            decrease: Tensor = (own - without).T
             return decrease.where(present[0].to(decrease.device), 0)
 
-        return Plan(CopySet(game.bound, 1 + self.n_draws * n, keep, draws), values)
+        return Plan(CopySet(game.bound, self.n_draws * n, keep, draws), values)
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""

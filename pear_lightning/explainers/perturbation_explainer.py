@@ -15,7 +15,7 @@ from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 from pear_lightning.masking.masker import Masker
 from pear_lightning.scoring.game import Game, checked_scores
-from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies
+from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_with_samples
 from pear_lightning.scoring.scorer import Scorer
 
 
@@ -24,11 +24,12 @@ class Plan(NamedTuple):
 
     Attributes:
         copies: The K perturbed copies of every sample.
-        values: Scores of the copies, ``(K, B)`` float64, to the values of the players, ``(B, m)``.
+        values: Maps the scores of the samples themselves, ``(B,)``, and those of the copies,
+            ``(K, B)``, both float64, to the values of the players, ``(B, m)``.
     """
 
     copies: CopySet
-    values: Callable[[Tensor], Tensor]
+    values: Callable[[Tensor, Tensor], Tensor]
 
 
 class PerturbationExplainer(Explainer):
@@ -39,10 +40,11 @@ class PerturbationExplainer(Explainer):
 
     A subclass says which copies of the samples it wants scores of, and how it turns the scores into
     values of the features (:meth:`plan`); :func:`~pear_lightning.explainers.explain` evaluates the
-    copies of several explainers together. If the values are differentiable with respect to the
-    scores, the attributions train the model by first derivatives alone: with gradients enabled they
-    carry the graph to the weights, and coalitions that are drawn without a seed are shared by the
-    samples of the batch, so that one small system is solved for all of them.
+    copies of several explainers together, and the samples themselves once for all explainers. If
+    the values are differentiable with respect to the scores, the attributions train the model by
+    first derivatives alone: with gradients enabled they carry the graph to the weights, and
+    coalitions that are drawn without a seed are shared by the samples of the batch, so that one
+    small system is solved for all of them.
 
     Args:
         baseline: Values of removed elements without a masker; ``None`` means ``"zeros"``.
@@ -93,10 +95,8 @@ class PerturbationExplainer(Explainer):
         """
         game = self.game(scorer, inputs)
         plan = self.plan(game)
-        ((scores,),) = evaluate_copies(
-            scorer, [plan.copies], copies_per_pass=scorer.points_per_pass
-        )
-        return game.attributions(plan.values(checked_scores([scores])))
+        own, _, (scores,) = evaluate_with_samples(scorer, [plan.copies])
+        return game.attributions(plan.values(checked_scores(own), checked_scores(scores)))
 
     @property
     def takes_gradients(self) -> bool:

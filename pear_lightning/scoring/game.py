@@ -78,7 +78,7 @@ class Game:
         ((scores,),) = evaluate_copies(
             self.scorer, [copies], copies_per_pass=self.scorer.points_per_pass
         )
-        return checked_scores([scores])
+        return checked_scores(scores)
 
     def attributions(self, values: Tensor) -> Tensor:
         """Return attributions of the inputs that pool to the values of the players.
@@ -131,11 +131,14 @@ class Game:
         return keep.expand(-1, len(player), -1).gather(2, player.expand(len(keep), *player.shape))
 
 
-def checked_scores(scores: list[Tensor]) -> Tensor:
-    """Return the scores of all chunks, ``(K, B)`` in float64, after a check for NaN and Inf."""
-    joined = torch.cat(scores)
-    check_finite("scores of perturbed inputs", joined)
-    return in_float64(joined)
+def checked_scores(scores: Tensor) -> Tensor:
+    """Return scores in float64, after a check for NaN and Inf.
+
+    Args:
+        scores: ``(K, B)``, or ``(B,)``.
+    """
+    check_finite("scores of perturbed inputs", scores)
+    return in_float64(scores)
 
 
 def in_float64(tensor: Tensor) -> Tensor:

@@ -98,15 +98,17 @@ def evaluate_copies(
     return [tuple(map(_joined, zip(*chunks, strict=True))) for chunks in kept]
 
 
-def evaluate_with_samples(scorer: Scorer, sets: Sequence[CopySet]) -> tuple[Tensor, list[Tensor]]:
-    """Return the logits of the samples and the scores of all copies, evaluated together.
+def evaluate_with_samples(
+    scorer: Scorer, sets: Sequence[CopySet]
+) -> tuple[Tensor, Tensor, list[Tensor]]:
+    """Evaluate the samples and all copies of them together.
 
     Args:
         scorer: The explained scalar; ``points_per_pass`` bounds the copies of a sample in one pass.
         sets: Copies of the scorer's samples.
 
     Returns:
-        Logits ``(B, C)``, and scores ``(K, B)`` of each set.
+        Scores ``(B,)`` and logits ``(B, C)`` of the samples, and scores ``(K, B)`` of each set.
     """
     bound = sets[0].bound
     whole = torch.ones(1, 1, bound.n_features, dtype=torch.bool, device=bound.inputs.device)
@@ -116,7 +118,8 @@ def evaluate_with_samples(scorer: Scorer, sets: Sequence[CopySet]) -> tuple[Tens
         copies_per_pass=scorer.points_per_pass,
         read=lambda scores, logits: (scores, logits),
     )
-    return both[0][1][0], [scores for scores, _ in both[1:]]
+    (own, logits), *of_copies = both
+    return own[0], logits[0], [scores for scores, _ in of_copies]
 
 
 def _passes(

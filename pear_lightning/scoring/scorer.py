@@ -99,13 +99,29 @@ class Scorer:
             ValueError: As in :meth:`evaluate`.
         """
         logits = as_logits(self.forward(rows, **self.repeat_kwargs(n_points)), len(rows))
+        return self.scores_of(logits, n_points), logits
+
+    def scores_of(self, logits: Tensor, n_points: int = 1) -> Tensor:
+        """Return the explained scalar of logits.
+
+        Args:
+            logits: ``(K·B, C)``; rows of the first point come first.
+            n_points: K.
+
+        Returns:
+            Scores ``(K·B,)``.
+
+        Raises:
+            ValueError: If a target is not one of the classes, or the output is not one scalar per
+                row.
+        """
         scores = self.output(logits, self._targets(logits, n_points))
         if scores.shape[:1] != logits.shape[:1]:
             raise ValueError(
                 "output must return one scalar per row of the logits, "
                 f"({len(logits)},), got {tuple(scores.shape)}"
             )
-        return scores, logits
+        return scores
 
     def outside_inference_mode(self) -> "Scorer":
         """Return this scorer with copies of inference tensors, which autograd cannot save."""

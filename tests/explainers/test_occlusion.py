@@ -50,14 +50,14 @@ def test_evaluations_are_one_for_each_feature_and_one_more():
     inputs = torch.randn(3, 6)
     for points_per_pass in (None, 1, 4):
         rows = count(Occlusion(), inputs, points_per_pass=points_per_pass)
-        assert sum(rows) == 3 * (6 + 1) + 3  # and the logits at the inputs
-        assert max(rows) == 3 * (points_per_pass or 8)
+        assert sum(rows) == 3 * (6 + 1)  # the samples and a copy without each feature
+        assert max(rows) == 3 * (points_per_pass or 7)
     masker = ColumnMasker(6, groups=[[0, 1, 2]], baseline="uniform")
-    assert sum(count(Occlusion(masker, n_draws=5), inputs)) == 3 * (4 * 5 + 1) + 3
+    assert sum(count(Occlusion(masker, n_draws=5), inputs)) == 3 * (4 * 5 + 1)
 
 
 def test_features_that_no_sample_has_cost_nothing():
     labels = torch.tensor([[[0, 0, 1, 1]], [[5, 9, 9, 9]]])
     rows = count(Occlusion(SegmentMasker()), torch.randn(2, 1, 1, 4),
                  masker_kwargs={"segments": labels})  # fmt: skip
-    assert sum(rows) == 2 * (2 + 1) + 2
+    assert sum(rows) == 2 * (2 + 1)
