@@ -63,7 +63,8 @@ class IntegratedGradients(GradientExplainer):
         self.baseline = FixedBaseline(baseline)
         self.multiply_by_inputs = multiply_by_inputs
         self.quadrature = quadrature
-        self._nodes, self._weights = quadrature_rule(n_steps, quadrature)
+        with torch.inference_mode(False):  # otherwise it could not be saved for a backward pass
+            self._rule = torch.tensor(quadrature_rule(n_steps, quadrature), dtype=torch.float64)
 
     def query(self, inputs: Tensor) -> Query:
         """Return the points on the path, with the weights of the quadrature.
@@ -73,12 +74,8 @@ class IntegratedGradients(GradientExplainer):
         """
         baseline = self.baseline(inputs)
         difference = inputs - baseline
-        nodes, weights = (
-            torch.tensor(values, dtype=inputs.dtype, device=inputs.device).reshape(
-                -1, *(1,) * inputs.ndim
-            )
-            for values in (self._nodes, self._weights)
-        )
+        rule = self._rule.to(inputs.dtype).to(inputs.device)
+        nodes, weights = rule.view(2, -1, *(1,) * inputs.ndim)
         if self.multiply_by_inputs:
             weights = weights * difference
         return Query(points=baseline + nodes * difference, weights=weights)

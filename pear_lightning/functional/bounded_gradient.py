@@ -63,12 +63,11 @@ def _floor(dtype: torch.dtype) -> float:
 
 class _ScaledGradient(torch.autograd.Function):
     @staticmethod
-    def forward(rows: Tensor, factor: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, factor: Tensor) -> Tensor:
+        # with a separate setup_context, torch reads this signature anew in every call, which takes
+        # longer than everything else here; only transforms need it, and they do not get here
+        ctx.save_for_backward(factor)
         return rows.view_as(rows)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        ctx.save_for_backward(inputs[1])
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:

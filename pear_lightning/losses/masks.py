@@ -59,8 +59,8 @@ def element_mask(batch: Batch, masker: Masker | None = None) -> Tensor | None:
         >>> element_mask(marked, PatchMasker(2))[0, 0].int().tolist()
         [[1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]]
     """
-    if batch.mask is None:
-        return None
+    if batch.mask is None or batch.marks_elements:
+        return batch.mask
     if masker is None:
         return aligned_mask(batch.mask, batch.inputs)
     batch.check_finite()

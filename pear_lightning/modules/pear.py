@@ -22,7 +22,7 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.modules.supervised import SupervisedModule, Task
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName
-from pear_lightning.training.objective import Objective, weight_schedule
+from pear_lightning.training.objective import Compilation, Objective, weight_schedule
 from pear_lightning.training.precision import refuse_precision
 from pear_lightning.training.reference_data import fit_references
 
@@ -80,8 +80,10 @@ class PEAR(SupervisedModule):
             step: a share, a float in (0, 1], or a number, an int.
             ``None`` means all. See :class:`~pear_lightning.training.Objective`.
         every: Compute the consensus loss at every q-th step only, with q times its weight.
-        compile: Whether to compile the explanation pass and the loss with ``torch.compile``;
-            requires torch 2.13. The first step includes the compilation time.
+        compile: Whether to compile the explanation pass and the loss with ``torch.compile``, or
+            the ``mode`` of it; requires torch 2.13. The first step, and the first with another
+            number of rows, include the compilation time: see
+            :class:`~pear_lightning.training.Objective`.
         task: ``"classification"`` or ``"regression"``.
         num_classes: Number of classes C.
         optimizer: Callable from parameters to an optimiser; the paper's AdamW by default.
@@ -145,7 +147,7 @@ class PEAR(SupervisedModule):
         points_per_pass: int | None = None,
         rows: float | int | None = None,
         every: int = 1,
-        compile: bool = False,
+        compile: Compilation = False,
         task: Task = "classification",
         num_classes: int = 2,
         optimizer: OptimizerCallable = adamw,
@@ -164,11 +166,6 @@ class PEAR(SupervisedModule):
             raise ValueError(f"warmup_epochs must be at least 0, got {warmup_epochs}")
         if test_rows is not None and test_rows < 1:
             raise ValueError(f"test_rows must be at least 1, got {test_rows}")
-        if compile and torch.__version__ < "2.13":  # a TorchVersion, compared as versions are
-            raise ValueError(
-                f"torch must be version 2.13 or newer for compile=True, got {torch.__version__}; "
-                "earlier compilers can silently get second derivatives wrong (pytorch issue 181581)"
-            )
         if validation_explainers is None:
             validation_explainers = paper_pair(n_steps=20) if explainers is None else explainers
         trained = explainer_set(

@@ -51,6 +51,7 @@ class Batch:
     forward_kwargs: Mapping[str, Any] = field(default_factory=dict)
     masker_kwargs: Mapping[str, Any] = field(default_factory=dict)
     _finite: bool = field(default=False, repr=False, kw_only=True)
+    _marks_elements: bool = field(default=False, repr=False, kw_only=True)
     _range: tuple[int, int] | None = field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
@@ -251,6 +252,19 @@ class Batch:
             inputs: ``(B, *S)``.
         """
         return replace(self, inputs=inputs, _finite=False)
+
+    @property
+    def marks_elements(self) -> bool:
+        """Whether the mask is checked and marks elements of the inputs, not features."""
+        return self._marks_elements
+
+    def with_elements_marked(self, mask: Tensor) -> "Batch":
+        """Return the same samples with a checked mask of the elements of the inputs.
+
+        Args:
+            mask: Bool, with the dimensions of the inputs, where some may have size 1.
+        """
+        return replace(self, mask=mask, _marks_elements=True)
 
     def embedded(self, embed: Callable[[Tensor], Tensor]) -> "Batch":
         """Replace token ids by embeddings; maskers still receive the ids, as ``input_ids``.

@@ -28,7 +28,8 @@ def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     All points (or each chunk of ``scorer.points_per_pass``) take one forward pass and one
     vector-Jacobian product. With gradients enabled, both results carry the graph to the model's
     weights. ``torch.func.vjp`` is used because it also works inside ``torch.inference_mode`` and
-    ``torch.compile``; backbones that it refuses are differentiated with ``torch.autograd.grad``.
+    ``torch.compile``, and because the backward pass then computes no gradients of the points, which
+    nothing uses; backbones that it refuses are differentiated with ``torch.autograd.grad``.
 
     Args:
         scorer: The explained scalar.

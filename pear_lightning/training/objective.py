@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import Trainer
@@ -21,6 +21,9 @@ from pear_lightning.training.weight_schedule import (
     WarmUp,
     WeightSchedule,
 )
+
+Compilation = bool | Literal["reduce-overhead", "max-autotune"]
+"""Whether to compile, or with which ``mode`` of ``torch.compile``."""
 
 
 class Terms(NamedTuple):
@@ -60,7 +63,7 @@ class Explained(NamedTuple):
         factor: Factor of the weight at this step, which makes up for steps without R.
         logits: Logits of the explained rows in eval mode; ``None`` if R did not compute them.
         penalty: R, a scalar; ``None`` if it was not computed.
-        of_all_rows: Whether the logits are those of the whole batch, ``(B, C)``.
+        shares_logits: Whether the task loss can use the logits.
     """
 
     epochs: float
@@ -68,7 +71,7 @@ class Explained(NamedTuple):
     factor: int = 1
     logits: Tensor | None = None
     penalty: Tensor | None = None
-    of_all_rows: bool = True
+    shares_logits: bool = False
 
 
 class Objective(nn.Module):
@@ -92,12 +95,15 @@ class Objective(nn.Module):
             uses all rows, by a forward pass in training mode.
         every: Compute R at every q-th step only, with q times its weight. Without a trainer, which
             counts the steps, R is computed at every call.
-        compile: Whether to compile the computation of R with ``torch.compile``.
+        compile: Whether to compile the computation of R in training, the explanation pass and the
+            loss as one graph, with ``torch.compile``; a name is its ``mode``. Another number of
+            rows (a smaller last batch) compiles it once more, for any number of rows; a single
+            row once again.
 
     Raises:
         TypeError: If ``loss`` is not an explanation loss.
         ValueError: If the weight is not valid for the loss (for a consensus loss, outside [0, 1]),
-            or ``rows`` or ``every`` is out of range.
+            ``rows`` or ``every`` is out of range, or torch is too old to compile.
 
     Example:
         >>> from pear_lightning.losses import ConsensusLoss
@@ -123,7 +129,7 @@ class Objective(nn.Module):
         points_per_pass: int | None = None,
         rows: float | int | None = None,
         every: int = 1,
-        compile: bool = False,
+        compile: Compilation = False,
     ) -> None:
         super().__init__()
         if not isinstance(loss, ExplanationLoss):
@@ -135,6 +141,7 @@ class Objective(nn.Module):
             check_count("points_per_pass", points_per_pass)
         check_share_or_count("rows", rows)
         check_count("every", every)
+        _check_compilation(compile)
         _ = loss.explainers  # built on first access, which must precede loading a checkpoint
         self.loss = loss
         self.schedule = (
@@ -166,25 +173,30 @@ class Objective(nn.Module):
             task_loss: Maps logits ``(B, C)`` to the task loss, a scalar.
             shares_logits: Returns whether the network is the same function in train and eval mode,
                 so that the task loss can use the logits of the explanation pass; called only if R
-                has a weight above 0.
+                is computed for all rows, with a weight above 0.
             trainer: The trainer, which counts the epochs; ``None`` is the start of training.
         """
-        # called before the pass, because comparing both modes writes to buffers that the pass may
-        # save for backward
-        reuse = self.weight_at(self.epochs(trainer)) > 0 and shares_logits()
-        explained = self.explain(network, batch, trainer)
-        logits = explained.logits if reuse and explained.of_all_rows else None
-        if logits is None:
+        explained = self.explain(network, batch, trainer, shares_logits=shares_logits)
+        logits = explained.logits
+        if logits is None or not explained.shares_logits:
             logits = network(batch.inputs, **batch.forward_kwargs)
         return self.combine(explained, task_loss(logits), trainer)
 
-    def explain(self, network: Forward, batch: Batch, trainer: Trainer | None = None) -> Explained:
+    def explain(
+        self,
+        network: Forward,
+        batch: Batch,
+        trainer: Trainer | None = None,
+        *,
+        shares_logits: Callable[[], bool] = lambda: False,
+    ) -> Explained:
         """Compute R of a batch, if its weight is above 0 or the schedule observes it.
 
         Args:
             network: Maps inputs ``(N, *S)`` to logits ``(N, C)``.
             batch: The samples; their target is the explained class.
             trainer: The trainer, which counts the epochs; ``None`` is the start of training.
+            shares_logits: See :meth:`forward`.
 
         Returns:
             The weight, and R if it was computed; R has a graph if the weight is above 0.
@@ -202,9 +214,12 @@ class Objective(nn.Module):
             if self.rows is not None:
                 sample = sample_rows(batch, self.loss, self.rows, step=step, rank=rank)
             if sample is None:
-                return Explained(epochs, weight, factor, *self.of_model(network, batch))
+                # called before the pass, because comparing both modes writes to buffers that the
+                # pass may save for backward
+                shares = weight > 0 and shares_logits()
+                return Explained(epochs, weight, factor, *self.of_model(network, batch), shares)
             logits, penalty = self.of_model(network, sample.batch)
-            return Explained(epochs, weight, factor, logits, sample.scale * penalty, False)
+            return Explained(epochs, weight, factor, logits, sample.scale * penalty)
 
     def combine(
         self,
@@ -237,9 +252,9 @@ class Objective(nn.Module):
             return Terms(task_weight * task_loss, unscaled, *self._last)
         self._has_acted |= penalty.requires_grad  # R has no graph without annotations
         loss = task_weight * task_loss + weight * factor * scale * penalty
-        with torch.no_grad():
-            ratio = weight * penalty / (task_weight * unscaled.abs())
-        self._last = (penalty.detach(), ratio)
+        without_graph = penalty.detach()
+        ratio = weight * without_graph / (task_weight * unscaled.detach().abs())
+        self._last = (without_graph, ratio)
         return Terms(loss, unscaled, penalty, ratio)
 
     def of_model(self, network: Forward, batch: Batch) -> tuple[Tensor | None, Tensor]:
@@ -254,7 +269,8 @@ class Objective(nn.Module):
         """
         of_model: Any = self.loss.of_model
         if self.compile_loss and torch.is_grad_enabled():
-            self._compiled = self._compiled or torch.compile(of_model)
+            mode = None if self.compile_loss is True else self.compile_loss
+            self._compiled = self._compiled or torch.compile(of_model, mode=mode)
             of_model = self._compiled
         logits, penalty = of_model(network, batch, points_per_pass=self.points_per_pass)
         return logits, penalty
@@ -298,6 +314,20 @@ class Objective(nn.Module):
         if self._was_on:
             reason = "no row of any batch was annotated: masks were missing, or 0 everywhere"
         rank_zero_warn(f"{type(self.loss).__name__} had no part in this training: {reason}")
+
+
+def _check_compilation(compile: Compilation) -> None:
+    """Raise for a mode that is not known, and for compilers that get second derivatives wrong."""
+    if compile not in (False, True, "reduce-overhead", "max-autotune"):
+        raise ValueError(
+            f"compile must be a bool, 'reduce-overhead' or 'max-autotune', got {compile!r}"
+        )
+    if compile and torch.__version__ < "2.13":  # a TorchVersion, compared as versions are
+        raise ValueError(
+            f"torch must be version 2.13 or newer for compile={compile!r}, got "
+            f"{torch.__version__}; earlier compilers can silently get second derivatives wrong "
+            "(pytorch issue 181581)"
+        )
 
 
 def weight_schedule(

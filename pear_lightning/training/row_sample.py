@@ -44,6 +44,7 @@ def sample_rows(
     """
     eligible = None
     if loss.needs_mask and (mask := element_mask(batch, loss.mask_features)) is not None:
+        batch = batch.with_elements_marked(mask)  # so that the loss does not read it again
         eligible = annotated_rows(mask).nonzero()[:, 0]
     available = len(batch) if eligible is None else len(eligible)
     wanted = max(round(rows * available), 1) if isinstance(rows, float) else rows

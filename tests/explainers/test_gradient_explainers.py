@@ -148,3 +148,20 @@ def test_a_background_that_is_no_tensor_is_refused(background):
 def test_reference_data_of_another_shape(explainer, message):
     with pytest.raises(ValueError, match=message):
         explain(mlp(), torch.rand(2, 6), 0, [explainer])
+
+
+def test_explainers_made_in_inference_mode_train_models():
+    with torch.inference_mode():
+        explainer = IntegratedGradients(3)
+    model, inputs = torch.nn.Linear(4, 2).double(), torch.rand(5, 4).double()
+    _, (attributions,) = explain(model, inputs, 0, [explainer], create_graph=True)
+    attributions.square().sum().backward()
+    assert model.weight.grad[0].all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_quadrature_is_as_precise_as_the_inputs(dtype):
+    explainer = IntegratedGradients(4).to(torch.bfloat16)  # must not round the nodes
+    points = explainer.query(torch.ones(1, 1, dtype=dtype)).points.flatten()
+    nodes = torch.tensor(quadrature(4, "gauss_legendre")[0], dtype=torch.float64)
+    assert torch.equal(points, nodes.to(dtype))

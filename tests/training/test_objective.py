@@ -1,0 +1,177 @@
+"""The objective: what it reads, and how it compiles."""
+
+from functools import partial
+
+import pytest
+import torch
+from torch.torch_version import TorchVersion
+
+from pear_lightning.explainers import Gradient, IntegratedGradients
+from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
+from pear_lightning.masking import ColumnMasker
+from pear_lightning.nn import MLP
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.training.objective import Objective
+from pear_lightning.training.weight_schedule import ConstantWeight
+
+
+def consensus(**arguments):
+    explainers = {"gradient": Gradient(), "integrated": IntegratedGradients(2)}
+    loss = ConsensusLoss().explain_with(explainers)
+    return Objective(loss, arguments.pop("schedule", 0.5), **arguments)
+
+
+def rows(n=8, features=4):
+    torch.manual_seed(n)
+    return Batch(torch.rand(n, features), torch.randint(2, (n,)))
+
+
+def terms_of(objective, network, batch, **arguments):
+    return objective(
+        network,
+        batch,
+        lambda logits: torch.nn.functional.cross_entropy(logits, batch.labels),
+        **arguments,
+    )
+
+
+def gradients(objective, network, batch):
+    network.zero_grad()
+    terms_of(objective, network, batch).loss.backward()
+    return [each.grad.clone() for each in network.parameters()]
+
+
+class CountsQuestions(ConstantWeight):
+    asked = 0
+
+    def forward(self, epochs):
+        self.asked += 1
+        return super().forward(epochs)
+
+
+def test_schedule_is_asked_once_in_a_step():
+    schedule = CountsQuestions(0.5)
+    terms_of(consensus(schedule=schedule), MLP(4, hidden_features=(5,)), rows())
+    assert schedule.asked == 1
+
+
+@pytest.mark.parametrize(("share", "expected"), [(None, 1), (0.5, 0), (1.0, 1)])
+def test_modes_are_compared_only_if_the_logits_of_all_rows_can_be_shared(share, expected):
+    asked = []
+    objective = consensus(rows=share)
+    network = MLP(4, hidden_features=(5,))
+    terms_of(objective, network, rows(), shares_logits=lambda: asked.append(1) or True)
+    assert len(asked) == expected
+
+
+class CountsBinds(ColumnMasker):
+    bound = 0
+
+    def bind(self, *args, **kwargs):
+        self.bound += 1
+        return super().bind(*args, **kwargs)
+
+
+@pytest.mark.parametrize("share", [None, 0.5])
+def test_masks_are_read_once_in_a_step(share):
+    masker = CountsBinds(4, groups=[[0, 1]])
+    batch = rows()
+    batch = Batch(batch.inputs, batch.target, torch.eye(4)[:, :3].repeat(2, 1))
+    objective = Objective(RightReasonsLoss().with_masks_of(masker), 1.0, rows=share)
+    network = MLP(4, hidden_features=(5,))
+    found = objective.explain(network, batch)
+    assert masker.bound == 1
+    assert found.penalty > 0
+
+
+def test_rows_with_masks_of_features_give_the_loss_of_these_rows():
+    masker = ColumnMasker(4, groups=[[0, 1]])
+    batch = rows()
+    batch = Batch(batch.inputs, batch.target, torch.eye(4)[:, :3].repeat(2, 1))
+    loss, network = RightReasonsLoss().with_masks_of(masker), MLP(4, hidden_features=(5,))
+    annotated = batch.mask.any(dim=1)
+    found = Objective(loss, 1.0, rows=5).explain(network, batch).penalty
+    each = torch.stack([loss.of_model(network, batch.rows(slice(i, i + 1)))[1] for i in range(8)])
+    # five of the six annotated rows, each with a mean over itself alone
+    left_out = [(each.sum() - each[i]) / 5 * 6 / 8 for i in annotated.nonzero()]
+    assert any(torch.isclose(found, other) for other in left_out)
+
+
+def compiled_by(monkeypatch, backend="aot_eager"):
+    """Let torch.compile do without C++, which takes a minute."""
+    torch.compiler.reset()
+    original, called = torch.compile, []
+
+    def replacement(function, **arguments):
+        called.append(arguments)
+        return original(function, backend=backend, **(arguments | {"mode": None}))
+
+    monkeypatch.setattr(torch, "compile", replacement)
+    return called
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
+@pytest.mark.parametrize("share", [None, 0.5])
+def test_compiled_twice_and_never_again_for_other_numbers_of_rows(monkeypatch, share):
+    compiled_by(monkeypatch)
+    network = MLP(4, hidden_features=(5,))
+    eager, compiled = consensus(rows=share), consensus(rows=share, compile=True)
+    for batch in (rows(16), rows(12)):  # the ordinary batch, and a smaller last one
+        torch.testing.assert_close(
+            gradients(compiled, network, batch), gradients(eager, network, batch)
+        )
+    with torch.compiler.set_stance("fail_on_recompile"):
+        for batch in (rows(16), rows(10), rows(12), rows(32), rows(16)):
+            torch.testing.assert_close(
+                gradients(compiled, network, batch), gradients(eager, network, batch)
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_compiled_objective_follows_changes_of_the_model(monkeypatch):
+    compiled_by(monkeypatch)
+    network, batch = MLP(4, hidden_features=(5,)), rows(16)
+    eager, compiled = consensus(), consensus(compile=True)
+    gradients(compiled, network, batch)
+    with torch.no_grad():
+        network.layers[0].weight.mul_(-2)
+    torch.testing.assert_close(
+        gradients(compiled, network, batch), gradients(eager, network, batch)
+    )
+    network.layers[0].register_forward_hook(lambda module, args, output: 3 * output)
+    torch.testing.assert_close(
+        gradients(compiled, network, batch), gradients(eager, network, batch)
+    )
+    torch.nn.utils.parametrizations.weight_norm(network.layers[0])
+    gradients(eager, network, batch)
+    torch.testing.assert_close(
+        gradients(compiled, network, batch), gradients(eager, network, batch)
+    )
+
+
+@pytest.mark.parametrize(
+    ("compile", "mode"), [(True, None), ("reduce-overhead", "reduce-overhead")]
+)
+def test_the_mode_reaches_the_compiler(monkeypatch, compile, mode):
+    modes = []
+    monkeypatch.setattr(
+        torch, "compile", lambda function, mode: modes.append(mode) or partial(function)
+    )
+    objective, network = consensus(compile=compile), MLP(4, hidden_features=(5,))
+    for _ in range(2):
+        terms_of(objective, network, rows())
+    assert modes == [mode]
+
+
+def test_old_compilers_are_refused(monkeypatch):
+    monkeypatch.setattr(torch, "__version__", TorchVersion("2.12.1"))
+    with pytest.raises(ValueError, match=r"torch must be version 2\.13 or newer for compile=True"):
+        consensus(compile=True)
+    consensus()
+
+
+def test_unknown_modes_are_refused():
+    with pytest.raises(ValueError, match="compile must be a bool, 'reduce-overhead'"):
+        consensus(compile="fast")
