@@ -1,7 +1,7 @@
 """How much memory the training steps take."""
 
 from benchmarks.pear_speed.problem import SHAPES, Problem
-from benchmarks.pear_speed.steps import step_of
+from benchmarks.pear_speed.steps import mode_of, step_of
 from benchmarks.shared.memory import growth_here, growth_in_fresh_processes, growth_on_gpu
 from benchmarks.shared.shape import Shape
 
@@ -23,7 +23,7 @@ def peak_memory(variant: str, shape: Shape, device: str, runs: int = 1) -> float
     """
     if device != "cpu":
         return growth_on_gpu(step_of(variant, Problem(shape, device)))
-    if variant.endswith("_compiled"):
+    if mode_of(variant):
         return None
     return growth_in_fresh_processes("pear_speed", [variant, str(SHAPES.index(shape))], runs)
 

@@ -14,6 +14,7 @@ TRAIN_ROWS = 8192  # about as many as Bank Marketing has
 
 SHAPES = (
     Shape("MLP 8-100-100-100-2, batch 64", 8, (100, 100, 100), 64),
+    Shape("MLP 8-100-100-100-2, batch 256", 8, (100, 100, 100), 256),
     Shape("MLP 8-100-100-100-2, batch 1024", 8, (100, 100, 100), 1024),
     Shape("MLP 64-1024-1024-1024-2, batch 256", 64, (1024, 1024, 1024), 256),
 )

@@ -42,7 +42,6 @@ def compare_steps(
     plain = multiplications(shape, "plain")
     return [
         {
-            "shape": shape.name,
             "variant": variant,
             "median": statistics.median(times[variant]),
             "fast": fastest_tenth(times[variant]),

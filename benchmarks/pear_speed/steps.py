@@ -12,6 +12,7 @@ from benchmarks.shared.training_step import Step, training_step
 from pear_lightning.explainers.explainer_sets import paper_pair
 from pear_lightning.modules import PEAR
 from pear_lightning.modules.base import adamw
+from pear_lightning.training.objective import Compilation
 
 VARIANTS = {
     "plain": "(a) plain cross-entropy",
@@ -20,18 +21,45 @@ VARIANTS = {
     "default": "(d) ours, 5 nodes, rows normalised",
     "default_compiled": "(e) as (d), compiled",
     "paper_compiled": "(f) as (c), compiled",
+    "default_graphs": "(g) as (d), compiled with CUDA graphs",
 }
 
 
+def measurable(device: str, *, compiled: bool = True) -> list[str]:
+    """Return the variants that a device can run.
+
+    Args:
+        device: ``"cpu"`` or ``"cuda"``.
+        compiled: Whether compiled variants are wanted.
+    """
+    left_out = () if device == "cuda" else ("default_graphs",)
+    return [each for each in VARIANTS if each not in left_out and (compiled or not mode_of(each))]
+
+
+def mode_of(variant: str) -> Compilation:
+    """Return how a variant is compiled.
+
+    Args:
+        variant: Key of :data:`VARIANTS`.
+    """
+    if variant.endswith("_graphs"):
+        return "reduce-overhead"
+    return variant.endswith("_compiled")
+
+
 def fitted_module(
-    problem: Problem, *, paper: bool, compile: bool = False, backbone: nn.Module | None = None
+    problem: Problem,
+    *,
+    paper: bool,
+    compile: Compilation = False,
+    backbone: nn.Module | None = None,
 ) -> PEAR:
     """Return the module, with its baseline fitted.
 
     Args:
         problem: Data and network.
         paper: The paper's settings (20 nodes, the logit, raw rows, strength 0.2) or the library's.
-        compile: Whether to compile the objective.
+        compile: Whether to compile the objective, or the mode of ``torch.compile``.
         backbone: A network other than the problem's.
 
     Returns:
@@ -72,8 +100,7 @@ def loss_function(variant: str, problem: Problem) -> tuple[nn.Module, Callable[[
             return F.cross_entropy(network(inputs), target)
 
         return network, cross_entropy
-    compiled = variant.endswith("_compiled")
-    module = fitted_module(problem, paper=variant.startswith("paper"), compile=compiled)
+    module = fitted_module(problem, paper=variant.startswith("paper"), compile=mode_of(variant))
     return module.backbone, lambda: module.training_loss(next(batches))["loss"]
 
 

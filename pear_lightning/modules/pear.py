@@ -77,9 +77,10 @@ class PEAR(SupervisedModule):
             tokens) before they are compared. ``None`` compares element by element.
         points_per_pass: Bound on the query points of each sample in one pass.
         rows: Rows of a batch on which the consensus loss is computed, drawn at random in each
-            step: a share, a float in (0, 1], or a number, an int.
-            ``None`` means all. See :class:`~pear_lightning.training.Objective`.
-        every: Compute the consensus loss at every q-th step only, with q times its weight.
+            step: a share, a float in (0, 1], or a number, an int. ``None`` means all. It saves
+            most with large batches and networks. See :class:`~pear_lightning.training.Objective`.
+        every: Compute the consensus loss at every q-th step only, with q times its weight. It saves
+            most with small batches and networks, where each computation has a fixed cost.
         compile: Whether to compile the explanation pass and the loss with ``torch.compile``, or
             the ``mode`` of it; requires torch 2.13. The first step, and the first with another
             number of rows, include the compilation time: see

@@ -106,7 +106,9 @@ class SupervisedModule(ExplainedModule):
         read = Batch.of(batch)
         if labelled:
             self._check_target(read)
-        return embedded(read, self.backbone) if self.needs_embeddings else read
+        if read.inputs.is_floating_point() or not self.needs_embeddings:
+            return read
+        return embedded(read, self.backbone)
 
     @property
     def needs_embeddings(self) -> bool:
