@@ -163,5 +163,5 @@ def test_explainers_made_in_inference_mode_train_models():
 def test_quadrature_is_as_precise_as_the_inputs(dtype):
     explainer = IntegratedGradients(4).to(torch.bfloat16)  # must not round the nodes
     points = explainer.query(torch.ones(1, 1, dtype=dtype)).points.flatten()
-    nodes = torch.tensor(quadrature(4, "gauss_legendre")[0], dtype=torch.float64)
+    nodes = torch.tensor(quadrature_rule(4, "gauss_legendre")[0], dtype=torch.float64)
     assert torch.equal(points, nodes.to(dtype))
