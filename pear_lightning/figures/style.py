@@ -1,5 +1,10 @@
 """The colours of all figures."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+
 BLUE = "#2a6fb0"
 """The subject of a figure."""
 
@@ -9,11 +14,22 @@ GREY = "#777777"
 PALE_GREY = "0.85"
 """Lines without a name."""
 
+RED = "#c9452c"
+"""Attributions above zero. Red and blue are told apart with any common colour vision deficiency."""
+
 COLORMAP = "viridis"
 """Values from low (dark) to high (light)."""
 
 REVERSED_COLORMAP = "viridis_r"
 """Values from low (light) to high (dark), where low is better."""
+
+
+def diverging_colormap() -> "Colormap":
+    """Return the colours of attributions: blue below zero, white at zero, red above zero."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    # an odd number has a middle, which is white
+    return LinearSegmentedColormap.from_list("attribution", [BLUE, "white", RED], N=257)
 
 
 def text_colour(on_dark: bool) -> str:
