@@ -9,16 +9,20 @@ from rich.table import Table
 from torch import Tensor
 from typing_extensions import override
 
+from pear_lightning.callbacks.agreement_monitor import AgreementMonitor
 from pear_lightning.metrics import AgreementMatrix
+
+_MONITORED = "agreement/"  # how AgreementMonitor begins its names
 
 
 class AgreementTable(Callback):
     """Print accuracy and explainer agreement side by side at the end of fit, validate and test.
 
-    The callback uses the metrics logged by the module and its
-    :class:`~pear_lightning.metrics.AgreementMatrix` (``val_agreement``, ``test_agreement``), which
-    :class:`~pear_lightning.modules.PEAR` has. A test also prints the matrix of one metric, with
-    self-agreement on the diagonal.
+    The callback uses the metrics logged by the module and an
+    :class:`~pear_lightning.metrics.AgreementMatrix`: that of the module (``val_agreement``,
+    ``test_agreement``), which :class:`~pear_lightning.modules.PEAR` has, and those of an
+    :class:`~pear_lightning.callbacks.AgreementMonitor` of the trainer, which measures any module. A
+    test also prints the matrix of one metric, with self-agreement on the diagonal.
 
     Args:
         matrix_metric: Metric whose matrix a test prints; ``None`` prints no matrix.
@@ -51,9 +55,9 @@ class AgreementTable(Callback):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the table of the test, and the matrix."""
         self._print_summary("test", "Test", trainer, pl_module)
-        matrix = getattr(pl_module, "test_agreement", None)
-        if isinstance(matrix, AgreementMatrix) and self.matrix_metric is not None:
-            self._print_matrix(matrix, self.matrix_metric)
+        if self.matrix_metric is not None:
+            for matrix in _matrices(trainer, pl_module, "test").values():
+                self._print_matrix(matrix, self.matrix_metric)
 
     @rank_zero_only
     def _print_summary(
@@ -67,7 +71,7 @@ class AgreementTable(Callback):
         agreements = {
             name: logged.pop(name)
             for name in list(logged)
-            if name.endswith(AgreementMatrix.metric_names)
+            if name.endswith(AgreementMatrix.metric_names) or name.startswith(_MONITORED)
         }
         if not logged:
             return
@@ -79,9 +83,9 @@ class AgreementTable(Callback):
             results.add_column(name.replace("_", " "), justify="right")
         results.add_row(*(f"{value:.4f}" for value in logged.values()))
         self.console.print(results)
-        matrix = getattr(pl_module, f"{stage}_agreement", None)
-        if agreements and isinstance(matrix, AgreementMatrix):
-            self.console.print(_agreements(agreements, matrix))
+        for groups, matrix in _matrices(trainer, pl_module, stage).items():
+            if any(group + matrix.metric_names[0] in agreements for group in groups):
+                self.console.print(_agreements(agreements, groups, matrix))
 
     @rank_zero_only
     def _print_matrix(self, matrix: AgreementMatrix, metric: str) -> None:
@@ -95,17 +99,37 @@ class AgreementTable(Callback):
         self.console.print(table)
 
 
-def _agreements(logged: Mapping[str, Tensor], matrix: AgreementMatrix) -> Table:
+def _matrices(
+    trainer: Trainer, module: LightningModule, stage: str
+) -> dict[tuple[str, ...], AgreementMatrix]:
+    """Return the matrices of an evaluation, by the prefixes under which their means are logged."""
+    matrices: dict[tuple[str, ...], AgreementMatrix] = {}
+    of_module = getattr(module, f"{stage}_agreement", None)
+    if isinstance(of_module, AgreementMatrix):
+        matrices["", "trained_", "untrained_"] = of_module
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    for callback in callbacks:
+        if isinstance(callback, AgreementMonitor) and callback.matrix.update_called:
+            matrices[_MONITORED,] = callback.matrix
+    return matrices
+
+
+def _agreements(
+    logged: Mapping[str, Tensor], groups: Iterable[str], matrix: AgreementMatrix
+) -> Table:
     """Return the table of the six agreement metrics, one column per group of pairs."""
-    groups: Iterable[str] = ("", "trained_", "untrained_")
     groups = [g for g in groups if f"{g}{matrix.metric_names[0]}" in logged]
-    table = Table(title="agreement of explainers")
+    monitored = " (AgreementMonitor)" if _MONITORED in groups else ""
+    table = Table(title=f"agreement of explainers{monitored}")
     table.add_column("metric")
     for group in groups:
-        table.add_column(f"{group.removesuffix('_')} pairs".strip(), justify="right")
-    table.add_column("chance", justify="right")
-    chance = matrix.chance()
+        name = "" if group == _MONITORED else group.removesuffix("_")
+        table.add_column(f"{name} pairs".strip(), justify="right")
+    chance = matrix.chance() if len(matrix.feature_counts) == 1 else {}
+    if chance:
+        table.add_column("chance", justify="right")
     for metric in matrix.metric_names:
         values = (f"{logged[group + metric]:.3f}" for group in groups)
-        table.add_row(metric.replace("_", " "), *values, f"{chance[metric]:.3f}")
+        last = [f"{chance[metric]:.3f}"] if chance else []
+        table.add_row(metric.replace("_", " "), *values, *last)
     return table

@@ -10,6 +10,7 @@ from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleD
 from torch import Tensor
 from typing_extensions import override
 
+from pear_lightning.callbacks.explained_network import explained_network
 from pear_lightning.losses import ExplanationLoss
 from pear_lightning.metrics import CommonShare
 from pear_lightning.scoring.batch import Batch, form_of
@@ -286,25 +287,7 @@ class ExplanationRegularizer(Callback):
 
     def _network(self, pl_module: LightningModule) -> Callable[..., Tensor]:
         """Return the callable that is explained: the module, or its submodule or method."""
-        network: Any = pl_module
-        for part in self.model.split(".") if self.model else ():
-            if not hasattr(network, part):
-                raise ValueError(
-                    f"model must name a submodule or method of {type(pl_module).__name__}, got "
-                    f"{self.model!r}; {type(network).__name__} has no {part!r}"
-                )
-            network = getattr(network, part)
-        if network is pl_module and type(pl_module).forward is LightningModule.forward:
-            raise TypeError(
-                f"model must name the submodule or method of {type(pl_module).__name__} that maps "
-                "inputs to logits, because the module has no forward, got None; give "
-                "ExplanationRegularizer(..., model='net'), for example"
-            )
-        if not callable(network):
-            raise TypeError(
-                f"model must name a module or a method, got {self.model!r}, which is {network!r}"
-            )
-        return network  # type: ignore[no-any-return]
+        return explained_network(pl_module, self.model, type(self).__name__)
 
     def _precision(self, trainer: Trainer) -> Any:
         """Return the precision context of the explanation: that of the trainer, but not float16.

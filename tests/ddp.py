@@ -8,7 +8,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
+from lightning.pytorch.plugins.environments import ClusterEnvironment
+from lightning.pytorch.strategies import DDPStrategy
 from torch import distributed, multiprocessing
+
+from tests.modules.helpers import quiet_trainer
 
 _pools: dict[int, "_Pool"] = {}
 
@@ -86,3 +90,49 @@ def _serve(rank: int, world_size: int, connection: Connection) -> None:
         except Exception:
             connection.send((False, traceback.format_exc()))
             return
+
+
+class _Environment(ClusterEnvironment):
+    """Tells Lightning that this process is one of those of `run_distributed`."""
+
+    creates_processes_externally = True
+    main_address = "127.0.0.1"
+    main_port = 0  # not used: the process group exists
+
+    def __init__(self, rank: int, world_size: int) -> None:
+        super().__init__()
+        self._rank, self._world_size = rank, world_size
+
+    @staticmethod
+    def detect() -> bool:
+        return False
+
+    def world_size(self) -> int:
+        return self._world_size
+
+    def set_world_size(self, size: int) -> None:
+        pass
+
+    def global_rank(self) -> int:
+        return self._rank
+
+    def set_global_rank(self, rank: int) -> None:
+        pass
+
+    def local_rank(self) -> int:
+        return self._rank
+
+    def node_rank(self) -> int:
+        return 0
+
+
+def trainer_of_rank(rank: int, world_size: int, **arguments: Any) -> Any:
+    """A quiet trainer that is one of those of all ranks, in a function of `run_distributed`."""
+    if world_size == 1:
+        return quiet_trainer(**arguments)
+    return quiet_trainer(
+        devices=world_size,
+        strategy=DDPStrategy(process_group_backend="gloo"),
+        plugins=[_Environment(rank, world_size)],
+        **arguments,
+    )

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 # What a room may import, beside itself. Rooms on one floor do not know each other.
 GROUND = {"functional", "masking", "scoring"}
 FIRST_FLOOR = GROUND | {"explainers", "nn", "stand_ins"}
-LIBRARY = FIRST_FLOOR | {"losses", "metrics", "training", "modules", "figures"}
+LIBRARY = FIRST_FLOOR | {"losses", "metrics", "training", "modules", "figures", "reports"}
 MAY_IMPORT = {
     "functional": set(),
     "figures": set(),
@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "losses": FIRST_FLOOR,
     "metrics": FIRST_FLOOR | {"figures"},
     "training": FIRST_FLOOR | {"losses", "metrics"},
+    "reports": FIRST_FLOOR | {"metrics", "training", "figures"},
     "modules": FIRST_FLOOR | {"losses", "metrics", "training"},
     "callbacks": LIBRARY,
     "datamodules": LIBRARY,

@@ -16,7 +16,9 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, Dataset
 
 from pear_lightning.callbacks import (
+    AgreementMonitor,
     AgreementTable,
+    AttributionPictures,
     ExplanationRegularizer,
     FaithfulnessMonitor,
     PredictionWriter,
@@ -123,6 +125,8 @@ CALLBACKS: dict[str, Callable[[], Callback]] = {
     ),
     "ExplanationRegularizer, deep lasso": lambda: ExplanationRegularizer(DeepLassoLoss()),
     "FaithfulnessMonitor": lambda: FaithfulnessMonitor(ColumnMasker(6), rows=4, n_steps=3),
+    "AgreementMonitor": lambda: AgreementMonitor(explainers=PAIR, top_k=3, rows=8),
+    "AttributionPictures": lambda: AttributionPictures(samples=[7]),
     "AgreementTable": AgreementTable,
     "ScoresLogger": lambda: ScoresLogger(table=False),
 }

@@ -1,6 +1,7 @@
 """Sets of explainers that modules and losses use by default."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
@@ -12,6 +13,8 @@ from pear_lightning.explainers.kernel_shap import KernelShap
 from pear_lightning.explainers.lime import Lime
 from pear_lightning.explainers.random_attributions import RandomAttributions
 from pear_lightning.explainers.smooth_grad import SmoothGrad
+
+_WORD_START = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 
 
 def paper_pair(n_steps: int) -> dict[str, Explainer]:
@@ -45,6 +48,50 @@ def comparison_set() -> dict[str, Explainer]:
     }
 
 
+def named_explainers(
+    argument: str, explainers: Mapping[str, Explainer] | Sequence[Explainer], *, least: int = 1
+) -> dict[str, Explainer]:
+    """Check a set of explainers and return them by name, in the same order.
+
+    Args:
+        argument: Name of the argument that holds the explainers, for error messages.
+        explainers: Explainers by name; or a sequence, whose explainers are named after their
+            classes (``integrated_gradients``), and with a number from the second of a class on.
+        least: Smallest number of explainers.
+
+    Raises:
+        TypeError: If a value is not an explainer.
+        ValueError: If there are too few.
+
+    Example:
+        >>> list(named_explainers("explainers", [InputXGradient(), KernelShap(), KernelShap(64)]))
+        ['input_x_gradient', 'kernel_shap', 'kernel_shap_2']
+    """
+    given: object = explainers
+    if not isinstance(given, Mapping | Sequence):
+        raise TypeError(
+            f"{argument} must be explainers by name, or a sequence of them, got "
+            f"{type(given).__name__}"
+        )
+    named: dict[str, Explainer] = {}
+    if isinstance(explainers, Mapping):
+        named.update(explainers)
+    else:
+        for explainer in explainers:
+            name = re.sub(_WORD_START, "_", type(explainer).__name__).lower()
+            number = sum(type(other) is type(explainer) for other in named.values()) + 1
+            named[name if number == 1 else f"{name}_{number}"] = explainer
+    for name, explainer in named.items():
+        if not isinstance(explainer, Explainer):
+            raise TypeError(
+                f"{argument}[{name!r}] must be an Explainer, got {type(explainer).__name__}"
+            )
+    if len(named) < least:
+        wanted = "one explainer" if least == 1 else f"{least} explainers"
+        raise ValueError(f"{argument} must hold at least {wanted}, got {list(named)}")
+    return named
+
+
 def explainer_set(argument: str, explainers: Mapping[str, Explainer]) -> nn.ModuleDict:
     """Check a set of explainers and return them as a ``ModuleDict``, in the same order.
 
@@ -60,9 +107,4 @@ def explainer_set(argument: str, explainers: Mapping[str, Explainer]) -> nn.Modu
         raise ValueError(
             f"{argument} must name two or more explainers to compare, got {sorted(explainers)}"
         )
-    for name, explainer in explainers.items():
-        if not isinstance(explainer, Explainer):
-            raise TypeError(
-                f"{argument}[{name!r}] must be an Explainer, got {type(explainer).__name__}"
-            )
-    return nn.ModuleDict(explainers)
+    return nn.ModuleDict(named_explainers(argument, explainers))

@@ -66,6 +66,7 @@ def draw_token_attributions(
         ['1', 'lime', 'good', '!']
     """
     with plot_extra():
+        from matplotlib.collections import PolyCollection
         from matplotlib.figure import Figure
     strengths = _strengths(texts, attributions, scale)
     names = [name.replace("_", " ") for name in attributions]
@@ -79,6 +80,8 @@ def draw_token_attributions(
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
     colours = diverging_colormap()
+    boxes: list[list[tuple[float, float]]] = []
+    fills: list[tuple[float, ...]] = []
     y = 0.12
     for number, (label, block) in enumerate(zip(labels, blocks, strict=True)):
         first, _, rest = label.partition("\n")
@@ -103,17 +106,13 @@ def draw_token_attributions(
                         color=text_colour(on_dark=abs(value) > _DARK_ABOVE),
                         parse_math=False,
                     )
-                    ax.fill_between(
-                        (left + x, left + x + token_width),
-                        y + 0.04 * _LINE,
-                        y + 0.96 * _LINE,
-                        color=colours((value + 1) / 2),
-                        linewidth=0,
-                        zorder=0,
-                    )
+                    x0, x1, y0, y1 = left + x, left + x + token_width, y + 0.01, y + _LINE - 0.01
+                    boxes.append([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+                    fills.append(colours((value + 1) / 2))
                 y += _LINE
             y += 0.35 * _LINE
         y += 0.3 * _LINE
+    ax.add_collection(PolyCollection(boxes, facecolors=fills, zorder=0), autolim=False)
     return figure
 
 

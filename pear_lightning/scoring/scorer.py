@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
-from pear_lightning.scoring.outputs import OutputFunction, sum_logit
+from pear_lightning.scoring.outputs import OutputFunction
 
 Forward = Callable[..., Tensor]
 """The model: maps inputs ``(N, *S)`` (and keyword tensors) to logits ``(N, C)``."""
@@ -210,6 +210,17 @@ def as_logits(outputs: Any, n_rows: int) -> Tensor:
 
 
 @torch.no_grad()
+def logits_of(forward: Forward, batch: Batch) -> Tensor:
+    """Return the logits ``(B, C)`` of samples by a model in eval mode.
+
+    Args:
+        forward: Model; maps inputs ``(N, *S)`` to logits ``(N, C)``, or ``(N,)`` for one output.
+        batch: The samples; their target is not used.
+    """
+    with eval_mode(forward):
+        return as_logits(forward(batch.inputs, **batch.forward_kwargs), len(batch))
+
+
 def predicted_classes(forward: Forward, batch: Batch) -> Tensor:
     """Return the classes ``(B,)``, long, that a model predicts in eval mode.
 
@@ -217,6 +228,4 @@ def predicted_classes(forward: Forward, batch: Batch) -> Tensor:
         forward: Model; maps inputs ``(N, *S)`` to logits ``(N, C)``.
         batch: The samples; their target is not used.
     """
-    with eval_mode(forward):
-        _, logits = Scorer(forward, batch.explaining(None), sum_logit).of_predicted()
-    return logits.argmax(dim=1)
+    return logits_of(forward, batch).argmax(dim=1)

@@ -38,8 +38,8 @@ def test_long_texts_are_broken_into_lines_inside_the_figure():
 
 def test_red_is_above_zero_and_blue_below():
     figure = draw_token_attributions([TEXT, LONG], VALUES, ["a", "b"])
-    patches = figure.axes[0].collections
-    colours = [to_hex(patch.get_facecolor()[0]) for patch in patches[:5]]
+    (boxes,) = figure.axes[0].collections
+    colours = [to_hex(colour) for colour in boxes.get_facecolor()[:5]]
     assert colours[:3] == [RED, BLUE, "#ffffff"]
     assert colours[3] == to_hex([(1 + c) / 2 for c in (0xC9 / 255, 0x45 / 255, 0x2C / 255)])
 

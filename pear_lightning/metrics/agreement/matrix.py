@@ -247,6 +247,11 @@ class AgreementMatrix(ExactStates):
         (n,) = self._feature_counts
         return {name: chance_level(name, n, self.k) for name in self.metric_names}
 
+    @property
+    def feature_counts(self) -> list[int]:
+        """Numbers of features of the samples; more than one for texts of different lengths."""
+        return sorted(self._feature_counts)
+
     def common_share(self) -> Tensor | None:
         """Return the share that all logits have in common; None if no logits were given.
 
@@ -288,6 +293,8 @@ class AgreementMatrix(ExactStates):
     ) -> tuple["Figure", "Axes"]:
         """Draw the matrix of one metric as a heat map with its values and chance level.
 
+        There is no chance level if samples have different numbers of features.
+
         Args:
             metric: name of the metric.
             ax: axes to draw on; None for a new figure.
@@ -300,9 +307,10 @@ class AgreementMatrix(ExactStates):
             ValueError: for an unknown metric, or before the first ``update``.
         """
         check_choice("metric", metric, self.metric_names)
-        chance = self.chance()[metric]
         of_top = f", k = {self.k}" if metric in TOP_K_NAMES else ""
-        title = f"{metric.replace('_', ' ')}{of_top} (chance {chance:.2f})"
+        title = f"{metric.replace('_', ' ')}{of_top}"
+        if len(self.feature_counts) < 2:
+            title += f" (chance {self.chance()[metric]:.2f})"
         return draw_agreement(
             self.names,
             self.compute()[metric],

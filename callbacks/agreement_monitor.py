@@ -1,0 +1,234 @@
+"""A callback that logs the agreement of explainers during training."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+from typing_extensions import override
+
+from pear_lightning.callbacks.explaining_callback import Explainers
+from pear_lightning.callbacks.explanation_monitor import ExplanationMonitor, Stage
+from pear_lightning.explainers import InputXGradient, IntegratedGradients, RandomAttributions
+from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.figures import blank_axes, check_plot_extra, log_figure, log_text
+from pear_lightning.functional.agreement import AGREEMENT_NAMES, AgreementName
+from pear_lightning.functional.validation import check_choice
+from pear_lightning.masking import Masker
+from pear_lightning.metrics import AgreementMatrix, CommonShare
+from pear_lightning.reports import explain_samples
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.outputs import OutputName
+
+
+class AgreementMonitor(ExplanationMonitor):
+    """Log the agreement of explainers in validation and test, for any LightningModule.
+
+    The first rows of each validation (test) are explained by all explainers, and the six agreement
+    metrics of every pair are measured with an :class:`~pear_lightning.metrics.AgreementMatrix`. The
+    callback logs ``val_agreement/<metric>``, the mean over the pairs without
+    :class:`~pear_lightning.explainers.RandomAttributions`; with more than one pair
+    ``val_agreement/<metric>/<explainer>-<explainer>``; and ``val_agreement/common_share``, the
+    variance of what all logits have in common (:class:`~pear_lightning.metrics.CommonShare`). The
+    module does not have to be changed, but its ``forward`` (or ``model``) must map inputs to
+    logits. :class:`~pear_lightning.callbacks.AgreementTable` prints the values.
+
+    The label is explained; the predicted class where a batch has no labels.
+
+    Args:
+        masker: Defines the features; attributions are pooled to its features (patches, tokens)
+            before they are compared, and features that a sample lacks, such as padding, are left
+            out. ``None`` compares element by element.
+        explainers: Explainers by name, or a list, which are named after their classes; ``None`` is
+            input x gradient and integrated gradients from zero.
+        top_k: k of the top-k metrics: a number of features, or a share of them.
+        rows: Number of rows that each process explains in an evaluation.
+        every_n_epochs: Validations of a fit are explained in every n-th epoch; tests always.
+        output: Scalar that is explained; see :func:`~pear_lightning.explainers.explain`.
+        metric: Metric of the table and the figure.
+        log_pairs: Whether to log the values of every pair.
+        log_table: Whether to log the matrix of ``metric`` as a text; see
+            :func:`~pear_lightning.figures.log_text`.
+        log_figure: Whether to log the matrix of ``metric`` as a heat map; see
+            :func:`~pear_lightning.figures.log_figure`. Requires the ``plot`` extra.
+        points_per_pass: Bound on the query points of each sample in one pass.
+        model: Name of the submodule or method of the module that is explained, such as ``"net"``;
+            ``None`` is the module's ``forward``.
+        batch_to_inputs: Extracts from a batch inputs and target, in a form that
+            :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads; ``None`` if it reads the batch
+            itself.
+
+    Attributes:
+        matrix: Matrix of the last evaluation. Its diagonal holds the agreement of stochastic
+            explainers with themselves after a test, and after validations with table or figure.
+
+    Raises:
+        TypeError: If an argument is of the wrong type, or a batch cannot be read.
+        ValueError: If there are fewer than two explainers, or an argument is out of range.
+        ImportError: If a figure is requested and matplotlib is missing.
+
+    Example:
+        >>> from lightning.pytorch import Trainer
+        >>> from pear_lightning.datamodules import BreastCancer
+        >>> from pear_lightning.explainers import Gradient
+        >>> from pear_lightning.modules import ScoresActivationModule
+        >>> from pear_lightning.nn import MLP
+        >>> monitor = AgreementMonitor(explainers=[Gradient(), IntegratedGradients()])
+        >>> trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False,
+        ...                   enable_model_summary=False, callbacks=[monitor])
+        >>> model, data = ScoresActivationModule(MLP(30)), BreastCancer(val_fraction=0.25)
+        >>> logged = trainer.validate(model, data, verbose=False)[0]
+        >>> "val_agreement/pairwise_rank_agreement" in logged
+        True
+    """
+
+    def __init__(
+        self,
+        masker: Masker | None = None,
+        explainers: Explainers | None = None,
+        *,
+        top_k: int | float = 5,
+        rows: int = 128,
+        every_n_epochs: int = 1,
+        output: OutputName = "centered_logit",
+        metric: AgreementName = "pairwise_rank_agreement",
+        log_pairs: bool = True,
+        log_table: bool = False,
+        log_figure: bool = False,
+        points_per_pass: int | None = None,
+        model: str | None = None,
+        batch_to_inputs: Callable[[Any], Any] | None = None,
+    ) -> None:
+        if explainers is None:
+            explainers = [InputXGradient(), IntegratedGradients()]
+        super().__init__(
+            explainers,
+            least=2,
+            rows=rows,
+            every_n_epochs=every_n_epochs,
+            masker=masker,
+            output=output,
+            model=model,
+            batch_to_inputs=batch_to_inputs,
+        )
+        check_choice("metric", metric, AGREEMENT_NAMES)
+        self.metric: AgreementName = metric
+        self.log_pairs = log_pairs
+        self.log_table = log_table
+        self.log_figure = log_figure
+        self.points_per_pass = points_per_pass
+        self.matrix = AgreementMatrix(list(self.explainers), top_k)
+        self._share: CommonShare | None = None
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Fit the masker, and raise if matplotlib is needed and missing."""
+        super().setup(trainer, pl_module, stage)
+        if self.log_figure:
+            check_plot_extra()
+
+    @override
+    def start(self, module: LightningModule) -> None:
+        """Reset the matrix."""
+        self.matrix.to(module.device)
+        self.matrix.reset()
+        self._share = None
+
+    @override
+    def measure(self, module: LightningModule, batch: Batch, stage: Stage) -> None:
+        """Explain rows and compare their explanations."""
+        samples = explain_samples(
+            self.network(module),
+            batch,
+            range(len(batch)),
+            self.explainers,
+            target="label",
+            output=self.output,
+            points_per_pass=self.points_per_pass,
+            embedder=self.embedder(module),
+        )
+        repeated = {}
+        if stage == "test" or self.log_table or self.log_figure:
+            repeated = {name: e for name, e in self.explainers.items() if e.stochastic}
+        second: list[Tensor] = []
+        if repeated:
+            _, second = explain_batch(
+                self.network(module),
+                samples.batch,
+                list(repeated.values()),
+                output=self.output,
+                points_per_pass=self.points_per_pass,
+            )
+        again = {name: each.detach() for name, each in zip(repeated, second, strict=True)}
+        for first, repeats in self._of_features(samples.batch, samples.attributions, again):
+            self.matrix.update(first, repeats=repeats)
+        classes = samples.logits.shape[1]
+        if classes > 1:
+            if self._share is None:
+                self._share = CommonShare(classes).to(module.device)
+            self._share.update(samples.logits)
+
+    @override
+    def log_values(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+        """Log the agreements over all processes."""
+        controls = [n for n, e in self.explainers.items() if isinstance(e, RandomAttributions)]
+        pairs = list(combinations(self.explainers, 2))
+        chosen = [pair for pair in pairs if not set(pair) & set(controls)] or pairs
+        values: dict[str, Tensor] = {}
+        matrices = self.matrix.compute()
+        for metric in self.matrix.metric_names:
+            values[metric] = self.matrix.mean_over_pairs(metric, chosen)
+            if self.log_pairs and len(pairs) > 1:
+                for (i, a), (j, b) in combinations(enumerate(self.explainers), 2):
+                    values[f"{metric}/{a}-{b}"] = matrices[metric][i, j]
+        share = self._common_share(trainer, module)
+        if share is not None:
+            values["common_share"] = share
+        module.log_dict({f"{stage}_agreement/{name}": value for name, value in values.items()})
+        self._show(trainer, stage, share)
+
+    def _of_features(
+        self, batch: Batch, *explanations: Mapping[str, Tensor]
+    ) -> Iterator[list[dict[str, Tensor]]]:
+        """Pool sets of explanations, and split them into samples of equal numbers of features."""
+        if self.masker is None:
+            yield [dict(each) for each in explanations]
+            return
+        bound = self.masker.bind(batch.inputs, batch.sample_data)
+        pooled = [{name: bound.pool(a) for name, a in each.items()} for each in explanations]
+        counts = bound.present.sum(dim=1)
+        for count in counts.unique().tolist():
+            rows = counts == count
+            keep = bound.present[rows]
+            yield [
+                {name: saliency[rows][keep].view(-1, count) for name, saliency in each.items()}
+                for each in pooled
+            ]
+
+    def _common_share(self, trainer: Trainer, module: LightningModule) -> Tensor | None:
+        """Return the share over all processes, some of which may have no rows."""
+        classes = torch.tensor(0 if self._share is None else self._share.num_classes)
+        most: Any = trainer.strategy.reduce(classes.to(module.device), reduce_op="max")
+        if int(most) == 0:
+            return None
+        if self._share is None:
+            self._share = CommonShare(int(most)).to(module.device)
+        value: Tensor = self._share.compute()
+        return value
+
+    @rank_zero_only
+    def _show(self, trainer: Trainer, stage: Stage, share: Tensor | None) -> None:
+        name = f"{stage}_agreement"
+        if self.log_table:
+            table = self.matrix.to_table(self.metric)
+            if share is not None:
+                table += f"\ncommon share of the logits: {float(share):.3f}"
+            log_text(trainer.loggers, name, table, trainer.global_step)
+        if self.log_figure:
+            size = len(self.explainers)
+            ax = blank_axes(2.5 + 0.75 * size, 2 + 0.7 * size)
+            figure, _ = self.matrix.plot(self.metric, ax)
+            log_figure(trainer.loggers, name, figure, trainer.global_step)
