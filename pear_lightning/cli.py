@@ -16,10 +16,18 @@ import pear_lightning.callbacks
 import pear_lightning.datamodules
 import pear_lightning.modules  # noqa: F401 (used by being imported)
 from pear_lightning import __version__
+from pear_lightning.reports.reporting_trainer import ReportingTrainer
 
 
 class CommandLine(LightningCLI):
-    """A ``LightningCLI`` that warns if it evaluates a model with random weights."""
+    """A ``LightningCLI`` with reports that warns if it evaluates a model with random weights."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Return the subcommands, which are methods of the trainer, and arguments to skip."""
+        given_by_name = {"model", "datamodule"}
+        reports = {"explain": set(given_by_name), "rank": set(given_by_name)}
+        return {**LightningCLI.subcommands(), **reports}
 
     def before_validate(self) -> None:
         """Warn of random weights."""
@@ -33,6 +41,14 @@ class CommandLine(LightningCLI):
         """Warn of random weights."""
         self._look_for_weights()
 
+    def before_explain(self) -> None:
+        """Warn of random weights."""
+        self._look_for_weights()
+
+    def before_rank(self) -> None:
+        """Warn of random weights."""
+        self._look_for_weights()
+
     def _look_for_weights(self) -> None:
         if not self.config[str(self.subcommand)].get("ckpt_path"):
             rank_zero_warn(
@@ -43,11 +59,11 @@ class CommandLine(LightningCLI):
 
 
 def main(args: Sequence[str] | None = None) -> LightningCLI:
-    """Run a subcommand of the trainer: fit, validate, test or predict.
+    """Run a subcommand of the trainer: fit, validate, test, predict, explain or rank.
 
     Any LightningModule, LightningDataModule and Callback can be given by class path; those of this
     package can be given by name alone. Configurations shipped with the package can be given by file
-    name. ``validate``, ``test`` and ``predict`` warn without ``--ckpt_path``.
+    name. All subcommands except ``fit`` warn without ``--ckpt_path``.
 
     Args:
         args: Command line arguments; ``None`` takes the arguments of the process.
@@ -64,6 +80,7 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
             LightningDataModule,
             subclass_mode_model=True,
             subclass_mode_data=True,
+            trainer_class=ReportingTrainer,
             auto_configure_optimizers=False,  # modules take their optimiser as an argument
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},

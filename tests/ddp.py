@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
 from lightning.pytorch.plugins.environments import ClusterEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 from torch import distributed, multiprocessing
@@ -126,11 +127,14 @@ class _Environment(ClusterEnvironment):
         return 0
 
 
-def trainer_of_rank(rank: int, world_size: int, **arguments: Any) -> Any:
+def trainer_of_rank(
+    rank: int, world_size: int, kind: type[Trainer] = Trainer, **arguments: Any
+) -> Any:
     """A quiet trainer that is one of those of all ranks, in a function of `run_distributed`."""
     if world_size == 1:
-        return quiet_trainer(**arguments)
+        return quiet_trainer(kind, **arguments)
     return quiet_trainer(
+        kind,
         devices=world_size,
         strategy=DDPStrategy(process_group_backend="gloo"),
         plugins=[_Environment(rank, world_size)],

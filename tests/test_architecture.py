@@ -41,6 +41,7 @@ HEAVY = {
     "datasets",
     "matplotlib",
     "pandas",
+    "pyarrow",
     "skimage",
     "sklearn",
     "timm",

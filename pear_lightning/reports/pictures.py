@@ -145,30 +145,38 @@ class PictureStyle:
             return [Picture(self._draw_images(each)) for each in groups]
         return [Picture(self._draw_columns(each)) for each in groups]
 
-    def saliency(self, samples: ExplainedSamples) -> dict[str, Tensor]:
-        """Return attributions pooled to the features of the masker, ``(B, n)`` each.
+    def pooled(self, samples: ExplainedSamples) -> tuple[dict[str, Tensor], Tensor]:
+        """Pool attributions to the features of the masker.
 
         Without a masker, every element is a feature; components of embeddings are summed.
 
         Args:
             samples: The samples.
+
+        Returns:
+            Saliency ``(B, n)`` by name of the explainer, and bool ``(B, n)``: which features a
+            sample has.
         """
         batch = samples.batch
         masker = self.masker
         if masker is None and self.kind_of(batch) == "tokens":
             masker = self.token_masker()
         if masker is None:
-            return {name: each.flatten(1) for name, each in samples.attributions.items()}
+            flat = {name: each.flatten(1) for name, each in samples.attributions.items()}
+            return flat, torch.ones_like(next(iter(flat.values())), dtype=torch.bool)
         bound = masker.bind(batch.inputs, batch.sample_data)
-        return {name: bound.pool(each) for name, each in samples.attributions.items()}
+        return {n: bound.pool(each) for n, each in samples.attributions.items()}, bound.present
 
     def token_masker(self) -> TokenMasker:
         """Return the masker, or one that knows the special tokens of the tokenizer."""
         if isinstance(self.masker, TokenMasker):
             return self.masker
-        if hasattr(self.tokenizer, "all_special_ids"):
-            return TokenMasker.from_tokenizer(self.tokenizer, mask_token_id=0)
-        return TokenMasker()
+        tokenizer = self.tokenizer
+        if not hasattr(tokenizer, "all_special_ids"):
+            return TokenMasker()
+        ids = [getattr(tokenizer, f"{name}_token_id", None) for name in ("mask", "pad", "unk")]
+        mask = next((number for number in ids if number is not None), 0)
+        return TokenMasker.from_tokenizer(tokenizer, mask)
 
     def labels_of(self, samples: ExplainedSamples) -> list[str]:
         """Return the text at each sample: its position, prediction and label.
@@ -186,14 +194,14 @@ class PictureStyle:
                 lines.append(f"predicted {value:.3g}")
             else:
                 share = 100 * float(probabilities[row, int(value)])
-                lines.append(f"predicted {self._class(value)} ({share:.0f} %)")
+                lines.append(f"predicted {self.shown(value)} ({share:.0f} %)")
             if samples.labels is not None:
                 label = samples.labels.flatten()[row].item()
-                shown = self._class(label) if isinstance(label, int) else f"{label:.3g}"
+                shown = self.shown(label) if isinstance(label, int) else f"{label:.3g}"
                 lines.append(f"label {shown}")
             target = samples.batch.target
             if target is not None and target[row] != value:
-                lines.append(f"explained {self._class(int(target[row]))}")
+                lines.append(f"explained {self.shown(int(target[row]))}")
             texts.append("\n".join(lines))
         return texts
 
@@ -219,9 +227,15 @@ class PictureStyle:
             for of_text, at in zip(ids, positions, strict=True)
         ]
 
-    def _class(self, number: float) -> str:
+    def shown(self, value: float | None) -> Any:
+        """Return the name of a class, if it is known; other values are returned unchanged.
+
+        Args:
+            value: Index of a class, or a value of a regression; ``None`` if there is none.
+        """
         names = self.class_names
-        return names[int(number)] if names and 0 <= number < len(names) else str(int(number))
+        known = isinstance(value, int) and names is not None and 0 <= value < len(names)
+        return names[value] if known else value  # type: ignore[index]
 
     def _draw_images(self, samples: ExplainedSamples) -> "Figure":
         inputs = samples.batch.inputs
@@ -259,7 +273,7 @@ class PictureStyle:
 
     def _draw_columns(self, samples: ExplainedSamples) -> "Figure":
         inputs = samples.batch.inputs
-        saliency = self.saliency(samples)
+        saliency, _ = self.pooled(samples)
         n = next(iter(saliency.values())).shape[1]
         return draw_column_attributions(
             self.names_of_features("columns", n),
@@ -293,7 +307,7 @@ class PictureStyle:
             found = self.tokens(samples)
             labels += self.labels_of(samples)
             texts += [tokens for tokens, _ in found]
-            for name, saliency in self.saliency(samples).items():
+            for name, saliency in self.pooled(samples)[0].items():
                 attributions[name] += [
                     row[at] for row, (_, at) in zip(saliency, found, strict=True)
                 ]

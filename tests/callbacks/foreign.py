@@ -40,4 +40,6 @@ class Foreign(LightningModule):
 def loader(rows: int = 20, batch_size: int = 8) -> DataLoader[Any]:
     generator = torch.Generator().manual_seed(1)
     inputs = torch.randn(rows, FEATURES, generator=generator)
-    return DataLoader(TensorDataset(inputs, inputs[:, :CLASSES].argmax(dim=1)), batch_size)
+    return DataLoader(
+        TensorDataset(inputs, inputs[:, :CLASSES].argmax(dim=1)), batch_size=batch_size
+    )

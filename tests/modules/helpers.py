@@ -21,7 +21,7 @@ def loader(rows: int = 96, batch_size: int = 16, **kwargs: Any) -> DataLoader[An
     return DataLoader(table(rows, **kwargs), batch_size=batch_size)
 
 
-def quiet_trainer(**kwargs: Any) -> Trainer:
+def quiet_trainer(kind: type[Trainer] = Trainer, **kwargs: Any) -> Any:
     defaults = {
         "accelerator": "cpu",
         "devices": 1,
@@ -31,7 +31,7 @@ def quiet_trainer(**kwargs: Any) -> Trainer:
         "enable_progress_bar": False,
         "enable_model_summary": False,
     }
-    return Trainer(**defaults | kwargs)
+    return kind(**defaults | kwargs)
 
 
 def sgd(params: Any) -> torch.optim.Optimizer:
