@@ -15,7 +15,12 @@ from pear_lightning.figures.attribution_scale import Scale
 from pear_lightning.figures.image_attributions import Blend
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
-from pear_lightning.reports import ExplainedSamples, PictureStyle, explain_samples
+from pear_lightning.reports import (
+    ExplainedSamples,
+    PictureStyle,
+    draw_pictures,
+    explain_samples,
+)
 from pear_lightning.reports.explained_samples import Target
 from pear_lightning.reports.kept_samples import KeptSamples
 from pear_lightning.reports.picture_kind import Kind
@@ -257,7 +262,7 @@ class AttributionPictures(ExplainingCallback):
     ) -> None:
         groups = self._explained(module, kept)
         style = self.style.with_names_of(trainer.datamodule)  # type: ignore[attr-defined]
-        for number, picture in enumerate(style.draw(groups), start=1):
+        for number, picture in enumerate(draw_pictures(groups, style), start=1):
             name = f"{stage}_{self.name}" + (f"_{number}" if number > 1 else "")
             log_figure(trainer.loggers, name, picture.figure, trainer.global_step)
             if picture.html is not None:

@@ -9,10 +9,8 @@ from pear_lightning.figures.loggers import log_figure, log_text
 from pear_lightning.figures.plot_extra import check_plot_extra
 from pear_lightning.figures.ranking import draw_ranking
 from pear_lightning.figures.scores import draw_scores
-from pear_lightning.figures.token_attributions import (
-    draw_token_attributions,
-    token_attributions_html,
-)
+from pear_lightning.figures.token_attributions import draw_token_attributions
+from pear_lightning.figures.token_page import token_attributions_html
 
 __all__ = [
     "blank_axes",

@@ -13,7 +13,7 @@ from pear_lightning.explainers import (
     SmoothGrad,
 )
 from pear_lightning.masking import ColumnMasker, Masker, PatchMasker, TokenMasker
-from pear_lightning.reports.pictures import PictureStyle
+from pear_lightning.reports.picture_style import PictureStyle
 from pear_lightning.scoring.batch import Batch
 
 _PATCHES = 14  # along the longer side of an image

@@ -1,7 +1,7 @@
 """A pass over a data set that explains its samples and scores the explanations."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,62 +15,14 @@ from pear_lightning.masking import Masker
 from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.reports.default_explanations import default_explainers, default_masker
 from pear_lightning.reports.explained_samples import ExplainedSamples, Target, explain_samples
-from pear_lightning.reports.picture_kind import Kind
-from pear_lightning.reports.pictures import PictureStyle
+from pear_lightning.reports.explanations import Explanations
+from pear_lightning.reports.picture_style import PictureStyle
 from pear_lightning.reports.row_ids import first_loader, gathered, row_ids
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.outputs import OutputName
 
 _BACKGROUND_ROWS = 1024
-
-
-@dataclass
-class Explanations:
-    """Explanations of the samples of a data set, and their faithfulness.
-
-    Attributes:
-        explainers: Names of the explainers.
-        directions: Whether a higher value is better, for each metric; empty if nothing was scored.
-        pictured: The first samples, with all that a picture needs.
-        rows: For each sample by its position: predicted class (or value), label and tokens.
-        kind: Kind of the samples.
-        saliency: For each sample, the saliency of its features ``(E, n)``; NaN for features that it
-            lacks.
-        scores: For each sample, its scores ``(M, E)``.
-    """
-
-    explainers: list[str] = field(default_factory=list)
-    directions: dict[str, bool] = field(default_factory=dict)
-    pictured: list[ExplainedSamples] = field(default_factory=list)
-    kind: Kind = "columns"
-    rows: dict[int, dict[str, Any]] = field(default_factory=dict)
-    saliency: dict[int, Tensor] = field(default_factory=dict)
-    scores: dict[int, Tensor] = field(default_factory=dict)
-
-    def add(self, other: "Explanations") -> None:
-        """Add the samples of another process.
-
-        Args:
-            other: Explanations by the same explainers.
-        """
-        self.explainers = self.explainers or other.explainers
-        self.directions = self.directions or other.directions
-        self.kind = other.kind if other.rows else self.kind
-        self.pictured += other.pictured
-        self.rows |= other.rows
-        self.saliency |= other.saliency
-        self.scores |= other.scores
-
-    @property
-    def ids(self) -> list[int]:
-        """Positions of the samples in the data set, in ascending order."""
-        return sorted(self.rows)
-
-    def stacked_scores(self) -> dict[str, Tensor]:
-        """Return the scores ``(E, N)`` of each metric, samples in the order of :attr:`ids`."""
-        of_samples = torch.stack([self.scores[number] for number in self.ids], dim=2)
-        return dict(zip(self.directions, of_samples, strict=True))
 
 
 class ExplanationRun(LightningModule):
@@ -123,6 +75,7 @@ class ExplanationRun(LightningModule):
         if pictures < 0:
             raise ValueError(f"pictures must be at least 0, got {pictures}")
         self.model = model
+        self.strict_loading = model.strict_loading
         self.data = data
         self.report = report
         self.explainers = None if explainers is None else dict(explainers)
@@ -149,11 +102,6 @@ class ExplanationRun(LightningModule):
         self.model.setup(stage)
 
     # The checkpoint is that of the explained module.
-
-    @property
-    def strict_loading(self) -> bool:  # type: ignore[override]
-        """Whether checkpoints must have all weights."""
-        return self.model.strict_loading
 
     @override
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.metrics import ExplainerRanking
-from pear_lightning.reports.explanation_run import Explanations
-from pear_lightning.reports.pictures import PictureStyle
+from pear_lightning.reports.explanations import Explanations
+from pear_lightning.reports.picture_style import PictureStyle
+from pear_lightning.reports.pictures import draw_pictures
 
 TableFormat = Literal["csv", "arrow"]
 
@@ -27,7 +28,7 @@ def write_pictures(folder: Path, found: Explanations, style: PictureStyle) -> No
     folder.mkdir(parents=True, exist_ok=True)
     for samples in sorted(found.pictured, key=lambda each: each.ids[0]):
         path = folder / f"sample_{samples.ids[0]}"
-        (picture,) = style.draw([samples])
+        (picture,) = draw_pictures([samples], style)
         picture.figure.savefig(path.with_suffix(".png"), dpi=150)
         if picture.html is not None:
             path.with_suffix(".html").write_text(picture.html, encoding="utf-8")

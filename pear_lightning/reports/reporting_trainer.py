@@ -16,8 +16,9 @@ from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import ExplainerRanking
 from pear_lightning.reports.explained_samples import Target
-from pear_lightning.reports.explanation_run import ExplanationRun, Explanations
-from pear_lightning.reports.pictures import PictureStyle
+from pear_lightning.reports.explanation_run import ExplanationRun
+from pear_lightning.reports.explanations import Explanations
+from pear_lightning.reports.picture_style import PictureStyle
 from pear_lightning.reports.report_files import (
     TableFormat,
     write_attributions,
@@ -215,8 +216,8 @@ class ReportingTrainer(Trainer):
             named = named_explainers("explainers", explainers)
         source = model if datamodule is None else datamodule
         run = ExplanationRun(model, source, report, explainers=named, **settings)
-        callbacks: list[Any] = self.callbacks  # type: ignore[attr-defined]
-        limit: Any = self.limit_predict_batches  # type: ignore[has-type]
+        callbacks: list[Any] = self.callbacks  # type: ignore[has-type]
+        limit: Any = self.limit_predict_batches
         # the others were written for the module that is explained
         self.callbacks = [each for each in callbacks if isinstance(each, ProgressBar)]
         with warnings.catch_warnings():

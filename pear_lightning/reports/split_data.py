@@ -76,7 +76,7 @@ class SplitData(LightningDataModule):
         size = getattr(first_loader(loaders), "batch_size", None)
         if trainer is not None and self.rows is not None and size:
             needed = math.ceil(self.rows / (size * trainer.world_size))
-            limit = trainer.limit_predict_batches  # type: ignore[has-type]
+            limit = trainer.limit_predict_batches
             if limit == 1.0 and isinstance(limit, float):
                 trainer.limit_predict_batches = needed
         return loaders

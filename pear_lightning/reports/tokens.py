@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pear_lightning.figures.token_attributions import Token
+from pear_lightning.figures.tokens import Token
 
 _SPACE = ("▁", "Ġ")  # what SentencePiece and byte-level tokenizers write for a space
 _CONTINUES = "##"  # how WordPiece begins a token inside a word

@@ -18,7 +18,7 @@ from pear_lightning.explainers import (
     explain,
 )
 from pear_lightning.masking import ColumnMasker, PatchMasker, TokenMasker
-from pear_lightning.reports import PictureStyle
+from pear_lightning.reports.pictures import spread_over_pixels
 from tests.callbacks.foreign import Foreign, loader
 from tests.ddp import run_distributed, trainer_of_rank
 from tests.modules.helpers import quiet_trainer
@@ -31,11 +31,11 @@ def drawn(monkeypatch):
     """The samples that are drawn, evaluation by evaluation."""
     calls: list[Any] = []
 
-    def draw(self, groups):
+    def draw(groups, style):
         calls.append(groups)
         return []
 
-    monkeypatch.setattr(PictureStyle, "draw", draw)
+    monkeypatch.setattr(module_under_test, "draw_pictures", draw)
     return calls
 
 
@@ -212,7 +212,6 @@ def test_images_are_drawn_as_images(channels, masker, tmp_path, monkeypatch):
 
 def test_a_patch_has_the_saliency_of_the_patch():
     masker = PatchMasker(4)
-    style = PictureStyle(masker=masker)
     images = TensorDataset(torch.rand(2, 3, 8, 8), torch.arange(2))
     pictures = AttributionPictures(masker, {"gradient": Gradient()}, samples=2)
     module = Foreign(Image(3))
@@ -220,7 +219,7 @@ def test_a_patch_has_the_saliency_of_the_patch():
     pictures._draw = lambda trainer, module, stage, samples: kept.append(samples)
     quiet_trainer(callbacks=[pictures]).validate(module, DataLoader(images, 2), verbose=False)
     (samples,) = pictures._explained(module, kept[0])
-    spread = style._spread(samples)["gradient"]
+    spread = spread_over_pixels(samples, masker)["gradient"]
     gradient = samples.attributions["gradient"]
     for row, column in ((0, 0), (0, 4), (4, 0), (4, 4)):
         total = gradient[:, :, row : row + 4, column : column + 4].sum(dim=(1, 2, 3))

@@ -3,7 +3,7 @@ import torch
 from matplotlib.colors import to_rgb
 
 from pear_lightning.figures import draw_image_attributions
-from pear_lightning.figures.image_attributions import displayed
+from pear_lightning.figures.displayed_images import displayed
 from pear_lightning.figures.style import BLUE, RED
 
 

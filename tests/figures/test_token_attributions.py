@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 
 from pear_lightning.figures import draw_token_attributions, token_attributions_html
 from pear_lightning.figures.style import BLUE, RED
-from pear_lightning.figures.token_attributions import Token
+from pear_lightning.figures.tokens import Token
 
 LONG = [Token(word) for word in ("a " * 150).split()]
 TEXT = [Token("un"), Token("bear", False), Token("5$"), Token("<b>"), Token("$x$")]
