@@ -6,7 +6,14 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import FaithfulnessMonitor
-from pear_lightning.explainers import Gradient, InputXGradient, explain
+from pear_lightning.explainers import (
+    Explainer,
+    Gradient,
+    InputXGradient,
+    IntegratedGradients,
+    SmoothGrad,
+    explain,
+)
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.metrics import FaithfulnessSuite
 from tests.modules.helpers import quiet_trainer
@@ -71,9 +78,12 @@ def test_a_validation_forgets_the_rows_of_the_last() -> None:
     assert logged[2] == logged[0]
 
 
-def test_a_fit_logs_in_every_nth_epoch_and_leaves_the_training_alone() -> None:
+@pytest.mark.parametrize("explainer", [IntegratedGradients(), SmoothGrad(2)])
+def test_a_fit_logs_in_every_nth_epoch_and_leaves_the_training_alone(explainer: Explainer) -> None:
     weights = []
-    for callbacks in ([], [FaithfulnessMonitor(ColumnMasker(5), rows=4, every_n_epochs=2)]):
+    explainers = {"integrated_gradients": explainer}
+    monitor = FaithfulnessMonitor(ColumnMasker(5), explainers, rows=4, every_n_epochs=2)
+    for callbacks in ([], [monitor]):
         module = Foreign()
         torch.manual_seed(3)
         trainer = quiet_trainer(max_epochs=2, callbacks=callbacks)
@@ -82,6 +92,27 @@ def test_a_fit_logs_in_every_nth_epoch_and_leaves_the_training_alone() -> None:
         names = [name for name in trainer.callback_metrics if "integrated_gradients" in name]
         assert len(names) == (10 if callbacks else 0)
     torch.testing.assert_close(*weights, rtol=0, atol=0)
+
+
+def test_a_list_of_explainers_a_submodule_and_batches_of_another_form() -> None:
+    monitor = FaithfulnessMonitor(
+        ColumnMasker(5),
+        [InputXGradient(), InputXGradient()],
+        metrics=["deletion"],
+        model="net",
+        batch_to_inputs=lambda batch: batch["x"],
+    )
+    trainer = quiet_trainer(callbacks=[monitor])
+    data = DataLoader([{"x": loader().dataset.tensors}], batch_size=None)
+    trainer.validate(Foreign(), data, verbose=False)
+    found = trainer.callback_metrics
+    assert set(found) == {f"val_input_x_gradient{n}/deletion" for n in ("", "_2")}
+    inputs, target = loader().dataset.tensors
+    net = Foreign().net
+    _, (expected,) = explain(net, inputs, target, [InputXGradient()], output="prob")
+    suite = FaithfulnessSuite(ColumnMasker(5), n_steps=20, n_subsets=50)
+    suite.update(net, inputs, expected, target)
+    torch.testing.assert_close(found["val_input_x_gradient/deletion"], suite.compute()["deletion"])
 
 
 def test_a_skipped_epoch_logs_nothing() -> None:
