@@ -18,11 +18,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if torch.cuda.is_available():
-        return
+    if not torch.cuda.is_available():
+        _skip(items, "gpu", "needs a CUDA device")
+    if any(item.get_closest_marker("vision") for item in items):
+        reason = _why_there_is_no_timm()
+        if reason:
+            _skip(items, "vision", reason)
+
+
+def _skip(items: list[pytest.Item], marker: str, reason: str) -> None:
     for item in items:
-        if "gpu" in item.keywords:
-            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+        if item.get_closest_marker(marker):  # keywords hold the names of folders, too
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _why_there_is_no_timm() -> str:
+    try:
+        import timm  # noqa: F401
+    except Exception as error:  # a torchvision for another torch raises a RuntimeError
+        return f"needs timm: {error}"
+    return ""
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any, overload
 
 import torch
@@ -171,16 +170,17 @@ def explain_batch(
     forward = _uncompiled(forward)
     scorer = Scorer(forward, batch, resolve_output(output), points_per_pass)
     _check_inputs(batch, explainers)
-    by_gradient = any(each.takes_gradients for each in explainers)
-    with eval_mode(forward), differentiable_kernels(forward) if by_gradient else nullcontext():
-        logits, by_points = _explain_at_points(scorer, explainers)
-        logits, by_copies = _explain_by_copies(scorer, explainers, logits)
-        found = {**by_points, **by_copies}
-        attributions = [
-            found[number] if number in found else explainer(scorer, batch.inputs)
-            for number, explainer in enumerate(explainers)
-        ]
-    return logits, attributions
+    with eval_mode(forward):
+        with differentiable_kernels(forward):
+            logits, found = _explain_at_points(scorer, explainers)
+        with differentiable_kernels(forward, by_inputs=False):
+            logits, by_copies = _explain_by_copies(scorer, explainers, logits)
+        found.update(by_copies)
+        for number, explainer in enumerate(explainers):
+            if number not in found:
+                with differentiable_kernels(forward, by_inputs=explainer.takes_gradients):
+                    found[number] = explainer(scorer, batch.inputs)
+    return logits, [found[number] for number in range(len(explainers))]
 
 
 def _explain_by_copies(

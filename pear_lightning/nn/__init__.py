@@ -15,10 +15,13 @@ from pear_lightning.nn.gated_backbone import GatedBackbone
 from pear_lightning.nn.lightning_checkpoint import lightning_checkpoint
 from pear_lightning.nn.linear_model import LinearModel
 from pear_lightning.nn.mlp import MLP
+from pear_lightning.nn.recurrent_classifier import RecurrentClassifier
 from pear_lightning.nn.scores_activation import ScoresActivation
 from pear_lightning.nn.sklearn_classifier import SklearnClassifier
+from pear_lightning.nn.small_cnn import SmallCNN
 from pear_lightning.nn.stochastic_gates import StochasticGates
 from pear_lightning.nn.timm_model import timm_model
+from pear_lightning.nn.transformer_text_classifier import TransformerTextClassifier
 from pear_lightning.nn.transformers_classifier import TransformersClassifier
 
 __all__ = [
@@ -33,10 +36,13 @@ __all__ = [
     "GatedBackbone",
     "LinearModel",
     "PatchTokens",
+    "RecurrentClassifier",
     "ScoresActivation",
     "SklearnClassifier",
+    "SmallCNN",
     "StochasticGates",
     "TextTokens",
+    "TransformerTextClassifier",
     "TransformersClassifier",
     "lightning_checkpoint",
     "timm_model",

@@ -6,16 +6,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-Activation = Literal["relu", "gelu", "silu", "softplus", "tanh", "elu"]
+from pear_lightning.nn.activations import Activation, activation_layer
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "softplus": nn.Softplus,
-    "tanh": nn.Tanh,
-    "elu": nn.ELU,
-}
 _NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm1d,
     "layer": nn.LayerNorm,
@@ -72,8 +64,7 @@ class MLP(nn.Module):
         widths = [in_features, *hidden_features, out_features]
         if any(width < 1 for width in widths):
             raise ValueError(f"layers must have widths of at least 1, got {widths}")
-        if activation not in _ACTIVATIONS:
-            raise ValueError(f"activation must be one of {list(_ACTIVATIONS)}, got {activation!r}")
+        activation_layer(activation)  # raises for an unknown name, also without hidden layers
         if normalization is not None and normalization not in _NORMALIZATIONS:
             raise ValueError(
                 f"normalization must be None or one of {list(_NORMALIZATIONS)}, got "
@@ -86,7 +77,7 @@ class MLP(nn.Module):
             layers.append(nn.Linear(width, next_width))
             if normalization is not None:
                 layers.append(_NORMALIZATIONS[normalization](next_width))
-            layers.append(_ACTIVATIONS[activation]())
+            layers.append(activation_layer(activation))
             if dropout > 0:
                 layers.append(nn.Dropout(dropout))
         self.layers = nn.Sequential(*layers, nn.Linear(widths[-2], out_features))

@@ -5,12 +5,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from pear_lightning.functional.validation import check_count
+from pear_lightning.nn.text_classifier import TextClassifier, embedded_ids
+from pear_lightning.nn.token_pooling import last_token
 from pear_lightning.scoring.eval_mode import eval_mode
 
 
-class TransformersClassifier(nn.Module):
+class TransformersClassifier(TextClassifier):
     """Text classifier from transformers, explained at its token embeddings.
 
     Token ids have no gradient, so the embeddings of the tokens are explained: call :meth:`embed`
@@ -19,10 +22,11 @@ class TransformersClassifier(nn.Module):
         embeddings = model.embed(ids)
         explain(model, embeddings, target, explainers, forward_kwargs={"attention_mask": mask})
 
-    Attention is eager, because fused attention has no second derivative, and weights are float32.
-    Padding does not change the logits: classifiers that read the last token (GPT-2, Llama and
-    similar models) read the last token that is not padding, which transformers itself does not do
-    for embeddings. The gradient at a padding token is zero.
+    Weights are float32. Attention is that of torch (``sdpa``) if the model supports it: fused,
+    except in explanations that train the model, which take second derivatives. Padding does not
+    change the logits: classifiers that read the last token (GPT-2, Llama and similar models) read
+    the last token that is not padding, which transformers itself does not do for embeddings. The
+    gradient at a padding token is zero.
 
     Shapes:
         - ``inputs``: ``(B, L, D)`` float embeddings, or ``(B, L)`` long token ids
@@ -35,14 +39,17 @@ class TransformersClassifier(nn.Module):
             weights; or a model for sequence classification, which is used directly and converted to
             float32.
         num_classes: Number of classes. ``None`` keeps the number of ``model``.
+        gradient_checkpointing: Whether to compute hidden states again in the backward pass of the
+            task loss instead of keeping them. Explanations are computed in eval mode, in which
+            transformers does not do this.
         kwargs: Other arguments of ``from_pretrained``, such as ``revision`` or ``cache_dir``.
 
     Raises:
         ImportError: If transformers is not installed.
         TypeError: If ``model`` is none of these.
         ValueError: If ``num_classes`` is below 1, if the model is an encoder-decoder, which takes
-            no embeddings, if a shape does not fit, or if there is padding and the logits of the
-            model depend on it.
+            no embeddings, if a shape does not fit, a text is longer than the model allows, or there
+            is padding and the logits of the model depend on it.
 
     Example:
         >>> tiny = {"model_type": "bert", "vocab_size": 20, "hidden_size": 8,
@@ -54,7 +61,13 @@ class TransformersClassifier(nn.Module):
         torch.Size([2, 3])
     """
 
-    def __init__(self, model: Any, num_classes: int | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        model: Any,
+        num_classes: int | None = None,
+        gradient_checkpointing: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__()
         if num_classes is not None:
             check_count("num_classes", num_classes)
@@ -64,6 +77,11 @@ class TransformersClassifier(nn.Module):
                 "model must be an encoder such as BERT or a decoder such as GPT-2, got "
                 f"{type(self.model).__name__}, an encoder-decoder, which takes no embeddings"
             )
+        if gradient_checkpointing:
+            # renamed in transformers 5.24
+            new_name = getattr(self.model, "activation_checkpointing_enable", None)
+            (new_name or self.model.gradient_checkpointing_enable)()
+        self.max_tokens = _number_of_positions(self.model)
         # the head of models that classify by their last token
         self._reads_last_token = isinstance(getattr(self.model, "score", None), nn.Linear)
         self._padding_matters = not self._ignores_padding()
@@ -73,34 +91,21 @@ class TransformersClassifier(nn.Module):
         """Number of classes."""
         return int(self.model.config.num_labels)
 
+    @override
     def embed(self, ids: Tensor) -> Tensor:
-        """Return embeddings ``(B, L, D)`` of token ids ``(B, L)``, without position embeddings."""
-        embeddings: Tensor = self.model.get_input_embeddings()(ids)
-        return embeddings
+        return embedded_ids(self.model.get_input_embeddings(), ids)
 
-    def forward(self, inputs: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Return logits ``(B, C)`` of embeddings ``(B, L, D)``, or of token ids ``(B, L)``."""
-        if not inputs.is_floating_point():
-            inputs = self.embed(inputs)
-        if inputs.ndim != 3:
-            raise ValueError(
-                "inputs must be embeddings (B, L, D) or token ids (B, L), got shape "
-                f"{tuple(inputs.shape)}"
-            )
+    @override
+    def classify(self, embeddings: Tensor, attention_mask: Tensor | None) -> Tensor:
         if attention_mask is None:
-            attention_mask = inputs.new_ones(inputs.shape[:2], dtype=torch.long)
-        if attention_mask.shape != inputs.shape[:2]:
-            raise ValueError(
-                f"attention_mask must have shape {tuple(inputs.shape[:2])}, got "
-                f"{tuple(attention_mask.shape)}"
-            )
+            attention_mask = embeddings.new_ones(embeddings.shape[:2], dtype=torch.long)
         if self._padding_matters and not bool(attention_mask.all()):
             raise ValueError(
                 f"attention_mask must be all ones for {type(self.model).__name__}, whose logits "
                 "depend on padding if it is given embeddings, got zeros; use batches of texts of "
                 "one length"
             )
-        return self._logits(inputs, attention_mask)
+        return self._logits(embeddings, attention_mask)
 
     def _logits(self, embeddings: Tensor, mask: Tensor) -> Tensor:
         if not self._reads_last_token:
@@ -109,9 +114,7 @@ class TransformersClassifier(nn.Module):
         hidden = self.model.base_model(
             inputs_embeds=embeddings, attention_mask=mask, use_cache=False
         ).last_hidden_state
-        last = (mask.long() * torch.arange(mask.shape[1], device=mask.device)).argmax(dim=1)
-        rows = torch.arange(len(hidden), device=mask.device)
-        of_last: Tensor = self.model.score(hidden[rows, last])
+        of_last: Tensor = self.model.score(last_token(hidden, mask))
         return of_last
 
     @torch.no_grad()
@@ -143,7 +146,8 @@ def _make_model(model: Any, num_classes: int | None, kwargs: dict[str, Any]) -> 
         ) from error
 
     factory: Any = AutoModelForSequenceClassification
-    how = {"attn_implementation": "eager", "dtype": torch.float32}
+    # without attn_implementation, transformers takes "sdpa" if the model supports it, else "eager"
+    how = {"dtype": torch.float32}
     if isinstance(model, str):
         labels = {} if num_classes is None else {"num_labels": num_classes}
         return factory.from_pretrained(model, **labels, **how, **kwargs)
@@ -172,5 +176,15 @@ def _make_model(model: Any, num_classes: int | None, kwargs: dict[str, Any]) -> 
             f"num_classes must be {model.config.num_labels}, as in the model, got {num_classes}"
         )
     finished: Any = model
-    finished.set_attn_implementation("eager")
+    if finished.config._attn_implementation not in ("eager", "sdpa"):
+        finished.set_attn_implementation("eager")  # other kernels have no second derivative
     return finished.float()
+
+
+def _number_of_positions(model: Any) -> int | None:
+    """Return the largest length for which the model has position embeddings, if it has a table."""
+    for name, module in model.base_model.named_modules():
+        if name.split(".")[-1] in ("position_embeddings", "wpe") and type(module) is nn.Embedding:
+            offset = 0 if module.padding_idx is None else module.padding_idx + 1
+            return int(module.num_embeddings) - offset
+    return None

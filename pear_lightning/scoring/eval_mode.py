@@ -5,9 +5,15 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from pear_lightning.scoring.modules_behind import modules_behind
+
+_WITH_STATISTICS = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
+    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
+)
 
 
 def module_of(forward: Any) -> nn.Module | None:
@@ -32,15 +38,43 @@ def module_of(forward: Any) -> nn.Module | None:
 def eval_mode(forward: Any) -> Iterator[None]:
     """Put the modules behind a callable in eval mode, and restore the mode of each on exit.
 
+    A graph that is built meanwhile stays valid afterwards. The next forward pass in train mode
+    writes to the running statistics of batch norm, without a trace that autograd could notice, so a
+    graph refers to copies of them. Modules of timm do not compute hidden states again in the
+    backward pass, as modules of transformers never do in eval mode, because that pass may run after
+    the exit, in train mode and with other kernels.
+
     Args:
         forward: A module, or any callable; see :func:`modules_behind
             <pear_lightning.scoring.modules_behind.modules_behind>`.
     """
-    training = [m for module in modules_behind(forward) for m in module.modules() if m.training]
+    outer = modules_behind(forward)
+    modules = list(dict.fromkeys(each for module in outer for each in module.modules()))
+    training = [each for each in modules if each.training]
+    # the attribute that set_grad_checkpointing() of timm sets, looked up without __getattr__
+    checkpointing: list[Any] = [each for each in modules if vars(each).get("grad_checkpointing")]
     for each in training:
         each.training = False
+    for each in checkpointing:
+        each.grad_checkpointing = False
+    statistics = [] if torch.compiler.is_compiling() else _with_copies_of_statistics(training)
     try:
         yield
     finally:
         for each in training:
             each.training = True
+        for each in checkpointing:
+            each.grad_checkpointing = True
+        for norm, mean, variance in statistics:
+            norm.running_mean, norm.running_var = mean, variance
+
+
+def _with_copies_of_statistics(modules: list[nn.Module]) -> list[tuple[Any, Any, Any]]:
+    """Replace running statistics by copies, if a graph is built, and return the originals."""
+    if not torch.is_grad_enabled():
+        return []
+    norms: list[Any] = [each for each in modules if isinstance(each, _WITH_STATISTICS)]
+    originals = [(n, n.running_mean, n.running_var) for n in norms if n.running_mean is not None]
+    for norm, mean, variance in originals:
+        norm.running_mean, norm.running_var = mean.clone(), variance.clone()
+    return originals

@@ -63,7 +63,8 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
         warnings.warn(
             f"torch.func.vjp cannot differentiate {type(module or scorer.forward).__name__} "
             f"({error}); its explanations are computed with torch.autograd.grad instead, which "
-            "gives the same values but cannot be compiled",
+            "gives the same values but cannot be compiled. Gradient checkpointing must be limited "
+            "to training mode (if self.training), because explanations are computed in eval mode",
             stacklevel=2,
         )
     return _by_autograd(scorer, points)

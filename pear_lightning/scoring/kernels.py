@@ -25,27 +25,38 @@ def has_recurrent_layers(forward: Any) -> bool:
 
 
 @contextmanager
-def differentiable_kernels(forward: Any) -> Iterator[None]:
-    """Select kernels with the derivatives that explanations need.
+def differentiable_kernels(forward: Any, *, by_inputs: bool = True) -> Iterator[None]:
+    """Select kernels with the derivatives that explanations need, and the fastest ones otherwise.
 
-    The recurrent layers of cuDNN have no derivative in eval mode and no second derivative, so cuDNN
-    is disabled for them. Fused attention has no second derivative; it is replaced while gradients
-    are enabled, and used otherwise.
+    ====================  =================  ==========================  ========================
+    gradients             with respect to    attention                   recurrent layers
+    ====================  =================  ==========================  ========================
+    enabled (training)    inputs             math, twice differentiable  without cuDNN
+    enabled (training)    weights only       fused                       without cuDNN
+    disabled              inputs             fused                       without cuDNN
+    disabled              none               fused                       cuDNN
+    ====================  =================  ==========================  ========================
+
+    Fused attention has no second derivative. The recurrent layers of cuDNN have none either, and in
+    eval mode, in which models are explained, they have no derivative at all.
 
     Args:
         forward: The model, searched for recurrent layers.
+        by_inputs: Whether gradients with respect to the inputs are taken in the context. With
+            gradients enabled, training then takes second derivatives.
     """
-    if has_recurrent_layers(forward):
-        with torch.backends.cudnn.flags(enabled=False), _twice_differentiable_attention():
+    trains = torch.is_grad_enabled()
+    if (by_inputs or trains) and has_recurrent_layers(forward):
+        with torch.backends.cudnn.flags(enabled=False), _attention(twice=by_inputs and trains):
             yield
     else:
-        with _twice_differentiable_attention():
+        with _attention(twice=by_inputs and trains):
             yield
 
 
 @contextmanager
-def _twice_differentiable_attention() -> Iterator[None]:
-    if torch.is_grad_enabled():
+def _attention(twice: bool) -> Iterator[None]:
+    if twice:
         with sdpa_kernel(SDPBackend.MATH):
             yield
     else:

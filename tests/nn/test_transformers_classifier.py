@@ -64,8 +64,33 @@ class TestModels:
         assert model.training
 
 
-def test_attention_has_a_second_derivative():
-    assert TransformersClassifier(BERT).model.config._attn_implementation == "eager"
+@pytest.mark.parametrize(("config", "n_positions"), [(BERT, 512), (ROBERTA, 510), (GPT2, 1024)])
+def test_too_long_a_text(config, n_positions):
+    model = TransformersClassifier(config).eval()
+    assert model(torch.full((1, n_positions), 3)).isfinite().all()
+    with pytest.raises(ValueError, match=f"at most {n_positions} tokens.* got {n_positions + 1}"):
+        model(torch.full((1, n_positions + 1), 3))
+
+
+def test_gradient_checkpointing_changes_no_gradient():
+    from pear_lightning.modules import PEAR
+
+    def gradients(**options):
+        torch.manual_seed(0)
+        config = {**BERT, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+        model = PEAR(TransformersClassifier(config, num_classes=2, **options),
+                     explainers={"a": InputXGradient(), "b": IntegratedGradients(2, "zeros")},
+                     rows=1)  # fmt: skip
+        model.backbone.train()
+        batch = {"input_ids": IDS, "attention_mask": MASK, "labels": torch.tensor([0, 1])}
+        model.training_loss(batch)["loss"].backward()
+        return model, [p.grad for p in model.backbone.parameters() if p.grad is not None]
+
+    _, wanted = gradients()
+    model, found = gradients(gradient_checkpointing=True)
+    assert any(getattr(m, "gradient_checkpointing", False) for m in model.backbone.modules())
+    assert len(found) == len(wanted) > 10
+    torch.testing.assert_close(found, wanted)
 
 
 def test_left_padding_of_a_decoder():
@@ -97,7 +122,6 @@ class TestSources:
         saved.model.half().save_pretrained(tmp_path)
         model = TransformersClassifier(str(tmp_path), local_files_only=True)
         assert model.num_classes == 3
-        assert model.model.config._attn_implementation == "eager"
         for loaded, written in zip(model.parameters(), saved.parameters(), strict=True):
             assert loaded.dtype == torch.float32
             assert torch.equal(loaded, written.float())
@@ -110,7 +134,7 @@ class TestSources:
         model = TransformersClassifier(finished)
         assert model.model is finished
         assert {p.dtype for p in model.parameters()} == {torch.float32}
-        assert finished.config._attn_implementation == "eager"
+        assert finished.config._attn_implementation == "sdpa"  # as it was
         with pytest.raises(ValueError, match="num_classes must be 2, as in the model, got 5"):
             TransformersClassifier(finished, num_classes=5)
 
@@ -158,7 +182,7 @@ class TestSources:
 @pytest.mark.parametrize(
     ("inputs", "mask", "message"),
     [
-        (torch.ones(2, 8), None, r"inputs must be embeddings .* got shape \(2, 8\)"),
+        (torch.ones(2, 8), None, r"inputs must be embeddings .* shape \(2, 8\)"),
         (torch.ones(2, 5, 8), torch.ones(2, 4), r"mask must have shape \(2, 5\), got \(2, 4\)"),
     ],
 )
