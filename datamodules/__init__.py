@@ -5,12 +5,16 @@ from pear_lightning.datamodules.always_include import AlwaysInclude
 from pear_lightning.datamodules.bank_marketing import BankMarketing
 from pear_lightning.datamodules.breast_cancer import BreastCancer
 from pear_lightning.datamodules.california_housing import CaliforniaHousing
+from pear_lightning.datamodules.cifar10 import CIFAR10
 from pear_lightning.datamodules.decoy_digits import DecoyDigits
 from pear_lightning.datamodules.decoy_mnist import DecoyMNIST
 from pear_lightning.datamodules.electricity import Electricity
+from pear_lightning.datamodules.fashion_mnist import FashionMNIST
 from pear_lightning.datamodules.friedman import Friedman
+from pear_lightning.datamodules.image_classification import ImageClassification
 from pear_lightning.datamodules.invase_synthetic import InvaseSynthetic
 from pear_lightning.datamodules.iris_cancer import IrisCancer
+from pear_lightning.datamodules.mnist import MNIST
 from pear_lightning.datamodules.synthetic_classification import SyntheticClassification
 from pear_lightning.datamodules.tabular import TabularDataModule
 from pear_lightning.datamodules.toy_colors import ToyColors
@@ -18,6 +22,8 @@ from pear_lightning.datamodules.twenty_newsgroups import TwentyNewsgroups
 from pear_lightning.datamodules.xor import XOR
 
 __all__ = [
+    "CIFAR10",
+    "MNIST",
     "XOR",
     "Adult",
     "AlwaysInclude",
@@ -27,7 +33,9 @@ __all__ = [
     "DecoyDigits",
     "DecoyMNIST",
     "Electricity",
+    "FashionMNIST",
     "Friedman",
+    "ImageClassification",
     "InvaseSynthetic",
     "IrisCancer",
     "SyntheticClassification",

@@ -1,9 +1,8 @@
 """Base class of data modules with a mask of irrelevant inputs."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 from typing_extensions import override
@@ -12,10 +11,10 @@ from pear_lightning.datamodules.always_include import AlwaysInclude
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset, Batch
 from pear_lightning.datamodules.epoch_order import EpochOrder
 from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
-from pear_lightning.datamodules.table_dataset import as_batch
+from pear_lightning.datamodules.split_data_module import SplitDataModule
 
 
-class AnnotatedDataModule(LightningDataModule):
+class AnnotatedDataModule(SplitDataModule):
     """Base class of data modules with a mask of irrelevant inputs.
 
     Batches are ``(inputs, target, mask)``. All rows are kept in memory. ``predict`` uses the test
@@ -84,61 +83,29 @@ class AnnotatedDataModule(LightningDataModule):
         drop_last: bool = False,
         pin_memory: bool = False,
     ) -> None:
-        super().__init__()
-        # not logged, because the Trainer raises if a module has a hyperparameter of the same name
-        # with another value
-        self.save_hyperparameters(logger=False)
         if n_annotated is not None and n_annotated < 0:
             raise ValueError(f"n_annotated must be at least 0 or None, got {n_annotated}")
         if annotated_per_batch < 0:
             raise ValueError(f"annotated_per_batch must be at least 0, got {annotated_per_batch}")
-        if not 0 <= val_fraction < 1:
-            raise ValueError(f"val_fraction must lie in [0, 1), got {val_fraction}")
-        for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
-            if size is not None and size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        super().__init__(
+            val_fraction=val_fraction,
+            seed=seed,
+            shuffle=shuffle,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            drop_last=drop_last,
+            pin_memory=pin_memory,
+        )
         self.n_annotated = n_annotated
         self.annotated_per_batch = annotated_per_batch
-        self.val_fraction = val_fraction
-        self.seed = seed
-        self.shuffle = shuffle
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
-        self.drop_last = drop_last
-        self.pin_memory = pin_memory
-        self._datasets: dict[str, AnnotatedDataset] = {}
-
-    def load_rows(self) -> dict[str, AnnotatedDataset]:
-        """Return the rows of ``"train"`` and ``"test"``; implemented by subclasses."""
-        raise NotImplementedError(
-            f"load_rows must be implemented, got {type(self).__name__} without it; use a subclass"
-        )
 
     @override
     def setup(self, stage: str | None = None) -> None:
         if self._datasets:
             return  # all stages use the same rows
-        loaded = self.load_rows()
-        train = loaded["train"]
-        datasets = {"train": train}
-        if self.val_fraction:
-            n_val = round(self.val_fraction * len(train))
-            if not 0 < n_val < len(train):
-                raise ValueError(
-                    f"val_fraction must leave rows in both splits, got {self.val_fraction} of "
-                    f"{len(train)} rows"
-                )
-            order = torch.randperm(
-                len(train), generator=torch.Generator().manual_seed(self.seed)
-            ).tolist()
-            # sorted, so that rows keep the order in which they were read
-            datasets = {
-                "train": AnnotatedDataset(*train.__getitems__(sorted(order[n_val:]))),
-                "val": AnnotatedDataset(*train.__getitems__(sorted(order[:n_val]))),
-            }
-        datasets["train"] = self._with_few_annotations(datasets["train"])
-        self._datasets = {**datasets, "test": loaded["test"]}
+        super().setup(stage)
+        self._datasets["train"] = self._with_few_annotations(self._datasets["train"])
 
     def _with_few_annotations(self, rows: AnnotatedDataset) -> AnnotatedDataset:
         """Clear the masks of all training rows except the first ``n_annotated`` annotated rows."""
@@ -160,37 +127,20 @@ class AnnotatedDataModule(LightningDataModule):
         kept[annotated[self.n_annotated :]] = False
         return AnnotatedDataset(rows.inputs, rows.target, kept)
 
+    @override
     def rows(self, split: str) -> AnnotatedDataset:
         """Return all rows of a split, with attributes ``inputs``, ``target`` and ``mask``.
 
         Args:
             split: ``"train"``, ``"val"`` or ``"test"``.
-
-        Raises:
-            RuntimeError: If :meth:`setup` has not been called.
-            ValueError: If there is no such split.
         """
-        if not self._datasets:
-            raise RuntimeError("rows must be loaded before use, got none; call setup() first")
-        if split not in self._datasets:
-            raise ValueError(f"split must be one of {list(self._datasets)}, got {split!r}")
-        return self._datasets[split]
-
-    @property
-    def splits(self) -> dict[str, int]:
-        """Number of rows of each existing split."""
-        self.rows("train")
-        return {name: len(rows) for name, rows in self._datasets.items()}
+        rows: AnnotatedDataset = super().rows(split)
+        return rows
 
     @property
     def input_shape(self) -> tuple[int, ...]:
         """Shape S of one row of ``inputs``."""
         return tuple(self.rows("train").inputs.shape[1:])
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes, the number of outputs that a model needs."""
-        return len(self.class_names)
 
     @property
     def training_mean(self) -> Tensor:
@@ -217,18 +167,10 @@ class AnnotatedDataModule(LightningDataModule):
         return rows[order[:n]]
 
     @override
-    def train_dataloader(self) -> DataLoader[Batch]:
-        rows = self.rows("train")
-        if self.drop_last and len(rows) < self.batch_size:
-            raise ValueError(
-                f"batch_size must be at most {len(rows)}, the number of training rows, with "
-                f"drop_last=True, got {self.batch_size}"
-            )
+    def training_loader(self, rows: AnnotatedDataset) -> DataLoader[Batch]:
         annotated = _annotated(rows)
         if not self.annotated_per_batch or not annotated:
-            return self._loader(
-                rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last
-            )
+            return super().training_loader(rows)
         batches = AlwaysInclude(
             EpochShuffle(rows) if self.shuffle else EpochOrder(rows),
             self.batch_size,
@@ -236,48 +178,7 @@ class AnnotatedDataModule(LightningDataModule):
             annotated,
             per_batch=self.annotated_per_batch,
         )
-        return DataLoader(rows, batch_sampler=batches, **self._loading)
-
-    @override
-    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        return self._eval_loader("val") if "val" in self.splits else []
-
-    @override
-    def test_dataloader(self) -> DataLoader[Batch]:
-        return self._eval_loader("test")
-
-    @override
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        return self._eval_loader("test")
-
-    def _eval_loader(self, split: str) -> DataLoader[Batch]:
-        return self._loader(self.rows(split), self.eval_batch_size or self.batch_size)
-
-    def _loader(
-        self,
-        rows: AnnotatedDataset,
-        batch_size: int,
-        *,
-        shuffle: bool = False,
-        drop_last: bool = False,
-    ) -> DataLoader[Batch]:
-        return DataLoader(
-            rows,
-            batch_size=batch_size,
-            sampler=EpochShuffle(rows) if shuffle else None,
-            drop_last=drop_last,
-            **self._loading,
-        )
-
-    @property
-    def _loading(self) -> dict[str, Any]:
-        """Arguments of all loaders."""
-        return {
-            "collate_fn": as_batch,
-            "num_workers": self.num_workers,
-            "persistent_workers": self.num_workers > 0,
-            "pin_memory": self.pin_memory and torch.cuda.is_available(),
-        }
+        return DataLoader(rows, batch_sampler=batches, **self.loading)
 
 
 def _annotated(rows: AnnotatedDataset) -> list[int]:

@@ -1,5 +1,7 @@
 """Inputs, targets and annotation masks held in memory, fetched a whole batch at a time."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -67,3 +69,11 @@ class AnnotatedDataset(Dataset[Batch]):
         """Return a batch of rows: ``(B, *S)``, ``(B,)`` and ``(B, *S)``."""
         rows = torch.tensor(indices)
         return self.inputs[rows], self.target[rows], self.mask[rows]
+
+    def subset(self, indices: Sequence[int]) -> "AnnotatedDataset":
+        """Return a data set of some of the rows.
+
+        Args:
+            indices: Indices of the rows.
+        """
+        return AnnotatedDataset(*self.__getitems__(list(indices)))

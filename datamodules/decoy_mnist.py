@@ -9,9 +9,8 @@ from typing_extensions import override
 from pear_lightning.datamodules.annotated import AnnotatedDataModule
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
 from pear_lightning.datamodules.decoy_masks import DecoyMask, corner_blocks, decoy_masks
-from pear_lightning.datamodules.digit_images import read_digit_files, read_digit_hub
+from pear_lightning.datamodules.digit_images import CLOTHES, read_digit_files, read_digit_hub
 
-_CLOTHES = "T-shirt/top,trouser,pullover,dress,coat,sandal,shirt,sneaker,bag,ankle boot"
 _CHOICES: dict[str, tuple[str, ...]] = {
     "test_grey": ("random", "reversed", "same"),
     "scaling": ("raw", "unit", "symmetric"),
@@ -117,7 +116,7 @@ class DecoyMNIST(AnnotatedDataModule):
         self.revision = revision
         self.cache_dir = cache_dir
         if fashion:
-            self.class_names = tuple(_CLOTHES.split(","))  # type: ignore[misc]
+            self.class_names = CLOTHES  # type: ignore[misc]
 
     @override
     def prepare_data(self) -> None:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 DigitSet = Literal["MNIST", "FashionMNIST"]
 HUB_IDS = {"MNIST": "ylecun/mnist", "FashionMNIST": "zalando-datasets/fashion_mnist"}
+CLOTHES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker")
+CLOTHES += ("bag", "ankle boot")
 _PREFIXES = {"train": "train", "test": "t10k"}
 # data sets of torchvision whose files have similar or the same names
 _ALIKE = ("MNIST", "FashionMNIST", "EMNIST", "KMNIST", "QMNIST")

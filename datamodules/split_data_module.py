@@ -1,0 +1,207 @@
+"""Base class of data modules that hold the samples of all splits."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Self
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader
+from typing_extensions import override
+
+from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
+from pear_lightning.datamodules.table_dataset import as_batch
+
+
+class Rows(Protocol):
+    """A data set that returns whole batches and can be divided."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def __getitems__(self, indices: list[int]) -> Any:
+        """Return a batch of samples, or what :attr:`SplitDataModule.collate` makes a batch of."""
+
+    def subset(self, indices: Sequence[int]) -> Self:
+        """Return a data set of some of the samples."""
+
+
+class SplitDataModule(LightningDataModule):
+    """Base class of data modules that hold the samples of all splits.
+
+    Subclasses implement :meth:`load_rows`, which returns the splits ``"train"``, and ``"val"`` and
+    ``"test"`` if the data set has them. This class completes them: with ``val_fraction``,
+    validation samples are held out from the training samples, unless the data set has its own.
+    Without test samples, the validation samples of the data set become the test samples;
+    without either, :attr:`test_fraction` of the training samples are held out. ``predict`` uses the
+    test samples, in order.
+
+    Args:
+        val_fraction: Share of the training samples held out for validation, 0 to below 1.
+        seed: Seed of all random draws, including the samples that are held out.
+        shuffle: Whether each epoch visits the training samples in a different order.
+        batch_size: Number of samples in a training batch.
+        eval_batch_size: Number of samples in any other batch. None is ``batch_size``.
+        num_workers: Number of loading processes.
+        drop_last: Whether to drop the last training batch if it is smaller.
+        pin_memory: Whether to page-lock batches for the copy to the GPU. Ignored without CUDA.
+
+    Raises:
+        ValueError: If an argument is out of range; in ``setup``, if a split would be empty.
+    """
+
+    class_names: Any = ()
+    """Names of the classes, in the order of the labels."""
+
+    test_fraction: float = 0.0
+    """Share of the training samples held out for testing if there are no others, 0 to below 1."""
+
+    def __init__(
+        self,
+        *,
+        val_fraction: float = 0.0,
+        seed: int = 0,
+        shuffle: bool = True,
+        batch_size: int = 256,
+        eval_batch_size: int | None = None,
+        num_workers: int = 0,
+        drop_last: bool = False,
+        pin_memory: bool = False,
+    ) -> None:
+        super().__init__()
+        # not logged, because the Trainer raises if a module has a hyperparameter of the same name
+        # with another value
+        self.save_hyperparameters(logger=False)
+        if not 0 <= val_fraction < 1:
+            raise ValueError(f"val_fraction must lie in [0, 1), got {val_fraction}")
+        for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
+            if size is not None and size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        self.val_fraction = val_fraction
+        self.seed = seed
+        self.shuffle = shuffle
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.num_workers = num_workers
+        self.drop_last = drop_last
+        self.pin_memory = pin_memory
+        self._datasets: dict[str, Any] = {}
+
+    def load_rows(self) -> dict[str, Any]:
+        """Return the samples of each split by name; implemented by subclasses."""
+        raise NotImplementedError(
+            f"load_rows must be implemented, got {type(self).__name__} without it; use a subclass"
+        )
+
+    @override
+    def setup(self, stage: str | None = None) -> None:
+        if self._datasets:
+            return  # all stages use the same samples
+        loaded = self.load_rows()
+        if "test" not in loaded and "val" in loaded:
+            loaded["test"] = loaded.pop("val")
+        if "test" not in loaded and self.test_fraction:
+            loaded["train"], loaded["test"] = self._held_out(loaded["train"], "test")
+        if "val" not in loaded and self.val_fraction:
+            loaded["train"], loaded["val"] = self._held_out(loaded["train"], "val")
+        self._datasets = {name: loaded[name] for name in ("train", "val", "test") if name in loaded}
+
+    def _held_out(self, rows: Any, split: str) -> tuple[Any, Any]:
+        fraction = self.val_fraction if split == "val" else self.test_fraction
+        n_held = round(fraction * len(rows))
+        if not 0 < n_held < len(rows):
+            raise ValueError(
+                f"{split}_fraction must leave rows in both splits, got {fraction} of {len(rows)} "
+                "rows"
+            )
+        generator = torch.Generator().manual_seed(self.seed)
+        order: list[int] = torch.randperm(len(rows), generator=generator).tolist()
+        # sorted, so that rows keep the order in which they were read
+        return rows.subset(sorted(order[n_held:])), rows.subset(sorted(order[:n_held]))
+
+    def rows(self, split: str) -> Any:
+        """Return all samples of a split, as a data set.
+
+        Args:
+            split: ``"train"``, ``"val"`` or ``"test"``.
+
+        Raises:
+            RuntimeError: If :meth:`setup` has not been called.
+            ValueError: If there is no such split.
+        """
+        if not self._datasets:
+            raise RuntimeError("rows must be loaded before use, got none; call setup() first")
+        if split not in self._datasets:
+            raise ValueError(f"split must be one of {list(self._datasets)}, got {split!r}")
+        return self._datasets[split]
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Number of samples of each existing split."""
+        self.rows("train")
+        return {name: len(rows) for name, rows in self._datasets.items()}
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, the number of outputs that a model needs."""
+        return len(self.class_names)
+
+    @property
+    def collate(self) -> Callable[[Any], Any]:
+        """Function that makes a batch of the result of ``__getitems__``."""
+        return as_batch
+
+    @override
+    def train_dataloader(self) -> DataLoader[Any]:
+        rows = self.rows("train")
+        if self.drop_last and len(rows) < self.batch_size:
+            raise ValueError(
+                f"batch_size must be at most {len(rows)}, the number of training rows, with "
+                f"drop_last=True, got {self.batch_size}"
+            )
+        return self.training_loader(rows)
+
+    def training_loader(self, rows: Any) -> DataLoader[Any]:
+        """Return the loader of the training samples.
+
+        Args:
+            rows: The training samples.
+        """
+        return self._loader(rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last)
+
+    @override
+    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        return self._eval_loader("val")
+
+    @override
+    def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        return self._eval_loader("test")
+
+    @override
+    def predict_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        return self._eval_loader("test")
+
+    def _eval_loader(self, split: str) -> DataLoader[Any] | list[DataLoader[Any]]:
+        if split not in self.splits:
+            return []
+        return self._loader(self.rows(split), self.eval_batch_size or self.batch_size)
+
+    def _loader(
+        self, rows: Any, batch_size: int, *, shuffle: bool = False, drop_last: bool = False
+    ) -> DataLoader[Any]:
+        return DataLoader(
+            rows,
+            batch_size=batch_size,
+            sampler=EpochShuffle(rows) if shuffle else None,
+            drop_last=drop_last,
+            **self.loading,
+        )
+
+    @property
+    def loading(self) -> dict[str, Any]:
+        """Arguments of all loaders."""
+        return {
+            "collate_fn": self.collate,
+            "num_workers": self.num_workers,
+            "persistent_workers": self.num_workers > 0,
+            "pin_memory": self.pin_memory and torch.cuda.is_available(),
+        }
