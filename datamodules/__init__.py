@@ -1,6 +1,7 @@
-"""Lightning data modules: tables, tables with known relevance, and data with annotations."""
+"""Lightning data modules: tables, images, texts, and data with annotations."""
 
 from pear_lightning.datamodules.adult import Adult
+from pear_lightning.datamodules.ag_news import AGNews
 from pear_lightning.datamodules.always_include import AlwaysInclude
 from pear_lightning.datamodules.bank_marketing import BankMarketing
 from pear_lightning.datamodules.breast_cancer import BreastCancer
@@ -12,11 +13,14 @@ from pear_lightning.datamodules.electricity import Electricity
 from pear_lightning.datamodules.fashion_mnist import FashionMNIST
 from pear_lightning.datamodules.friedman import Friedman
 from pear_lightning.datamodules.image_classification import ImageClassification
+from pear_lightning.datamodules.imdb import IMDb
 from pear_lightning.datamodules.invase_synthetic import InvaseSynthetic
 from pear_lightning.datamodules.iris_cancer import IrisCancer
 from pear_lightning.datamodules.mnist import MNIST
+from pear_lightning.datamodules.sst2 import SST2
 from pear_lightning.datamodules.synthetic_classification import SyntheticClassification
 from pear_lightning.datamodules.tabular import TabularDataModule
+from pear_lightning.datamodules.text_classification import TextClassification
 from pear_lightning.datamodules.toy_colors import ToyColors
 from pear_lightning.datamodules.twenty_newsgroups import TwentyNewsgroups
 from pear_lightning.datamodules.xor import XOR
@@ -24,7 +28,9 @@ from pear_lightning.datamodules.xor import XOR
 __all__ = [
     "CIFAR10",
     "MNIST",
+    "SST2",
     "XOR",
+    "AGNews",
     "Adult",
     "AlwaysInclude",
     "BankMarketing",
@@ -35,11 +41,13 @@ __all__ = [
     "Electricity",
     "FashionMNIST",
     "Friedman",
+    "IMDb",
     "ImageClassification",
     "InvaseSynthetic",
     "IrisCancer",
     "SyntheticClassification",
     "TabularDataModule",
+    "TextClassification",
     "ToyColors",
     "TwentyNewsgroups",
 ]

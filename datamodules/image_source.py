@@ -7,11 +7,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-_SPLITS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing"),
-}
+from pear_lightning.datamodules.hub_splits import SPLITS, load_hub_splits
+
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
 
@@ -55,7 +52,7 @@ def read_image_folder(
             f"data_dir must be a folder of images, got {str(root)!r} (working directory: "
             f"{str(Path.cwd())!r})"
         )
-    folders = {split: _first_folder(root, names) for split, names in _SPLITS.items()}
+    folders = {split: _first_folder(root, names) for split, names in SPLITS.items()}
     if folders["train"] is None:
         folders = {"train": root, "val": None, "test": None}
     found = {split: _images_in(folder) for split, folder in folders.items() if folder is not None}
@@ -107,19 +104,7 @@ def read_image_hub(
         ValueError: If there is no training split, a column is missing, or a label is not among the
             classes.
     """
-    from datasets import load_dataset
-
-    loaded = load_dataset(hub_id, name=config, **kwargs)
-    named = {
-        split: next((loaded[name] for name in names if name in loaded), None)
-        for split, names in _SPLITS.items()
-    }
-    if named["train"] is None:
-        raise ValueError(
-            f"hub_id must have a split called 'train', got {hub_id!r} with the splits "
-            f"{list(loaded)}"
-        )
-    rows = {split: each for split, each in named.items() if each is not None}
+    rows = load_hub_splits(hub_id, config, **kwargs)
     for column in (image, target):
         if column not in rows["train"].column_names:
             raise ValueError(

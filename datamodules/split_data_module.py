@@ -52,6 +52,9 @@ class SplitDataModule(LightningDataModule):
     class_names: Any = ()
     """Names of the classes, in the order of the labels."""
 
+    not_hyperparameters: Sequence[str] = ()
+    """Arguments that are objects, which are not saved in checkpoints."""
+
     test_fraction: float = 0.0
     """Share of the training samples held out for testing if there are no others, 0 to below 1."""
 
@@ -70,7 +73,7 @@ class SplitDataModule(LightningDataModule):
         super().__init__()
         # not logged, because the Trainer raises if a module has a hyperparameter of the same name
         # with another value
-        self.save_hyperparameters(logger=False)
+        self.save_hyperparameters(logger=False, ignore=self.not_hyperparameters)
         if not 0 <= val_fraction < 1:
             raise ValueError(f"val_fraction must lie in [0, 1), got {val_fraction}")
         for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():

@@ -12,13 +12,16 @@ _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst", ".zip")
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
-def read_file(path: str | os.PathLike[str], separator: str | None = None) -> "DataFrame":
+def read_file(
+    path: str | os.PathLike[str], separator: str | None = None, **kwargs: Any
+) -> "DataFrame":
     r"""Read a CSV, TSV (also compressed) or Parquet file.
 
     Args:
         path: A file that ends in ``.csv``, ``.tsv`` (or either with ``.gz``, ``.bz2``, ``.xz``,
             ``.zst``, ``.zip``) or ``.parquet``.
         separator: Separator of a text file. None derives it from the suffix.
+        **kwargs: Other arguments of ``pandas.read_csv``, not used for Parquet.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -50,7 +53,7 @@ def read_file(path: str | os.PathLike[str], separator: str | None = None) -> "Da
             f"path must end in .csv, .tsv (or either with {', '.join(_COMPRESSIONS)}) or .parquet, "
             f"got {path.name!r}"
         )
-    return pd.read_csv(path, sep=separator or _SEPARATORS[suffix])
+    return pd.read_csv(path, sep=separator or _SEPARATORS[suffix], **kwargs)
 
 
 def read_hub(

@@ -1,7 +1,6 @@
 """Reference data of explainers, computed once from the training split."""
 
-from collections.abc import Callable, Iterable
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -9,6 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer
+from pear_lightning.scoring.batch import Batch
 
 _BACKGROUND_ROWS = 1024
 
@@ -34,7 +34,7 @@ def fit_explainers(
     device: torch.device,
     *,
     afresh: bool = False,
-    inputs_of: Callable[[Any], Tensor] = itemgetter(0),
+    inputs_of: Callable[[Any], Tensor] = lambda batch: Batch.of(batch).inputs,
 ) -> None:
     """Fit the reference data of the explainers among some modules; see :func:`fit_references`.
 
@@ -58,20 +58,30 @@ def fit_explainers(
         mean, rows = datamodule.training_mean, datamodule.training_rows(_BACKGROUND_ROWS)
     elif trainer.state.fn == "fit":
         with torch.random.fork_rng():
-            mean, rows = _read_once(trainer, inputs_of)
+            mean, rows = _read_once(trainer, inputs_of, wanting)
     else:
         return  # explain() raises if missing data are used
     for explainer in wanting:
         explainer.fit_reference(mean.to(device), rows.to(device))
 
 
-def _read_once(trainer: Trainer, inputs_of: Callable[[Any], Tensor]) -> tuple[Tensor, Tensor]:
+def _read_once(
+    trainer: Trainer, inputs_of: Callable[[Any], Tensor], explainers: Sequence[Explainer]
+) -> tuple[Tensor, Tensor]:
     trainer.fit_loop.setup_data()
     total: Tensor | None = None
     count = 0
     rows: list[Tensor] = []
     for batch in trainer.train_dataloader or ():
         inputs = inputs_of(batch).detach()
+        if not inputs.is_floating_point() or (rows and inputs.shape[1:] != rows[0].shape[1:]):
+            names = sorted({type(each).__name__ for each in explainers})
+            raise ValueError(
+                f"baseline of {', '.join(names)} must not be the mean of the training data for "
+                "token ids and for texts of different lengths, which have none, got inputs of "
+                f"{inputs.dtype}, {tuple(inputs.shape[1:])}; use baseline='zeros' or a tensor, in "
+                "test_explainers, too"
+            )
         subtotal = inputs.double().sum(dim=0)
         total = subtotal if total is None else total + subtotal
         if count < _BACKGROUND_ROWS:
