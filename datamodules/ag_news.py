@@ -26,7 +26,8 @@ class AGNews(PaperTexts):
             title and description, without a header), or the folder above ``ag_news``. A part of
             the training texts can be given as ``train_subset.csv`` instead (columns ``label`` and
             ``text``, with a header). None reads from the hub (``fancyzhx/ag_news``).
-        kwargs: Other arguments of :class:`TextClassification`, except those that name a source.
+        kwargs: Other arguments of :class:`TextClassification`, except those that name a source or
+            columns.
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.

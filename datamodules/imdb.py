@@ -26,7 +26,8 @@ class IMDb(PaperTexts):
             ``text``) or with the folders of the archive (``train/neg``, ``train/pos`` and so on),
             or the folder above ``imdb`` or ``aclImdb``. None reads from the hub
             (``stanfordnlp/imdb``).
-        kwargs: Other arguments of :class:`TextClassification`, except those that name a source.
+        kwargs: Other arguments of :class:`TextClassification`, except those that name a source or
+            columns.
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.

@@ -21,7 +21,8 @@ class PaperTexts(TextClassification):
 
     Args:
         data_dir: Folder with the files, or the folder above it. None reads from the hub.
-        kwargs: Other arguments of :class:`TextClassification`, except those that name a source.
+        kwargs: Other arguments of :class:`TextClassification`, except those that name a source or
+            columns.
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.
@@ -31,14 +32,18 @@ class PaperTexts(TextClassification):
     hub_name: ClassVar[str] = ""
     columns: ClassVar[tuple[str, str]] = ("text", "label")
     """Columns of the texts and of the labels, on the hub and in the result of read_files()."""
+    has_quotes: ClassVar[bool] = True
+    """Whether quotation marks in the files enclose values."""
     names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data_dir: str | None = None, **kwargs: Any) -> None:
         data_dir = None if data_dir is None else str(data_dir)
-        text, target = self.columns
-        super().__init__(**{"class_names": list(self.names), "text": text, "target": target,
-                            **kwargs})  # fmt: skip
+        super().__init__(**kwargs)
         self._refuse_source()
+        # set here and not by arguments, because the command line passes the defaults of these
+        self.text, self.target = self.columns
+        self.quotes = self.has_quotes
+        self.class_names = self.class_names or list(self.names)
         self.data_dir = data_dir
 
     def read_files(self, root: Path) -> "dict[str, DataFrame]":

@@ -1,7 +1,7 @@
 """SST-2: sentiment of phrases of film reviews."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 
@@ -29,7 +29,8 @@ class SST2(PaperTexts):
             and ``label``, without quotation marks around texts) and, optionally,
             ``test_labelled.tsv``; or the folder above ``sst2``. None reads from the hub
             (``stanfordnlp/sst2``).
-        kwargs: Other arguments of :class:`TextClassification`, except those that name a source.
+        kwargs: Other arguments of :class:`TextClassification`, except those that name a source or
+            columns.
 
     Raises:
         FileNotFoundError: If the files are not in ``data_dir``.
@@ -49,10 +50,8 @@ class SST2(PaperTexts):
     folder: ClassVar[str] = "sst2"
     hub_name: ClassVar[str] = "stanfordnlp/sst2"
     columns: ClassVar[tuple[str, str]] = ("sentence", "label")
+    has_quotes: ClassVar[bool] = False
     names: ClassVar[tuple[str, ...]] = ("negative", "positive")
-
-    def __init__(self, data_dir: str | None = None, **kwargs: Any) -> None:
-        super().__init__(data_dir, **{"quotes": False, **kwargs})
 
     @override
     def read_files(self, root: Path) -> "dict[str, DataFrame]":

@@ -289,6 +289,11 @@ class TextClassification(SplitDataModule):
     def _refuse_source(self) -> None:
         """Raise for arguments that name a source, in a class with a fixed source."""
         given = (self.data, self.val_data, self.test_data, self.hub_id)
+        if (self.text, self.target) != ("text", "label"):
+            raise ValueError(
+                f"text and target must not be given for {type(self).__name__}, which has fixed "
+                f"columns, got {self.text!r} and {self.target!r}"
+            )
         if any(each is not None for each in given):
             raise ValueError(
                 f"data and hub_id must be None for {type(self).__name__}, which has fixed texts, "

@@ -38,7 +38,8 @@ class TransformersClassifier(TextClassifier):
             configuration (``PretrainedConfig``, or a dictionary with ``model_type``), for random
             weights; or a model for sequence classification, which is used directly and converted to
             float32.
-        num_classes: Number of classes. ``None`` keeps the number of ``model``.
+        num_classes: Number of classes. ``None`` keeps the number of ``model``. The last layer is
+            new if pretrained weights have another number of classes.
         gradient_checkpointing: Whether to compute hidden states again in the backward pass of the
             task loss instead of keeping them. Explanations are computed in eval mode, in which
             transformers does not do this.
@@ -149,8 +150,12 @@ def _make_model(model: Any, num_classes: int | None, kwargs: dict[str, Any]) -> 
     # without attn_implementation, transformers takes "sdpa" if the model supports it, else "eager"
     how = {"dtype": torch.float32}
     if isinstance(model, str):
-        labels = {} if num_classes is None else {"num_labels": num_classes}
-        return factory.from_pretrained(model, **labels, **how, **kwargs)
+        # a head for another number of classes is replaced by a new one, as in timm
+        labels: dict[str, Any] = {}
+        if num_classes is not None:
+            labels = {"num_labels": num_classes, "ignore_mismatched_sizes": True}
+        # in eval mode, in which a Trainer would leave it
+        return factory.from_pretrained(model, **{**labels, **how, **kwargs}).train()
     if kwargs:
         raise TypeError(
             "kwargs must be empty unless model is the name of pretrained weights, got "

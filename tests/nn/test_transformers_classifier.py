@@ -122,9 +122,20 @@ class TestSources:
         saved.model.half().save_pretrained(tmp_path)
         model = TransformersClassifier(str(tmp_path), local_files_only=True)
         assert model.num_classes == 3
+        assert all(module.training for module in model.modules())  # a Trainer would not do this
         for loaded, written in zip(model.parameters(), saved.parameters(), strict=True):
             assert loaded.dtype == torch.float32
             assert torch.equal(loaded, written.float())
+
+    def test_pretrained_weights_for_other_classes_get_a_new_last_layer(self, tmp_path):
+        saved = TransformersClassifier(BERT, num_classes=3)
+        saved.model.save_pretrained(tmp_path)
+        model = TransformersClassifier(str(tmp_path), num_classes=5)
+        assert model(IDS).shape == (2, 5)
+        for loaded, written in zip(
+            model.model.base_model.parameters(), saved.model.base_model.parameters(), strict=True
+        ):
+            assert torch.equal(loaded, written)
 
     def test_finished_model(self):
         from transformers import AutoConfig, AutoModelForSequenceClassification
