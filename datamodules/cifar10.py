@@ -69,7 +69,7 @@ class CIFAR10(ImageClassification):
             raise ValueError(f"block_size must lie in [1, {_SIZE // 2}] pixels, got {block_size}")
         self.decoy = decoy
         self.block_size = block_size
-        self.class_names = self.class_names or list(_NAMES)
+        self.name_classes(self.class_names or _NAMES)
         if len(self.class_names) != len(_NAMES):
             raise ValueError(
                 f"class_names must have one name for each of ten classes, got {self.class_names}"

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 DigitSet = Literal["MNIST", "FashionMNIST"]
 HUB_IDS = {"MNIST": "ylecun/mnist", "FashionMNIST": "zalando-datasets/fashion_mnist"}
-CLOTHES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker")
-CLOTHES += ("bag", "ankle boot")
+CLOTHES = (
+    *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
 _PREFIXES = {"train": "train", "test": "t10k"}
 # data sets of torchvision whose files have similar or the same names
 _ALIKE = ("MNIST", "FashionMNIST", "EMNIST", "KMNIST", "QMNIST")

@@ -134,7 +134,7 @@ class ImageClassification(SplitDataModule):
         self.cache_dir = cache_dir
         self.image_column = image_column
         self.target_column = target_column
-        self.class_names = list(class_names or [])
+        self.name_classes(class_names or [])
         self.model_name = model_name
         self.flip = flip
         self.padding = padding
@@ -171,7 +171,7 @@ class ImageClassification(SplitDataModule):
             splits, found = read_image_folder(self.data_dir, names)
         else:
             raise ValueError("data_dir (a folder of images) or hub_id must be given, got neither")
-        self.class_names = found
+        self.name_classes(found)
         return splits
 
     @override

@@ -47,7 +47,7 @@ class MNIST(ImageClassification):
     def __init__(self, data_dir: str | None = None, **kwargs: Any) -> None:
         super().__init__(data_dir, **kwargs)
         self._refuse_source()
-        self.class_names = self.class_names or list(self.names)
+        self.name_classes(self.class_names or self.names)
         if len(self.class_names) != len(self.names):
             raise ValueError(
                 f"class_names must have one name for each of ten classes, got {self.class_names}"

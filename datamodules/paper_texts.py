@@ -43,7 +43,7 @@ class PaperTexts(TextClassification):
         # set here and not by arguments, because the command line passes the defaults of these
         self.text, self.target = self.columns
         self.quotes = self.has_quotes
-        self.class_names = self.class_names or list(self.names)
+        self.name_classes(self.class_names or self.names)
         self.data_dir = data_dir
 
     def read_files(self, root: Path) -> "dict[str, DataFrame]":

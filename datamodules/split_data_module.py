@@ -1,7 +1,7 @@
 """Base class of data modules that hold the samples of all splits."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -49,7 +49,7 @@ class SplitDataModule(LightningDataModule):
         ValueError: If an argument is out of range; in ``setup``, if a split would be empty.
     """
 
-    class_names: Any = ()
+    class_names: ClassVar[Sequence[str]] = ()
     """Names of the classes, in the order of the labels."""
 
     not_hyperparameters: Sequence[str] = ()
@@ -142,6 +142,14 @@ class SplitDataModule(LightningDataModule):
         """Number of samples of each existing split."""
         self.rows("train")
         return {name: len(rows) for name, rows in self._datasets.items()}
+
+    def name_classes(self, names: Sequence[str]) -> None:
+        """Set the names of the classes of this data module.
+
+        Args:
+            names: The names, in the order of the labels.
+        """
+        self.class_names = list(names)  # type: ignore[misc]  # of a class, unless data decide
 
     @property
     def num_classes(self) -> int:

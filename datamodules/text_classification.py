@@ -148,7 +148,7 @@ class TextClassification(SplitDataModule):
         self.quotes = quotes
         self.text = text
         self.target = target
-        self.class_names = list(class_names or [])
+        self.name_classes(class_names or [])
         self.vocab_size = vocab_size
         self.lowercase = lowercase
         self.max_tokens = max_tokens
@@ -167,9 +167,10 @@ class TextClassification(SplitDataModule):
 
         Sets :attr:`class_names`.
         """
-        splits, self.class_names = texts_of(
+        splits, names = texts_of(
             self.load_tables(), self.text, self.target, self.class_names or None
         )
+        self.name_classes(names)
         return splits
 
     def load_tables(self) -> "dict[str, DataFrame]":

@@ -9,7 +9,7 @@ from typing_extensions import override
 from pear_lightning.nn.text_classifier import TextClassifier, embedded_ids, token_embedding
 from pear_lightning.nn.token_pooling import mean_of_tokens
 
-_CELLS: dict[str, type[nn.RNNBase]] = {"lstm": nn.LSTM, "gru": nn.GRU}
+_CELLS: dict[str, type[nn.LSTM] | type[nn.GRU]] = {"lstm": nn.LSTM, "gru": nn.GRU}
 
 
 class RecurrentClassifier(TextClassifier):

@@ -150,9 +150,11 @@ class _Block(nn.Module):
     def forward(self, hidden: Tensor, visible: Tensor | None) -> Tensor:
         """Return the next hidden states ``(B, L, D)``; ``visible`` is ``(B, 1, 1, L)`` bool."""
         joint = self.queries_keys_values(self.attention_norm(hidden))
-        heads = joint.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
+        queries, keys, values = joint.unflatten(2, (3, self.num_heads, -1)).permute(2, 0, 3, 1, 4)
         attended = F.scaled_dot_product_attention(
-            *heads.unbind(0),
+            queries,
+            keys,
+            values,
             attn_mask=visible,
             dropout_p=self.dropout.p if self.training else 0.0,
         )
