@@ -8,7 +8,8 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.functional.rebuilding import Rebuildable
 from pear_lightning.functional.validation import check_count
-from pear_lightning.nn.mlp import MLP, Activation
+from pear_lightning.nn.activations import Activation
+from pear_lightning.nn.mlp import MLP
 from pear_lightning.nn.score_scale import ScoreScale, check_scale, scaled_scores
 
 
