@@ -1,10 +1,8 @@
 """Base class of data modules with a mask of irrelevant inputs."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from lightning.pytorch import LightningDataModule
-from torch import Tensor
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
@@ -12,10 +10,11 @@ from pear_lightning.datamodules.always_include import AlwaysInclude
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset, Batch
 from pear_lightning.datamodules.epoch_order import EpochOrder
 from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
-from pear_lightning.datamodules.table_dataset import as_batch
+from pear_lightning.datamodules.in_memory import InMemoryDataModule
+from pear_lightning.datamodules.resumable_loader import ResumableLoader
 
 
-class AnnotatedDataModule(LightningDataModule):
+class AnnotatedDataModule(InMemoryDataModule):
     """Base class of data modules with a mask of irrelevant inputs.
 
     Batches are ``(inputs, target, mask)``. All rows are kept in memory. ``predict`` uses the test
@@ -84,7 +83,15 @@ class AnnotatedDataModule(LightningDataModule):
         drop_last: bool = False,
         pin_memory: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            val_fraction=val_fraction,
+            seed=seed,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            drop_last=drop_last,
+            pin_memory=pin_memory,
+        )
         # not logged, because the Trainer raises if a module has a hyperparameter of the same name
         # with another value
         self.save_hyperparameters(logger=False)
@@ -92,21 +99,9 @@ class AnnotatedDataModule(LightningDataModule):
             raise ValueError(f"n_annotated must be at least 0 or None, got {n_annotated}")
         if annotated_per_batch < 0:
             raise ValueError(f"annotated_per_batch must be at least 0, got {annotated_per_batch}")
-        if not 0 <= val_fraction < 1:
-            raise ValueError(f"val_fraction must lie in [0, 1), got {val_fraction}")
-        for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
-            if size is not None and size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
         self.n_annotated = n_annotated
         self.annotated_per_batch = annotated_per_batch
-        self.val_fraction = val_fraction
-        self.seed = seed
         self.shuffle = shuffle
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
-        self.drop_last = drop_last
-        self.pin_memory = pin_memory
         self._datasets: dict[str, AnnotatedDataset] = {}
 
     def load_rows(self) -> dict[str, AnnotatedDataset]:
@@ -117,9 +112,14 @@ class AnnotatedDataModule(LightningDataModule):
 
     @override
     def setup(self, stage: str | None = None) -> None:
-        if self._datasets:
-            return  # all stages use the same rows
+        if not self._datasets:  # all stages use the same rows
+            self._load()
+        super().setup(stage)
+
+    def _load(self) -> None:
         loaded = self.load_rows()
+        if empty := [split for split, rows in loaded.items() if not len(rows)]:
+            raise ValueError(f"load_rows must return rows for each split, got none for {empty}")
         train = loaded["train"]
         datasets = {"train": train}
         if self.val_fraction:
@@ -160,6 +160,7 @@ class AnnotatedDataModule(LightningDataModule):
         kept[annotated[self.n_annotated :]] = False
         return AnnotatedDataset(rows.inputs, rows.target, kept)
 
+    @override
     def rows(self, split: str) -> AnnotatedDataset:
         """Return all rows of a split, with attributes ``inputs``, ``target`` and ``mask``.
 
@@ -193,91 +194,28 @@ class AnnotatedDataModule(LightningDataModule):
         return len(self.class_names)
 
     @property
-    def training_mean(self) -> Tensor:
-        """Mean ``(*S)`` of the training rows, the baseline of many explanations."""
-        return self.rows("train").inputs.mean(dim=0, dtype=torch.float64).float()
-
-    def training_rows(self, n: int, seed: int = 0) -> Tensor:
-        """Draw up to ``n`` different training rows, as background data.
-
-        Args:
-            n: Number of rows; if there are fewer, all rows are drawn.
-            seed: Seed of the draw.
-
-        Returns:
-            Rows ``(min(n, N), *S)``.
-
-        Raises:
-            ValueError: If ``n`` is below 1.
-        """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        rows = self.rows("train").inputs
-        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-        return rows[order[:n]]
+    def num_features(self) -> int:
+        """Number of elements of one row of ``inputs``."""
+        return self.rows("train").inputs[0].numel()
 
     @override
     def train_dataloader(self) -> DataLoader[Batch]:
         rows = self.rows("train")
-        if self.drop_last and len(rows) < self.batch_size:
-            raise ValueError(
-                f"batch_size must be at most {len(rows)}, the number of training rows, with "
-                f"drop_last=True, got {self.batch_size}"
-            )
+        self._check_drop_last(rows)
         annotated = _annotated(rows)
+        sampler = EpochShuffle(rows) if self.shuffle else EpochOrder(rows)
         if not self.annotated_per_batch or not annotated:
-            return self._loader(
-                rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last
+            return ResumableLoader(
+                rows,
+                batch_size=self.batch_size,
+                sampler=sampler,
+                drop_last=self.drop_last,
+                **self._loading,
             )
         batches = AlwaysInclude(
-            EpochShuffle(rows) if self.shuffle else EpochOrder(rows),
-            self.batch_size,
-            self.drop_last,
-            annotated,
-            per_batch=self.annotated_per_batch,
+            sampler, self.batch_size, self.drop_last, annotated, per_batch=self.annotated_per_batch
         )
-        return DataLoader(rows, batch_sampler=batches, **self._loading)
-
-    @override
-    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        return self._eval_loader("val") if "val" in self.splits else []
-
-    @override
-    def test_dataloader(self) -> DataLoader[Batch]:
-        return self._eval_loader("test")
-
-    @override
-    def predict_dataloader(self) -> DataLoader[Batch]:
-        return self._eval_loader("test")
-
-    def _eval_loader(self, split: str) -> DataLoader[Batch]:
-        return self._loader(self.rows(split), self.eval_batch_size or self.batch_size)
-
-    def _loader(
-        self,
-        rows: AnnotatedDataset,
-        batch_size: int,
-        *,
-        shuffle: bool = False,
-        drop_last: bool = False,
-    ) -> DataLoader[Batch]:
-        return DataLoader(
-            rows,
-            batch_size=batch_size,
-            sampler=EpochShuffle(rows) if shuffle else None,
-            drop_last=drop_last,
-            **self._loading,
-        )
-
-    @property
-    def _loading(self) -> dict[str, Any]:
-        """Arguments of all loaders."""
-        return {
-            "collate_fn": as_batch,
-            "num_workers": self.num_workers,
-            "persistent_workers": self.num_workers > 0,
-            "pin_memory": self.pin_memory and torch.cuda.is_available(),
-        }
+        return ResumableLoader(rows, batch_sampler=batches, **self._loading)
 
 
 def _annotated(rows: AnnotatedDataset) -> list[int]:
