@@ -11,6 +11,8 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from pear_lightning.training.encoding import Encoding
+
 
 def adamw(params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Return AdamW with the settings of the PEAR paper: learning rate 5e-4, weight decay 2e-4.
@@ -67,6 +69,7 @@ class ExplainedModule(LightningModule, ABC):
         self.backbone = backbone
         self._optimizer = optimizer
         self._lr_scheduler = lr_scheduler
+        self._encoding = Encoding()
 
     @property
     def attached_trainer(self) -> Trainer | None:
@@ -74,6 +77,38 @@ class ExplainedModule(LightningModule, ABC):
         with suppress(RuntimeError):
             return self.trainer
         return None
+
+    def on_fit_start(self) -> None:
+        """Note how the data module encodes its rows."""
+        self._encoding.note(self.trainer)
+
+    def on_validation_start(self) -> None:
+        """Warn if the data module encodes its rows differently from that of the fit."""
+        self._encoding.check(self.trainer)
+
+    def on_test_start(self) -> None:
+        """Warn if the data module encodes its rows differently from that of the fit."""
+        self._encoding.check(self.trainer)
+
+    def on_predict_start(self) -> None:
+        """Warn if the data module encodes its rows differently from that of the fit."""
+        self._encoding.check(self.trainer)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save how the data module of the fit encodes its rows.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        checkpoint["encoding_id"] = self._encoding.name
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore how the data module of the fit encodes its rows.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        self._encoding.name = checkpoint.get("encoding_id")
 
     @abstractmethod
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:

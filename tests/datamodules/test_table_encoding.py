@@ -200,7 +200,7 @@ class TestMarks:
         marks = pd.DataFrame({"age": [1] * 120})
         with pytest.raises(ValueError, match=r"irrelevant must name features .*, got \['jo'\]"):
             ready(table, irrelevant=["jo"])
-        with pytest.raises(ValueError, match="a row for each of the 120 rows .*, got 3"):
+        with pytest.raises(ValueError, match="a row for each of the 120 rows"):
             ready(table, annotations=marks[:3])
         with pytest.raises(ValueError, match=r"columns named after features, .* got \['ag'\]"):
             ready(table, annotations=marks.rename(columns={"age": "ag"}))
