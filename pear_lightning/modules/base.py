@@ -11,6 +11,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from pear_lightning.training.cosine_decay import CosineDecay
 from pear_lightning.training.encoding import Encoding
 
 
@@ -151,11 +152,23 @@ class ExplainedModule(LightningModule, ABC):
         """Build the optimiser; subclasses override it to give parameters different rates."""
         return self._optimizer(self.parameters())
 
+    def make_scheduler(self, build: LRSchedulerCallable, optimizer: torch.optim.Optimizer) -> Any:
+        """Build a scheduler, which may depend on the number of epochs of the trainer.
+
+        Args:
+            build: Callable from the optimiser to the scheduler.
+            optimizer: The optimiser.
+        """
+        scheduler = build(optimizer)
+        if isinstance(scheduler, CosineDecay) and self.attached_trainer is not None:
+            scheduler.fill_in(self.attached_trainer)
+        return scheduler
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser and, if given, its scheduler."""
         optimizer = self.make_optimizer()
         if self._lr_scheduler is None:
             return optimizer
-        scheduler: Any = self._lr_scheduler(optimizer)
+        scheduler: Any = self.make_scheduler(self._lr_scheduler, optimizer)
         config = {"scheduler": scheduler, "monitor": self.monitored}
         return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]

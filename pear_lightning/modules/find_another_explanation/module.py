@@ -411,7 +411,8 @@ class FindAnotherExplanation(SupervisedModule):
         optimizer = self.make_optimizer()
         schedulers: Any = self.lr_schedulers()
         if self._lr_scheduler is not None:
-            schedulers.load_state_dict(self._lr_scheduler(optimizer).state_dict())
+            scheduler = self.make_scheduler(self._lr_scheduler, optimizer)
+            schedulers.load_state_dict(scheduler.state_dict())
         running: Any = self.optimizers(use_pl_optimizer=False)
         running.load_state_dict(optimizer.state_dict())
 
