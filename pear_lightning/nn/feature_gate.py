@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.functional.validation import is_traced
+from pear_lightning.nn.in_features import given_in_features
 from pear_lightning.nn.input_scale import warn_if_not_standardized
 
 
@@ -51,13 +52,14 @@ class FeatureGate(nn.Module, ABC):
 
     def __init__(
         self,
-        in_features: int,
+        in_features: int | None,
         *,
         axis: int = -1,
         groups: Sequence[int] | None = None,
         check_scale: bool = True,
     ) -> None:
         super().__init__()
+        in_features = given_in_features(in_features)
         if in_features < 1:
             raise ValueError(f"in_features must be at least 1, got {in_features}")
         if axis == 0:
