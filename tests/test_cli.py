@@ -154,8 +154,7 @@ def test_a_file_of_that_name_comes_before_the_shipped_one():
     shipped = Path(str(files("pear_lightning.configs") / "pear_breast_cancer.yaml"))
     text = shipped.read_text().replace("max_epochs: 30", "max_epochs: 1")
     Path("pear_breast_cancer.yaml").write_text(text)
-    cli = main(["fit", "--config=pear_breast_cancer.yaml", *QUICK,
-                "--trainer.enable_checkpointing=false"])  # fmt: skip
+    cli = main(["fit", "--config=pear_breast_cancer.yaml", *QUICK])
     assert cli.trainer.max_epochs == 1
 
 

@@ -22,7 +22,9 @@ class FeatureGate(nn.Module, ABC):
 
     - **Standardise the inputs.** A feature multiplied by c needs a gate of 1/c for the same effect.
       The first training batch of at least 16 rows is checked, once, and a warning is emitted if
-      spreads differ by a factor of 30 or a mean lies 10 standard deviations from 0.
+      spreads differ by a factor of 30, a mean lies 10 standard deviations from 0, or the median
+      feature has a spread outside of 0.3 to 3 or a mean 2 standard deviations from 0, as features
+      scaled to [0, 1] often have.
     - **Scores are not identifiable.** ``W diag(w) x`` does not change when a factor is multiplied
       and its column of the next layer W divided by the same number. :meth:`effective_scores` takes
       the next layer into account.
