@@ -148,7 +148,8 @@ def clean_columns(
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"feature columns of the {part} must be numeric where those of the training table "
-                f"are, got {name} ({frame[name].dtype}): {error}"
+                f"are, got {name} ({frame[name].dtype}): {error}; name "
+                "entries that mean a missing value in `na_values`"
             ) from error
         columns[name] = pd.Series(values, index=frame.index)
     cleaned = pd.DataFrame(columns, index=frame.index)

@@ -135,7 +135,7 @@ class TableEncoder:
     def state_dict(self) -> dict[str, Any]:
         """Return the settings and the fitted values, as plain values and tensors."""
         steps = self._transformer.named_transformers_
-        state = {
+        state: dict[str, Any] = {
             "features": self.features,
             "categories": self.categories,
             "scaling": self.scaling,

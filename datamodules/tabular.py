@@ -571,13 +571,15 @@ class TabularDataModule(InMemoryDataModule):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """Return the fitted encoding and the classes, as plain values and tensors."""
+        """Return the fitted encoding, the classes and the form of files, as plain values."""
         if self._encoder is None:
             return {}
         return {
             "encoder": self._encoder.state_dict(),
             "classes": [_plain(value) for value in self._classes],
             "class_names": self._class_names,
+            "separator": self.separator,
+            "na_values": self.na_values,
         }
 
     @override
@@ -590,6 +592,10 @@ class TabularDataModule(InMemoryDataModule):
         self._encoder = TableEncoder.from_state(state_dict["encoder"])
         self._classes = list(state_dict["classes"])
         self._class_names = list(state_dict["class_names"])
+        if self.separator is None:
+            self.separator = state_dict["separator"]
+        if self.na_values is None:
+            self.na_values = state_dict["na_values"]
         self._parts, self._datasets = {}, {}
 
 

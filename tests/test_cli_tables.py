@@ -43,14 +43,16 @@ def _in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def fit(*more: str, epochs: int = 2):
-    table().to_csv("churn.csv", index=False)
+def fit(*more: str, epochs: int = 2, rows: pd.DataFrame | None = None):
+    (table() if rows is None else rows).to_csv("churn.csv", index=False)
     return main(["fit", "--config=pear_csv.yaml", "--data.data=churn.csv", "--data.target=left",
                  f"--trainer.max_epochs={epochs}", *QUICK, *more])  # fmt: skip
 
 
 def test_new_rows_are_predicted_in_another_folder(tmp_path, monkeypatch, capsys):
-    cli = fit()
+    entries = table().astype({"age": object})
+    entries.loc[[2, 5], "age"] = "?"
+    cli = fit("--data.na_values=['?']", rows=entries)
     assert "pairwise rank agreement" in capsys.readouterr().out
     model, data = cli.model, cli.datamodule
     assert (model.num_classes, model.backbone.out_features) == (3, 3)
@@ -63,7 +65,8 @@ def test_new_rows_are_predicted_in_another_folder(tmp_path, monkeypatch, capsys)
     other.mkdir()
     monkeypatch.chdir(other)
     new = table()[["income", "age", "job", "member"]][:9]
-    new.to_csv("new.csv", index=False)
+    new.loc[3, "age"] = np.nan
+    new.to_csv("new.csv", index=False, na_rep="?")  # the checkpoint knows what it means
     checkpoint = tmp_path / checkpoint
     main(["predict", "--config=pear_csv.yaml", f"--ckpt_path={checkpoint}", *QUICK,
           "--data.predict_data=new.csv"])  # fmt: skip

@@ -63,7 +63,8 @@ def _is_open(config: Any, name: str) -> bool:
     return bool(given == parameters[leaf].default)
 
 
-def _data_of(config: Any) -> InMemoryDataModule | None:
+def _data_of(config: Any) -> Any:
+    """Return the data module of a configuration, set up; ``None`` if it is of another kind."""
     class_path = config.get("data.class_path")
     kind = None if class_path is None else _object(class_path)
     if not (isclass(kind) and issubclass(kind, InMemoryDataModule)):

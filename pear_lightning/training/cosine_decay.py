@@ -84,7 +84,7 @@ class CosineDecay(LambdaLR):
 
 def _epochs_of(trainer: Trainer) -> int:
     if trainer.max_epochs is not None and trainer.max_epochs > 0:
-        return trainer.max_epochs
+        return int(trainer.max_epochs)
     if trainer.max_steps > 0:
         steps: Any = trainer.estimated_stepping_batches
         batches = trainer.num_training_batches / trainer.accumulate_grad_batches
