@@ -87,8 +87,8 @@ def _epochs_of(trainer: Trainer) -> int:
         return int(trainer.max_epochs)
     if trainer.max_steps > 0:
         steps: Any = trainer.estimated_stepping_batches
-        batches = trainer.num_training_batches / trainer.accumulate_grad_batches
-        return max(1, math.ceil(steps / max(batches, 1)))
+        batches = float(trainer.num_training_batches) / trainer.accumulate_grad_batches
+        return max(1, math.ceil(float(steps) / max(batches, 1)))
     raise ValueError(
         f"max_epochs must be a number for CosineDecay, got {trainer.max_epochs}; limit the trainer "
         "or give n_epochs"
