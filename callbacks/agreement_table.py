@@ -56,36 +56,39 @@ class AgreementTable(Callback):
         """Print the table of the test, and the matrix."""
         self._print_summary("test", "Test", trainer, pl_module)
         if self.matrix_metric is not None:
-            for matrix in _matrices(trainer, pl_module, "test").values():
-                self._print_matrix(matrix, self.matrix_metric)
+            for loader in range(len(trainer.num_test_batches)):
+                for matrix in _matrices(trainer, pl_module, "test", loader).values():
+                    self._print_matrix(matrix, self.matrix_metric)
 
     @rank_zero_only
     def _print_summary(
         self, stage: str, title: str, trainer: Trainer, pl_module: LightningModule
     ) -> None:
-        logged = {
-            name.removeprefix(f"{stage}_"): value
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith(f"{stage}_")
-        }
-        agreements = {
-            name: logged.pop(name)
-            for name in list(logged)
-            if name.endswith(AgreementMatrix.metric_names) or name.startswith(_MONITORED)
-        }
-        if not logged:
+        of_loaders: dict[str, dict[str, Tensor]] = {}
+        for name, value in trainer.callback_metrics.items():
+            if name.startswith(f"{stage}_"):
+                name, _, loader = name.removeprefix(f"{stage}_").partition("/dataloader_idx_")
+                of_loaders.setdefault(loader, {})[name] = value
+        if not of_loaders:
             return
         if trainer.progress_bar_callback is not None:
             # a progress bar that is still live would be drawn again below the table
             trainer.progress_bar_callback.teardown(trainer, pl_module, stage=stage)
-        results = Table(title=f"{title}: {type(pl_module).__name__}")
-        for name in logged:
-            results.add_column(name.replace("_", " "), justify="right")
-        results.add_row(*(f"{value:.4f}" for value in logged.values()))
-        self.console.print(results)
-        for groups, matrix in _matrices(trainer, pl_module, stage).items():
-            if any(group + matrix.metric_names[0] in agreements for group in groups):
-                self.console.print(_agreements(agreements, groups, matrix))
+        for loader, logged in sorted(of_loaders.items()):
+            agreements = {
+                name: logged.pop(name)
+                for name in list(logged)
+                if name.endswith(AgreementMatrix.metric_names) or name.startswith(_MONITORED)
+            }
+            if logged:
+                results = Table(title=f"{title}: {type(pl_module).__name__}" + _of(loader))
+                for name in logged:
+                    results.add_column(name.replace("_", " "), justify="right")
+                results.add_row(*(f"{value:.4f}" for value in logged.values()))
+                self.console.print(results)
+            for groups, matrix in _matrices(trainer, pl_module, stage, int(loader or 0)).items():
+                if any(group + matrix.metric_names[0] in agreements for group in groups):
+                    self.console.print(_agreements(agreements, groups, matrix))
 
     @rank_zero_only
     def _print_matrix(self, matrix: AgreementMatrix, metric: str) -> None:
@@ -99,16 +102,27 @@ class AgreementTable(Callback):
         self.console.print(table)
 
 
+def _of(loader: str) -> str:
+    return f", data loader {loader}" if loader else ""
+
+
 def _matrices(
-    trainer: Trainer, module: LightningModule, stage: str
+    trainer: Trainer, module: LightningModule, stage: str, loader: int
 ) -> dict[tuple[str, ...], AgreementMatrix]:
-    """Return the matrices of an evaluation, by the prefixes under which their means are logged."""
+    """Return the matrices of a data loader, by the prefixes under which their means are logged.
+
+    An :class:`~pear_lightning.callbacks.AgreementMonitor` has one matrix for all loaders.
+    """
     matrices: dict[tuple[str, ...], AgreementMatrix] = {}
-    of_module = getattr(module, f"{stage}_agreement", None)
+    name = f"{stage}_agreement"
+    of_module = getattr(module, name, None)
+    of_loader = getattr(module, "of_loader", None)
+    if isinstance(of_module, AgreementMatrix) and callable(of_loader):
+        of_module = of_loader(name, loader)
     if isinstance(of_module, AgreementMatrix):
         matrices["", "trained_", "untrained_"] = of_module
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    for callback in callbacks:
+    for callback in callbacks if loader == 0 else ():
         if isinstance(callback, AgreementMonitor) and callback.matrix.update_called:
             matrices[_MONITORED,] = callback.matrix
     return matrices

@@ -133,4 +133,5 @@ class FaithfulnessMonitor(ExplanationMonitor):
     @override
     def log_values(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
         """Log the means over all processes."""
-        module.log_dict({f"{stage}_{name}": value for name, value in self.suite.compute().items()})
+        means = {f"{stage}_{name}": value for name, value in self.suite.compute().items()}
+        module.log_dict(means, sync_dist=True)  # all processes have the same means

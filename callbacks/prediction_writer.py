@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
@@ -10,16 +10,34 @@ from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
 from typing_extensions import override
 
+from pear_lightning.functional.validation import check_choice
+
+Format = Literal["pt", "csv", "parquet"]
+
 
 class PredictionWriter(BasePredictionWriter):
-    """Save the results of ``predict``, including attributions.
+    """Write the results of ``predict``, including probabilities and explanations.
 
-    Each rank writes a file ``predictions-rank<r>.pt``, which holds the results of the module's
-    ``predict_step``, with the batches concatenated, and under ``"indices"`` the positions of the
-    rows in the data set (if Lightning knows them). Read the file with :func:`torch.load`.
+    The file ``predictions.<format>`` has one row for each row of the data, in order; with several
+    processes, each writes a file ``predictions-rank<r>.<format>``.
+
+    A table (``"csv"``, ``"parquet"``) has the columns ``row`` (position in the data set),
+    ``prediction`` (the name of the class, or the value), ``probability[<class>]``, and one column
+    for each other result of the module's ``predict_step`` and each feature, such as
+    ``integrated_gradients[age]``. Names of features and classes are those of the data module, if it
+    has them; a category is one feature if the module pools attributions with a masker.
+
+    ``"pt"`` holds the tensors of ``predict_step`` as they are, ``"probabilities"`` if they follow
+    from the logits, the positions as ``"indices"``, and ``"class_names"`` and ``"feature_names"``
+    if known. Read it with :func:`torch.load`.
 
     Args:
         output_dir: Folder for the files; it is created if it does not exist.
+        format: ``"pt"``, ``"csv"`` or ``"parquet"``.
+
+    Raises:
+        ValueError: If the format is unknown; when writing, if there are several dataloaders, or a
+            result is neither a tensor nor a mapping of tensors.
 
     Example:
         >>> import tempfile
@@ -31,16 +49,18 @@ class PredictionWriter(BasePredictionWriter):
         >>> model = PEAR(MLP(30), explainers={"grad": Gradient(), "product": InputXGradient()})
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False,
-        ...                       callbacks=[PredictionWriter(folder)])
+        ...                       callbacks=[PredictionWriter(folder, format="csv")])
         ...     _ = trainer.predict(model, BreastCancer())
-        ...     saved = torch.load(f"{folder}/predictions-rank0.pt")
-        >>> saved["attributions"]["grad"].shape
-        torch.Size([143, 30])
+        ...     header = Path(folder, "predictions.csv").read_text().split(",")[:5]
+        >>> header[:4]
+        ['row', 'prediction', 'probability[malignant]', 'probability[benign]']
     """
 
-    def __init__(self, output_dir: str) -> None:
+    def __init__(self, output_dir: str, format: Format = "pt") -> None:
         super().__init__(write_interval="epoch")
+        check_choice("format", format, ("pt", "csv", "parquet"))
         self.output_dir = str(output_dir)
+        self.format: Format = format
 
     @override
     def write_on_epoch_end(
@@ -72,9 +92,22 @@ class PredictionWriter(BasePredictionWriter):
             contents = {"prediction": contents}
         rows = [row for batch in (batch_indices or [[]])[0] for row in batch or ()]
         contents["indices"] = torch.tensor(rows, dtype=torch.long)
-        folder = Path(self.output_dir)
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.save(contents, folder / f"predictions-rank{trainer.global_rank}.pt")
+        if getattr(pl_module, "task", "classification") == "classification":
+            _add_probabilities(contents)
+        names = _names_of(trainer)
+        rank = "" if trainer.world_size == 1 else f"-rank{trainer.global_rank}"
+        path = Path(self.output_dir, f"predictions{rank}.{self.format}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if self.format == "pt":
+            torch.save({**contents, **{key: value for key, value in names.items() if value}}, path)
+            return
+        import pandas as pd
+
+        table = pd.DataFrame(_columns(contents, names))
+        if self.format == "csv":
+            table.to_csv(path, index=False)
+        else:
+            table.to_parquet(path, index=False)
 
 
 def _concatenate(batches: Sequence[Any]) -> Any:
@@ -88,3 +121,51 @@ def _concatenate(batches: Sequence[Any]) -> Any:
         "predict_step must return a tensor or a mapping of tensors for PredictionWriter, "
         f"got {type(first).__name__}"
     )
+
+
+def _add_probabilities(contents: dict[str, Any]) -> None:
+    logits = contents.get("logits")
+    if isinstance(logits, Tensor) and logits.ndim == 2 and logits.shape[1] > 1:
+        contents.setdefault("probabilities", logits.float().softmax(dim=1))
+
+
+def _names_of(trainer: Trainer) -> dict[str, list[str]]:
+    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+    keys = ("class_names", "feature_names", "group_names")
+    return {key: list(getattr(datamodule, key, None) or []) for key in keys}
+
+
+def _columns(contents: Mapping[str, Any], names: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return the columns of the table, by name."""
+    rest = dict(contents)
+    indices = rest.pop("indices")
+    prediction = rest.pop("prediction", None)
+    probabilities = rest.pop("probabilities", None)
+    classes = names["class_names"]
+    columns: dict[str, Any] = {}
+    if len(indices):
+        columns["row"] = indices.numpy()
+    if prediction is not None and prediction.ndim == 1:
+        values = prediction.tolist()
+        named = classes and not prediction.is_floating_point()
+        columns["prediction"] = [classes[value] for value in values] if named else values
+    elif prediction is not None:
+        rest["prediction"] = prediction
+    if probabilities is not None:
+        columns |= _spread("probability", probabilities, [classes])
+        rest.pop("logits", None)
+    for name, value in rest.items():
+        parts = value if isinstance(value, Mapping) else {name: value}
+        for part, tensor in parts.items():
+            columns |= _spread(part, tensor, [names["feature_names"], names["group_names"]])
+    return columns
+
+
+def _spread(name: str, tensor: Tensor, choices: Sequence[list[str]]) -> dict[str, Any]:
+    """Return one column for each entry of the rows, named after features if their number fits."""
+    flat = tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]
+    if tensor.ndim == 1:
+        return {name: tensor.numpy()}
+    found = next((each for each in choices if len(each) == flat.shape[1]), None)
+    keys = found or range(flat.shape[1])
+    return {f"{name}[{key}]": flat[:, place].numpy() for place, key in enumerate(keys)}

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from typing_extensions import override
 
-from pear_lightning.datamodules.one_hot import one_hot
 from pear_lightning.datamodules.scaling import Scaling
 from pear_lightning.datamodules.table_source import read_hub
 from pear_lightning.datamodules.tabular import TabularDataModule
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pandas import DataFrame
 
 HUB_ID = "scikit-learn/adult-census-income"
@@ -19,6 +17,8 @@ HUB_ID = "scikit-learn/adult-census-income"
 COLUMNS = ["age", "workclass", "fnlwgt", "education", "education-num", "marital-status"]
 COLUMNS += ["occupation", "relationship", "race", "sex", "capital-gain", "capital-loss"]
 COLUMNS += ["hours-per-week", "native-country"]
+WORDS = ["workclass", "education", "marital-status", "occupation", "relationship", "race", "sex"]
+WORDS += ["native-country"]
 
 
 class Adult(TabularDataModule):
@@ -93,62 +93,39 @@ class Adult(TabularDataModule):
         **kwargs: Any,
     ) -> None:
         data_dir = None if data_dir is None else str(data_dir)
-        kwargs = {"target": "income", "class_names": ["<=50K", ">50K"], **kwargs}
-        super().__init__(revision=revision, scaling=scaling, **kwargs)
-        self._refuse_source()
         if missing not in ("category", "drop"):
             raise ValueError(f"missing must be 'category' or 'drop', got {missing!r}")
         if features is not None and (unknown := [name for name in features if name not in COLUMNS]):
             raise ValueError(f"features must be columns of Adult, {COLUMNS}, got {unknown}")
+        columns = COLUMNS if features is None else list(features)
+        words = [name for name in columns if name in WORDS]
+        kwargs = {
+            "target": "income",
+            "class_names": ["<=50K", ">50K"],
+            "categories": words,
+            **kwargs,
+        }
+        super().__init__(revision=revision, features=columns, scaling=scaling, **kwargs)
+        self._refuse_source()
         self.data_dir = data_dir
-        self.columns = COLUMNS if features is None else list(features)
         self.missing = missing
-        self._groups: list[int] = []
-        self._numbers: list[bool] = []
 
     @override
     def load_tables(self) -> "tuple[DataFrame, DataFrame | None]":
         if self.data_dir is not None:
-            tables = [self._read("data"), self._read("test")]
+            tables = [self._read_part("data"), self._read_part("test")]
         else:
             tables = [self._read_hub()]
         if self.missing == "drop":
             tables = [t[~(t == "?").any(axis=1)].reset_index(drop=True) for t in tables]
-        coded = one_hot(tables, self.columns)
-        self._groups = coded.groups
-        self._numbers = coded.numbers
-        train, *test = (
-            rows.assign(**{self.target: table["income"]})
-            for rows, table in zip(coded.tables, tables, strict=True)
-        )
-        return train, test[0] if test else None
+        return tables[0], tables[1] if len(tables) > 1 else None
 
     @override
     def prepare_data(self) -> None:
         if self.data_dir is None:
             self._read_hub()
 
-    @property
-    def groups(self) -> list[int]:
-        """Number of the feature of each column of ``inputs``, from 0."""
-        junk = range(self.n_features - len(self._groups))
-        return [*self._groups, *(len(self.columns) + i for i in junk)]
-
-    @property
-    def group_names(self) -> list[str]:
-        """Names of the features numbered in :attr:`groups`: the columns before one-hot encoding."""
-        return [*self.columns, *self.feature_names[len(self._groups) :]]
-
-    @override
-    def _scale(self, inputs: "dict[str, NDArray[Any]]") -> "dict[str, NDArray[Any]]":
-        if not any(self._numbers):
-            return inputs
-        scaled = super()._scale({split: rows[:, self._numbers] for split, rows in inputs.items()})
-        for split, rows in scaled.items():
-            inputs[split][:, self._numbers] = rows
-        return inputs
-
-    def _read(self, part: str) -> "DataFrame":
+    def _read_part(self, part: str) -> "DataFrame":
         import pandas as pd
 
         assert self.data_dir is not None

@@ -2,8 +2,6 @@
 
 from typing import ClassVar
 
-import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
@@ -11,6 +9,7 @@ from pear_lightning.datamodules.always_include import AlwaysInclude
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset, Batch
 from pear_lightning.datamodules.epoch_order import EpochOrder
 from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
+from pear_lightning.datamodules.resumable_loader import ResumableLoader
 from pear_lightning.datamodules.split_data_module import SplitDataModule
 
 
@@ -101,11 +100,9 @@ class AnnotatedDataModule(SplitDataModule):
         self.annotated_per_batch = annotated_per_batch
 
     @override
-    def setup(self, stage: str | None = None) -> None:
-        if self._datasets:
-            return  # all stages use the same rows
-        super().setup(stage)
-        self._datasets["train"] = self._with_few_annotations(self._datasets["train"])
+    def _load(self) -> dict[str, AnnotatedDataset]:
+        rows = super()._load()
+        return rows | {"train": self._with_few_annotations(rows["train"])}
 
     def _with_few_annotations(self, rows: AnnotatedDataset) -> AnnotatedDataset:
         """Clear the masks of all training rows except the first ``n_annotated`` annotated rows."""
@@ -143,28 +140,9 @@ class AnnotatedDataModule(SplitDataModule):
         return tuple(self.rows("train").inputs.shape[1:])
 
     @property
-    def training_mean(self) -> Tensor:
-        """Mean ``(*S)`` of the training rows, the baseline of many explanations."""
-        return self.rows("train").inputs.mean(dim=0, dtype=torch.float64).float()
-
-    def training_rows(self, n: int, seed: int = 0) -> Tensor:
-        """Draw up to ``n`` different training rows, as background data.
-
-        Args:
-            n: Number of rows; if there are fewer, all rows are drawn.
-            seed: Seed of the draw.
-
-        Returns:
-            Rows ``(min(n, N), *S)``.
-
-        Raises:
-            ValueError: If ``n`` is below 1.
-        """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        rows = self.rows("train").inputs
-        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-        return rows[order[:n]]
+    def num_features(self) -> int:
+        """Number of elements of one row of ``inputs``."""
+        return self.rows("train").inputs[0].numel()
 
     @override
     def training_loader(self, rows: AnnotatedDataset) -> DataLoader[Batch]:
@@ -178,7 +156,7 @@ class AnnotatedDataModule(SplitDataModule):
             annotated,
             per_batch=self.annotated_per_batch,
         )
-        return DataLoader(rows, batch_sampler=batches, **self.loading)
+        return ResumableLoader(rows, batch_sampler=batches, **self.loading)
 
 
 def _annotated(rows: AnnotatedDataset) -> list[int]:

@@ -35,7 +35,7 @@ class BreastCancer(TabularDataModule):
     Example:
         >>> data = BreastCancer()
         >>> data.setup()
-        >>> data.splits, data.n_features, data.class_names
+        >>> data.splits, data.num_features, data.class_names
         ({'train': 426, 'test': 143}, 30, ['malignant', 'benign'])
 
     References:

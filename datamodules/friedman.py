@@ -21,12 +21,12 @@ class Friedman(KnownRelevance):
     target is not scaled (mean 14, standard deviation 5).
 
     Shapes:
-        - ``inputs``: ``(B, n_features)`` float32
+        - ``inputs``: ``(B, num_features)`` float32
         - ``target``: ``(B,)`` float32
-        - ``relevance``: ``(n_features,)`` bool, the first five
+        - ``relevance``: ``(num_features,)`` bool, the first five
 
     Args:
-        n_features: Number of features, at least 5.
+        num_features: Number of features, at least 5.
         n_train: Number of training rows.
         n_test: Number of test rows.
         noise: σ; no model has a mean squared error below σ².
@@ -51,14 +51,14 @@ class Friedman(KnownRelevance):
 
     def __init__(
         self,
-        n_features: int = 10,
+        num_features: int = 10,
         n_train: int = 1000,
         n_test: int = 1000,
         noise: float = 1.0,
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(n_features, n_train, n_test, seed=seed, task="regression", **kwargs)
+        super().__init__(num_features, n_train, n_test, seed=seed, task="regression", **kwargs)
         self.noise = noise
 
     @override

@@ -38,13 +38,14 @@ class InvaseSynthetic(KnownRelevance):
     all rows can only find the union.
 
     Shapes:
-        - ``inputs``: ``(B, n_features)`` float32
+        - ``inputs``: ``(B, num_features)`` float32
         - ``target``: ``(B,)`` long, 0 or 1
-        - ``relevance``: ``(n_features,)`` bool; ``test_relevance``: ``(n_test, n_features)`` bool
+        - ``relevance``: ``(num_features,)`` bool
+        - ``test_relevance``: ``(n_test, num_features)`` bool
 
     Args:
         name: ``"syn1"`` to ``"syn6"``.
-        n_features: Number of features, at least 11 (11 or 100 in the paper).
+        num_features: Number of features, at least 11 (11 or 100 in the paper).
         n_train: Number of training rows.
         n_test: Number of test rows.
         seed: Seed of the rows; training and test rows differ.
@@ -76,7 +77,7 @@ class InvaseSynthetic(KnownRelevance):
     def __init__(
         self,
         name: SynName = "syn1",
-        n_features: int = 11,
+        num_features: int = 11,
         n_train: int = 10_000,
         n_test: int = 10_000,
         seed: int = 0,
@@ -84,7 +85,7 @@ class InvaseSynthetic(KnownRelevance):
     ) -> None:
         if name not in _RELEVANT and name not in _SWITCHED:
             raise ValueError(f"name must be one of 'syn1' to 'syn6', got {name!r}")
-        super().__init__(n_features, n_train, n_test, seed=seed, **kwargs)
+        super().__init__(num_features, n_train, n_test, seed=seed, **kwargs)
         self.table = name
 
     @override

@@ -45,7 +45,7 @@ class KnownRelevance(TabularDataModule):
         - :attr:`relevance`: ``(d,)`` bool
 
     Args:
-        n_features: Number of features d.
+        num_features: Number of features d.
         n_train: Number of training rows, including validation rows.
         n_test: Number of test rows.
         scaling: Scaling of the features.
@@ -62,7 +62,7 @@ class KnownRelevance(TabularDataModule):
         ...         return Draw(x, (x[:, 0] > 0) * 1, for_all_rows([0], rows, self.n_drawn))
         ...     def _relevant(self):
         ...         return [0]
-        >>> data = Sign(n_features=3, n_train=20, n_test=10, junk_features=1)
+        >>> data = Sign(num_features=3, n_train=20, n_test=10, junk_features=1)
         >>> data.setup()
         >>> data.feature_names, data.relevance
         (['x1', 'x2', 'x3', 'junk_0'], tensor([ True, False, False, False]))
@@ -72,7 +72,7 @@ class KnownRelevance(TabularDataModule):
 
     def __init__(
         self,
-        n_features: int,
+        num_features: int,
         n_train: int,
         n_test: int,
         scaling: Scaling = "standard",
@@ -81,14 +81,14 @@ class KnownRelevance(TabularDataModule):
     ) -> None:
         super().__init__(scaling=scaling, seed=seed, **kwargs)
         self._refuse_source()
-        if n_features < self.fewest_features:
+        if num_features < self.fewest_features:
             raise ValueError(
-                f"n_features must be at least {self.fewest_features}, got {n_features}"
+                f"num_features must be at least {self.fewest_features}, got {num_features}"
             )
         for name, rows in {"n_train": n_train, "n_test": n_test}.items():
             if rows < 1:
                 raise ValueError(f"{name} must be at least 1, got {rows}")
-        self.n_drawn = n_features
+        self.n_drawn = num_features
         self.n_train = n_train
         self.n_test = n_test
         self._test_relevance: Tensor | None = None
@@ -127,16 +127,16 @@ class KnownRelevance(TabularDataModule):
     @property
     def relevance(self) -> Tensor:
         """Whether each feature is relevant for any row, ``(d,)`` bool; false for junk features."""
-        marks = torch.zeros(self.n_features, dtype=torch.bool)
+        marks = torch.zeros(self.num_features, dtype=torch.bool)
         marks[self._relevant()] = True
         return marks
 
     @property
     def test_relevance(self) -> Tensor:
         """Whether each feature is relevant for each test row, ``(n_test, d)`` bool."""
-        self._split("test")
+        self.rows("test")
         assert self._test_relevance is not None
-        marks = torch.zeros(self.n_test, self.n_features, dtype=torch.bool)
+        marks = torch.zeros(self.n_test, self.num_features, dtype=torch.bool)
         marks[:, : self.n_drawn] = self._test_relevance
         return marks
 
@@ -147,13 +147,13 @@ class KnownRelevance(TabularDataModule):
         )
 
 
-def for_all_rows(relevant: list[int], rows: int, n_features: int) -> "NDArray[Any]":
-    """Return a mask ``(rows, n_features)`` of features that are relevant for all rows.
+def for_all_rows(relevant: list[int], rows: int, num_features: int) -> "NDArray[Any]":
+    """Return a mask ``(rows, num_features)`` of features that are relevant for all rows.
 
     Args:
         relevant: Relevant features, counted from 0.
         rows: Number of rows.
-        n_features: Number of features.
+        num_features: Number of features.
 
     Example:
         >>> for_all_rows([0], 2, 3)
@@ -162,6 +162,6 @@ def for_all_rows(relevant: list[int], rows: int, n_features: int) -> "NDArray[An
     """
     import numpy as np
 
-    mask = np.zeros((rows, n_features), dtype=bool)
+    mask = np.zeros((rows, num_features), dtype=bool)
     mask[:, relevant] = True
     return mask

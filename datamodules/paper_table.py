@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
+from pear_lightning.datamodules.scaling import Scaling
 from pear_lightning.datamodules.table_source import read_file, read_hub
 from pear_lightning.datamodules.tabular import TabularDataModule
 
@@ -30,6 +31,7 @@ class PaperTable(TabularDataModule):
         revision: Branch, tag or commit on the hub.
         target: Name of the target column.
         class_names: Names of the two classes. None uses the names defined by the subclass.
+        scaling: Scaling of the features; ``"minmax"`` as in the paper.
         kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
@@ -54,6 +56,7 @@ class PaperTable(TabularDataModule):
         revision: str | None = None,
         target: str = "class",
         class_names: list[str] | None = None,
+        scaling: Scaling = "minmax",
         **kwargs: Any,
     ) -> None:
         if not self.file_name:
@@ -66,6 +69,7 @@ class PaperTable(TabularDataModule):
             revision=revision,
             target=target,
             class_names=class_names or list(self.classes) or None,
+            scaling=scaling,
             **kwargs,
         )
         self._refuse_source()

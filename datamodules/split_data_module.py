@@ -1,15 +1,12 @@
 """Base class of data modules that hold the samples of all splits."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Protocol, Self
 
 import torch
-from lightning.pytorch import LightningDataModule
-from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
-from pear_lightning.datamodules.table_dataset import as_batch
+from pear_lightning.datamodules.in_memory import InMemoryDataModule
 
 
 class Rows(Protocol):
@@ -25,7 +22,7 @@ class Rows(Protocol):
         """Return a data set of some of the samples."""
 
 
-class SplitDataModule(LightningDataModule):
+class SplitDataModule(InMemoryDataModule):
     """Base class of data modules that hold the samples of all splits.
 
     Subclasses implement :meth:`load_rows`, which returns the splits ``"train"``, and ``"val"`` and
@@ -70,23 +67,19 @@ class SplitDataModule(LightningDataModule):
         drop_last: bool = False,
         pin_memory: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            val_fraction=val_fraction,
+            seed=seed,
+            shuffle=shuffle,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            drop_last=drop_last,
+            pin_memory=pin_memory,
+        )
         # not logged, because the Trainer raises if a module has a hyperparameter of the same name
         # with another value
         self.save_hyperparameters(logger=False, ignore=self.not_hyperparameters)
-        if not 0 <= val_fraction < 1:
-            raise ValueError(f"val_fraction must lie in [0, 1), got {val_fraction}")
-        for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
-            if size is not None and size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
-        self.val_fraction = val_fraction
-        self.seed = seed
-        self.shuffle = shuffle
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
-        self.drop_last = drop_last
-        self.pin_memory = pin_memory
         self._datasets: dict[str, Any] = {}
 
     def load_rows(self) -> dict[str, Any]:
@@ -97,8 +90,12 @@ class SplitDataModule(LightningDataModule):
 
     @override
     def setup(self, stage: str | None = None) -> None:
-        if self._datasets:
-            return  # all stages use the same samples
+        if not self._datasets:  # all stages use the same samples
+            self._datasets = self._load()
+        super().setup(stage)
+
+    def _load(self) -> dict[str, Any]:
+        """Return the samples of all splits; called once."""
         loaded = self.load_rows()
         if "test" not in loaded and "val" in loaded:
             loaded["test"] = loaded.pop("val")
@@ -106,7 +103,9 @@ class SplitDataModule(LightningDataModule):
             loaded["train"], loaded["test"] = self._held_out(loaded["train"], "test")
         if "val" not in loaded and self.val_fraction:
             loaded["train"], loaded["val"] = self._held_out(loaded["train"], "val")
-        self._datasets = {name: loaded[name] for name in ("train", "val", "test") if name in loaded}
+        if empty := [split for split, rows in loaded.items() if not len(rows)]:
+            raise ValueError(f"load_rows must return rows for each split, got none for {empty}")
+        return {name: loaded[name] for name in ("train", "val", "test") if name in loaded}
 
     def _held_out(self, rows: Any, split: str) -> tuple[Any, Any]:
         fraction = self.val_fraction if split == "val" else self.test_fraction
@@ -121,6 +120,7 @@ class SplitDataModule(LightningDataModule):
         # sorted, so that rows keep the order in which they were read
         return rows.subset(sorted(order[n_held:])), rows.subset(sorted(order[:n_held]))
 
+    @override
     def rows(self, split: str) -> Any:
         """Return all samples of a split, as a data set.
 
@@ -138,6 +138,7 @@ class SplitDataModule(LightningDataModule):
         return self._datasets[split]
 
     @property
+    @override
     def splits(self) -> dict[str, int]:
         """Number of samples of each existing split."""
         self.rows("train")
@@ -155,64 +156,3 @@ class SplitDataModule(LightningDataModule):
     def num_classes(self) -> int:
         """Number of classes, the number of outputs that a model needs."""
         return len(self.class_names)
-
-    @property
-    def collate(self) -> Callable[[Any], Any]:
-        """Function that makes a batch of the result of ``__getitems__``."""
-        return as_batch
-
-    @override
-    def train_dataloader(self) -> DataLoader[Any]:
-        rows = self.rows("train")
-        if self.drop_last and len(rows) < self.batch_size:
-            raise ValueError(
-                f"batch_size must be at most {len(rows)}, the number of training rows, with "
-                f"drop_last=True, got {self.batch_size}"
-            )
-        return self.training_loader(rows)
-
-    def training_loader(self, rows: Any) -> DataLoader[Any]:
-        """Return the loader of the training samples.
-
-        Args:
-            rows: The training samples.
-        """
-        return self._loader(rows, self.batch_size, shuffle=self.shuffle, drop_last=self.drop_last)
-
-    @override
-    def val_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        return self._eval_loader("val")
-
-    @override
-    def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        return self._eval_loader("test")
-
-    @override
-    def predict_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
-        return self._eval_loader("test")
-
-    def _eval_loader(self, split: str) -> DataLoader[Any] | list[DataLoader[Any]]:
-        if split not in self.splits:
-            return []
-        return self._loader(self.rows(split), self.eval_batch_size or self.batch_size)
-
-    def _loader(
-        self, rows: Any, batch_size: int, *, shuffle: bool = False, drop_last: bool = False
-    ) -> DataLoader[Any]:
-        return DataLoader(
-            rows,
-            batch_size=batch_size,
-            sampler=EpochShuffle(rows) if shuffle else None,
-            drop_last=drop_last,
-            **self.loading,
-        )
-
-    @property
-    def loading(self) -> dict[str, Any]:
-        """Arguments of all loaders."""
-        return {
-            "collate_fn": self.collate,
-            "num_workers": self.num_workers,
-            "persistent_workers": self.num_workers > 0,
-            "pin_memory": self.pin_memory and torch.cuda.is_available(),
-        }

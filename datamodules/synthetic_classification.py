@@ -21,12 +21,12 @@ class SyntheticClassification(KnownRelevance):
     training set.
 
     Shapes:
-        - ``inputs``: ``(B, n_features)`` float32
+        - ``inputs``: ``(B, num_features)`` float32
         - ``target``: ``(B,)`` long, 0 or 1
-        - ``relevance``: ``(n_features,)`` bool, the first ``n_informative``
+        - ``relevance``: ``(num_features,)`` bool, the first ``n_informative``
 
     Args:
-        n_features: Number of features.
+        num_features: Number of features.
         n_informative: Number of relevant features, at least 2.
         n_train: Number of training rows.
         n_test: Number of test rows.
@@ -36,12 +36,12 @@ class SyntheticClassification(KnownRelevance):
         kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
-        ValueError: If ``n_informative`` is below 2 or above ``n_features``.
+        ValueError: If ``n_informative`` is below 2 or above ``num_features``.
 
     Example:
-        >>> data = SyntheticClassification(n_features=16, n_train=400, n_test=1000)
+        >>> data = SyntheticClassification(num_features=16, n_train=400, n_test=1000)
         >>> data.setup()
-        >>> data.splits, data.n_features, int(data.relevance.sum())
+        >>> data.splits, data.num_features, int(data.relevance.sum())
         ({'train': 400, 'test': 1000}, 16, 5)
 
     References:
@@ -50,7 +50,7 @@ class SyntheticClassification(KnownRelevance):
 
     def __init__(
         self,
-        n_features: int = 10,
+        num_features: int = 10,
         n_informative: int = 5,
         n_train: int = 400,
         n_test: int = 1000,
@@ -59,11 +59,12 @@ class SyntheticClassification(KnownRelevance):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        if not 2 <= n_informative <= n_features:
+        if not 2 <= n_informative <= num_features:
             raise ValueError(
-                f"n_informative must lie in [2, n_features], [2, {n_features}], got {n_informative}"
+                f"n_informative must lie in [2, num_features], [2, {num_features}], got "
+                f"{n_informative}"
             )
-        super().__init__(n_features, n_train, n_test, seed=seed, **kwargs)
+        super().__init__(num_features, n_train, n_test, seed=seed, **kwargs)
         self.n_informative = n_informative
         self.class_sep = class_sep
         self.flip_y = flip_y

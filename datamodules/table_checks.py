@@ -8,13 +8,19 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
-def feature_columns(frame: "DataFrame", target: str, features: Sequence[str] | None) -> list[str]:
+def feature_columns(
+    frame: "DataFrame",
+    target: str,
+    features: Sequence[str] | None,
+    exclude: Sequence[str] | None = None,
+) -> list[str]:
     """Return the names of the feature columns: ``features``, or all columns except the target.
 
     Args:
         frame: The table.
         target: Name of the target column.
         features: Names of the feature columns. None takes all columns except the target.
+        exclude: Names of columns to leave out, if ``features`` is None.
 
     Raises:
         ValueError: If a column is missing, repeated, or both feature and target.
@@ -28,9 +34,15 @@ def feature_columns(frame: "DataFrame", target: str, features: Sequence[str] | N
     if repeated := sorted({name for name in available if available.count(name) > 1}):
         raise ValueError(f"column names of the table must differ, got several columns {repeated}")
     if target not in available:
-        raise ValueError(f"target must be a column of the table, {available}, got {target!r}")
+        one_column = len(available) == 1 and any(mark in available[0] for mark in ";\t|")
+        raise ValueError(
+            f"target must be a column of the table, {available}, got {target!r}"
+            + ("; give the separator of the file" if one_column else "")
+        )
+    if unknown := [name for name in exclude or [] if name not in available]:
+        raise ValueError(f"exclude must name columns of the table, {available}, got {unknown}")
     if features is None:
-        names = [name for name in available if name != target]
+        names = [name for name in available if name != target and name not in (exclude or ())]
     else:
         names = [str(name) for name in features]
         if missing := [name for name in names if name not in available]:
@@ -48,48 +60,143 @@ def feature_columns(frame: "DataFrame", target: str, features: Sequence[str] | N
     return names
 
 
-def feature_values(frame: "DataFrame", names: Sequence[str], part: str) -> "NDArray[Any]":
-    """Return the values ``(N, n)`` of the feature columns in float64.
+def category_columns(
+    frame: "DataFrame", names: Sequence[str], categories: Sequence[str] | None
+) -> list[str]:
+    """Return the names of the feature columns that hold categories: text, and those given.
+
+    Args:
+        frame: The training table.
+        names: The feature columns.
+        categories: Names of further columns whose values are categories, such as codes.
+
+    Raises:
+        ValueError: If a given name is not that of a feature column, or a column holds neither
+            numbers nor text.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"job": ["cook"], "zip": [1010], "age": [30]})
+        >>> category_columns(table, ["job", "zip", "age"], ["zip"])
+        ['job', 'zip']
+    """
+    from pandas.api.types import (
+        is_complex_dtype,
+        is_datetime64_any_dtype,
+        is_numeric_dtype,
+        is_timedelta64_dtype,
+    )
+
+    given = [str(name) for name in categories or []]
+    if unknown := [name for name in given if name not in names]:
+        raise ValueError(f"categories must be feature columns, {list(names)}, got {unknown}")
+    neither = [
+        f"{name} ({frame[name].dtype})"
+        for name in names
+        if is_datetime64_any_dtype(frame[name])
+        or is_timedelta64_dtype(frame[name])
+        or is_complex_dtype(frame[name])
+    ]
+    if neither:
+        raise ValueError(
+            f"feature columns must hold numbers or categories, got {', '.join(neither)}; encode "
+            "them as numbers, or leave them out with `exclude`"
+        )
+    return [name for name in names if name in given or not is_numeric_dtype(frame[name])]
+
+
+def clean_columns(
+    frame: "DataFrame", names: Sequence[str], categories: Sequence[str], *, impute: bool, part: str
+) -> "DataFrame":
+    """Return the feature columns: numbers in float64, categories as words, missing values as None.
+
+    The word of a category does not depend on the type of its column, which differs between files
+    with and without missing values: 3, 3.0 and ``"3"`` are the same.
 
     Args:
         frame: The table.
         names: The feature columns.
+        categories: Those that hold categories.
+        impute: Whether values may be missing.
         part: Name of the table in error messages, such as "training table".
 
     Raises:
-        ValueError: If a column is missing or not numeric, or has missing or infinite values.
+        ValueError: If a column is missing or holds text instead of numbers, or a value is infinite
+            or, without ``impute``, missing.
 
     Example:
         >>> import pandas as pd
-        >>> feature_values(pd.DataFrame({"a": [1, 2], "b": [True, False]}), ["a", "b"], "table")
-        array([[1., 1.],
-               [2., 0.]])
+        >>> frame = pd.DataFrame({"a": [1, 2], "b": [3.0, None]})
+        >>> clean_columns(frame, ["a", "b"], ["b"], impute=True, part="table")
+             a     b
+        0  1.0     3
+        1  2.0  None
     """
     import numpy as np
-    from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+    import pandas as pd
 
     if missing := [name for name in names if name not in frame.columns]:
         raise ValueError(f"{part} must have the columns {missing}, got {list(frame.columns)}")
-    words = [
-        f"{name} ({frame[name].dtype})"
-        for name in names
-        if not (is_numeric_dtype(frame[name]) or is_bool_dtype(frame[name]))
-        or is_complex_dtype(frame[name])
-    ]
-    if words:
-        raise ValueError(
-            f"feature columns of the {part} must be numeric, got {', '.join(words)}; encode them "
-            "as numbers, or name the columns to use in `features`"
-        )
-    values: NDArray[Any] = frame[list(names)].to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = (~np.isfinite(values)).sum(axis=0)
-    if bad.any():
-        counts = ", ".join(f"{name} ({n})" for name, n in zip(names, bad, strict=True) if n)
+    columns = {}
+    for name in names:
+        if name in categories:
+            words = [_word(value) for value in frame[name].tolist()]
+            columns[name] = pd.Series(words, dtype=object, index=frame.index)
+            continue
+        try:
+            values = frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"feature columns of the {part} must be numeric where those of the training table "
+                f"are, got {name} ({frame[name].dtype}): {error}; name "
+                "entries that mean a missing value in `na_values`"
+            ) from error
+        columns[name] = pd.Series(values, index=frame.index)
+    cleaned = pd.DataFrame(columns, index=frame.index)
+    infinite = cleaned.isin([np.inf, -np.inf])
+    bad = infinite if impute else infinite | cleaned.isna()
+    if bad.to_numpy().any():
+        counts = ", ".join(f"{name} ({n})" for name, n in bad.sum().items() if n)
+        advice = "fill them in or drop the rows"
+        if not infinite.to_numpy().any():
+            advice += ", or fill them in with impute=True"
         raise ValueError(
             f"feature columns of the {part} must be finite, got missing or infinite values in "
-            f"{counts} of {len(values)} rows; fill them in or drop the rows"
+            f"{counts} of {len(cleaned)} rows; {advice}"
         )
-    return values
+    return cleaned
+
+
+def check_rows(frame: "DataFrame", part: str) -> None:
+    """Raise for a table without rows.
+
+    Args:
+        frame: The table.
+        part: Name of the table in error messages.
+
+    Raises:
+        ValueError: If the table has no rows.
+
+    Example:
+        >>> import pandas as pd
+        >>> check_rows(pd.DataFrame({"a": []}), "training table")
+        Traceback (most recent call last):
+        ValueError: training table must have rows, got none; its columns are ['a']
+    """
+    if not len(frame):
+        raise ValueError(
+            f"{part} must have rows, got none; its columns are {list(map(str, frame.columns))}"
+        )
+
+
+def _word(value: Any) -> str | None:
+    import pandas as pd
+
+    if pd.isna(value):
+        return None
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
 
 
 def classes_of(target: "Series[Any]") -> list[Any]:
@@ -193,11 +300,11 @@ def check_complete(target: "Series[Any]") -> None:
         >>> import pandas as pd
         >>> check_complete(pd.Series([0.0, None], name="y"))
         Traceback (most recent call last):
-        ValueError: target 'y' must be finite, got 1 missing or infinite value(s) in 2 rows
+        ValueError: target 'y' must be finite, got 1 missing or infinite value(s) in 2 ...
     """
     bad = target.isin([float("inf"), float("-inf")]) | target.isna()
     if bad.any():
         raise ValueError(
             f"target {target.name!r} must be finite, got {int(bad.sum())} missing or infinite "
-            f"value(s) in {len(target)} rows"
+            f"value(s) in {len(target)} rows; drop these rows"
         )

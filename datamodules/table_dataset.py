@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-Batch = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor] | Tensor
 
 
 class TableDataset(Dataset[Batch]):
@@ -23,7 +23,8 @@ class TableDataset(Dataset[Batch]):
 
     Args:
         inputs: Features of all rows.
-        target: Classes or values of all rows.
+        target: Classes or values of all rows. None for rows without a target, whose batches are
+            inputs alone.
 
     Raises:
         ValueError: If the numbers of rows differ.
@@ -36,8 +37,8 @@ class TableDataset(Dataset[Batch]):
         (torch.Size([2, 3]), tensor([0, 1]))
     """
 
-    def __init__(self, inputs: Tensor, target: Tensor) -> None:
-        if len(inputs) != len(target):
+    def __init__(self, inputs: Tensor, target: Tensor | None = None) -> None:
+        if target is not None and len(inputs) != len(target):
             raise ValueError(
                 f"target must have as many rows as inputs, {len(inputs)}, got {len(target)}"
             )
@@ -46,15 +47,19 @@ class TableDataset(Dataset[Batch]):
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.target)
+        return len(self.inputs)
 
     def __getitem__(self, index: int) -> Batch:
         """Return one row: ``(n,)`` and a scalar."""
+        if self.target is None:
+            return self.inputs[index]
         return self.inputs[index], self.target[index]
 
     def __getitems__(self, indices: list[int]) -> Batch:
         """Return a batch of rows: ``(B, n)`` and ``(B,)``."""
         rows = torch.tensor(indices)
+        if self.target is None:
+            return self.inputs[rows]
         return self.inputs[rows], self.target[rows]
 
 

@@ -13,7 +13,10 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 
 
 def read_file(
-    path: str | os.PathLike[str], separator: str | None = None, **kwargs: Any
+    path: str | os.PathLike[str],
+    separator: str | None = None,
+    na_values: list[str] | None = None,
+    **kwargs: Any,
 ) -> "DataFrame":
     r"""Read a CSV, TSV (also compressed) or Parquet file.
 
@@ -21,11 +24,13 @@ def read_file(
         path: A file that ends in ``.csv``, ``.tsv`` (or either with ``.gz``, ``.bz2``, ``.xz``,
             ``.zst``, ``.zip``) or ``.parquet``.
         separator: Separator of a text file. None derives it from the suffix.
+        na_values: Further entries of a text file that mean a missing value, such as ``"?"``; empty
+            entries and ``"NA"`` always do.
         **kwargs: Other arguments of ``pandas.read_csv``, not used for Parquet.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the suffix is not one of these.
+        ValueError: If the suffix is not one of these, or the file is empty.
 
     Example:
         >>> import tempfile
@@ -53,7 +58,14 @@ def read_file(
             f"path must end in .csv, .tsv (or either with {', '.join(_COMPRESSIONS)}) or .parquet, "
             f"got {path.name!r}"
         )
-    return pd.read_csv(path, sep=separator or _SEPARATORS[suffix], **kwargs)
+    separator = separator or _SEPARATORS[suffix]
+    kwargs = {"skipinitialspace": True, **kwargs}
+    try:
+        return pd.read_csv(path, sep=separator, na_values=na_values, **kwargs)
+    except pd.errors.EmptyDataError as error:
+        raise ValueError(
+            f"path must be a table with a header and rows, got an empty file, {str(path)!r}"
+        ) from error
 
 
 def read_hub(
@@ -107,7 +119,9 @@ def read_hub(
     )
 
 
-def as_frame(data: Any, target: str, separator: str | None = None) -> "DataFrame":
+def as_frame(
+    data: Any, target: str, separator: str | None = None, na_values: list[str] | None = None
+) -> "DataFrame":
     """Return a data frame for a path, a data frame or a pair of arrays ``(X, y)``.
 
     Args:
@@ -115,6 +129,7 @@ def as_frame(data: Any, target: str, separator: str | None = None) -> "DataFrame
             tuple of features ``(N, n)`` and targets ``(N,)`` (arrays, tensors, lists, pandas).
         target: Name of the target column; given to the target of a pair.
         separator: Passed to :func:`read_file`.
+        na_values: Passed to :func:`read_file`.
 
     Raises:
         TypeError: If ``data`` has another type.
@@ -127,7 +142,7 @@ def as_frame(data: Any, target: str, separator: str | None = None) -> "DataFrame
     import pandas as pd
 
     if isinstance(data, str | os.PathLike):
-        return read_file(data, separator)
+        return read_file(data, separator, na_values)
     if isinstance(data, pd.DataFrame):
         return data
     if isinstance(data, tuple) and len(data) == 2:
@@ -135,6 +150,40 @@ def as_frame(data: Any, target: str, separator: str | None = None) -> "DataFrame
     raise TypeError(
         f"data must be a path, a pandas DataFrame or a tuple (X, y), got {type(data).__name__}"
     )
+
+
+def as_rows(
+    data: Any, separator: str | None = None, na_values: list[str] | None = None
+) -> "DataFrame":
+    """Return a data frame for a path, a data frame or an array of features.
+
+    Args:
+        data: A path for :func:`read_file`, a ``pandas.DataFrame``, or features ``(N, n)``.
+        separator: Passed to :func:`read_file`.
+        na_values: Passed to :func:`read_file`.
+
+    Raises:
+        ValueError: If an array does not have shape ``(N, n)``.
+
+    Example:
+        >>> list(as_rows([[1.0, 2.0]]).columns)
+        ['x0', 'x1']
+    """
+    import pandas as pd
+
+    if isinstance(data, str | os.PathLike):
+        return read_file(data, separator, na_values)
+    return data if isinstance(data, pd.DataFrame) else _numbered_columns(data)
+
+
+def _numbered_columns(features: Any) -> "DataFrame":
+    import pandas as pd
+
+    array = _to_array(features)
+    if array.ndim != 2:
+        raise ValueError(f"X must have shape (rows, features), got {array.shape}")
+    names = [f"x{i}" for i in range(array.shape[1])]
+    return pd.DataFrame(array, columns=names).infer_objects()
 
 
 def _to_array(values: Any) -> Any:
@@ -150,11 +199,7 @@ def _join(features: Any, values: Any, target: str) -> "DataFrame":
     if isinstance(features, pd.DataFrame):
         frame = features.reset_index(drop=True)
     else:
-        array = _to_array(features)
-        if array.ndim != 2:
-            raise ValueError(f"X must have shape (rows, features), got {array.shape}")
-        names = [f"x{i}" for i in range(array.shape[1])]
-        frame = pd.DataFrame(array, columns=names).infer_objects()
+        frame = _numbered_columns(features)
     values = _to_array(values)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]

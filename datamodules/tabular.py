@@ -1,40 +1,61 @@
 """Data module for tables from files, data frames, arrays or the Hugging Face hub."""
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning.pytorch import LightningDataModule
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
+from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
+from pear_lightning.datamodules.in_memory import InMemoryDataModule
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
 from pear_lightning.datamodules.table_checks import (
+    category_columns,
+    check_rows,
     class_indices,
     classes_of,
+    clean_columns,
     feature_columns,
-    feature_values,
     regression_values,
 )
-from pear_lightning.datamodules.table_dataset import Batch, TableDataset, as_batch
-from pear_lightning.datamodules.table_source import as_frame, read_hub
+from pear_lightning.datamodules.table_dataset import TableDataset
+from pear_lightning.datamodules.table_encoder import TableEncoder
+from pear_lightning.datamodules.table_marks import marks_of
+from pear_lightning.datamodules.table_part import Part, hold_out
+from pear_lightning.datamodules.table_source import as_frame, as_rows, read_hub
+from pear_lightning.masking import ColumnMasker
+from pear_lightning.masking.baseline_spec import BaselineSpec
+from pear_lightning.masking.bound_masker import Pooling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from pandas import DataFrame, Series
+    from pandas import DataFrame
+
+_SPLITS = ("train", "val", "test")
+_FAR = 5.0
 
 
-class TabularDataModule(LightningDataModule):
+class TabularDataModule(InMemoryDataModule):
     """Data module for a table from a file, a data frame, arrays or the Hugging Face hub.
 
-    The rows are split, the features are scaled with the statistics of the training rows only, and
-    all rows are kept in memory as tensors. ``predict`` uses the test rows, in order.
+    The rows are split and encoded, and all rows are kept in memory as tensors. Columns of numbers
+    are scaled; columns of text are categories, which are one-hot encoded. The encoding is fitted to
+    the training rows only (:class:`~pear_lightning.datamodules.table_encoder.TableEncoder`). The
+    columns of one category are one feature: see :attr:`groups` and :meth:`masker`.
+
+    The fitted encoding is part of the checkpoint of a fit. If a trainer loads the checkpoint, rows
+    are encoded as in that fit; rows of ``predict_data`` then do not need the training table.
+    ``predict`` uses ``predict_data``, or else the test rows, in order.
 
     Shapes:
-        - ``inputs``: ``(B, n)`` float32
-        - ``target``: ``(B,)`` long for classification, float32 for regression
+        - ``inputs``: ``(B, n)`` float32, with n columns after encoding
+        - ``target``: ``(B,)`` long for classification, float32 for regression; ``predict_data`` has
+          inputs only
+        - ``mask``: ``(B, n)`` bool, true = irrelevant; only with ``irrelevant`` or ``annotations``
 
     To support another data set, subclass it and override :meth:`load_tables`.
 
@@ -42,6 +63,8 @@ class TabularDataModule(LightningDataModule):
         data: The table: a path (``.csv``, ``.tsv``, either compressed, or ``.parquet``), a
             ``pandas.DataFrame``, or a tuple ``(X, y)`` of arrays. None with ``hub_id``.
         test_data: The test rows, in the same form. None takes them from ``data``.
+        predict_data: Rows without a target to predict, as a path, a data frame or an array ``X``.
+            None predicts the test rows.
         hub_id: A data set on the Hugging Face hub, or anything else that
             ``datasets.load_dataset`` takes (a local folder, ``"csv"`` with ``data_files``).
         hub_config: Name of the configuration of the data set.
@@ -49,15 +72,27 @@ class TabularDataModule(LightningDataModule):
         revision: Branch, tag or commit of the data set.
         cache_dir: Folder for the data set. None is the default folder of ``datasets``.
         separator: Separator of a text file. None derives it from the suffix.
+        na_values: Further entries of text files that mean a missing value, such as ``"?"``.
         target: Name of the target column.
-        features: Names of the feature columns. None takes all columns except the target, which must
-            all be numeric.
+        features: Names of the feature columns. None takes all columns except the target.
+        exclude: Names of columns that are no features, such as an identifier, if ``features`` is
+            None.
+        categories: Names of columns of numbers that are categories, such as codes. Columns of text
+            always are.
+        max_categories: Largest number of values of a category; more raise an error, because such a
+            column is usually an identifier.
+        impute: Whether to fill in missing features: a number by the median of the training rows, a
+            category by the category ``"missing"``. Otherwise they raise an error.
+        irrelevant: Names of features that must not matter, which the mask marks in every row.
+        annotations: A table, in the form of ``data``, with a row for each row of ``data`` and
+            columns named after features, with 1 for features that must not matter for this row, and
+            0 otherwise. Test rows from ``test_data`` have only the marks of ``irrelevant``.
         class_names: Names of the classes, in the order of their sorted values. None takes the
             values.
         task: ``"classification"`` or ``"regression"``.
-        scaling: Scaling of the features: ``"minmax"`` (to [0, 1]), ``"standard"``, ``"quantile"``
-            or ``"none"``. The scaler is fitted to the training rows; validation and test rows can
-            therefore be outside [0, 1].
+        scaling: Scaling of the numbers: ``"standard"`` (mean 0, standard deviation 1),
+            ``"minmax"`` (to [0, 1]; validation and test rows can be outside), ``"quantile"`` or
+            ``"none"``. Columns of categories are not scaled.
         quantile_output: Distribution after ``scaling="quantile"``: ``"normal"`` or ``"uniform"``.
         legacy_test_scaling: Whether to scale the test rows with a scaler fitted to the test rows.
             This reproduces a bug in the published accuracies of PEAR: the same row gets different
@@ -77,8 +112,9 @@ class TabularDataModule(LightningDataModule):
             them no weight.
 
     Raises:
-        ValueError: If an argument is out of range, a column is missing or not numeric, a value is
-            missing or infinite, or the target does not fit the task.
+        ValueError: If an argument is out of range, a table has no rows, a column is missing or
+            holds neither numbers nor categories, a value is missing or infinite, or the target does
+            not fit the task.
         FileNotFoundError: If a file does not exist.
 
     Example:
@@ -91,6 +127,12 @@ class TabularDataModule(LightningDataModule):
         >>> inputs, target = next(iter(data.train_dataloader()))
         >>> inputs.shape, inputs.dtype, target.dtype
         (torch.Size([4, 2]), torch.float32, torch.int64)
+
+        >>> table["job"] = ["clerk", "cook"] * 10
+        >>> data = TabularDataModule(table, target="y")
+        >>> data.setup()
+        >>> data.feature_names, data.groups
+        (['age', 'income', 'job=clerk', 'job=cook'], [0, 1, 2, 2])
     """
 
     def __init__(
@@ -98,17 +140,25 @@ class TabularDataModule(LightningDataModule):
         data: Any = None,
         test_data: Any = None,
         *,
+        predict_data: Any = None,
         hub_id: str | None = None,
         hub_config: str | None = None,
         data_files: str | list[str] | dict[str, str] | None = None,
         revision: str | None = None,
         cache_dir: str | None = None,
         separator: str | None = None,
+        na_values: list[str] | None = None,
         target: str = "target",
         features: list[str] | None = None,
+        exclude: list[str] | None = None,
+        categories: list[str] | None = None,
+        max_categories: int = 100,
+        impute: bool = False,
+        irrelevant: list[str] | None = None,
+        annotations: Any = None,
         class_names: list[str] | None = None,
         task: Literal["classification", "regression"] = "classification",
-        scaling: Scaling = "minmax",
+        scaling: Scaling = "standard",
         quantile_output: QuantileOutput = "normal",
         legacy_test_scaling: bool = False,
         val_fraction: float = 0.0,
@@ -121,13 +171,24 @@ class TabularDataModule(LightningDataModule):
         pin_memory: bool = False,
         junk_features: int | Literal["double"] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            val_fraction=val_fraction,
+            seed=seed,
+            batch_size=batch_size,
+            eval_batch_size=eval_batch_size,
+            num_workers=num_workers,
+            drop_last=drop_last,
+            pin_memory=pin_memory,
+        )
         # a checkpoint must hold plain values only to be readable under weights_only
-        data = str(data) if isinstance(data, os.PathLike) else data
-        test_data = str(test_data) if isinstance(test_data, os.PathLike) else test_data
+        data, test_data, predict_data, annotations = (
+            str(table) if isinstance(table, os.PathLike) else table
+            for table in (data, test_data, predict_data, annotations)
+        )
         tables = {"data": data, "test_data": test_data}
+        tables |= {"predict_data": predict_data, "annotations": annotations}
         # not logged, because the Trainer raises if a module has a hyperparameter of the same name
-        # with another value, and many modules have a seed or a batch_size
+        # with another value
         self.save_hyperparameters(
             ignore=[name for name, table in tables.items() if not isinstance(table, str)],
             logger=False,
@@ -139,15 +200,10 @@ class TabularDataModule(LightningDataModule):
             raise ValueError("data, the training rows, must be given with test_data, got None")
         if hub_id is None and not (hub_config is None and data_files is None):
             raise ValueError("hub_id must be given with hub_config or data_files, got None")
-        for name, fraction in {
-            "val_fraction": val_fraction,
-            "test_fraction": test_fraction,
-        }.items():
-            if not 0 <= fraction < 1:
-                raise ValueError(f"{name} must lie in [0, 1), got {fraction}")
-        for name, size in {"batch_size": batch_size, "eval_batch_size": eval_batch_size}.items():
-            if size is not None and size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        if not 0 <= test_fraction < 1:
+            raise ValueError(f"test_fraction must lie in [0, 1), got {test_fraction}")
+        if max_categories < 1:
+            raise ValueError(f"max_categories must be at least 1, got {max_categories}")
         if task not in ("classification", "regression"):
             raise ValueError(f"task must be 'classification' or 'regression', got {task!r}")
         if class_names is not None and task == "regression":
@@ -162,30 +218,35 @@ class TabularDataModule(LightningDataModule):
 
         self.data = data
         self.test_data = test_data
+        self.predict_data = predict_data
         self.hub_id = hub_id
         self.hub_config = hub_config
         self.data_files = data_files
         self.revision = revision
         self.cache_dir = cache_dir
         self.separator = separator
+        self.na_values = na_values
         self.target = target
         self.features = features
+        self.exclude = exclude
+        self.categories = categories
+        self.max_categories = max_categories
+        self.impute = impute
+        self.irrelevant = irrelevant
+        self.annotations = annotations
         self.task = task
         self.scaling: Scaling = scaling
         self.quantile_output: QuantileOutput = quantile_output
         self.legacy_test_scaling = legacy_test_scaling
-        self.val_fraction = val_fraction
         self.test_fraction = test_fraction
-        self.seed = seed
-        self.batch_size = batch_size
-        self.eval_batch_size = eval_batch_size
-        self.num_workers = num_workers
-        self.drop_last = drop_last
-        self.pin_memory = pin_memory
         self.junk_features = junk_features
-        self._class_names = class_names
-        self._feature_names: list[str] = []
-        self._datasets: dict[str, TableDataset] = {}
+        self._given_class_names = class_names
+        self._is_set_up = False
+        self._parts: dict[str, Part] = {}
+        self._datasets: dict[str, TableDataset | AnnotatedDataset] = {}
+        self._encoder: TableEncoder | None = None
+        self._classes: list[Any] = []
+        self._class_names: list[str] = []
 
     def load_tables(self) -> "tuple[DataFrame, DataFrame | None]":
         """Return the table for training, and the table for testing or None."""
@@ -203,8 +264,8 @@ class TabularDataModule(LightningDataModule):
             )
         test = self.test_data
         return (
-            as_frame(self.data, self.target, self.separator),
-            None if test is None else as_frame(test, self.target, self.separator),
+            self._read(self.data),
+            None if test is None else self._read(test),
         )
 
     @override
@@ -214,41 +275,51 @@ class TabularDataModule(LightningDataModule):
 
     @override
     def setup(self, stage: str | None = None) -> None:
-        if self._datasets:
-            return  # all stages use the same rows
+        self._is_set_up = True
+        if stage in ("test", "predict"):
+            return  # the trainer loads the encoding of a checkpoint after this, and rows later
+        if not self._parts:
+            self._load()
+        super().setup(stage)
+
+    def _load(self) -> None:
+        """Read and split the training table, and fit the encoding if no checkpoint brought one."""
         train, test = self.load_tables()
         train = train.rename(columns=str)
-        names = feature_columns(train, self.target, self.features)
-        inputs = {"train": feature_values(train, names, "training table")}
-        target = {"train": train[self.target]}
+        check_rows(train, "training table")
+        if self._encoder is None:
+            names = feature_columns(train, self.target, self.features, self.exclude)
+            words = category_columns(train, names, self.categories)
+            encoder = self._new_encoder(names, words)
+        else:
+            encoder = self._encoder
+        if self.task == "classification" and not self._classes:
+            self._classes = classes_of(train[self.target])
+            self._class_names = self._name_classes()
+        marks = (
+            marks_of(self._read(self.annotations), encoder.features, len(train))
+            if self.annotations is not None
+            else None
+        )
+        parts = {"train": self._part(train, encoder, "training table", marks)}
         if test is not None:
-            test = test.rename(columns=str)
-            inputs["test"] = feature_values(test, [*names], "test table")
-            if self.target not in test.columns:
-                raise ValueError(
-                    f"target must be a column of the test table, {list(test.columns)}, got "
-                    f"{self.target!r}"
-                )
-            target["test"] = test[self.target]
-
-        values, class_names = self._encode(target)
+            parts["test"] = self._part(test, encoder, "test table")
+        stratify = self.task == "classification"
+        held_out = {"val": self.val_fraction}
         if test is None:
-            self._hold_out(inputs, values, "test", self.test_fraction)
-        self._hold_out(inputs, values, "val", self.val_fraction)
-        inputs = self._scale(inputs)
+            held_out = {"test": self.test_fraction, **held_out}
+        for split, fraction in held_out.items():
+            if fraction:
+                parts["train"], parts[split] = hold_out(
+                    parts["train"], split, fraction, seed=self.seed, stratify=stratify
+                )
+        if self._encoder is None:
+            self._encoder = encoder.fit(parts["train"].table)
+            self._warn_of_far_values(parts["train"])
+        self._parts = {split: parts[split] for split in _SPLITS if split in parts}
 
-        junk = len(names) if self.junk_features == "double" else int(self.junk_features or 0)
-        dtype = torch.long if self.task == "classification" else torch.float32
-        self._datasets = {
-            split: TableDataset(
-                self._with_junk(inputs[split], junk, place),
-                torch.as_tensor(values[split]).to(dtype),
-            )
-            for place, split in enumerate(("train", "val", "test"))
-            if split in inputs
-        }
-        self._feature_names = [*names, *(f"junk_{i}" for i in range(junk))]
-        self._class_names = class_names
+    def _read(self, data: Any) -> "DataFrame":
+        return as_frame(data, self.target, self.separator, self.na_values)
 
     def _refuse_source(self) -> None:
         """Raise for arguments that name a source, in a class with a fixed source."""
@@ -258,160 +329,275 @@ class TabularDataModule(LightningDataModule):
                 "got a source; use TabularDataModule for other tables"
             )
 
-    def _encode(
-        self, target: "dict[str, Series[Any]]"
-    ) -> "tuple[dict[str, NDArray[Any]], list[str]]":
-        if self.task == "regression":
-            return {part: regression_values(column) for part, column in target.items()}, []
-        classes = classes_of(target["train"])
-        names = (
-            [str(value) for value in classes] if self._class_names is None else self._class_names
+    def _new_encoder(self, names: list[str], words: list[str]) -> TableEncoder:
+        if self.legacy_test_scaling and words:
+            raise ValueError(
+                f"legacy_test_scaling must be False for a table with categories, got {words}"
+            )
+        return TableEncoder(
+            names,
+            words,
+            scaling=self.scaling,
+            quantile_output=self.quantile_output,
+            impute=self.impute,
+            max_categories=self.max_categories,
+            seed=self.seed,
         )
-        if len(names) != len(classes):
-            raise ValueError(
-                f"class_names must have one name for each of the classes {classes}, got {names}"
-            )
-        values = {part: class_indices(column, classes, part) for part, column in target.items()}
-        return values, list(names)
 
-    def _hold_out(
+    def _name_classes(self) -> list[str]:
+        names = self._given_class_names or [str(value) for value in self._classes]
+        if len(names) != len(self._classes):
+            raise ValueError(
+                f"class_names must have one name for each of the classes {self._classes}, got "
+                f"{names}"
+            )
+        return list(names)
+
+    def _part(
         self,
-        inputs: "dict[str, NDArray[Any]]",
-        values: "dict[str, NDArray[Any]]",
-        split: str,
-        fraction: float,
-    ) -> None:
-        """Move a share of the training rows to ``split``."""
-        from sklearn.model_selection import train_test_split
-
-        if fraction == 0:
-            return
-        try:
-            parts = train_test_split(
-                inputs["train"],
-                values["train"],
-                test_size=fraction,
-                random_state=self.seed,
-                stratify=values["train"] if self.task == "classification" else None,
-            )
-        except ValueError as error:
+        table: "DataFrame",
+        encoder: TableEncoder,
+        part: str,
+        marks: "NDArray[Any] | None" = None,
+    ) -> Part:
+        """Return the cleaned rows of a table with their targets and marks."""
+        table = table.rename(columns=str)
+        check_rows(table, part)
+        cleaned = clean_columns(
+            table, encoder.features, encoder.categories, impute=encoder.impute, part=part
+        )
+        if self.target not in table.columns:
             raise ValueError(
-                f"{split}_fraction must leave enough rows in both splits, got {fraction} of "
-                f"{len(values['train'])} rows: {error}"
-            ) from error
-        inputs["train"], inputs[split], values["train"], values[split] = parts
+                f"target must be a column of the {part}, {list(table.columns)}, got {self.target!r}"
+            )
+        column = table[self.target]
+        if self.task == "regression":
+            target = regression_values(column)
+        else:
+            target = class_indices(column, self._classes, part)
+        if marks is None and (self.irrelevant or self.annotations is not None):
+            marks = marks_of(None, encoder.features, len(table))
+        if self.irrelevant and marks is not None:
+            unknown = [name for name in self.irrelevant if name not in encoder.features]
+            if unknown:
+                raise ValueError(
+                    f"irrelevant must name features of the table, {encoder.features}, got {unknown}"
+                )
+            marks[:, [encoder.features.index(name) for name in self.irrelevant]] = True
+        return Part(cleaned.reset_index(drop=True), target, marks)
 
-    def _scale(self, inputs: "dict[str, NDArray[Any]]") -> "dict[str, NDArray[Any]]":
-        scaler = make_scaler(self.scaling, len(inputs["train"]), self.quantile_output, self.seed)
-        if scaler is None:
-            return inputs
-        scaler.fit(inputs["train"])
-        scaled = {split: scaler.transform(rows) for split, rows in inputs.items()}
-        if self.legacy_test_scaling and "test" in inputs:
-            own = make_scaler(self.scaling, len(inputs["test"]), self.quantile_output, self.seed)
-            scaled["test"] = own.fit_transform(inputs["test"])
-        return scaled
+    def _warn_of_far_values(self, part: Part) -> None:
+        """Warn of quantile scaling that maps most values to the ends of the distribution."""
+        encoder = self.encoder
+        if encoder.scaling != "quantile" or not encoder.numbers:
+            return
+        rows = encoder.transform(part.table)
+        columns = [encoder.names.index(name) for name in encoder.numbers]
+        far = (abs(rows[:, columns]) > _FAR).mean(axis=0)
+        if far.mean() > 0.5:
+            worst = [name for name, share in zip(encoder.numbers, far, strict=True) if share > 0.5]
+            rank_zero_warn(
+                f"scaling='quantile' maps {far.mean():.0%} of the values of the training rows to "
+                f"more than {_FAR:g} in magnitude, because {worst} have few different values, "
+                "whose smallest and largest are mapped to the ends of the normal distribution; use "
+                "scaling='standard'"
+            )
 
-    def _with_junk(self, rows: "NDArray[Any]", junk: int, stream: int) -> Tensor:
-        import numpy as np
+    @property
+    def encoder(self) -> TableEncoder:
+        """The encoding of the features, fitted to the training rows or from a checkpoint."""
+        if self._encoder is None:
+            self._loaded()
+        assert self._encoder is not None
+        return self._encoder
 
-        noise = np.random.default_rng([self.seed, stream]).uniform(size=(len(rows), junk))
-        return torch.as_tensor(np.concatenate([rows, noise], axis=1), dtype=torch.float32)
-
-    def _split(self, name: str) -> TableDataset:
-        if not self._datasets:
+    def _loaded(self) -> dict[str, Part]:
+        if not self._is_set_up:
             raise RuntimeError("the table must be loaded before use, got none; call setup() first")
-        return self._datasets[name]
+        if not self._parts:
+            self._load()
+        return self._parts
 
     @property
     def splits(self) -> dict[str, int]:
         """Number of rows of each existing split."""
-        self._split("train")
-        return {name: len(rows) for name, rows in self._datasets.items()}
+        return {name: len(part.target) for name, part in self._loaded().items()}
+
+    @override
+    def rows(self, split: str) -> TableDataset | AnnotatedDataset:
+        """Return all rows of a split, a data set with ``inputs``, ``target`` and maybe ``mask``.
+
+        Args:
+            split: ``"train"``, ``"val"`` or ``"test"``.
+
+        Raises:
+            RuntimeError: If :meth:`setup` has not been called.
+            ValueError: If there is no such split.
+        """
+        if split not in self._datasets:
+            if split == "test" and self._has_test_rows_alone:
+                part = self._part(self._read(self.test_data), self.encoder, "test table")
+            elif split in self._loaded():
+                part = self._parts[split]
+            else:
+                raise ValueError(f"split must be one of {list(self._parts)}, got {split!r}")
+            self._datasets[split] = self._encode(split, part)
+        return self._datasets[split]
 
     @property
-    def n_features(self) -> int:
-        """Number of features, including junk features."""
-        return self._split("train").inputs.shape[1]
+    def _has_test_rows_alone(self) -> bool:
+        """Whether test rows can be encoded without the training table, for a checkpoint."""
+        return self._encoder is not None and self.test_data is not None and not self._parts
+
+    def _encode(self, split: str, part: Part) -> TableDataset | AnnotatedDataset:
+        encoder = self.encoder
+        if split == "test" and self.legacy_test_scaling:
+            encoder = self._new_encoder(encoder.features, []).fit(part.table)
+        inputs = self._with_junk(encoder.transform(part.table), _SPLITS.index(split))
+        dtype = torch.long if self.task == "classification" else torch.float32
+        target = torch.as_tensor(part.target).to(dtype)
+        if part.marks is None:
+            return TableDataset(inputs, target)
+        marks = torch.as_tensor(part.marks)[:, torch.tensor(encoder.groups)]
+        junk = torch.zeros(len(inputs), inputs.shape[1] - marks.shape[1], dtype=torch.bool)
+        return AnnotatedDataset(inputs, target, torch.cat([marks, junk], dim=1))
+
+    def _with_junk(self, rows: "NDArray[Any]", stream: int) -> Tensor:
+        import numpy as np
+
+        size = (len(rows), self._n_junk)
+        noise = np.random.default_rng([self.seed, stream]).uniform(size=size)
+        return torch.as_tensor(np.concatenate([rows, noise], axis=1), dtype=torch.float32)
+
+    @property
+    def _n_junk(self) -> int:
+        if self.junk_features == "double":
+            return len(self.encoder.names)
+        return int(self.junk_features or 0)
+
+    def predict_rows(self) -> TableDataset:
+        """Return the encoded rows of ``predict_data``, without target.
+
+        Raises:
+            ValueError: If ``predict_data`` is None, has no rows, or lacks a feature.
+        """
+        if self.predict_data is None:
+            raise ValueError("predict_data must be given to predict new rows, got None")
+        encoder = self.encoder
+        names = encoder.features
+        table = as_rows(self.predict_data, self.separator, self.na_values).rename(columns=str)
+        check_rows(table, "predict_data")
+        table = clean_columns(
+            table, names, encoder.categories, impute=encoder.impute, part="predict_data"
+        )
+        if unknown := encoder.unknown(table):
+            rank_zero_warn(
+                f"predict_data has categories that the training rows do not have, {unknown}; they "
+                "are encoded as zeros"
+            )
+        return TableDataset(self._with_junk(encoder.transform(table), len(_SPLITS)))
+
+    @override
+    def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        if self._has_test_rows_alone:
+            return self._loader(self.rows("test"), self.eval_batch_size or self.batch_size)
+        return super().test_dataloader()
+
+    @override
+    def predict_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
+        if self.predict_data is None:
+            return self.test_dataloader()
+        return self._loader(self.predict_rows(), self.eval_batch_size or self.batch_size)
+
+    # --- names and sizes --------------------------------------------------------------------
+
+    @property
+    def num_features(self) -> int:
+        """Number of columns n of ``inputs``, including junk features."""
+        return len(self.encoder.names) + self._n_junk
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the features, in the order of the columns of ``inputs``."""
-        self._split("train")
-        return list(self._feature_names)
+        """Names of the columns of ``inputs``: ``age``, ``job=clerk``, ``job=cook``."""
+        return [*self.encoder.names, *(f"junk_{i}" for i in range(self._n_junk))]
+
+    @property
+    def groups(self) -> list[int]:
+        """Number of the feature of each column of ``inputs``, from 0; a category is one feature."""
+        groups = self.encoder.groups
+        return [*groups, *(max(groups) + 1 + i for i in range(self._n_junk))]
+
+    @property
+    def group_names(self) -> list[str]:
+        """Names of the features that :attr:`groups` numbers: the columns of the table."""
+        return [*self.encoder.features, *(f"junk_{i}" for i in range(self._n_junk))]
+
+    def masker(self, baseline: BaselineSpec = "zeros", pooling: Pooling = "sum") -> ColumnMasker:
+        """Return the masker of the features, for which the columns of a category are one feature.
+
+        Args:
+            baseline: Values of removed columns; see :class:`~pear_lightning.masking.Masker`.
+            pooling: ``"sum"`` or ``"mean"`` of the attributions of a feature.
+        """
+        return ColumnMasker(
+            self.num_features, self.column_groups, baseline=baseline, pooling=pooling
+        )
+
+    @property
+    def column_groups(self) -> list[list[int]]:
+        """The columns of each feature that has several."""
+        columns: dict[int, list[int]] = {}
+        for column, group in enumerate(self.groups):
+            columns.setdefault(group, []).append(column)
+        return [each for each in columns.values() if len(each) > 1]
 
     @property
     def class_names(self) -> list[str]:
         """Names of the classes, in the order of ``target``; empty for regression."""
-        self._split("train")
-        return list(self._class_names or [])
+        _ = self.encoder
+        return list(self._class_names)
 
     @property
     def num_classes(self) -> int:
         """Number of classes, the number of outputs that a model needs; 1 for regression."""
         return max(len(self.class_names), 1)
 
-    @property
-    def training_mean(self) -> Tensor:
-        """Mean ``(n,)`` of the scaled training rows, the baseline of many explanations."""
-        return self._split("train").inputs.double().mean(dim=0).float()
+    # --- checkpoints ------------------------------------------------------------------------
 
-    def training_rows(self, n: int, seed: int = 0) -> Tensor:
-        """Draw up to ``n`` different scaled training rows, as background data.
+    @property
+    def encoding_id(self) -> str:
+        """A string that is the same for data modules that encode rows in the same way."""
+        return self.encoder.fingerprint
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        """Return the fitted encoding, the classes and the form of files, as plain values."""
+        if self._encoder is None:
+            return {}
+        return {
+            "encoder": self._encoder.state_dict(),
+            "classes": [_plain(value) for value in self._classes],
+            "class_names": self._class_names,
+            "separator": self.separator,
+            "na_values": self.na_values,
+        }
+
+    @override
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Encode all rows as in the fit that saved the state.
 
         Args:
-            n: Number of rows; if there are fewer, all rows are drawn.
-            seed: Seed of the draw.
-
-        Returns:
-            Rows ``(min(n, N), n_features)``.
-
-        Raises:
-            ValueError: If ``n`` is below 1.
+            state_dict: A result of :meth:`state_dict`.
         """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
-        rows = self._split("train").inputs
-        order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
-        return rows[order[:n]]
+        self._encoder = TableEncoder.from_state(state_dict["encoder"])
+        self._classes = list(state_dict["classes"])
+        self._class_names = list(state_dict["class_names"])
+        if self.separator is None:
+            self.separator = state_dict["separator"]
+        if self.na_values is None:
+            self.na_values = state_dict["na_values"]
+        self._parts, self._datasets = {}, {}
 
-    @override
-    def train_dataloader(self) -> DataLoader[Batch]:
-        rows = self._split("train")
-        if self.drop_last and len(rows) < self.batch_size:
-            raise ValueError(
-                f"batch_size must be at most {len(rows)}, the number of training rows, with "
-                f"drop_last=True, got {self.batch_size}"
-            )
-        return self._loader(rows, self.batch_size, shuffle=True, drop_last=self.drop_last)
 
-    @override
-    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        return self._eval_loader("val")
-
-    @override
-    def test_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        return self._eval_loader("test")
-
-    @override
-    def predict_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        return self._eval_loader("test")
-
-    def _eval_loader(self, split: str) -> DataLoader[Batch] | list[DataLoader[Batch]]:
-        if split not in self.splits:
-            return []
-        return self._loader(self._split(split), self.eval_batch_size or self.batch_size)
-
-    def _loader(
-        self, rows: TableDataset, batch_size: int, *, shuffle: bool = False, drop_last: bool = False
-    ) -> DataLoader[Batch]:
-        return DataLoader(
-            rows,
-            batch_size=batch_size,
-            sampler=EpochShuffle(rows) if shuffle else None,
-            drop_last=drop_last,
-            collate_fn=as_batch,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=self.pin_memory and torch.cuda.is_available(),
-        )
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float) else str(value)

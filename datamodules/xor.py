@@ -34,13 +34,13 @@ class XOR(KnownRelevance):
       corners share one of four classes.
 
     Shapes:
-        - ``inputs``: ``(B, n_features)`` float32
+        - ``inputs``: ``(B, num_features)`` float32
         - ``target``: ``(B,)`` long, two or four classes
-        - ``relevance``: ``(n_features,)`` bool, the first two or three
+        - ``relevance``: ``(num_features,)`` bool, the first two or three
 
     Args:
         variant: ``"l2x"`` or ``"corners"``.
-        n_features: Number of features, at least 3.
+        num_features: Number of features, at least 3.
         n_train: Number of training rows.
         n_test: Number of test rows.
         seed: Seed of the rows; training and test rows differ.
@@ -74,7 +74,7 @@ class XOR(KnownRelevance):
     def __init__(
         self,
         variant: Literal["l2x", "corners"] = "l2x",
-        n_features: int = 10,
+        num_features: int = 10,
         n_train: int = 10_000,
         n_test: int = 10_000,
         seed: int = 0,
@@ -82,7 +82,7 @@ class XOR(KnownRelevance):
     ) -> None:
         if variant not in ("l2x", "corners"):
             raise ValueError(f"variant must be 'l2x' or 'corners', got {variant!r}")
-        super().__init__(n_features, n_train, n_test, seed=seed, **kwargs)
+        super().__init__(num_features, n_train, n_test, seed=seed, **kwargs)
         self.variant = variant
 
     @override

@@ -171,7 +171,7 @@ def test_predictions_are_written(form: str, tmp_path: Any) -> None:
     module = PEAR(Scaled(6), explainers=PAIR)
     trainer = quiet_trainer(callbacks=[PredictionWriter(tmp_path)])
     trainer.predict(module, loader(form))
-    saved = torch.load(tmp_path / "predictions-rank0.pt")
+    saved = torch.load(tmp_path / "predictions.pt")
     assert saved["attributions"]["gradient"].shape == (N, 6)
 
 

@@ -43,8 +43,7 @@ def test_there_is_a_configuration_for_every_data_set():
 def test_shipped_configuration_fits_validates_tests_and_predicts(config, request, capsys):
     common = ["--config", config, *data_of(config, request), *QUICK]
     short = ["--trainer.limit_train_batches=3", "--trainer.limit_val_batches=2"]
-    cli = main(["fit", *common, *short, "--trainer.max_epochs=1",
-                "--trainer.check_val_every_n_epoch=1"])  # fmt: skip
+    cli = main(["fit", *common, *short, "--trainer.max_epochs=1"])
     assert cli.trainer.global_step == 3
     printed = capsys.readouterr().out
     assert "pairwise rank agreement" in printed
@@ -60,7 +59,7 @@ def test_shipped_configuration_fits_validates_tests_and_predicts(config, request
     writer = "--trainer.callbacks+=pear_lightning.callbacks.PredictionWriter"
     main(["predict", *common, writer, "--trainer.callbacks.output_dir=out",
           "--trainer.limit_predict_batches=2", f"--ckpt_path={checkpoint}"])  # fmt: skip
-    saved = torch.load("out/predictions-rank0.pt")
+    saved = torch.load("out/predictions.pt")
     assert saved["attributions"]["integrated_gradients"].shape[0] == len(saved["prediction"]) > 0
 
 
@@ -150,8 +149,7 @@ def test_a_file_of_that_name_comes_before_the_shipped_one():
     shipped = Path(str(files("pear_lightning.configs") / "pear_breast_cancer.yaml"))
     text = shipped.read_text().replace("max_epochs: 30", "max_epochs: 1")
     Path("pear_breast_cancer.yaml").write_text(text)
-    cli = main(["fit", "--config=pear_breast_cancer.yaml", *QUICK,
-                "--trainer.enable_checkpointing=false"])  # fmt: skip
+    cli = main(["fit", "--config=pear_breast_cancer.yaml", *QUICK])
     assert cli.trainer.max_epochs == 1
 
 

@@ -38,7 +38,7 @@ def test_shipped_configuration_fits_tests_and_predicts():
     tested = main(["test", *common, f"--ckpt_path={checkpoint}"])
     assert 0 < tested.trainer.callback_metrics["test_loss"] < 0.5
     main(["predict", *common, *WRITER, f"--ckpt_path={checkpoint}"])
-    saved = torch.load("out/predictions-rank0.pt")
+    saved = torch.load("out/predictions.pt")
     assert saved["saliency"].shape == (143, 30)
 
     explainer = AmortizedExplainer.load_from_checkpoint(checkpoint)

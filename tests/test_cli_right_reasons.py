@@ -49,7 +49,7 @@ def test_shipped_configuration_fits_tests_and_predicts(config, request, capsys):
     writer = "--trainer.callbacks+=pear_lightning.callbacks.PredictionWriter"
     main(["predict", *common, writer, "--trainer.callbacks.output_dir=out",
           "--trainer.limit_predict_batches=1", f"--ckpt_path={checkpoint}"])  # fmt: skip
-    saved = torch.load("out/predictions-rank0.pt")
+    saved = torch.load("out/predictions.pt")
     assert saved["attributions"]["gradient"].shape[0] == len(saved["prediction"]) > 0
     again = RightForTheRightReasons.load_from_checkpoint(checkpoint)
     assert again.weight.weight == cli.model.weight.weight

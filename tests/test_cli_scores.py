@@ -39,8 +39,8 @@ def test_shipped_configuration_fits_tests_and_predicts(config, request, capsys):
     writer = "--trainer.callbacks+=pear_lightning.callbacks.PredictionWriter"
     main(["predict", *common, writer, "--trainer.callbacks.output_dir=out",
           "--trainer.limit_predict_batches=2", f"--ckpt_path={checkpoint}"])  # fmt: skip
-    saved = torch.load("out/predictions-rank0.pt")
-    assert saved["scores"].shape == (len(saved["prediction"]), cli.datamodule.n_features)
+    saved = torch.load("out/predictions.pt")
+    assert saved["scores"].shape == (len(saved["prediction"]), cli.datamodule.num_features)
     again = ScoresActivationModule.load_from_checkpoint(checkpoint)
     torch.testing.assert_close(again.scores, saved["scores"][0])
 

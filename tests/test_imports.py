@@ -5,9 +5,14 @@ really arrives, through third parties too.
 """
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +21,8 @@ from pear_lightning.functional import soft_rank
 from pear_lightning.masking import Slic
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.nn import TransformersClassifier, timm_model
+
+ROOT = Path(__file__).parents[1]
 
 OPTIONAL = ["captum", "datasets", "matplotlib", "pandas", "sklearn", "timm", "torchsort"]
 OPTIONAL += ["skimage", "transformers"]
@@ -87,3 +94,40 @@ def test_missing_extra_is_named(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=rf"pear-lightning\[{extra}\]"):
         use()
+
+
+def _project() -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return project["project"]
+
+
+def test_the_extra_for_everything_needs_no_compiler() -> None:
+    extras = _project()["optional-dependencies"]
+    (everything,) = extras["all"]
+    names = set(everything.removeprefix("pear-lightning[").removesuffix("]").split(","))
+    assert names == set(extras) - {"all", "dev", "torchsort"}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-c", "from pear_lightning.callbacks import AgreementTable\n"
+               "from pear_lightning.datamodules import BreastCancer\n"
+               "import sys; assert 'callbacks' not in sys.modules"],
+        ["-m", "pear_lightning", "--version"],
+    ],
+)  # fmt: skip
+def test_a_clone_shadows_no_installed_package(tmp_path: Path, command: list[str]) -> None:
+    # a copy of the source alone; -S hides the editable install of this checkout
+    for folder in ("pear_lightning", "callbacks", "datamodules"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    result = subprocess.run(
+        [sys.executable, "-S", "-W", "ignore", *command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(packages)},
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr

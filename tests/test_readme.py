@@ -5,7 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
-import pytest
+import pandas as pd
 import torch
 
 from pear_lightning.cli import main
@@ -36,9 +36,11 @@ def test_python_blocks_run_one_after_another(tmp_path, monkeypatch, capsys):
     assert "deletion ↓" in printed
 
 
-@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # each command has its own folder
 def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    table = pd.DataFrame({"age": range(80), "job": ["cook", "clerk", None, "cook"] * 20})
+    table.to_csv("new.csv", index=False)
+    table.assign(churned=["yes", "no"] * 40).to_csv("churn.csv", index=False)
     limits = [f"--trainer.limit_{part}_batches=2" for part in ("train", "val", "test")]
     quick = ["--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu", *limits]
     shown = {
@@ -46,17 +48,23 @@ def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):
         "test": "pairwise rank agreement",
         "explain": "deletion ↓",
         "rank": "mean rank",
+        "predict": "",
     }
-    assert [command.split()[0] for command in COMMANDS] == ["fit", "test", "explain", "rank"]
+    kinds = [command.split()[0] for command in COMMANDS]
+    assert sorted(kinds) == ["explain", "fit", "fit", "predict", "rank", "test", "test"]
     for command in COMMANDS:
-        fitted = sorted(Path().glob("lightning_logs/*/checkpoints/*.ckpt"))
         words = [each for word in shlex.split(command) for each in glob.glob(word) or [word]]
         fewer = ["--rows=8"] if words[0] in ("explain", "rank") else []
         cli = main([*words, *quick, *fewer])
         assert shown[words[0]] in capsys.readouterr().out
-    (checkpoint,) = fitted
-    saved = torch.load(checkpoint, weights_only=True)["state_dict"]
-    assert all(torch.equal(value, saved[name]) for name, value in cli.model.state_dict().items())
+        if words[0] != "fit":
+            (checkpoint,) = [word for word in words if word.endswith(".ckpt")]
+            saved = torch.load(checkpoint, weights_only=True)["state_dict"]
+            weights = cli.model.state_dict().items()
+            assert all(torch.equal(value, saved[name]) for name, value in weights)
+    written = pd.read_csv("predictions/predictions.csv")
+    assert len(written) == 80
+    assert {"probability[no]", "probability[yes]", "input_x_gradient[job]"} <= {*written.columns}
 
 
 def test_every_shipped_name_is_mentioned():

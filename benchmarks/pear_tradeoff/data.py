@@ -41,11 +41,5 @@ def data_of(name: str, setting: Setting, seed: int, data_dir: str, **options: An
 
 def masker_of(data: Any) -> ColumnMasker:
     """Return the features of a data module, replaced by their training means when removed."""
-    groups = None
-    if isinstance(data, Adult):
-        groups = [
-            [column for column, feature in enumerate(data.groups) if feature == each]
-            for each in range(len(data.group_names))
-        ]
-        groups = [group for group in groups if len(group) > 1]
-    return ColumnMasker(data.n_features, groups, baseline=data.training_mean)
+    masker: ColumnMasker = data.masker(baseline=data.training_mean)
+    return masker

@@ -25,13 +25,13 @@ def backbone_of(setting: Setting, data: Any) -> nn.Module:
         data: The data module, for the number of features and the rows of an encoding.
     """
     if setting.model == "linear":
-        return LinearModel(data.n_features)
+        return LinearModel(data.num_features)
     if setting.model == "encoded":
         return EncodedMLP(table_rows(data, "train")[0], setting.hidden)
     if setting.model == "ensemble":
         rows = table_rows(data, "train")[0]
         return MLPEnsemble(rows, setting.hidden, dropout=setting.dropout)
-    return MLP(data.n_features, hidden_features=setting.hidden)
+    return MLP(data.num_features, hidden_features=setting.hidden)
 
 
 def make_module(setting: Setting, data: Any, epochs: int) -> PEAR:

@@ -86,7 +86,7 @@ def _train_network(setting: Setting, data: Any, own: Any, max_epochs: int | None
         record["val_accuracy"] = accuracy(network, *held_out)
         record["val_agreement"] = round(aligned_agreement(network, *held_out, mean, masker), 4)
     if setting.junk:
-        n_real = data.n_features // 2
+        n_real = data.num_features // 2
         record["junk"] = junk_shares(network, mean, rows, target, n_real)
         return record
     protocols = ["aligned"]

@@ -32,7 +32,7 @@ def time_table(name: str, quick: bool) -> dict[str, Any]:
 
 def _model(method: str, table: Table, data: Any, quick: bool) -> dict[str, Any]:
     rows, test = data.train_dataloader().dataset, data.test_dataloader().dataset
-    groups = list(range(data.n_features))
+    groups = list(range(data.num_features))
     torch.manual_seed(0)
     module = make_module(METHODS[method], table, data, groups, table.epochs)
     loader = data.train_dataloader()

@@ -41,8 +41,8 @@ def run_job(job: Job, data_dir: str | None, max_epochs: int | None = None) -> Ru
         generator = torch.Generator().manual_seed(job.bootstrap)
         chosen = torch.randint(len(inputs), (len(inputs),), generator=generator)
         inputs, target = inputs[chosen], target[chosen]
-    groups = list(getattr(data, "groups", range(data.n_features)))
-    columns = torch.arange(data.n_features)
+    groups = list(getattr(data, "groups", range(data.num_features)))
+    columns = torch.arange(data.num_features)
     if method.oracle:
         columns = data.relevance.nonzero().flatten()
         groups = list(range(len(columns)))

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer, Plan
 from pear_lightning.functional.coalitions import (
+    budgets,
     can_enumerate,
     enumerated_or_drawn,
     shapley_kernel,
@@ -41,7 +42,8 @@ class KernelShap(PerturbationExplainer):
 
     Args:
         n_samples: Number of coalitions, including the full and the empty one; each is one
-            evaluation of the model per sample.
+            evaluation of the model per sample. ``None`` is 32 n for n features, but at least 1024,
+            which enumerates the coalitions of up to 10 features, and at most 4096.
         baseline: b: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor
             ``(*S)``. ``None`` means the masker's baseline, or ``"zeros"`` without a masker.
         masker: Defines the features and their values when removed. ``None`` makes every element a
@@ -87,7 +89,7 @@ class KernelShap(PerturbationExplainer):
 
     def __init__(
         self,
-        n_samples: int = 200,
+        n_samples: int | None = None,
         baseline: FixedSpec | None = None,
         *,
         masker: Masker | None = None,
@@ -96,7 +98,7 @@ class KernelShap(PerturbationExplainer):
         seed: int | None = None,
     ) -> None:
         super().__init__(baseline, masker)
-        if n_samples < 2:
+        if n_samples is not None and n_samples < 2:
             raise ValueError(
                 f"n_samples must be at least 2 (the full and the empty coalition), got {n_samples}"
             )
@@ -123,9 +125,10 @@ class KernelShap(PerturbationExplainer):
     def _coalitions(self, game: Game) -> tuple[Tensor, Tensor]:
         """Return coalitions, the full and the empty one first, and the weights of the rest."""
         counts = game.counts
+        budget = budgets(counts, self.n_samples)
         enumerable = counts == 1
         if self.exhaustive:
-            enumerable |= can_enumerate(counts, self.n_samples)
+            enumerable |= can_enumerate(counts, budget)
 
         def uniform(n_draws: int, size: int) -> Tensor:
             return self.uniform(n_draws, size, game.bound.inputs, self.seed)
@@ -133,11 +136,12 @@ class KernelShap(PerturbationExplainer):
         law = ShapleyLaw(paired=self.paired)
         keep, valid = enumerated_or_drawn(
             counts,
+            budget,
             enumerable,
-            lambda: with_ends(law.draw(self.n_samples - 2, counts, uniform), counts),
+            lambda n_draws: with_ends(law.draw(n_draws - 2, counts, uniform), counts),
         )
         if not bool(enumerable.any()):
-            return keep, torch.ones(1, 1)
+            return keep, torch.ones(1, 1) if bool(valid.all()) else valid[2:].cpu().double()
         weights = shapley_kernel(keep[2:].cpu(), counts.cpu())
         return keep, weights.where(enumerable.cpu(), 1.0) * valid[2:].cpu()
 

@@ -6,7 +6,11 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer, Plan
-from pear_lightning.functional.coalitions import can_enumerate, enumerated_or_drawn
+from pear_lightning.functional.coalitions import (
+    budgets,
+    can_enumerate,
+    enumerated_or_drawn,
+)
 from pear_lightning.functional.lasso import lasso
 from pear_lightning.functional.least_squares import weighted_centre, weighted_least_squares
 from pear_lightning.masking.fixed_baseline import FixedSpec
@@ -41,7 +45,9 @@ class Lime(PerturbationExplainer):
     derivatives alone.
 
     Args:
-        n_samples: Number of masks; each is one evaluation of the model per sample.
+        n_samples: Number of masks; each is one evaluation of the model per sample. ``None`` is 32 n
+            for n features, but at least 1024, which enumerates the masks of up to 10 features, and
+            at most 4096.
         baseline: b: ``"zeros"``, ``"mean"`` (of the training data), a number, or a tensor
             ``(*S)``. ``None`` means the masker's baseline, or ``"zeros"`` without a masker.
         masker: Defines the features and their values when removed. ``None`` makes every element a
@@ -86,7 +92,7 @@ class Lime(PerturbationExplainer):
 
     def __init__(
         self,
-        n_samples: int = 200,
+        n_samples: int | None = None,
         baseline: FixedSpec | None = None,
         *,
         masker: Masker | None = None,
@@ -98,7 +104,7 @@ class Lime(PerturbationExplainer):
         seed: int | None = None,
     ) -> None:
         super().__init__(baseline, masker)
-        if n_samples < 1:
+        if n_samples is not None and n_samples < 1:
             raise ValueError(f"n_samples must be at least 1, got {n_samples}")
         if not kernel_width > 0:
             raise ValueError(f"kernel_width must be positive, got {kernel_width}")
@@ -154,9 +160,13 @@ class Lime(PerturbationExplainer):
             return self.uniform(n_draws, size, game.bound.inputs, self.seed)
 
         counts = game.counts
-        enumerable = can_enumerate(counts, self.n_samples if self.exhaustive else 0)
+        budget = budgets(counts, self.n_samples)
+        enumerable = can_enumerate(counts, budget if self.exhaustive else torch.zeros_like(budget))
         return enumerated_or_drawn(
-            counts, enumerable, lambda: BernoulliLaw().draw(self.n_samples, counts, uniform)
+            counts,
+            budget,
+            enumerable,
+            lambda n_draws: BernoulliLaw().draw(n_draws, counts, uniform),
         )
 
     @property

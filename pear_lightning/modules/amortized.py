@@ -238,21 +238,23 @@ class AmortizedModule(ExplainedModule):
         loss = parts["loss"]
         return {name: each.detach() for name, each in parts.items()} | {"loss": loss}
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log the loss and its parts, with the same subsets in every epoch.
 
         Args:
             batch: See the class.
             batch_idx: Not used.
+            dataloader_idx: Not used.
         """
         self._evaluate("val", batch)
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log the loss and its parts.
 
         Args:
             batch: See the class.
             batch_idx: Not used.
+            dataloader_idx: Not used.
         """
         self._evaluate("test", batch)
 
@@ -267,12 +269,15 @@ class AmortizedModule(ExplainedModule):
                 sync_dist=True,
             )
 
-    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(
+        self, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> dict[str, Tensor]:
         """Explain a batch in one pass.
 
         Args:
             batch: See the class.
             batch_idx: Not used.
+            dataloader_idx: Not used.
 
         Returns:
             ``saliency`` ``(B, n)`` or ``(B, n, C)``; and ``target`` ``(B,)``, the explained class,
@@ -292,19 +297,23 @@ class AmortizedModule(ExplainedModule):
 
     def on_fit_start(self) -> None:
         """Prepare the explained model, and fit reference data to the training split."""
+        super().on_fit_start()
         self._target.prepare(self.trainer, self.device)
         fit_references(self, afresh=self.trainer.ckpt_path is None)
 
     def on_validation_start(self) -> None:
         """Prepare the explained model."""
+        super().on_validation_start()
         self._prepare_evaluation()
 
     def on_test_start(self) -> None:
         """Prepare the explained model."""
+        super().on_test_start()
         self._prepare_evaluation()
 
     def on_predict_start(self) -> None:
         """Prepare the explained model, if predictions need it."""
+        super().on_predict_start()
         if self._target.is_given:
             self._prepare_evaluation()
 
@@ -319,4 +328,5 @@ class AmortizedModule(ExplainedModule):
         Args:
             checkpoint: The checkpoint.
         """
+        super().on_save_checkpoint(checkpoint)
         checkpoint[RECIPE] = self.explainer.recipe()

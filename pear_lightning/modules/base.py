@@ -11,6 +11,9 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
+from pear_lightning.training.cosine_decay import CosineDecay
+from pear_lightning.training.encoding import Encoding
+
 
 def adamw(params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
     """Return AdamW with the settings of the PEAR paper: learning rate 5e-4, weight decay 2e-4.
@@ -67,6 +70,7 @@ class ExplainedModule(LightningModule, ABC):
         self.backbone = backbone
         self._optimizer = optimizer
         self._lr_scheduler = lr_scheduler
+        self._encoding = Encoding()
 
     @property
     def attached_trainer(self) -> Trainer | None:
@@ -74,6 +78,38 @@ class ExplainedModule(LightningModule, ABC):
         with suppress(RuntimeError):
             return self.trainer
         return None
+
+    def on_fit_start(self) -> None:
+        """Note how the data module encodes its rows."""
+        self._encoding.note(self.trainer)
+
+    def on_validation_start(self) -> None:
+        """Warn if the data module encodes its rows differently from that of the fit."""
+        self._encoding.check(self.trainer)
+
+    def on_test_start(self) -> None:
+        """Warn if the data module encodes its rows differently from that of the fit."""
+        self._encoding.check(self.trainer)
+
+    def on_predict_start(self) -> None:
+        """Warn if the data module encodes its rows differently from that of the fit."""
+        self._encoding.check(self.trainer)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save how the data module of the fit encodes its rows.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        checkpoint["encoding_id"] = self._encoding.name
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore how the data module of the fit encodes its rows.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        self._encoding.name = checkpoint.get("encoding_id")
 
     @abstractmethod
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -116,11 +152,23 @@ class ExplainedModule(LightningModule, ABC):
         """Build the optimiser; subclasses override it to give parameters different rates."""
         return self._optimizer(self.parameters())
 
+    def make_scheduler(self, build: LRSchedulerCallable, optimizer: torch.optim.Optimizer) -> Any:
+        """Build a scheduler, which may depend on the number of epochs of the trainer.
+
+        Args:
+            build: Callable from the optimiser to the scheduler.
+            optimizer: The optimiser.
+        """
+        scheduler = build(optimizer)
+        if isinstance(scheduler, CosineDecay) and self.attached_trainer is not None:
+            scheduler.fill_in(self.attached_trainer)
+        return scheduler
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser and, if given, its scheduler."""
         optimizer = self.make_optimizer()
         if self._lr_scheduler is None:
             return optimizer
-        scheduler: Any = self._lr_scheduler(optimizer)
+        scheduler: Any = self.make_scheduler(self._lr_scheduler, optimizer)
         config = {"scheduler": scheduler, "monitor": self.monitored}
         return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]

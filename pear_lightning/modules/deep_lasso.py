@@ -119,6 +119,7 @@ class DeepLasso(ScoredModule):
         Raises:
             ValueError: If the trainer's precision is not supported.
         """
+        super().on_fit_start()
         refuse_precision(self.trainer, self.objective.loss)
 
     def training_loss(self, batch: Any) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -19,7 +19,7 @@ from pear_lightning.losses import ConsensusLoss
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules.base import adamw
-from pear_lightning.modules.supervised import SupervisedModule, Task
+from pear_lightning.modules.supervised import Stage, SupervisedModule, Task
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.training.objective import Compilation, Objective, weight_schedule
@@ -39,9 +39,10 @@ class PEAR(SupervisedModule):
     attributions and, if the backbone is the same function in train and eval mode, the logits of the
     task loss (:func:`~pear_lightning.explainers.explain`).
 
-    Validation logs the task metrics and the six agreement metrics between the validation
-    explainers, averaged over pairs. A test computes the full agreement matrix of the test
-    explainers (:attr:`test_agreement`), with self-agreement for stochastic explainers.
+    Validation logs the task metrics, the six agreement metrics between the validation explainers,
+    averaged over pairs, and ``val_objective``, the value of L. A test computes the full agreement
+    matrix of the test explainers (:attr:`test_agreement`), with self-agreement for stochastic
+    explainers. With several data loaders, each has its own metrics.
 
     *What agrees.* The paper explains the target's logit. Softmax is unchanged by a function that is
     added to all logits, but explanations of a logit are not, so a network can lower C by a common
@@ -228,20 +229,24 @@ class PEAR(SupervisedModule):
         Raises:
             ValueError: If the trainer's precision is not supported.
         """
+        super().on_fit_start()
         if self.objective.schedule.weight:
             refuse_precision(self.trainer, self.consensus)
         fit_references(self, afresh=self.trainer.ckpt_path is None)
 
     def on_validation_start(self) -> None:
         """Fit missing baselines, if the data module has them."""
+        super().on_validation_start()
         fit_references(self)
 
     def on_test_start(self) -> None:
         """Fit missing baselines, if the data module has them."""
+        super().on_test_start()
         fit_references(self)
 
     def on_predict_start(self) -> None:
         """Fit missing baselines, if the data module has them."""
+        super().on_predict_start()
         fit_references(self)
 
     # --- training ---------------------------------------------------------------------------
@@ -268,19 +273,23 @@ class PEAR(SupervisedModule):
 
     # --- evaluation -------------------------------------------------------------------------
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log task metrics and the agreement between the validation explainers.
 
         Args:
             batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
         """
         batch = self.batch_of(batch)
         logits, saliency = self._explain(self.explained(batch), self.validation_explainers)
-        self.log_task("val", batch, logits)
-        self.val_agreement.update(saliency, logits=logits)
+        self.log_task("val", batch, logits, dataloader_idx)
+        self.of_loader("val_agreement", dataloader_idx).update(saliency, logits=logits)
         consensus = self.consensus.terms(*saliency.values()).loss.mean()
         self.log("val_consensus", consensus, batch_size=len(batch), sync_dist=True)
+        weight = self.consensus_weight
+        objective = (1 - weight) * self.task_loss(logits, batch.labels) + weight * consensus
+        self.log("val_objective", objective, batch_size=len(batch), sync_dist=True)
         # rows of constant attributions (dead units, for example) count as correlation 0
         stacked = torch.stack([*saliency.values()]).flatten(2)
         constant = constant_rows(stacked).sum().float()
@@ -290,41 +299,50 @@ class PEAR(SupervisedModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the agreements, averaged over the pairs of validation explainers."""
-        self._log_agreement("val", self.val_agreement)
-        self.val_agreement.reset()
+        super().on_validation_epoch_end()
+        for number, suffix in enumerate(self.loader_suffixes("val")):
+            matrix = self.of_loader("val_agreement", number)
+            self._log_agreement("val", matrix, suffix)
+            matrix.reset()
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log task metrics and update the agreement matrix of the test explainers.
 
         Args:
             batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
         """
         batch = self.batch_of(batch)
-        self.log_task("test", batch, self.run_backbone(batch))
-        left = len(batch) if self.test_rows is None else self.test_rows - self._rows_explained
+        self.log_task("test", batch, self.run_backbone(batch), dataloader_idx)
+        done = self._rows_explained.get(dataloader_idx, 0)
+        left = len(batch) if self.test_rows is None else self.test_rows - done
         if left <= 0 or not len(batch):
             return
         explained = self.explained(batch.rows(slice(left)))
-        self._rows_explained += len(explained)
+        self._rows_explained[dataloader_idx] = done + len(explained)
         logits, saliency = self._explain(explained, self.test_explainers)
         stochastic: dict[str, Any] = {
             name: each for name, each in self.test_explainers.items() if each.stochastic
         }
         repeats = self._explain(explained, stochastic)[1]
-        self.test_agreement.update(saliency, repeats=repeats, logits=logits)
+        matrix = self.of_loader("test_agreement", dataloader_idx)
+        matrix.update(saliency, repeats=repeats, logits=logits)
 
     def on_test_epoch_start(self) -> None:
-        """Reset the agreement matrix."""
-        self.test_agreement.reset()
-        self._rows_explained = 0
+        """Reset the agreement matrices."""
+        for number in range(len(self.loader_suffixes("test"))):
+            self.of_loader("test_agreement", number).reset()
+        self._rows_explained: dict[int, int] = {}
 
     def on_test_epoch_end(self) -> None:
         """Log the agreements, averaged over trained pairs, untrained pairs and all pairs.
 
         Pairs with :class:`~pear_lightning.explainers.RandomAttributions` are left out.
         """
-        self._log_agreement("test", self.test_agreement)
+        super().on_test_epoch_end()
+        for number, suffix in enumerate(self.loader_suffixes("test")):
+            self._log_agreement("test", self.of_loader("test_agreement", number), suffix)
 
     def trained_pairs(self) -> list[tuple[str, str]]:
         """Return the pairs of test explainers whose names are those of trained explainers."""
@@ -341,12 +359,13 @@ class PEAR(SupervisedModule):
         trained = self.trained_pairs()
         return [pair for pair in combinations(names, 2) if pair not in trained]
 
-    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Return predictions and their explanations by the validation explainers.
 
         Args:
             batch: A batch in any form that :meth:`batch_of` reads; the target is not used.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
 
         Returns:
             ``logits`` ``(B, C)``, ``prediction`` (the class ``(B,)``, or the value for regression)
@@ -376,7 +395,9 @@ class PEAR(SupervisedModule):
             attributions = [bound.pool(each) for each in attributions]
         return logits, dict(zip(explainers, attributions, strict=True))
 
-    def _log_agreement(self, stage: Literal["val", "test"], matrix: AgreementMatrix) -> None:
+    def _log_agreement(self, stage: Stage, matrix: AgreementMatrix, suffix: str) -> None:
+        # all processes have the same means, of all rows
+        how: dict[str, Any] = {"sync_dist": True, "add_dataloader_idx": False}
         groups = {"": list(combinations(self.validation_explainers, 2))}
         if stage == "test":
             groups = {"trained_": self.trained_pairs(), "untrained_": self.untrained_pairs()}
@@ -385,9 +406,10 @@ class PEAR(SupervisedModule):
                 continue
             for metric in matrix.metric_names:
                 mean = matrix.mean_over_pairs(metric, pairs)
-                self.log(f"{stage}_{group}{metric}", mean)
+                self.log(f"{stage}_{group}{metric}{suffix}", mean, **how)
                 if stage == "val" and metric == "pairwise_rank_agreement":
-                    self.log("agreement", mean, prog_bar=True, logger=False)  # a short name
+                    short = f"agreement{suffix}"
+                    self.log(short, mean, prog_bar=True, logger=False, **how)
         share = matrix.common_share()
         if share is not None:
-            self.log(f"{stage}_common_share", share)
+            self.log(f"{stage}_common_share{suffix}", share, **how)

@@ -186,6 +186,7 @@ class RightForTheRightReasons(SupervisedModule):
         Raises:
             ValueError: If the trainer's precision is not supported.
         """
+        super().on_fit_start()
         refuse_precision(self.trainer, self.loss)
         fit_references(self, afresh=self.trainer.ckpt_path is None)
 
@@ -199,10 +200,12 @@ class RightForTheRightReasons(SupervisedModule):
 
     def on_validation_start(self) -> None:
         """Fit missing reference data, if the data module has them."""
+        super().on_validation_start()
         fit_references(self)
 
     def on_test_start(self) -> None:
         """Fit missing reference data, if the data module has them."""
+        super().on_test_start()
         fit_references(self)
 
     # --- training ---------------------------------------------------------------------------
@@ -227,30 +230,33 @@ class RightForTheRightReasons(SupervisedModule):
 
     # --- evaluation -------------------------------------------------------------------------
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log task metrics, R and the entropy of the predictions.
 
         Args:
             batch: As in training.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
         """
-        self._evaluate("val", self.batch_of(batch))
+        self._evaluate("val", self.batch_of(batch), dataloader_idx)
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log task metrics, R and the entropy of the predictions.
 
         Args:
             batch: As in training.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
         """
-        self._evaluate("test", self.batch_of(batch))
+        self._evaluate("test", self.batch_of(batch), dataloader_idx)
 
-    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Return predictions and their explanations, as shown in the paper.
 
         Args:
             batch: As in training; only inputs and keyword arguments are used.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
 
         Returns:
             ``logits`` ``(B, C)``, ``prediction`` (the class ``(B,)``, or the value for regression)
@@ -268,11 +274,11 @@ class RightForTheRightReasons(SupervisedModule):
         prediction = self.prediction(logits)
         return {"logits": logits, "prediction": prediction, "attributions": {"gradient": gradient}}
 
-    def _evaluate(self, stage: Stage, batch: Batch) -> None:
+    def _evaluate(self, stage: Stage, batch: Batch, dataloader_idx: int) -> None:
         logits, reasons = self.objective.of_model(self.backbone, self.explained(batch))
         if logits is None:
             logits = self.run_backbone(batch)
-        self.log_task(stage, batch, logits)
+        self.log_task(stage, batch, logits, dataloader_idx)
         self.log(f"{stage}_reasons", reasons, batch_size=len(batch), sync_dist=True)
         if self.task == "classification":
             probabilities = torch.softmax(at_least_float32(logits), dim=1)

@@ -62,12 +62,15 @@ class ScoredModule(SupervisedModule):
         for logger in self.loggers:
             logger.log_metrics(metrics, step=self.global_step)
 
-    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+    def predict_step(
+        self, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> dict[str, Tensor]:
         """Return predictions, and the scores for every row.
 
         Args:
             batch: A batch in any form that :meth:`batch_of` reads; the target is not used.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
 
         Returns:
             ``logits`` ``(B, C)``, ``prediction`` (the class ``(B,)``, or the value for regression)

@@ -188,6 +188,7 @@ class ScoresActivationModule(ScoredModule):
         Args:
             checkpoint: The checkpoint.
         """
+        super().on_save_checkpoint(checkpoint)
         checkpoint["next_layers"] = self._next_layers
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -196,4 +197,5 @@ class ScoresActivationModule(ScoredModule):
         Args:
             checkpoint: The checkpoint.
         """
+        super().on_load_checkpoint(checkpoint)
         self._next_layers = checkpoint.get("next_layers")

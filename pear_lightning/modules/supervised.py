@@ -16,6 +16,7 @@ from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.training.mode_independence import same_in_both_modes
 from pear_lightning.training.objective import Objective, Terms
+from pear_lightning.training.per_loader import PerLoader
 
 Task = Literal["classification", "regression"]
 Stage = Literal["val", "test"]
@@ -65,6 +66,7 @@ class SupervisedModule(ExplainedModule):
         metrics = self.task_metrics()
         self.val_metrics = metrics.clone(prefix="val_")
         self.test_metrics = metrics.clone(prefix="test_")
+        self._per_loader = PerLoader()
         self._same_in_both_modes = (-1, False)
 
     def setup(self, stage: str) -> None:
@@ -224,35 +226,86 @@ class SupervisedModule(ExplainedModule):
         read = self.batch_of(batch)
         return self.log_parts(self.training_loss(read), len(read))
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log the task loss and metrics.
 
         Args:
             batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
         """
         batch = self.batch_of(batch)
-        self.log_task("val", batch, self.run_backbone(batch))
+        self.log_task("val", batch, self.run_backbone(batch), dataloader_idx)
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log the task loss and metrics.
 
         Args:
             batch: A batch in any form that :meth:`batch_of` reads.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
         """
         batch = self.batch_of(batch)
-        self.log_task("test", batch, self.run_backbone(batch))
+        self.log_task("test", batch, self.run_backbone(batch), dataloader_idx)
 
-    def log_task(self, stage: Stage, batch: Batch, logits: Tensor) -> None:
-        """Log the task loss and the task metrics of an evaluation batch.
+    def on_validation_epoch_end(self) -> None:
+        """Log the task metrics of each data loader."""
+        self._log_metrics("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the task metrics of each data loader."""
+        self._log_metrics("test")
+
+    def of_loader(self, name: str, dataloader_idx: int = 0) -> Any:
+        """Return the metric that measures one of several data loaders.
+
+        Args:
+            name: Attribute of the module that holds the metric of the first loader, such as
+                ``"test_metrics"``.
+            dataloader_idx: Index of the data loader.
+        """
+        return self._per_loader.of(name, getattr(self, name), dataloader_idx)
+
+    def loader_suffixes(self, stage: Stage) -> list[str]:
+        """Return what Lightning adds to the names of the metrics of each loader.
+
+        Args:
+            stage: ``"val"`` or ``"test"``.
+
+        Returns:
+            One string per data loader, ``"/dataloader_idx_1"`` for the second; ``[""]`` for a
+            single loader.
+        """
+        batches = self.trainer.num_val_batches if stage == "val" else self.trainer.num_test_batches
+        count = len(batches)
+        return [""] if count == 1 else [f"/dataloader_idx_{number}" for number in range(count)]
+
+    def _log_metrics(self, stage: Stage) -> None:
+        for number, suffix in enumerate(self.loader_suffixes(stage)):
+            metrics = self.of_loader(f"{stage}_metrics", number)
+            if not any(metric.update_called for metric in metrics.values()):
+                continue
+            for name, value in metrics.compute().items():
+                # all processes have the same value, of all rows
+                self.log(
+                    f"{name}{suffix}",
+                    value,
+                    prog_bar=stage == "val",
+                    sync_dist=True,
+                    add_dataloader_idx=False,
+                )
+            metrics.reset()
+
+    def log_task(self, stage: Stage, batch: Batch, logits: Tensor, dataloader_idx: int = 0) -> None:
+        """Log the task loss of an evaluation batch, and update the task metrics.
 
         Args:
             stage: ``"val"`` or ``"test"``.
             batch: The batch, with labels.
             logits: Outputs of the backbone, ``(B, C)``.
+            dataloader_idx: Index of the data loader.
         """
-        metrics = self.val_metrics if stage == "val" else self.test_metrics
+        metrics = self.of_loader(f"{stage}_metrics", dataloader_idx)
         task_loss = self.task_loss(logits, batch.labels)
         metrics.update(
             logits if self.task == "classification" else self._single_output(logits), batch.labels
@@ -264,7 +317,6 @@ class SupervisedModule(ExplainedModule):
             batch_size=len(batch),
             sync_dist=True,
         )
-        self.log_dict(metrics, prog_bar=stage == "val", batch_size=len(batch))
 
     def prediction(self, logits: Tensor) -> Tensor:
         """Return the predictions ``(B,)``: classes, or values for regression.

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.functional.validation import is_traced
+from pear_lightning.nn.in_features import given_in_features
 from pear_lightning.nn.input_scale import warn_if_not_standardized
 
 
@@ -21,7 +22,9 @@ class FeatureGate(nn.Module, ABC):
 
     - **Standardise the inputs.** A feature multiplied by c needs a gate of 1/c for the same effect.
       The first training batch of at least 16 rows is checked, once, and a warning is emitted if
-      spreads differ by a factor of 30 or a mean lies 10 standard deviations from 0.
+      spreads differ by a factor of 30, a mean lies 10 standard deviations from 0, or the median
+      feature has a spread outside of 0.3 to 3 or a mean 2 standard deviations from 0, as features
+      scaled to [0, 1] often have.
     - **Scores are not identifiable.** ``W diag(w) x`` does not change when a factor is multiplied
       and its column of the next layer W divided by the same number. :meth:`effective_scores` takes
       the next layer into account.
@@ -51,13 +54,14 @@ class FeatureGate(nn.Module, ABC):
 
     def __init__(
         self,
-        in_features: int,
+        in_features: int | None,
         *,
         axis: int = -1,
         groups: Sequence[int] | None = None,
         check_scale: bool = True,
     ) -> None:
         super().__init__()
+        in_features = given_in_features(in_features)
         if in_features < 1:
             raise ValueError(f"in_features must be at least 1, got {in_features}")
         if axis == 0:

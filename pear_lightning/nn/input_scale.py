@@ -7,16 +7,22 @@ from torch import Tensor
 _ENOUGH_VALUES = 16
 _RATIO_OF_SPREADS = 30.0  # small batches of standardised long-tailed columns reach 20
 _DISTANCE_FROM_ZERO = 10.0
+# of the median feature: beyond these, gates lose relevant features that they find if standardised
+_TYPICAL_SPREADS = (0.3, 3.0)
+_TYPICAL_DISTANCE = 2.0
 
 
 @torch.no_grad()
 def warn_if_not_standardized(inputs: Tensor, axis: int) -> bool:
-    """Warn if the spreads of features differ strongly, or means are far from 0 for their spread.
+    """Warn if features are not standardised, by their spreads and means.
 
-    The limits are a factor of 30 between spreads and a mean 10 standard deviations from 0; batches
-    of standardised features stay below them. Features that are constant in the batch carry no
-    information and are excluded, and so are features with only the values 0 and 1, which are often
-    left unscaled.
+    The limits are a factor of 30 between spreads, a mean 10 standard deviations from 0, and for the
+    median feature a spread from 0.3 to 3 and a mean 2 standard deviations from 0; batches of
+    standardised features stay below them. Features in [0, 1] often do not: the gradient of a gate
+    then follows the constant part of a feature, which says nothing about its relevance, and gated
+    small inputs leave little signal for the next layer. Features that are constant in the batch
+    carry no information and are excluded, and so are features with only the values 0 and 1, which
+    are often left unscaled.
 
     Args:
         inputs: A batch, ``(B, *S)``. On an accelerator, the call synchronises.
@@ -40,14 +46,22 @@ def warn_if_not_standardized(inputs: Tensor, axis: int) -> bool:
         return True
     spread, mean = spread[telling], mean[telling]
     ratio = float(spread.max() / spread.min())
-    offset = float((mean.abs() / spread).max())
-    if ratio > _RATIO_OF_SPREADS or offset > _DISTANCE_FROM_ZERO:
+    offsets = mean.abs() / spread
+    offset, typical_offset = float(offsets.max()), float(offsets.median())
+    typical = float(spread.median())
+    low, high = _TYPICAL_SPREADS
+    if (
+        ratio > _RATIO_OF_SPREADS
+        or offset > _DISTANCE_FROM_ZERO
+        or typical_offset > _TYPICAL_DISTANCE
+        or not low <= typical <= high
+    ):
         rank_zero_warn(
             "the inputs of a feature gate are not standardised: in the first training batch the "
-            f"spreads of the features differ by a factor of {ratio:.3g}, and a mean lies up to "
-            f"{offset:.3g} standard deviations from 0. A feature's score depends on its scale, so "
-            "the scores cannot be compared. Standardise the inputs with the statistics of the "
-            "training rows (scaling='standard' or 'quantile' in pear_lightning.datamodules), or "
-            "pass check_scale=False"
+            f"spreads of the features differ by a factor of {ratio:.3g}, with a median of "
+            f"{typical:.3g}, and a mean lies up to {offset:.3g} standard deviations from 0. A "
+            "feature's score depends on its scale, so the scores cannot be compared. Standardise "
+            "the inputs with the statistics of the training rows (scaling='standard' or "
+            "'quantile' in pear_lightning.datamodules), or pass check_scale=False"
         )
     return True

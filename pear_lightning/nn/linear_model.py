@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from pear_lightning.nn.in_features import given_in_features
+
 
 class LinearModel(nn.Linear):
     """Linear model: logistic regression with a cross-entropy loss, the PEAR paper's baseline.
@@ -14,7 +16,8 @@ class LinearModel(nn.Linear):
         - ``logits``: ``(B, out_features)``
 
     Args:
-        in_features: Number of features of a row.
+        in_features: Number of features of a row. It can be left out in configurations of the
+            command line only, which take it from the data.
         out_features: Number of classes or of predicted values.
 
     Raises:
@@ -26,7 +29,8 @@ class LinearModel(nn.Linear):
         torch.Size([32, 2])
     """
 
-    def __init__(self, in_features: int, out_features: int = 2) -> None:
+    def __init__(self, in_features: int | None = None, out_features: int = 2) -> None:
+        in_features = given_in_features(in_features)
         if in_features < 1 or out_features < 1:
             raise ValueError(
                 f"in_features and out_features must be at least 1, got {in_features} and "

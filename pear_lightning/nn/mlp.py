@@ -7,6 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from pear_lightning.nn.activations import Activation, activation_layer
+from pear_lightning.nn.in_features import given_in_features
 
 _NORMALIZATIONS: dict[str, Callable[[int], nn.Module]] = {
     "batch": nn.BatchNorm1d,
@@ -26,7 +27,8 @@ class MLP(nn.Module):
         - ``logits``: ``(B, out_features)``
 
     Args:
-        in_features: Number of features of a row.
+        in_features: Number of features of a row. It can be left out in configurations of the
+            command line only, which take it from the data.
         out_features: Number of classes or of predicted values.
         hidden_features: Width of each hidden layer; an empty sequence gives a linear model.
         activation: ``"relu"``, ``"gelu"``, ``"silu"``, ``"softplus"``, ``"tanh"`` or ``"elu"``.
@@ -53,7 +55,7 @@ class MLP(nn.Module):
 
     def __init__(
         self,
-        in_features: int,
+        in_features: int | None = None,
         out_features: int = 2,
         hidden_features: Sequence[int] = (100, 100, 100),
         activation: Activation = "relu",
@@ -61,6 +63,7 @@ class MLP(nn.Module):
         normalization: Literal["batch", "layer"] | None = None,
     ) -> None:
         super().__init__()
+        in_features = given_in_features(in_features)
         widths = [in_features, *hidden_features, out_features]
         if any(width < 1 for width in widths):
             raise ValueError(f"layers must have widths of at least 1, got {widths}")

@@ -36,6 +36,7 @@ class ScoresActivation(FeatureGate):
 
     Args:
         in_features: Size of the inputs along ``axis``.
+            ``None`` only in configurations of the command line, which takes it from the data.
         axis: Dimension that holds the features; see
             :class:`~pear_lightning.nn.feature_gate.FeatureGate`.
         groups: Index of the feature that each entry belongs to, for entries that form one feature.
@@ -91,7 +92,7 @@ class ScoresActivation(FeatureGate):
 
     def __init__(
         self,
-        in_features: int,
+        in_features: int | None = None,
         *,
         axis: int = -1,
         groups: Sequence[int] | None = None,
@@ -117,7 +118,7 @@ class ScoresActivation(FeatureGate):
         self.s = nn.Parameter(torch.zeros(self.n_features))
         self.of_row: nn.Linear | None = None
         if instance_wise:
-            self.of_row = nn.Linear(in_features, self.n_features, bias=False)
+            self.of_row = nn.Linear(self.in_features, self.n_features, bias=False)
             nn.init.zeros_(self.of_row.weight)
             uniform = torch.full((self.n_features,), 1 / self.n_features)
             self.register_buffer("mean_weights", uniform)

@@ -22,6 +22,7 @@ class StochasticGates(FeatureGate):
 
     Args:
         in_features: Size of the inputs along ``axis``.
+            ``None`` only in configurations of the command line, which takes it from the data.
         axis: Dimension that holds the features.
         groups: Index of the feature that each entry belongs to; ``None`` makes every entry a
             feature.
@@ -56,7 +57,7 @@ class StochasticGates(FeatureGate):
 
     def __init__(
         self,
-        in_features: int,
+        in_features: int | None = None,
         *,
         axis: int = -1,
         groups: Sequence[int] | None = None,

@@ -48,15 +48,15 @@ def test_words_become_groups_of_columns(folder):
     data = ready(folder)
     assert data.splits == {"train": 4, "test": 2}
     assert data.class_names == ["<=50K", ">50K"]
-    assert data._split("train").target.tolist() == [0, 1, 1, 0]
-    assert data._split("test").target.tolist() == [0, 1]
+    assert data.rows("train").target.tolist() == [0, 1, 1, 0]
+    assert data.rows("test").target.tolist() == [0, 1]
     names = data.feature_names
     assert names[:4] == ["age", "workclass=?", "workclass=Private", "fnlwgt"]
     assert [data.group_names[group] for group in data.groups] == [
         name.split("=")[0] for name in names
     ]
     assert data.group_names == COLUMNS
-    train, test = data._split("train").inputs, data._split("test").inputs
+    train, test = data.rows("train").inputs, data.rows("test").inputs
     assert train[:, 1].tolist() == [0, 1, 0, 0]
     assert train[:, 2].tolist() == [1, 0, 1, 1]
     assert test[:, 1:3].tolist() == [[0, 1], [0, 0]]  # State-gov is unknown
@@ -65,12 +65,12 @@ def test_words_become_groups_of_columns(folder):
 
 def test_numbers_are_scaled_with_training_statistics(folder):
     data = ready(folder / "adult")
-    train, test = data._split("train").inputs, data._split("test").inputs
+    train, test = data.rows("train").inputs, data.rows("test").inputs
     age = torch.tensor([20.0, 30, 40, 50])
     torch.testing.assert_close(train[:, 0], (age - 35) / age.std(correction=0))
     torch.testing.assert_close(test[:, 0], (torch.tensor([25.0, 35]) - 35) / age.std(correction=0))
     raw = ready(folder, scaling="none")
-    assert raw._split("train").inputs[:, 0].tolist() == age.tolist()
+    assert raw.rows("train").inputs[:, 0].tolist() == age.tolist()
 
 
 def test_columns_can_be_chosen(folder):
@@ -95,7 +95,7 @@ def test_reloads_from_its_hyperparameters(folder):
     data = ready(folder, features=["sex", "age"])
     again = ready(**data.hparams)
     assert again.groups == data.groups
-    assert torch.equal(again._split("test").inputs, data._split("test").inputs)
+    assert torch.equal(again.rows("test").inputs, data.rows("test").inputs)
 
 
 def test_hub(tmp_path, monkeypatch):
@@ -107,7 +107,7 @@ def test_hub(tmp_path, monkeypatch):
     data = ready(cache_dir=str(tmp_path / "cache"))
     assert data.splits == {"train": 15, "test": 5}
     assert data.group_names == COLUMNS
-    assert data._split("test").target.float().mean() == pytest.approx(0.5, abs=0.11)
+    assert data.rows("test").target.float().mean() == pytest.approx(0.5, abs=0.11)
 
 
 def test_no_source(tmp_path, monkeypatch):
@@ -124,11 +124,11 @@ def test_no_source(tmp_path, monkeypatch):
 def test_real_files(data_dir):
     data = ready(data_dir)
     assert data.splits == {"train": 32_561, "test": 16_281}
-    assert int(data._split("train").target.sum()) == 7_841
-    assert int(data._split("test").target.sum()) == 3_846
-    assert data.n_features == len(data.groups) == 108
+    assert int(data.rows("train").target.sum()) == 7_841
+    assert int(data.rows("test").target.sum()) == 3_846
+    assert data.num_features == len(data.groups) == 108
     assert len(data.group_names) == max(data.groups) + 1 == 14
-    train = data._split("train").inputs
+    train = data.rows("train").inputs
     blocks = torch.zeros(len(train), 14).index_add(1, torch.tensor(data.groups), train)
     words = [data.groups.count(group) > 1 for group in range(14)]
     assert sum(words) == 8

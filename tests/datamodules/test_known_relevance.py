@@ -14,10 +14,10 @@ from tests.reference import synthetic_tables as reference
 
 SYN = ["syn1", "syn2", "syn3", "syn4", "syn5", "syn6"]
 SMALL: list[tuple[Any, dict[str, Any], set[int]]] = [
-    (SyntheticClassification, {"n_features": 10}, {1, 2, 3, 4, 5}),
-    (SyntheticClassification, {"n_features": 16}, {1, 2, 3, 4, 5}),
+    (SyntheticClassification, {"num_features": 10}, {1, 2, 3, 4, 5}),
+    (SyntheticClassification, {"num_features": 16}, {1, 2, 3, 4, 5}),
     (InvaseSynthetic, {"name": "syn1"}, {1, 2}),
-    (InvaseSynthetic, {"name": "syn2", "n_features": 100}, {3, 4, 5, 6}),
+    (InvaseSynthetic, {"name": "syn2", "num_features": 100}, {3, 4, 5, 6}),
     (InvaseSynthetic, {"name": "syn3"}, {7, 8, 9, 10}),
     (InvaseSynthetic, {"name": "syn4"}, {1, 2, 3, 4, 5, 6, 11}),
     (InvaseSynthetic, {"name": "syn5"}, {1, 2, 7, 8, 9, 10, 11}),
@@ -44,7 +44,7 @@ def marked(relevance: torch.Tensor) -> set[int]:
 
 
 def split(data: Any, name: str) -> tuple[torch.Tensor, torch.Tensor]:
-    rows = data._split(name)
+    rows = data.rows(name)
     return rows.inputs, rows.target
 
 
@@ -53,9 +53,9 @@ class TestEveryTable:
     def test_relevance(self, kind, options, relevant):
         data = ready(kind, junk_features=3, **options)
         assert marked(data.relevance) == relevant
-        assert len(data.relevance) == data.n_features == len(data.feature_names)
+        assert len(data.relevance) == data.num_features == len(data.feature_names)
         assert data.feature_names[:2] == ["x1", "x2"]
-        assert data.test_relevance.shape == (80, data.n_features)
+        assert data.test_relevance.shape == (80, data.num_features)
         assert set().union(*map(marked, data.test_relevance)) == relevant
 
     def test_standardised_with_training_statistics(self, kind, options, relevant):
@@ -89,12 +89,12 @@ class TestEveryTable:
             kind(data="rows.csv", **options)
         with pytest.raises(ValueError, match="n_test must be at least 1, got 0"):
             kind(n_test=0, **options)
-        with pytest.raises(ValueError, match=r"n_(features|informative) must .*, got"):
-            kind(**{**options, "n_features": 2})
+        with pytest.raises(ValueError, match=r"n(um_features|_informative) must .*, got"):
+            kind(**{**options, "num_features": 2})
 
 
 def test_make_classification_is_split_not_drawn_twice():
-    data = ready(SyntheticClassification, n_features=16, scaling="none", seed=3)
+    data = ready(SyntheticClassification, num_features=16, scaling="none", seed=3)
     inputs, target = make_classification(
         n_samples=240,
         n_features=16,
@@ -199,7 +199,7 @@ def test_unknown_names():
     with pytest.raises(ValueError, match=r"variant must be .*, got 'and'"):
         XOR("and")  # type: ignore[arg-type]
     with pytest.raises(NotImplementedError, match="use a subclass"):
-        ready(KnownRelevance, n_features=2)
+        ready(KnownRelevance, num_features=2)
 
 
 def test_reloads_from_its_hyperparameters():
@@ -218,7 +218,7 @@ def test_yaml(tmp_path):
 
     (tmp_path / "data.yaml").write_text(
         "class_path: pear_lightning.datamodules.SyntheticClassification\n"
-        "init_args: {n_features: 16, n_train: 40, n_test: 20, batch_size: 8}"
+        "init_args: {num_features: 16, n_train: 40, n_test: 20, batch_size: 8}"
     )
     parser = LightningArgumentParser()
     parser.add_subclass_arguments(TabularDataModule, "data")

@@ -29,7 +29,7 @@ TABLES = [
 
 
 def rows(data: TabularDataModule, split: str) -> tuple[torch.Tensor, torch.Tensor]:
-    table = data._split(split)
+    table = data.rows(split)
     return table.inputs, table.target
 
 
@@ -70,7 +70,7 @@ class TestFiles:
         data.setup()
         assert data.splits["train"] + data.splits["val"] == train
         assert data.splits["test"] == test
-        assert data.n_features == 2 * len(features)
+        assert data.num_features == 2 * len(features)
 
 
 def test_a_house_far_outside(data_dir):
@@ -83,7 +83,7 @@ def test_a_house_far_outside(data_dir):
 def test_electricity_without_day(data_dir):
     data = Electricity(data_dir, features=[name for name in POWER if name != "day"])
     data.setup()
-    assert data.n_features == 7
+    assert data.num_features == 7
 
 
 @pytest.mark.parametrize("kind", [BankMarketing, CaliforniaHousing, Electricity])

@@ -143,8 +143,9 @@ class TestScaling:
         table = make_table()
         train, test = table[:150], table[150:] * 10
         test["y"] = table["y"][150:]
-        legacy = all_rows(ready(train, test, legacy_test_scaling=True, val_fraction=0.2))
-        proper = all_rows(ready(train, test, val_fraction=0.2))
+        options = {"val_fraction": 0.2}
+        legacy = all_rows(ready(train, test, scaling="minmax", **options, legacy_test_scaling=True))
+        proper = all_rows(ready(train, test, scaling="minmax", **options))
         assert legacy["test"][0].amin(dim=0).tolist() == [0.0] * 4
         assert legacy["test"][0].amax(dim=0).tolist() == [1.0] * 4
         assert proper["test"][0].max() > 5
@@ -152,7 +153,7 @@ class TestScaling:
             assert torch.equal(legacy[split][0], proper[split][0])
 
     def test_minmax_fills_the_unit_interval(self):
-        train = all_rows(ready(make_table()))["train"][0]
+        train = all_rows(ready(make_table(), scaling="minmax"))["train"][0]
         assert train.amin(dim=0).tolist() == [0.0] * 4
         assert train.amax(dim=0).tolist() == [1.0] * 4
 
@@ -173,7 +174,7 @@ class TestScaling:
         values = np.random.default_rng(seed).lognormal(0, 3, size=(30, 1)).astype(np.float32)
         data = TabularDataModule((values, [0, 1] * 15), test_fraction=0, scaling=scaling)
         data.setup()
-        scaled = data._split("train").inputs[:, 0].double()
+        scaled = data.rows("train").inputs[:, 0].double()
         assert (scaled.diff()[np.diff(values[:, 0]) > 0] >= 0).all()
 
 
@@ -181,7 +182,7 @@ class TestJunkFeatures:
     @pytest.mark.parametrize(("junk", "count"), [(3, 3), ("double", 4), (0, 0), (None, 0)])
     def test_count(self, junk, count):
         data = ready(make_table(), junk_features=junk, val_fraction=0.2)
-        assert data.n_features == 4 + count
+        assert data.num_features == 4 + count
         assert data.feature_names == [*"abcd", *(f"junk_{i}" for i in range(count))]
         assert {inputs.shape[1] for inputs, _ in all_rows(data).values()} == {4 + count}
 
@@ -347,7 +348,7 @@ class TestBackground:
         assert torch.equal(state, torch.get_rng_state())
 
     @pytest.mark.parametrize(
-        "name", ["splits", "n_features", "feature_names", "class_names", "num_classes"]
+        "name", ["splits", "num_features", "feature_names", "class_names", "num_classes"]
     )
     def test_setup_comes_first(self, name):
         data = TabularDataModule(make_table(), target="y")
@@ -432,14 +433,13 @@ class TestErrors:
             ready(table)
 
     def test_columns_that_are_not_numeric(self):
-        table = make_table().assign(job=["clerk"] * 200, when=pd.Timestamp("2026-01-01"))
-        message = (
-            r"must be numeric, got job \(.*\), when \(datetime64.*encode them .* in `features`"
-        )
+        table = make_table().assign(when=pd.Timestamp("2026-01-01"))
+        message = r"must hold numbers or categories, got when \(datetime64.*leave them out with"
         with pytest.raises(ValueError, match=message):
             ready(table)
-        assert ready(table, features=["a", "b"]).n_features == 2
-        assert ready(make_table().assign(flag=[True, False] * 100)).n_features == 5
+        assert ready(table, exclude=["when"]).num_features == 4
+        assert ready(table, features=["a", "b"]).num_features == 2
+        assert ready(make_table().assign(flag=[True, False] * 100)).num_features == 5
 
     def test_target_of_the_wrong_kind(self):
         table = make_table()

@@ -85,7 +85,7 @@ def test_hyperparameters_reload(tmp_path, as_path):
     assert again.hparams == data.hparams
     assert again.splits == data.splits
     for split in data.splits:
-        assert torch.equal(again._split(split).inputs, data._split(split).inputs)
+        assert torch.equal(again.rows(split).inputs, data.rows(split).inputs)
 
 
 def test_a_data_frame_is_no_hyperparameter():
@@ -105,7 +105,7 @@ def test_named_tables_reload(tmp_path):
     trainer.fit(Classifier(n_features=4), data)
     again = BankMarketing.load_from_checkpoint(trainer.checkpoint_callback.best_model_path)
     again.setup()
-    assert again.n_features == 4
+    assert again.num_features == 4
     assert again.batch_size == 4
 
 

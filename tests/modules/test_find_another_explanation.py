@@ -323,7 +323,7 @@ def test_test_and_predictions_of_each_model_and_of_all(sequence, tmp_path):
     assert results["test_accuracy_of_model_2"] > 0.98
     assert "test_accuracy_of_model_3" not in results
     quiet_trainer(callbacks=[PredictionWriter(tmp_path)]).predict(model, data)
-    saved = torch.load(tmp_path / "predictions-rank0.pt")
+    saved = torch.load(tmp_path / "predictions.pt")
     x = redundant(seed=3).tensors[0]
     each = torch.stack([F.softmax(m(x), 1) for m in model.accepted], 1)
     torch.testing.assert_close(saved["probabilities"], each.mean(1))

@@ -208,7 +208,7 @@ def test_validation_test_and_prediction_in_inference_mode(tmp_path):
         assert 0 < results[f"{stage}_entropy"] < 0.7
         assert set(results) >= {f"{stage}_loss", f"{stage}_accuracy"}
     trainer.predict(model, data)
-    saved = torch.load(tmp_path / "predictions-rank0.pt")
+    saved = torch.load(tmp_path / "predictions.pt")
     x = masked().tensors[0].requires_grad_()
     score = model.backbone(x).softmax(1).amax(1).sum()
     gradient = torch.autograd.grad(score, x)[0]

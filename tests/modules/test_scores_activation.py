@@ -5,11 +5,12 @@ import pytest
 import torch
 from lightning.pytorch import seed_everything
 from lightning.pytorch.loggers import CSVLogger
+from sklearn.datasets import make_classification
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
 
-from pear_lightning.datamodules import BreastCancer
+from pear_lightning.datamodules import BreastCancer, TabularDataModule
 from pear_lightning.modules import ScoredModule, ScoresActivationModule
 from pear_lightning.nn import (
     MLP,
@@ -202,7 +203,7 @@ def test_scores_reach_the_loggers_once_an_epoch(tmp_path):
     torch.testing.assert_close(torch.tensor(list(last.values())), model.scores)
 
 
-def test_names_of_features():
+def test_names_of_features(monkeypatch):
     model = small()
     numbered = [f"feature_{i}" for i in range(6)]
     assert model.feature_names() == numbered
@@ -212,7 +213,8 @@ def test_names_of_features():
     assert within.feature_names()[0] == "feature_0"  # hidden units, though there are 30 as well
     grouped = ScoresActivation(30, groups=[i // 3 for i in range(30)])
     model = ScoresActivationModule(MLP(30), grouped)
-    data.group_names = [f"triple {i}" for i in range(10)]
+    names = [f"triple {i}" for i in range(10)]
+    monkeypatch.setattr(BreastCancer, "group_names", names)
     quiet_trainer(max_epochs=0).fit(model, data)
     assert model.feature_names() == data.group_names
 
@@ -310,3 +312,26 @@ def test_the_module_exports():
     assert program.module()(x).shape == (4, 2)
     exported = torch.export.export(model.backbone, (x,)).module()
     torch.testing.assert_close(exported(x), model(x))
+
+
+def fit_scores(scaling):
+    """Scores of 15 features of which the first five are relevant."""
+    x, y = make_classification(
+        800, 15, n_informative=5, n_redundant=0, shuffle=False, random_state=0
+    )
+    torch.manual_seed(0)
+    data = TabularDataModule((x, y), **scaling, val_fraction=0.2, batch_size=32)
+    module = ScoresActivationModule(MLP(15, hidden_features=(64, 32)))
+    quiet_trainer(max_epochs=15).fit(module, data)
+    order = module.scores.argsort(descending=True).tolist()
+    return [order.index(feature) + 1 for feature in range(5)]
+
+
+def test_rows_scaled_to_the_unit_interval_are_reported():
+    with pytest.warns(UserWarning, match="inputs of a feature gate are not standardised"):
+        ranks = fit_scores({"scaling": "minmax"})
+    assert max(ranks) > 10
+
+
+def test_default_scaling_of_tables_finds_the_relevant_features():
+    assert max(fit_scores({})) <= 8

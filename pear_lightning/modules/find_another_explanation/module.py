@@ -266,6 +266,7 @@ class FindAnotherExplanation(SupervisedModule):
             ValueError: If the trainer's precision is not supported, or a callback averages
                 weights.
         """
+        super().on_fit_start()
         refuse_precision(self.trainer, self.loss)
         for callback in getattr(self.trainer, "callbacks", []):
             if isinstance(callback, StochasticWeightAveraging | WeightAveraging):
@@ -359,9 +360,9 @@ class FindAnotherExplanation(SupervisedModule):
         rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
         accuracy, *shares = (each / max(rows, 1.0) for each in totals)
         of_classes, similarities = shares[: self.num_classes], shares[self.num_classes :]
-        self.log("model_accuracy", accuracy)
+        self.log("model_accuracy", accuracy, sync_dist=True)
         if similarities:
-            self.log("model_similarity", max(similarities))
+            self.log("model_similarity", max(similarities), sync_dist=True)
         sequence = self.sequence
         sequence.finish(self.backbone.state_dict(), accuracy, similarities, max(of_classes))
         sequence.stop_reason = self.refusal(sequence.round)
@@ -410,7 +411,8 @@ class FindAnotherExplanation(SupervisedModule):
         optimizer = self.make_optimizer()
         schedulers: Any = self.lr_schedulers()
         if self._lr_scheduler is not None:
-            schedulers.load_state_dict(self._lr_scheduler(optimizer).state_dict())
+            scheduler = self.make_scheduler(self._lr_scheduler, optimizer)
+            schedulers.load_state_dict(scheduler.state_dict())
         running: Any = self.optimizers(use_pl_optimizer=False)
         running.load_state_dict(optimizer.state_dict())
 
@@ -450,42 +452,45 @@ class FindAnotherExplanation(SupervisedModule):
 
     # --- evaluation ---------------------------------------------------------------------------
 
-    def validation_step(self, batch: Any, batch_idx: int) -> None:
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log the task metrics of the model in training.
 
         Args:
             batch: As in training.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
         """
         batch = self.batch_of(batch)
-        self.log_task("val", batch, self.run_backbone(batch))
+        self.log_task("val", batch, self.run_backbone(batch), dataloader_idx)
         training = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
         if training and self._is_last_epoch:
             sums = self._judge(batch)
             self._sums = sums if self._sums is None else self._sums + sums
 
-    def test_step(self, batch: Any, batch_idx: int) -> None:
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log the metrics of the ensemble, the accuracy of each model, and their disagreement.
 
         Args:
             batch: As in training.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
         """
         batch = self.batch_of(batch)
         logits = self._logits_of_models(batch)
         probabilities = torch.softmax(at_least_float32(logits), dim=2).mean(dim=1)
-        self.log_task("test", batch, probabilities.log())
+        self.log_task("test", batch, probabilities.log(), dataloader_idx)
         right = (logits.argmax(dim=2) == batch.labels[:, None]).float().mean(dim=0)
         values = {f"test_accuracy_of_model_{i}": each for i, each in enumerate(right, start=1)}
         values["test_disagreement"] = disagreement(logits).mean()
         self.log_dict(values, batch_size=len(batch), sync_dist=True)
 
-    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
+    def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Return predictions of all accepted models and of their ensemble.
 
         Args:
             batch: As in training; only inputs and keyword arguments are used.
             batch_idx: Index of the batch.
+            dataloader_idx: Index of the data loader.
 
         Returns:
             ``logits`` ``(B, M, C)`` of M models; ``prediction`` ``(B,)`` and ``probabilities``

@@ -6,7 +6,12 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.coalitions import Uniform, can_enumerate, enumerated_or_drawn
+from pear_lightning.functional.coalitions import (
+    Uniform,
+    budgets,
+    can_enumerate,
+    enumerated_or_drawn,
+)
 from pear_lightning.functional.hashed_random import hashed_numbers
 
 
@@ -90,9 +95,10 @@ class SubsetLaw(ABC):
             uniform: Source of random numbers.
             ranks: See :meth:`draw`.
         """
-        enumerable = can_enumerate(counts, n_subsets)
+        budget = budgets(counts, n_subsets)
+        enumerable = can_enumerate(counts, budget)
         keep, valid = enumerated_or_drawn(
-            counts, enumerable, lambda: self.draw(n_subsets, counts, uniform, ranks)
+            counts, budget, enumerable, lambda number: self.draw(number, counts, uniform, ranks)
         )
         weights = torch.ones(keep.shape[0], max(keep.shape[1], len(counts)), dtype=torch.float64)
         if bool(enumerable.any()):  # on the CPU: there are few, and some devices have no float64

@@ -57,7 +57,9 @@ class ShapleyLaw(SubsetLaw):
         numbers = uniform(n_draws, int(counts.max()) + 1)
         keep = smallest(numbers[..., 1:], shapley_sizes(numbers[..., 0], counts), counts)
         if self.paired:
-            keep = torch.cat([keep, ~keep & present_players(counts)])[:n_subsets]
+            # a coalition is followed by its complement, so that the first draws are pairs too
+            both = torch.stack([keep, ~keep & present_players(counts)], dim=1)
+            keep = both.flatten(0, 1)[:n_subsets]
         return keep
 
     def probabilities(self, keep: Tensor, counts: Tensor) -> Tensor:

@@ -1,9 +1,8 @@
-"""The command line: ``pear-lightning fit --config pear_breast_cancer.yaml``."""
+"""The program ``pear-lightning``."""
 
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
 from lightning.pytorch import LightningDataModule, LightningModule
@@ -16,11 +15,23 @@ import pear_lightning.callbacks
 import pear_lightning.datamodules
 import pear_lightning.modules  # noqa: F401 (used by being imported)
 from pear_lightning import __version__
+from pear_lightning.cli.arguments import resolved
+from pear_lightning.cli.errors import ConciseParser, root_cause, run_with_short_errors
+from pear_lightning.cli.filled_from_data import fill_from_data
 from pear_lightning.reports.reporting_trainer import ReportingTrainer
+
+DESCRIPTION = """Train models whose explanations hold up, test them, and explain their predictions.
+
+Start with a configuration, such as pear-lightning fit --config pear_breast_cancer.yaml, or, for a
+table of your own, pear-lightning fit --config pear_csv.yaml --data.data <file> --data.target
+<column>. Every value can be overridden."""
 
 
 class CommandLine(LightningCLI):
-    """A ``LightningCLI`` with reports that warns if it evaluates a model with random weights."""
+    """A ``LightningCLI`` with reports that sets the sizes of the model from the data.
+
+    It also warns if it evaluates a model with random weights.
+    """
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -28,6 +39,28 @@ class CommandLine(LightningCLI):
         given_by_name = {"model", "datamodule"}
         reports = {"explain": set(given_by_name), "rank": set(given_by_name)}
         return {**LightningCLI.subcommands(), **reports}
+
+    def before_instantiate_classes(self) -> None:
+        """Set the arguments of the model that follow from the data.
+
+        Raises:
+            FileNotFoundError: If the checkpoint does not exist.
+        """
+        config = self.config[str(self.subcommand)]
+        checkpoint = config.get("ckpt_path")
+        if checkpoint and str(checkpoint).endswith(".ckpt") and not Path(checkpoint).exists():
+            raise FileNotFoundError(f"--ckpt_path must be a file, got {str(checkpoint)!r}")
+        fill_from_data(config)
+
+    def instantiate_classes(self) -> None:
+        """Build model, data and trainer; errors are those of the classes."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            cause = root_cause(error)
+            if cause is error:
+                raise
+            raise cause from None
 
     def before_validate(self) -> None:
         """Warn of random weights."""
@@ -63,16 +96,21 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
 
     Any LightningModule, LightningDataModule and Callback can be given by class path; those of this
     package can be given by name alone. Configurations shipped with the package can be given by file
-    name. All subcommands except ``fit`` warn without ``--ckpt_path``.
+    name. Sizes of the model that follow from the data can be left out (``in_features``,
+    ``out_features``, ``num_classes``, ``task``, and the masker of tables with categories).
+    All subcommands except ``fit`` warn without ``--ckpt_path``.
 
     Args:
         args: Command line arguments; ``None`` takes the arguments of the process.
 
     Returns:
         The command line interface after the run, with its trainer, model and data module.
+
+    Raises:
+        FileNotFoundError: If a configuration does not exist.
     """
     if args is None:
-        sys.argv[1:] = _with_shipped_configs(sys.argv[1:])
+        sys.argv[1:] = resolved(sys.argv[1:])
     with warnings.catch_warnings():
         _ignore_upstream_warnings()
         return CommandLine(
@@ -84,27 +122,19 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
             auto_configure_optimizers=False,  # modules take their optimiser as an argument
             seed_everything_default=0,
             save_config_kwargs={"overwrite": True},
-            parser_kwargs={"prog": "pear-lightning", "version": __version__},
-            args=None if args is None else _with_shipped_configs(args),
+            parser_class=ConciseParser,
+            parser_kwargs={
+                "prog": "pear-lightning",
+                "version": __version__,
+                "description": DESCRIPTION,
+            },
+            args=None if args is None else resolved(args),
         )
 
 
 def run() -> None:
     """Entry point of the program ``pear-lightning``."""
-    main()
-
-
-def _with_shipped_configs(args: Sequence[str]) -> list[str]:
-    """Replace names of shipped configurations by their paths, unless a file has that name."""
-    resolved = []
-    for previous, arg in zip(["", *args], args, strict=False):
-        option, _, value = arg.rpartition("=")
-        if option == "--config" or previous in ("--config", "-c"):
-            shipped = Path(str(files("pear_lightning.configs") / value))
-            if not Path(value).exists() and shipped.is_file():
-                arg = arg.replace(value, str(shipped))
-        resolved.append(arg)
-    return resolved
+    run_with_short_errors(main)
 
 
 def _ignore_upstream_warnings() -> None:
@@ -114,5 +144,7 @@ def _ignore_upstream_warnings() -> None:
     # lightning 2.6 calls functions that jsonargparse 4.49 deprecated:
     # https://github.com/Lightning-AI/pytorch-lightning/pull/21408
     warnings.filterwarnings("ignore", module="lightning.pytorch.cli", message="(?s).*deprecat")
+    # the checkpoint of a fit is used in another run
+    warnings.filterwarnings("ignore", message="The dirpath has changed")
     # lightning 2.6 uses a class of torch's pytree that torch 2.13 deprecated
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated")

@@ -1,0 +1,71 @@
+"""Rows of a table before they are encoded, and their split."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+
+class Part(NamedTuple):
+    """Rows of a table before they are encoded.
+
+    Attributes:
+        table: The features, as :func:`~pear_lightning.datamodules.table_checks.clean_columns`
+            returns them.
+        target: Class indices or values ``(N,)``.
+        marks: Features that must not matter, ``(N, features)`` bool; ``None`` without annotations.
+    """
+
+    table: "DataFrame"
+    target: "NDArray[Any]"
+    marks: "NDArray[Any] | None"
+
+    def take(self, rows: "NDArray[Any]") -> "Part":
+        """Return some of the rows.
+
+        Args:
+            rows: Their indices.
+        """
+        marks = None if self.marks is None else self.marks[rows]
+        return Part(self.table.iloc[rows].reset_index(drop=True), self.target[rows], marks)
+
+
+def hold_out(
+    part: Part, split: str, fraction: float, *, seed: int, stratify: bool
+) -> tuple[Part, Part]:
+    """Split rows at random, and return the rest and the held out rows.
+
+    Args:
+        part: The rows.
+        split: Name of the new split, for error messages.
+        fraction: Share of the rows to hold out.
+        seed: Seed of the draw.
+        stratify: Whether both parts keep the share of each class.
+
+    Raises:
+        ValueError: If one of the parts would have too few rows.
+
+    Example:
+        >>> import numpy as np, pandas as pd
+        >>> part = Part(pd.DataFrame({"a": range(8)}), np.array([0, 1] * 4), None)
+        >>> rest, test = hold_out(part, "test", 0.25, seed=0, stratify=True)
+        >>> len(rest.target), sorted(test.target.tolist())
+        (6, [0, 1])
+    """
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    try:
+        rest, held_out = train_test_split(
+            np.arange(len(part.target)),
+            test_size=fraction,
+            random_state=seed,
+            stratify=part.target if stratify else None,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{split}_fraction must leave enough rows in both splits, got {fraction} of "
+            f"{len(part.target)} rows: {error}"
+        ) from error
+    return part.take(rest), part.take(held_out)

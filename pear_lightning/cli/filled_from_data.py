@@ -1,0 +1,93 @@
+"""Arguments of the model that follow from the data, which a configuration need not repeat."""
+
+from importlib import import_module
+from inspect import isclass, signature
+from typing import Any
+
+from pear_lightning.datamodules.in_memory import InMemoryDataModule
+
+_SIZES = {
+    "task": "task",
+    "num_classes": "num_classes",
+    "backbone.init_args.in_features": "num_features",
+    "backbone.init_args.out_features": "num_classes",
+    "gate.init_args.in_features": "num_features",
+}
+"""Arguments of the model, and the attributes of the data module that give them."""
+
+
+def fill_from_data(config: Any) -> None:
+    """Set arguments of the model that follow from the data, unless they are given.
+
+    These are the sizes and the task, and for tables with categories the masker, for which the
+    columns of a category are one feature, and the groups of a gate. An argument counts as given if
+    its value differs from its default. With a checkpoint, whose configuration has all arguments of
+    the model, the data are not read unless a value is missing.
+
+    Args:
+        config: The configuration of a subcommand, which is changed.
+    """
+    open_arguments = [name for name in _SIZES if _is_open(config, name)]
+    wants_groups = [name for name in ("masker", "gate", "gate.init_args.groups")
+                    if _is_open(config, name)]  # fmt: skip
+    if not open_arguments and (not wants_groups or config.get("ckpt_path")):
+        return
+    data = _data_of(config)
+    if data is None:
+        return
+    for name in open_arguments:
+        if (value := getattr(data, _SIZES[name], None)) is not None:
+            config[f"model.init_args.{name}"] = value
+    if not getattr(data, "column_groups", None):
+        return
+    of_groups = {
+        "masker": _class("masking.ColumnMasker", n_columns=data.num_features,
+                         groups=data.column_groups),
+        "gate": _class("nn.ScoresActivation", in_features=data.num_features, groups=data.groups),
+        "gate.init_args.groups": data.groups,
+    }  # fmt: skip
+    for name in wants_groups:
+        config[f"model.init_args.{name}"] = of_groups[name]
+
+
+def _is_open(config: Any, name: str) -> bool:
+    """Whether the model has an argument, and its value is missing or the default."""
+    target = f"model.init_args.{name}"
+    owner, _, leaf = target.rpartition(".init_args.")
+    class_path = config.get(f"{owner}.class_path")
+    if class_path is None or leaf not in (parameters := _parameters(class_path)):
+        return False
+    given = config.get(target)
+    if config.get("ckpt_path") or given is None:
+        return given is None
+    return bool(given == parameters[leaf].default)
+
+
+def _data_of(config: Any) -> Any:
+    """Return the data module of a configuration, set up; ``None`` if it is of another kind."""
+    class_path = config.get("data.class_path")
+    kind = None if class_path is None else _object(class_path)
+    if not (isclass(kind) and issubclass(kind, InMemoryDataModule)):
+        return None
+    arguments = config.get("data.init_args")
+    data = kind(**({} if arguments is None else arguments.as_dict()), **_further(config))
+    data.prepare_data()
+    data.setup()
+    return data
+
+
+def _further(config: Any) -> dict[str, Any]:
+    return dict(config.get("data.dict_kwargs") or {})
+
+
+def _class(name: str, **arguments: Any) -> dict[str, Any]:
+    return {"class_path": f"pear_lightning.{name}", "init_args": arguments}
+
+
+def _parameters(class_path: str) -> dict[str, Any]:
+    return dict(signature(_object(class_path)).parameters)
+
+
+def _object(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)

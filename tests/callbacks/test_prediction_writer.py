@@ -1,0 +1,102 @@
+"""Files of predictions have names, probabilities and explanations."""
+
+import pandas as pd
+import pytest
+import torch
+
+from pear_lightning.callbacks import PredictionWriter
+from pear_lightning.datamodules import Friedman, TabularDataModule
+from pear_lightning.explainers import Gradient, InputXGradient
+from pear_lightning.modules import PEAR, FindAnotherExplanation, ScoresActivationModule
+from pear_lightning.nn import MLP
+from tests.modules.helpers import loader, quiet_trainer
+
+READERS = {"csv": pd.read_csv, "parquet": pd.read_parquet}
+
+
+def data():
+    table = pd.DataFrame(
+        {"age": range(40), "job": ["cook", "clerk"] * 20, "left": ["no", "yes", "yes", "no"] * 10}
+    )
+    return TabularDataModule(
+        table, target="left", predict_data=table[["job", "age"]][:7], batch_size=4
+    )
+
+
+def predicted(module, source, folder, format="pt"):
+    trainer = quiet_trainer(callbacks=[PredictionWriter(folder, format=format)])
+    return trainer.predict(module, source)
+
+
+def pear(source, **kwargs):
+    source.setup()
+    explainers = {"gradient": Gradient(), "product": InputXGradient()}
+    network = MLP(source.num_features, source.num_classes, hidden_features=(8,))
+    return PEAR(network, explainers=explainers, top_k=1, **kwargs)
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_tables_have_names_probabilities_and_explanations(tmp_path, format):
+    source = data()
+    source.setup()
+    batches = predicted(pear(source, masker=source.masker()), source, tmp_path, format)
+    table = READERS[format](tmp_path / f"predictions.{format}")
+    assert list(table.columns) == [
+        "row", "prediction", "probability[no]", "probability[yes]",
+        "gradient[age]", "gradient[job]", "product[age]", "product[job]",
+    ]  # fmt: skip
+    assert table["row"].tolist() == list(range(7))
+    logits = torch.cat([batch["logits"] for batch in batches])
+    assert table["prediction"].tolist() == [["no", "yes"][i] for i in logits.argmax(1)]
+    probabilities = torch.tensor(table[["probability[no]", "probability[yes]"]].to_numpy())
+    torch.testing.assert_close(probabilities.float(), logits.softmax(1))
+    product = torch.cat([batch["attributions"]["product"] for batch in batches])
+    torch.testing.assert_close(torch.tensor(table["product[job]"]).float(), product[:, 1])
+
+
+def test_columns_of_a_category_have_names_without_a_masker(tmp_path):
+    source = data()
+    predicted(pear(source), source, tmp_path, "csv")
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert list(table.columns[4:7]) == [
+        "gradient[age]",
+        "gradient[job=clerk]",
+        "gradient[job=cook]",
+    ]
+
+
+def test_tensors_have_names(tmp_path):
+    source = data()
+    predicted(pear(source), source, tmp_path)
+    saved = torch.load(tmp_path / "predictions.pt")
+    assert saved["class_names"] == ["no", "yes"]
+    assert saved["feature_names"] == ["age", "job=clerk", "job=cook"]
+    assert saved["probabilities"].shape == saved["logits"].shape == (7, 2)
+
+
+def test_scores_and_values_of_regression(tmp_path):
+    source = Friedman(n_train=20, n_test=6)
+    source.setup()
+    module = ScoresActivationModule(MLP(10, 1), task="regression")
+    predicted(module, source, tmp_path, "csv")
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert list(table.columns)[:3] == ["row", "prediction", "logits[0]"]
+    assert list(table.columns)[-1] == "scores[x10]"
+    assert table["prediction"].dtype == float
+
+
+def test_ensembles_and_data_without_names(tmp_path):
+    module = FindAnotherExplanation(MLP(6), max_models=1, epochs_per_model=1)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(module, loader(32))
+    predicted(module, loader(32), tmp_path, "csv")
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert {"probability[0]", "probability[1]", "mutual_information", "explanations[5]"} <= {
+        *table.columns
+    }
+    assert len(table) == 32
+
+
+def test_unknown_format():
+    with pytest.raises(ValueError, match="format must be one of"):
+        PredictionWriter("out", format="xlsx")  # type: ignore[arg-type]

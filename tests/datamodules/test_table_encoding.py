@@ -1,0 +1,277 @@
+"""Categories, missing values, marks and new rows of a table, and the checkpoint of its encoding."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pear_lightning.datamodules import TabularDataModule
+from pear_lightning.datamodules.table_encoder import TableEncoder
+
+JOBS = ["clerk", "cook", "nurse"]
+
+
+def make_table(rows: int = 120) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, rows),
+            "job": rng.choice(JOBS, rows),
+            "income": rng.lognormal(3, 1, rows),
+            "city": rng.choice(["Graz", "Linz"], rows),
+            "left": np.where(np.arange(rows) % 3 == 0, "yes", "no"),
+        }
+    )
+
+
+def with_gaps() -> pd.DataFrame:
+    table = make_table()
+    table.loc[::7, "income"] = np.nan
+    table.loc[1::9, "job"] = None
+    return table
+
+
+def ready(data, *args, **kwargs) -> TabularDataModule:
+    module = TabularDataModule(data, *args, **{"target": "left", **kwargs})
+    module.setup()
+    return module
+
+
+class TestCategories:
+    def test_text_becomes_columns_of_one_feature(self):
+        table = make_table()
+        data = ready(table[:90], table[90:])
+        assert data.feature_names == [
+            "age", "job=clerk", "job=cook", "job=nurse", "income", "city=Graz", "city=Linz"
+        ]  # fmt: skip
+        assert data.groups == [0, 1, 1, 1, 2, 3, 3]
+        assert data.group_names == ["age", "job", "income", "city"]
+        assert (data.num_features, data.num_classes, data.class_names) == (7, 2, ["no", "yes"])
+        test = data.rows("test").inputs
+        expected = torch.tensor([[job == each for each in JOBS] for job in table["job"][90:]])
+        assert torch.equal(test[:, 1:4], expected.float())
+        age = table["age"].to_numpy(dtype=float)
+        scaled = (age[90:] - age[:90].mean()) / age[:90].std()
+        torch.testing.assert_close(test[:, 0], torch.tensor(scaled).float())
+
+    def test_columns_of_a_category_are_one_feature_of_the_masker(self):
+        data = ready(make_table(), junk_features=1)
+        masker = data.masker()
+        assert masker.n_features == 5 == len(data.group_names)
+        attributions = torch.arange(8.0)[None]
+        assert masker.pool(attributions).tolist() == [[0, 1 + 2 + 3, 4, 5 + 6, 7]]
+
+    def test_numbers_can_be_categories(self):
+        table = make_table().assign(code=[1, 2, 3, 4] * 30)
+        assert ready(table, categories=["code"]).feature_names[-4:] == [
+            "code=1", "code=2", "code=3", "code=4"
+        ]  # fmt: skip
+        with pytest.raises(ValueError, match=r"categories must be feature columns, .*got \['cod'"):
+            ready(table, categories=["cod"])
+
+    def test_a_category_is_the_same_word_with_and_without_missing_values(self):
+        table = make_table().assign(code=[1, 2, 3, 4] * 30)
+        data = ready(table, categories=["code"], impute=True)
+        new = table[["age", "job", "income", "city"]].assign(code=[1.0, np.nan] * 60)
+        data.predict_data = new
+        with pytest.warns(UserWarning, match=r"categories that the .* \{'code': \['missing'\]\}"):
+            rows = data.predict_rows().inputs
+        assert rows[0, -4:].tolist() == [1, 0, 0, 0]
+        assert rows[1, -4:].tolist() == [0, 0, 0, 0]
+
+    def test_an_identifier_is_no_category(self):
+        table = make_table().assign(name=[f"person {i}" for i in range(120)])
+        with pytest.raises(ValueError, match=r"'name' must have at most 80 values .* got 90 in 90"):
+            ready(table, max_categories=80)
+        assert ready(table, exclude=["name"]).group_names == ["age", "job", "income", "city"]
+        with pytest.raises(ValueError, match=r"exclude must name columns .*, got \['nam'\]"):
+            ready(table, exclude=["nam"])
+
+    def test_is_fitted_on_training_rows(self):
+        table = make_table()
+        table.loc[119, "job"] = "pilot"
+        data = ready(table[:90], table[90:])
+        assert "job=pilot" not in data.feature_names
+        assert data.rows("test").inputs[-1, 1:4].tolist() == [0, 0, 0]
+
+
+class TestMissingValues:
+    def test_are_refused_with_advice(self):
+        message = r"training table must be finite.*job \(14\), income \(18\).*impute=True"
+        with pytest.raises(ValueError, match=message):
+            ready(with_gaps())
+
+    def test_are_filled_in(self):
+        table = with_gaps()
+        data = ready(table[:90], table[90:], impute=True, scaling="none")
+        income = data.feature_names.index("income")
+        median = np.float32(table["income"][:90].median())
+        train = data.rows("train").inputs
+        assert train[0, income] == median
+        assert (train[:, income] == median).sum() == 13 + 1  # and the median itself
+        word = data.feature_names.index("job=missing")
+        assert torch.equal(train[:, word].bool(), torch.tensor(table["job"][:90].isna().to_numpy()))
+        assert data.groups[word] == 1
+
+    def test_infinite_values_are_not_missing(self):
+        table = make_table()
+        table.loc[2, "income"] = np.inf
+        with pytest.raises(ValueError, match=r"income \(1\) of 120 rows; fill them in or drop"):
+            ready(table, impute=True)
+
+    def test_a_column_without_values_is_named(self):
+        with pytest.raises(ValueError, match=r"must have values, got none in \['age'\]"):
+            ready(make_table().assign(age=np.nan), impute=True)
+
+    def test_marks_of_missing_values_in_a_file(self, tmp_path):
+        table = make_table().astype({"age": object})
+        table.loc[3, "age"] = "?"
+        table.to_csv(tmp_path / "rows.csv", index=False)
+        data = ready(tmp_path / "rows.csv", impute=True, na_values=["?"])
+        assert data.feature_names[0] == "age"
+
+
+class TestEmptyTables:
+    def test_header_only(self, tmp_path):
+        (tmp_path / "rows.csv").write_text("age,left\n")
+        with pytest.raises(ValueError, match="training table must have rows, got none"):
+            ready(tmp_path / "rows.csv")
+        with pytest.raises(ValueError, match="test table must have rows, got none"):
+            ready(make_table(), make_table()[:0])
+
+    def test_empty_file(self, tmp_path):
+        (tmp_path / "rows.csv").write_text("")
+        with pytest.raises(ValueError, match="a table with a header and rows, got an empty file"):
+            ready(tmp_path / "rows.csv")
+
+    def test_no_rows_to_predict(self):
+        data = ready(make_table(), predict_data=make_table()[:0])
+        with pytest.raises(ValueError, match="predict_data must have rows, got none"):
+            data.predict_dataloader()
+
+    def test_another_separator_is_suggested(self, tmp_path):
+        make_table().to_csv(tmp_path / "rows.csv", index=False, sep=";")
+        with pytest.raises(ValueError, match="give the separator"):
+            ready(tmp_path / "rows.csv")
+
+
+class TestQuantileScaling:
+    def test_far_values_are_reported(self):
+        table = make_table().assign(income=[0, 1] * 60, age=[5, 6, 6] * 40)
+        with pytest.warns(UserWarning, match=r"maps 100% .* because \['age', 'income'\] have few"):
+            ready(table, scaling="quantile")
+
+    def test_other_tables_are_not(self):
+        ready(make_table(), scaling="quantile")
+
+
+class TestMarks:
+    def test_of_features(self):
+        data = ready(make_table(), irrelevant=["job"], val_fraction=0.2, junk_features=1)
+        for split in data.splits:
+            mask = data.rows(split).mask
+            assert mask[0].tolist() == [False, *[True] * 3, *[False] * 4]
+            assert (mask == mask[0]).all()
+        inputs, target, mask = next(iter(data.train_dataloader()))
+        assert inputs.shape == mask.shape
+        assert len(target) == len(mask)
+
+    def test_of_rows_follow_their_rows(self):
+        table = make_table()
+        marks = pd.DataFrame({"age": (table["age"] > 50).astype(int), "city": 0})
+        data = ready(table, annotations=marks, val_fraction=0.2, scaling="none")
+        for split in data.splits:
+            rows = data.rows(split)
+            assert torch.equal(rows.mask[:, 0], rows.inputs[:, 0] > 50)
+            assert not rows.mask[:, 1:].any()
+
+    def test_from_a_file(self, tmp_path):
+        table = make_table()
+        table[["age"]].gt(50).astype(int).to_csv(tmp_path / "marks.csv", index=False)
+        data = ready(table, annotations=tmp_path / "marks.csv", irrelevant=["income"])
+        assert data.hparams["annotations"] == str(tmp_path / "marks.csv")
+        assert data.rows("train").mask[:, 4].all()
+        assert 0 < data.rows("train").mask[:, 0].float().mean() < 1
+
+    def test_errors(self):
+        table = make_table()
+        marks = pd.DataFrame({"age": [1] * 120})
+        with pytest.raises(ValueError, match=r"irrelevant must name features .*, got \['jo'\]"):
+            ready(table, irrelevant=["jo"])
+        with pytest.raises(ValueError, match="a row for each of the 120 rows"):
+            ready(table, annotations=marks[:3])
+        with pytest.raises(ValueError, match=r"columns named after features, .* got \['ag'\]"):
+            ready(table, annotations=marks.rename(columns={"age": "ag"}))
+        with pytest.raises(ValueError, match="must hold 0 and 1"):
+            ready(table, annotations=2 * marks)
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "quantile", "none"])
+def test_state_is_plain_and_gives_the_same_rows(tmp_path, scaling):
+    table = with_gaps()
+    data = ready(table, impute=True, scaling=scaling, val_fraction=0.2)
+    torch.save(data.state_dict(), tmp_path / "state.pt")
+    again = TabularDataModule(predict_data=table)
+    again.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    rows = again.predict_rows().inputs
+    assert torch.equal(rows, torch.tensor(data.encoder.transform(clean(data, table))).float())
+    assert (again.feature_names, again.class_names) == (data.feature_names, data.class_names)
+    assert (again.groups, again.encoding_id) == (data.groups, data.encoding_id)
+    other = ready(table, impute=True, scaling=scaling, val_fraction=0.4)
+    assert other.encoding_id != data.encoding_id or scaling == "none"
+
+
+def clean(data: TabularDataModule, table: pd.DataFrame) -> pd.DataFrame:
+    from pear_lightning.datamodules.table_checks import clean_columns
+
+    encoder = data.encoder
+    names, words = encoder.features, encoder.categories
+    return clean_columns(table, names, words, impute=True, part="table")
+
+
+def test_tables_of_categories_or_numbers_alone(tmp_path):
+    for columns in (["age"], ["job"]):
+        encoder = ready(make_table(), features=columns).encoder
+        again = TableEncoder.from_state(encoder.state_dict())
+        assert again.names == encoder.names
+        table = clean_of(columns)
+        assert np.array_equal(again.transform(table), encoder.transform(table))
+
+
+def clean_of(columns: list[str]) -> pd.DataFrame:
+    table = make_table()[columns]
+    return table.astype(float) if columns == ["age"] else table.astype(object)
+
+
+class TestNewRows:
+    def test_need_no_target(self):
+        table = make_table()
+        data = ready(table[:90], table[90:], predict_data=table.drop(columns="left")[90:])
+        batch = next(iter(data.predict_dataloader()))
+        assert torch.equal(batch, data.rows("test").inputs[: len(batch)])
+
+    def test_of_arrays(self):
+        x = np.random.default_rng(0).normal(size=(40, 3))
+        data = TabularDataModule((x, [0, 1] * 20), predict_data=x[:5], scaling="none")
+        data.setup()
+        assert torch.equal(data.predict_rows().inputs, torch.tensor(x[:5]).float())
+
+    def test_errors(self):
+        table = make_table()
+        data = ready(table, predict_data=table.drop(columns="age"))
+        with pytest.raises(ValueError, match=r"predict_data must have the columns \['age'\]"):
+            data.predict_dataloader()
+        data.predict_data = table.assign(age="old")
+        with pytest.raises(ValueError, match=r"must be numeric where .* got age \(.*'old'"):
+            data.predict_dataloader()
+        data.predict_data = None
+        with pytest.raises(ValueError, match="predict_data must be given to predict new rows"):
+            data.predict_rows()
+
+
+def test_checkpoints_name_the_files_as_text(tmp_path):
+    make_table().to_csv(tmp_path / "rows.csv", index=False)
+    data = TabularDataModule(tmp_path / "rows.csv", predict_data=Path("new.csv"), target="left")
+    assert data.hparams["predict_data"] == "new.csv"

@@ -1,0 +1,194 @@
+"""A table of one's own on the command line: fit, and predict new rows, without any code."""
+
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from pear_lightning.cli import main, run
+from pear_lightning.cli.arguments import shipped_configurations
+from pear_lightning.masking import ColumnMasker
+from pear_lightning.modules import PEAR
+from pear_lightning.training import CosineDecay
+
+QUICK = ["--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu"]
+QUICK += ["--trainer.enable_model_summary=false"]
+
+
+def table(rows: int = 160, classes: int = 3) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "age": rng.integers(18, 80, rows).astype(float),
+            "job": rng.choice(["clerk", "cook", "nurse"], rows),
+            "income": rng.lognormal(3, 1, rows),
+            "member": rng.choice([True, False], rows),
+        }
+    )
+    frame["left"] = np.array(["no", "maybe", "yes"])[np.arange(rows) % classes]
+    frame.loc[::9, "income"] = np.nan
+    frame.loc[4::11, "job"] = None
+    return frame
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def fit(*more: str, epochs: int = 2, rows: pd.DataFrame | None = None):
+    (table() if rows is None else rows).to_csv("churn.csv", index=False)
+    return main(["fit", "--config=pear_csv.yaml", "--data.data=churn.csv", "--data.target=left",
+                 f"--trainer.max_epochs={epochs}", *QUICK, *more])  # fmt: skip
+
+
+def test_new_rows_are_predicted_in_another_folder(tmp_path, monkeypatch, capsys):
+    entries = table().astype({"age": object})
+    entries.loc[[2, 5], "age"] = "?"
+    cli = fit("--data.na_values=['?']", rows=entries)
+    assert "pairwise rank agreement" in capsys.readouterr().out
+    model, data = cli.model, cli.datamodule
+    assert (model.num_classes, model.backbone.out_features) == (3, 3)
+    assert model.backbone.in_features == data.num_features == 7
+    assert isinstance(model.consensus.masker, ColumnMasker)
+    assert model.consensus.masker.n_features == 4 == len(data.group_names)
+    (checkpoint,) = Path("lightning_logs").rglob("*.ckpt")
+
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    monkeypatch.chdir(other)
+    new = table()[["income", "age", "job", "member"]][:9]
+    new.loc[3, "age"] = np.nan
+    new.to_csv("new.csv", index=False, na_rep="?")  # the checkpoint knows what it means
+    checkpoint = tmp_path / checkpoint
+    main(["predict", "--config=pear_csv.yaml", f"--ckpt_path={checkpoint}", *QUICK,
+          "--data.predict_data=new.csv"])  # fmt: skip
+    written = pd.read_csv("predictions/predictions.csv")
+    names = ["maybe", "no", "yes"]
+    assert list(written.columns[:5]) == ["row", "prediction", *(f"probability[{n}]" for n in names)]
+    features = ["age", "job", "income", "member"]
+    assert list(written.columns[5:9]) == [f"input_x_gradient[{name}]" for name in features]
+
+    model = PEAR.load_from_checkpoint(checkpoint).eval()
+    data.predict_data = new
+    with torch.no_grad():
+        probabilities = model(data.predict_rows().inputs).softmax(1)
+    shown = torch.tensor(written.filter(like="probability").to_numpy()).float()
+    torch.testing.assert_close(shown, probabilities, atol=1e-5, rtol=1e-4)
+    assert written["prediction"].tolist() == [names[i] for i in probabilities.argmax(1)]
+
+    # labelled rows are tested without the training table, too
+    table().to_csv("labelled.csv", index=False)
+    tested = main(["test", "--config=pear_csv.yaml", f"--ckpt_path={checkpoint}", *QUICK,
+                   "--data.test_data=labelled.csv", "--data.data=gone.csv", "--data.target=left",
+                   "--trainer.limit_test_batches=1"])  # fmt: skip
+    assert tested.datamodule.encoding_id == data.encoding_id
+
+
+def test_saved_configuration_is_complete():
+    fit("--trainer.limit_train_batches=1", epochs=1)
+    (path,) = Path("lightning_logs").rglob("config.yaml")
+    model = yaml.safe_load(path.read_text())["model"]["init_args"]
+    assert model["backbone"]["init_args"]["in_features"] == 7
+    assert model["num_classes"] == 3
+    assert model["masker"]["init_args"]["n_columns"] == 7
+    cli = main(["fit", f"--config={path}", *QUICK, "--trainer.limit_train_batches=1"])
+    assert cli.model.backbone.in_features == 7
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_last_epoch_is_validated_and_the_schedule_ends_there(epochs):
+    cli = fit(epochs=epochs)
+    (config,) = cli.trainer.lr_scheduler_configs
+    assert isinstance(config.scheduler, CosineDecay)
+    assert config.scheduler.n_epochs == epochs
+    metrics = pd.read_csv(Path(cli.trainer.log_dir, "metrics.csv"))
+    assert metrics["val_loss"].count() == epochs
+    assert {type(each).__name__ for each in cli.trainer.callbacks} >= {"EarlyStopping"}
+
+
+def test_given_sizes_are_kept():
+    class_path = "--model.backbone.hidden_features=[8]"
+    with pytest.raises(ValueError, match=r"must have shape \(B, 5\)"):
+        fit("--model.backbone.in_features=5", class_path)
+
+
+def test_regression():
+    table().assign(left=np.arange(160.0)).to_csv("numbers.csv", index=False)
+    cli = main(["fit", "--config=pear_csv.yaml", "--data.data=numbers.csv", "--data.target=left",
+                "--data.task=regression", "--trainer.max_epochs=1", *QUICK])  # fmt: skip
+    assert cli.model.task == "regression"
+    assert cli.model.backbone.out_features == 1
+    assert "val_mse" in cli.trainer.callback_metrics
+
+
+def test_gates_take_the_features_of_the_data():
+    table().to_csv("churn.csv", index=False)
+    cli = main(["fit", "--config=scores_breast_cancer.yaml", "--data=TabularDataModule",
+                "--data.data=churn.csv", "--data.target=left", "--data.impute=true",
+                "--data.val_fraction=0.2", "--trainer.max_epochs=1", *QUICK])  # fmt: skip
+    assert cli.model.gate.in_features == 7
+    assert cli.model.feature_names() == ["age", "job", "income", "member"]
+
+
+def test_a_bare_name_is_that_of_this_package(monkeypatch):
+    other = types.ModuleType("other_ops")
+
+    class MLP(nn.Module):
+        """As torchvision.ops.MLP."""
+
+        def __init__(self, in_channels: int) -> None:
+            super().__init__()
+
+    MLP.__module__, MLP.__qualname__ = "other_ops", "MLP"
+    other.MLP = MLP  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "other_ops", other)
+    cli = fit("--model.backbone=MLP", "--model.backbone.hidden_features=[8]", epochs=1)
+    assert type(cli.model.backbone).__module__ == "pear_lightning.nn.mlp"
+
+
+ERRORS = {
+    "--data.targget=y": "--data: Option 'targget' is not accepted by TabularDataModule; did you "
+    "mean 'target'?",
+    "--model.consensus_wieght=1": "--model: Option 'consensus_wieght' is not accepted by PEAR; "
+    "did you mean 'consensus_weight'?",
+    "--model.backbone.dropout=x": "--model.backbone.dropout: Expected a <class 'float'>",
+    "--model.consensus_weight=2": "consensus_weight must lie in [0, 1], got 2",
+    "--data.target=lef": "target must be a column of the table, ['age', 'job', 'income', ",
+    "--data.data=gone.csv": "path must be a file, got 'gone.csv'",
+    "--config=pear_cvs.yaml": "--config must be a file or a shipped configuration, got 'pear_cvs",
+    "--ckpt_path=gone.ckpt": "--ckpt_path must be a file, got 'gone.ckpt'",
+}
+
+
+@pytest.mark.parametrize("argument", ERRORS)
+def test_errors_begin_with_the_cause(argument, monkeypatch, capsys):
+    table().to_csv("churn.csv", index=False)
+    arguments = ["fit", "--config=pear_csv.yaml", "--data.data=churn.csv", "--data.target=left"]
+    monkeypatch.setattr(sys, "argv", ["pear-lightning", *arguments, *QUICK, argument])
+    with pytest.raises(SystemExit) as ended:
+        run()
+    assert ended.value.code in (1, 2)
+    said = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line and not line.startswith(("Seed set", "GPU available", "TPU available", "💡"))
+    ]
+    assert said[0].startswith(f"pear-lightning: error: {ERRORS[argument]}")
+    assert len(said) <= 10
+    if argument.startswith("--config"):
+        assert all(name in said[0] for name in shipped_configurations())
+
+
+def test_help_says_what_the_command_is_for():
+    command = [sys.executable, "-W", "ignore", "-m", "pear_lightning", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert "Train models whose explanations hold up" in result.stdout
+    assert "pear_csv.yaml" in result.stdout
