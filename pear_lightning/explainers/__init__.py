@@ -13,6 +13,7 @@ from pear_lightning.explainers.kernel_shap import KernelShap
 from pear_lightning.explainers.lime import Lime
 from pear_lightning.explainers.occlusion import Occlusion
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
+from pear_lightning.explainers.prior_sets import Prior, prior_set
 from pear_lightning.explainers.random_attributions import RandomAttributions
 from pear_lightning.explainers.smooth_grad import SmoothGrad
 from pear_lightning.scoring.scorer import Scorer
@@ -31,9 +32,11 @@ __all__ = [
     "Lime",
     "Occlusion",
     "PerturbationExplainer",
+    "Prior",
     "Query",
     "RandomAttributions",
     "Scorer",
     "SmoothGrad",
     "explain",
+    "prior_set",
 ]
