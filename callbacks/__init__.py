@@ -8,6 +8,7 @@ from pear_lightning.callbacks.explanation_regularizer import ExplanationRegulari
 from pear_lightning.callbacks.faithfulness_monitor import FaithfulnessMonitor
 from pear_lightning.callbacks.prediction_writer import PredictionWriter
 from pear_lightning.callbacks.scores_logger import ScoresLogger
+from pear_lightning.callbacks.supervision_writer import SupervisionWriter
 
 __all__ = [
     "AgreementMonitor",
@@ -18,4 +19,5 @@ __all__ = [
     "FaithfulnessMonitor",
     "PredictionWriter",
     "ScoresLogger",
+    "SupervisionWriter",
 ]

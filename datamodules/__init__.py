@@ -18,6 +18,7 @@ from pear_lightning.datamodules.invase_synthetic import InvaseSynthetic
 from pear_lightning.datamodules.iris_cancer import IrisCancer
 from pear_lightning.datamodules.mnist import MNIST
 from pear_lightning.datamodules.sst2 import SST2
+from pear_lightning.datamodules.supervision import SupervisionDataModule
 from pear_lightning.datamodules.synthetic_classification import SyntheticClassification
 from pear_lightning.datamodules.tabular import TabularDataModule
 from pear_lightning.datamodules.text_classification import TextClassification
@@ -45,6 +46,7 @@ __all__ = [
     "ImageClassification",
     "InvaseSynthetic",
     "IrisCancer",
+    "SupervisionDataModule",
     "SyntheticClassification",
     "TabularDataModule",
     "TextClassification",
