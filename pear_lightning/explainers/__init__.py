@@ -3,6 +3,7 @@
 from pear_lightning.explainers.amortized_explainer import AmortizedExplainer
 from pear_lightning.explainers.base import Explainer, GradientExplainer, Query
 from pear_lightning.explainers.captum_explainer import CaptumExplainer
+from pear_lightning.explainers.confidence import ExplanationConfidence
 from pear_lightning.explainers.expected_gradients import ExpectedGradients
 from pear_lightning.explainers.explain import explain
 from pear_lightning.explainers.grad_cam import GradCAM
@@ -23,6 +24,7 @@ __all__ = [
     "CaptumExplainer",
     "ExpectedGradients",
     "Explainer",
+    "ExplanationConfidence",
     "GradCAM",
     "Gradient",
     "GradientExplainer",
