@@ -47,8 +47,9 @@ def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):
         "explain": "deletion ↓",
         "rank": "mean rank",
     }
-    assert [command.split()[0] for command in COMMANDS] == ["fit", "test", "explain", "rank"]
-    for command in COMMANDS:
+    wanted = ["fit", "test", "explain", "rank"]
+    assert [command.split()[0] for command in COMMANDS] == [*wanted, "predict", "fit"]
+    for command in COMMANDS[:4]:
         fitted = sorted(Path().glob("lightning_logs/*/checkpoints/*.ckpt"))
         words = [each for word in shlex.split(command) for each in glob.glob(word) or [word]]
         fewer = ["--rows=8"] if words[0] in ("explain", "rank") else []
@@ -57,6 +58,16 @@ def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):
     (checkpoint,) = fitted
     saved = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert all(torch.equal(value, saved[name]) for name, value in cli.model.state_dict().items())
+
+
+def test_commands_of_supervision_run_one_after_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quick = ["--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu"]
+    make, learn = (shlex.split(command) for command in COMMANDS[4:])
+    main([*make, *quick, "--data.n_samples=32"])
+    cli = main([*learn, *quick, "--data.n_samples=32", "--trainer.max_epochs=1"])
+    assert cli.model.alpha == 1
+    assert cli.trainer.callback_metrics["train_pattern_consistency_loss"] > 0
 
 
 def test_every_shipped_name_is_mentioned():

@@ -9,6 +9,7 @@ from torch import Tensor
 from pear_lightning.explainers.base import Explainer
 from pear_lightning.explainers.captum_explainer import CaptumExplainer
 from pear_lightning.explainers.expected_gradients import ExpectedGradients
+from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.explainers.grad_cam import GradCAM
 from pear_lightning.explainers.gradient import Gradient
 from pear_lightning.explainers.input_x_gradient import InputXGradient
@@ -19,7 +20,9 @@ from pear_lightning.explainers.occlusion import Occlusion
 from pear_lightning.explainers.smooth_grad import SmoothGrad
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking.masker import Masker
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName, resolve_output
+from pear_lightning.scoring.scorer import Forward
 
 PriorSet = Literal["default", "model_free", "paper_table", "paper_text", "paper_image"]
 _SETS = ("default", "model_free", "paper_table", "paper_text", "paper_image")
@@ -118,6 +121,35 @@ def prior_set(
         "kernel_shap": KernelShap(n_samples, masker=masker, exhaustive=False, seed=0),
     }
     return _of_logit(explainers)
+
+
+def explain_with_priors(
+    forward: Forward,
+    batch: Batch,
+    priors: Mapping[str, Prior],
+    *,
+    points_per_pass: int | None = None,
+) -> dict[str, Tensor]:
+    """Return the attributions of prior explainers, without graph; those of a scalar share a pass.
+
+    Args:
+        forward: The explained model.
+        batch: The samples; the target is the explained class.
+        priors: The prior explainers by name.
+        points_per_pass: Largest number of query points of each sample in one pass.
+
+    Returns:
+        ``(B, *S)`` by name, in the same order.
+    """
+    found: dict[str, Tensor] = {}
+    for output in dict.fromkeys(prior.output for prior in priors.values()):
+        names = [name for name, prior in priors.items() if prior.output == output]
+        explainers = [priors[name].explainer for name in names]
+        _, attributions = explain_batch(
+            forward, batch, explainers, output=output, points_per_pass=points_per_pass
+        )
+        found |= {name: each.detach() for name, each in zip(names, attributions, strict=True)}
+    return {name: found[name] for name in priors}
 
 
 def _default(masker: Masker) -> dict[str, Prior]:

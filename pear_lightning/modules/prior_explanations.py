@@ -10,8 +10,12 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
-from pear_lightning.explainers.explain import explain_batch
-from pear_lightning.explainers.prior_sets import Prior, PriorSet, prior_set
+from pear_lightning.explainers.prior_sets import (
+    Prior,
+    PriorSet,
+    explain_with_priors,
+    prior_set,
+)
 from pear_lightning.functional.explanation_selection import (
     KeptOfGroup,
     QuantilesOver,
@@ -145,7 +149,7 @@ class PriorExplanations(LightningModule):
         self._target = TargetModel(target_model)
         self.masker = masker
         self.methods = tuple(priors)
-        self.outputs = {name: prior.output for name, prior in priors.items()}
+        self._priors = priors
         self.explainers = nn.ModuleList(prior.explainer for prior in priors.values())
         self.explained = explained
         self.suite = suite(masker, list(priors))
@@ -177,7 +181,7 @@ class PriorExplanations(LightningModule):
         loss = self.removals
         return {
             "methods": list(self.methods),
-            "outputs": [self.outputs[name] for name in self.methods],
+            "outputs": [prior.output for prior in self._priors.values()],
             "metrics": list(self.metrics),
             "selected_by": list(self.selected_by),
             "explained": self.explained,
@@ -243,7 +247,9 @@ class PriorExplanations(LightningModule):
         else:
             read = read.explaining(read.labels)
         with self._timed("explain", seconds), self._seeded(read):
-            attributions = self._explain(forward, read)
+            attributions = explain_with_priors(
+                forward, read, self._priors, points_per_pass=self.points_per_pass
+            )
         bound = self.masker.bind(read.inputs, read.sample_data)
         saliency = torch.stack([bound.pool(attributions[name]) for name in self.methods], dim=1)
         with self._timed("score", seconds):
@@ -279,18 +285,6 @@ class PriorExplanations(LightningModule):
             with self._timed("subsets", seconds):
                 stored = self.removals.evaluate_bound(forward, read, bound, seed=self.seed)
             found["removals"] = stored.as_dict()
-        return found
-
-    def _explain(self, forward: CountedModel, read: Batch) -> dict[str, Tensor]:
-        """Return attributions by name; explainers of the same scalar share a pass."""
-        found: dict[str, Tensor] = {}
-        for output in dict.fromkeys(self.outputs.values()):
-            names = [name for name in self.methods if self.outputs[name] == output]
-            explainers: list[Any] = [self.explainers[self.methods.index(n)] for n in names]
-            _, attributions = explain_batch(
-                forward, read, explainers, output=output, points_per_pass=self.points_per_pass
-            )
-            found |= {n: each.detach() for n, each in zip(names, attributions, strict=True)}
         return found
 
     @contextmanager
