@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import Dataset
 
 from pear_lightning.datamodules.ragged import ragged
-from pear_lightning.functional.hashed_random import sample_seeds
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from datasets import Dataset as Rows
@@ -80,7 +80,7 @@ class SupervisedPairs(Dataset[dict[str, Any]]):
         table = self._rows[used.tolist()]
         ids = torch.tensor(table["id"].to_pylist())[place]
         read = fetch(self.samples, self.collate, ids.tolist())
-        changed = sample_seeds(read.inputs) != torch.tensor(table["fingerprint"].to_pylist())[place]
+        changed = fingerprint(read) != torch.tensor(table["fingerprint"].to_pylist())[place]
         if bool(changed.any()):
             raise ValueError(
                 "data must be those that were explained, got another sample "

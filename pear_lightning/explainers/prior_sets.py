@@ -20,6 +20,7 @@ from pear_lightning.explainers.occlusion import Occlusion
 from pear_lightning.explainers.smooth_grad import SmoothGrad
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking.masker import Masker
+from pear_lightning.masking.token_masker import TokenMasker
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.scorer import Forward
@@ -117,7 +118,9 @@ def prior_set(
         "saliency": CaptumExplainer("Saliency"),
         "occlusion": Occlusion(masker),
         "feature_ablation": Occlusion(masker),
-        "lime": Lime(n_samples, masker=masker, exhaustive=False, seed=0),
+        "lime": Lime(
+            n_samples, masker=masker, similarity=_similarity(masker), exhaustive=False, seed=0
+        ),
         "kernel_shap": KernelShap(n_samples, masker=masker, exhaustive=False, seed=0),
     }
     return _of_logit(explainers)
@@ -175,7 +178,7 @@ def _default(masker: Masker) -> dict[str, Prior]:
 def _removing(masker: Masker) -> dict[str, Prior]:
     explainers: Mapping[str, Explainer] = {
         "occlusion": Occlusion(masker),
-        "lime": Lime(masker=masker, seed=0),
+        "lime": Lime(masker=masker, similarity=_similarity(masker), seed=0),
         "kernel_shap": KernelShap(masker=masker, seed=0),
     }
     of_logit = {name: Prior(each) for name, each in explainers.items()}
@@ -216,3 +219,8 @@ def _paper_image(masker: Masker, layer: str | None, background: Tensor | None) -
 
 def _of_logit(explainers: Mapping[str, Explainer]) -> dict[str, Prior]:
     return {name: Prior(each, "logit") for name, each in explainers.items()}
+
+
+def _similarity(masker: Masker) -> Literal["inputs", "masks"]:
+    """Return what LIME compares; for texts the removed tokens, because ids have no distances."""
+    return "masks" if isinstance(masker, TokenMasker) else "inputs"

@@ -30,6 +30,7 @@ from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.counted_model import CountedModel
 from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.fingerprint import fingerprint
 from pear_lightning.scoring.scorer import predicted_classes
 from pear_lightning.training.reference_data import fit_references
 from pear_lightning.training.supervision_report import SupervisionReport
@@ -226,9 +227,8 @@ class PriorExplanations(LightningModule):
         seconds: dict[str, float] = {}
         forward = CountedModel(self._target.forward)
         with torch.autocast(self.device.type, enabled=False):
-            fingerprint = sample_seeds(read.inputs)
             found = self._predict(forward, read, seconds)
-        found["fingerprint"] = fingerprint
+        found["fingerprint"] = fingerprint(read)
         if ids is not None:
             found["ids"] = ids
         self.report.add(

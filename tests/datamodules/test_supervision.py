@@ -1,7 +1,12 @@
 """Samples next to their explanations."""
 
+from functools import partial
+
+import pyarrow as pa
 import pytest
 import torch
+from lightning.pytorch import LightningDataModule
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from pear_lightning.callbacks import SupervisionWriter
@@ -10,10 +15,16 @@ from pear_lightning.datamodules.ragged import ragged
 from pear_lightning.datamodules.unfinished_samples import UnfinishedSamples
 from pear_lightning.functional.hashed_random import sample_seeds
 from pear_lightning.losses import LocalCorrelationLoss
-from pear_lightning.masking import ColumnMasker
+from pear_lightning.masking import ColumnMasker, TokenMasker
 from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.modules import DeepFaith, PriorExplanations
-from pear_lightning.nn import MLP, ExplainerMLP, SklearnClassifier
+from pear_lightning.nn import (
+    MLP,
+    ExplainerMLP,
+    ExplainerTransformer,
+    SklearnClassifier,
+    TextTokens,
+)
 from pear_lightning.scoring.removals import Removals
 from pear_lightning.training.supervision_store import SupervisionStore
 from tests.modules.helpers import quiet_trainer
@@ -26,13 +37,17 @@ def rows(count=30, n=N):
     return torch.randn(count, n, generator=torch.Generator().manual_seed(0))
 
 
+def small(masker, names):
+    return FaithfulnessSuite(masker, names, n_subsets=10)
+
+
 def model(n=N, f=None):
     torch.manual_seed(1)
     return PriorExplanations(
         MLP(n, hidden_features=(8,)) if f is None else f,
         ColumnMasker(n),
         "model_free",
-        suite=lambda masker, names: FaithfulnessSuite(masker, names, n_subsets=10),
+        suite=small,
         quantile=0.0,  # several survivors
         similarity=1.0,
         removals=LOSS,
@@ -135,46 +150,66 @@ def test_training_without_explanations_says_what_to_run(tmp_path):
         data.train_dataloader()
 
 
-class Words(Dataset):
-    """Rows of different lengths, padded by the collate function."""
+class Texts(Dataset):
+    """Token ids of different lengths."""
 
     def __len__(self):
-        return 6
+        return 12
 
     def __getitem__(self, index):
-        return torch.arange(1.0, index + 2)
+        return torch.arange(1, index % 5 + 3) + index
 
-    @staticmethod
-    def collate(samples):
-        padded = torch.nn.utils.rnn.pad_sequence(samples, batch_first=True)
-        return {"inputs": padded}
+    def collate(self, samples, width=None):
+        ids = torch.nn.utils.rnn.pad_sequence(samples, batch_first=True)
+        if width is not None:
+            ids = torch.nn.functional.pad(ids, (0, width - ids.shape[1]))
+        return {"input_ids": ids, "attention_mask": (ids != 0).long()}
 
 
-def test_rows_of_different_lengths_are_padded(tmp_path):
-    """As texts have them: a sample has as many features as tokens."""
-    store = SupervisionStore(tmp_path)
-    written = []
-    for index in range(6):
-        inputs = Words()[index][None]
-        size = index + 1
-        written.append({
-            "id": index, "fingerprint": int(sample_seeds(Words.collate([*inputs])["inputs"])),
-            "target": 0, "methods": ["a"], "saliency": [[float(index)] * size],
-            "scores": [[0.0]], "candidates": [True], "survivors": [True],
-            "undefined": [[False]], "without_survivor": False,
-            "keep": [[False] * size] * 2, "logits": [[0.0, 1.0]] * 2, "original": [0.0, 1.0],
-            "weights": [1.0, 1.0], "laws": [0, 1],
-        })  # fmt: skip
-    store.write(written, {"settings": {}})
-    data = SupervisionDataModule(Words(), str(tmp_path), batch_size=1, val_fraction=0.0)
-    data.setup("fit")
-    data._collate = Words.collate
-    pairs = data._pairs(validation=False)
-    batch = pairs.__getitems__([2])
-    assert batch["supervision"].tolist() == [[2.0, 2.0, 2.0]]
-    table = pairs._rows[[0, 2]]
-    assert ragged(table["saliency"], 0.0)[:, 0].tolist() == [[0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]
-    assert ragged(table["keep"], True)[0, 0].tolist() == [False, True, True]
+class OfTexts(nn.Module):
+    """Logits of texts, regardless of padding."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(20, 2)
+
+    def forward(self, ids, attention_mask):
+        return (self.embed(ids) * attention_mask[..., None]).sum(dim=1).tanh()
+
+
+@pytest.mark.parametrize("width", [None, 9])  # padded to the longest of a batch, or all alike
+def test_texts_of_different_lengths_are_stored_without_padding(tmp_path, width):
+    texts = Texts()
+    loader = DataLoader(texts, batch_size=4, collate_fn=partial(texts.collate, width=width))
+
+    class Data(LightningDataModule):
+        def train_dataloader(self):
+            return loader
+
+    masker = TokenMasker(mask_token_id=19)
+    f = OfTexts()
+    prior = PriorExplanations(f, masker, "model_free", suite=small, removals=LOSS)
+    data = explained(tmp_path, Data(), prior, batch_size=3, val_fraction=0.0)
+    saved = SupervisionStore(tmp_path).read()
+    for index, row in enumerate(saved):
+        length = len(texts[index])
+        assert {len(each) for each in [*row["saliency"], *row["keep"]]} == {length}
+    network = ExplainerTransformer(TextTokens(vocabulary=20, n_tokens=9, dim=8), 1, 2)
+    trained = DeepFaith(f, network, masker, 0.5, local_correlation=LOSS)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(trained, data.train_dataloader())
+    assert trainer.callback_metrics["train_loss"] > 0
+
+
+def test_lists_of_different_lengths_are_padded():
+    lists = [[[1.0, 2.0]], [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]], []]
+    expected = torch.full((3, 2, 3), -1.0)
+    expected[0, 0, :2] = torch.tensor(lists[0][0])
+    expected[1] = torch.tensor(lists[1])
+    column = pa.chunked_array([lists[:1], lists[1:]], type=pa.list_(pa.list_(pa.float32())))
+    assert torch.equal(ragged(column, -1.0), expected)
+    flat = pa.chunked_array([[[True, False], [True]]])
+    assert ragged(flat, False).tolist() == [[True, False], [True, False]]
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3])
