@@ -17,12 +17,15 @@ from pear_lightning.datamodules.imdb import IMDb
 from pear_lightning.datamodules.invase_synthetic import InvaseSynthetic
 from pear_lightning.datamodules.iris_cancer import IrisCancer
 from pear_lightning.datamodules.mnist import MNIST
+from pear_lightning.datamodules.nhanes_age import NHANESAge
 from pear_lightning.datamodules.sst2 import SST2
+from pear_lightning.datamodules.supervision import SupervisionDataModule
 from pear_lightning.datamodules.synthetic_classification import SyntheticClassification
 from pear_lightning.datamodules.tabular import TabularDataModule
 from pear_lightning.datamodules.text_classification import TextClassification
 from pear_lightning.datamodules.toy_colors import ToyColors
 from pear_lightning.datamodules.twenty_newsgroups import TwentyNewsgroups
+from pear_lightning.datamodules.wholesale_customers import WholesaleCustomers
 from pear_lightning.datamodules.xor import XOR
 
 __all__ = [
@@ -45,9 +48,12 @@ __all__ = [
     "ImageClassification",
     "InvaseSynthetic",
     "IrisCancer",
+    "NHANESAge",
+    "SupervisionDataModule",
     "SyntheticClassification",
     "TabularDataModule",
     "TextClassification",
     "ToyColors",
     "TwentyNewsgroups",
+    "WholesaleCustomers",
 ]

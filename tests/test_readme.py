@@ -50,9 +50,10 @@ def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):
         "rank": "mean rank",
         "predict": "",
     }
-    kinds = [command.split()[0] for command in COMMANDS]
+    commands = [command for command in COMMANDS if "deepfaith" not in command]
+    kinds = [command.split()[0] for command in commands]
     assert sorted(kinds) == ["explain", "fit", "fit", "predict", "rank", "test", "test"]
-    for command in COMMANDS:
+    for command in commands:
         words = [each for word in shlex.split(command) for each in glob.glob(word) or [word]]
         fewer = ["--rows=8"] if words[0] in ("explain", "rank") else []
         cli = main([*words, *quick, *fewer])
@@ -65,6 +66,16 @@ def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):
     written = pd.read_csv("predictions/predictions.csv")
     assert len(written) == 80
     assert {"probability[no]", "probability[yes]", "input_x_gradient[job]"} <= {*written.columns}
+
+
+def test_commands_of_supervision_run_one_after_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    quick = ["--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu"]
+    make, learn = (shlex.split(command) for command in COMMANDS if "deepfaith" in command)
+    main([*make, *quick, "--data.n_samples=32"])
+    cli = main([*learn, *quick, "--data.n_samples=32", "--trainer.max_epochs=1"])
+    assert cli.model.alpha == 1
+    assert cli.trainer.callback_metrics["train_pattern_consistency_loss"] > 0
 
 
 def test_every_shipped_name_is_mentioned():

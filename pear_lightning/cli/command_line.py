@@ -83,7 +83,8 @@ class CommandLine(LightningCLI):
         self._look_for_weights()
 
     def _look_for_weights(self) -> None:
-        if not self.config[str(self.subcommand)].get("ckpt_path"):
+        has_weights = next(self.model.parameters(), None) is not None
+        if has_weights and not self.config[str(self.subcommand)].get("ckpt_path"):
             rank_zero_warn(
                 f"{self.subcommand} without --ckpt_path: the model has its initial weights, which "
                 "are random unless its backbone loads others. Give the checkpoint of a fit, such "

@@ -3,6 +3,7 @@
 from pear_lightning.explainers.amortized_explainer import AmortizedExplainer
 from pear_lightning.explainers.base import Explainer, GradientExplainer, Query
 from pear_lightning.explainers.captum_explainer import CaptumExplainer
+from pear_lightning.explainers.confidence import ExplanationConfidence
 from pear_lightning.explainers.expected_gradients import ExpectedGradients
 from pear_lightning.explainers.explain import explain
 from pear_lightning.explainers.grad_cam import GradCAM
@@ -13,6 +14,7 @@ from pear_lightning.explainers.kernel_shap import KernelShap
 from pear_lightning.explainers.lime import Lime
 from pear_lightning.explainers.occlusion import Occlusion
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
+from pear_lightning.explainers.prior_sets import Prior, prior_set
 from pear_lightning.explainers.random_attributions import RandomAttributions
 from pear_lightning.explainers.smooth_grad import SmoothGrad
 from pear_lightning.scoring.scorer import Scorer
@@ -22,6 +24,7 @@ __all__ = [
     "CaptumExplainer",
     "ExpectedGradients",
     "Explainer",
+    "ExplanationConfidence",
     "GradCAM",
     "Gradient",
     "GradientExplainer",
@@ -31,9 +34,11 @@ __all__ = [
     "Lime",
     "Occlusion",
     "PerturbationExplainer",
+    "Prior",
     "Query",
     "RandomAttributions",
     "Scorer",
     "SmoothGrad",
     "explain",
+    "prior_set",
 ]

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.explainers.base import Explainer
+from pear_lightning.explainers.confidence import ExplanationConfidence
+from pear_lightning.explainers.fallback import Confidence, Fallback
 from pear_lightning.functional.rebuilding import Rebuildable, rebuild, recipe_of
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking.bound_masker import BoundMasker
@@ -24,6 +27,7 @@ ExplainedClass = Literal["predicted", "true", "all"]
 RECIPE = "amortized_explainer"
 """Key of a checkpoint with what is needed to rebuild the explainer."""
 _WEIGHTS = "backbone."  # of the explainer in the modules that train it
+_OF_TRAINING = ("network", "masker", "explained", "side", "zero_rule", "output")
 
 
 class AmortizedExplainer(Rebuildable, Explainer):
@@ -33,7 +37,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
     :func:`~pear_lightning.explainers.explain`,
     :func:`~pear_lightning.metrics.rank_explainers` and
     :class:`~pear_lightning.metrics.AgreementMatrix` as other explainers do. The explained model is
-    evaluated only for the side inputs, if the network has any.
+    evaluated only for the side inputs, if the network has any, and for a ``fallback``.
 
     A network with scores of every class explains the target; a network without explains the class
     that it was trained for, regardless of the target.
@@ -49,10 +53,20 @@ class AmortizedExplainer(Rebuildable, Explainer):
         zero_rule: Whether features that equal the baseline get score 0: removing them has no
             effect.
         output: Scalar of the model that side inputs describe.
+        fallback: Explainer of the samples where the network is poor, such as
+            ``KernelShap(masker=masker)``; ``None`` for none. The model is then evaluated a few
+            times for the confidence of each explanation, and for these samples.
+        share: Share of the samples of a call that the fallback explains, those with the lowest
+            confidence. Their choice depends on the other samples of the call.
+        threshold: Confidence below which the fallback explains a sample; instead of ``share``.
+        confidence: How good an explanation is; ``None`` for
+            :class:`~pear_lightning.explainers.ExplanationConfidence` with its default settings.
 
     Raises:
-        TypeError: If ``network`` is not a module or ``masker`` not a masker.
-        ValueError: If a name is unknown; when called, if the network returns another shape.
+        TypeError: If ``network`` is not a module, ``masker`` not a masker, or ``fallback`` not an
+            explainer.
+        ValueError: If a name is unknown, or a number out of range; when called, if the network
+            returns another shape, or the model is missing.
 
     Shapes:
         - inputs: ``(B, *S)``
@@ -61,7 +75,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
           ``masker.pool`` returns it
 
     Example:
-        >>> from pear_lightning.explainers import explain
+        >>> from pear_lightning.explainers import KernelShap, explain
         >>> from pear_lightning.masking import ColumnMasker
         >>> explainer = AmortizedExplainer(nn.Linear(5, 5), ColumnMasker(5))
         >>> model, inputs = nn.Linear(5, 2), torch.rand(3, 5)
@@ -70,6 +84,9 @@ class AmortizedExplainer(Rebuildable, Explainer):
         >>> logits, (attributions,) = explain(model, inputs, 0, [explainer])
         >>> bool((attributions == explainer.attributions(inputs)).all())
         True
+        >>> explainer.set_fallback(KernelShap(), threshold=0.5)  # where the network is poor
+        >>> explainer.confidence(model, inputs).shape
+        torch.Size([3])
     """
 
     def __init__(
@@ -81,6 +98,10 @@ class AmortizedExplainer(Rebuildable, Explainer):
         side: Sequence[SideInput] = (),
         zero_rule: bool = True,
         output: OutputName = "centered_logit",
+        fallback: Explainer | None = None,
+        share: float | None = None,
+        threshold: float | None = None,
+        confidence: Confidence | None = None,
     ) -> None:
         super().__init__()
         if not isinstance(network, nn.Module):
@@ -98,22 +119,82 @@ class AmortizedExplainer(Rebuildable, Explainer):
         self.zero_rule = zero_rule
         self.output: OutputName = output
         self._arguments = inspect.signature(network.forward).parameters
+        self._confidence: Confidence = confidence or ExplanationConfidence()
+        self._fallback: Fallback | None = None
+        self.set_fallback(fallback, share=share, threshold=threshold)
+
+    def set_fallback(
+        self,
+        fallback: Explainer | None,
+        *,
+        share: float | None = None,
+        threshold: float | None = None,
+    ) -> None:
+        """Set the explainer of the samples where the network is poor; see the class.
+
+        Args:
+            fallback: The explainer; ``None`` for none.
+            share: Share of the samples of a call.
+            threshold: Confidence below which a sample is explained again.
+
+        Raises:
+            TypeError: See the class.
+            ValueError: See the class.
+        """
+        if fallback is None:
+            if share is not None or threshold is not None:
+                raise ValueError(
+                    "fallback must be given with share or threshold, got None; give "
+                    "fallback=KernelShap(...)"
+                )
+            self._fallback = None
+            return
+        self._fallback = Fallback(fallback, self._confidence, share=share, threshold=threshold)
+        self.stochastic = fallback.stochastic
+
+    @property
+    def fallback(self) -> Explainer | None:
+        """Explainer of the samples where the network is poor."""
+        return None if self._fallback is None else self._fallback.explainer
 
     @property
     def takes_gradients(self) -> bool:
         """Whether the explained model is differentiated."""
-        return "gradient" in self.side
+        return "gradient" in self.side or (
+            self.fallback is not None and self.fallback.takes_gradients
+        )
 
     @property
     def needs_floating_inputs(self) -> bool:
         """Whether inputs must be floating point; token ids have no gradient."""
-        return self.takes_gradients
+        return "gradient" in self.side or (
+            self.fallback is not None and self.fallback.needs_floating_inputs
+        )
 
     @property
     def awaits_training_data(self) -> bool:
         """Whether :meth:`fit_reference` must be called before the first explanation."""
+        if self.fallback is not None and self.fallback.awaits_training_data:
+            return True
         fitted = any(name.startswith("baseline.") for name in self.state_dict())
-        return self.uses_training_data and not fitted
+        return self.baseline.from_training_data and not fitted
+
+    @property
+    def uses_training_data(self) -> bool:
+        """Whether reference data come from the training data."""
+        of_fallback = self.fallback is not None and self.fallback.uses_training_data
+        return self.baseline.from_training_data or of_fallback
+
+    def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
+        """Take reference data from the training data, also for the fallback.
+
+        Args:
+            mean: Mean of the training inputs, ``(*S)``.
+            rows: A sample of the training inputs, ``(N, *S)``.
+        """
+        super().fit_reference(mean, rows)
+        if self.fallback is not None:
+            self.fallback.fit_reference(mean, rows)
 
     @property
     def uses_target(self) -> bool:
@@ -201,19 +282,48 @@ class AmortizedExplainer(Rebuildable, Explainer):
             saliency = of_class(saliency, read.classes)
         return bound.spread(saliency)
 
+    @torch.no_grad()
+    def confidence(self, forward: Forward, batch: Any) -> Tensor:
+        """Return the confidence of the network's explanations, ``(B,)``, in eval mode.
+
+        Args:
+            forward: The explained model.
+            batch: See :meth:`attributions`; without target, the class that the network explains.
+        """
+        read = Batch.of(batch)
+        bound = self.masker.bind(read.inputs, read.sample_data)
+        with eval_mode(self.network):
+            saliency = self.saliency(read, forward=forward, bound=bound)
+        if saliency.ndim == 3:
+            saliency = of_class(saliency, read.classes)
+        return self._confidence(forward, read, bound, saliency)
+
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
         """Return attributions, ``(B, *S)``.
 
         Args:
-            scorer: The explained model; evaluated only for side inputs.
+            scorer: The explained model; evaluated only for side inputs and with a fallback.
             inputs: Inputs, ``(B, *S)``.
         """
         batch = scorer.batch if inputs is scorer.batch.inputs else scorer.batch.with_inputs(inputs)
+        explained = batch
         if batch.target is None and self.explained == "all":
-            batch = batch.explaining(0)  # a model with one output
-        return self.attributions(batch, forward=scorer.forward)
+            explained = batch.explaining(0)  # a model with one output
+        attributions = self.attributions(explained, forward=scorer.forward)
+        if self._fallback is None:
+            return attributions
+        bound = self.masker.bind(batch.inputs, batch.sample_data)
+        with torch.no_grad():
+            found: Tensor = self._fallback(
+                replace(scorer, batch=batch), bound, bound.pool(attributions), attributions
+            )
+        return found
 
     # --- checkpoints --------------------------------------------------------------------------
+
+    def init_args(self) -> dict[str, Any]:
+        """Return the constructor arguments by name, without those of the fallback."""
+        return {name: getattr(self, name) for name in _OF_TRAINING}
 
     def recipe(self) -> dict[str, Any]:
         """Return the settings as plain values; without the parts that cannot be described.
@@ -237,6 +347,10 @@ class AmortizedExplainer(Rebuildable, Explainer):
         *,
         network: nn.Module | None = None,
         masker: Masker | None = None,
+        fallback: Explainer | None = None,
+        share: float | None = None,
+        threshold: float | None = None,
+        confidence: Confidence | None = None,
         map_location: Any = "cpu",
     ) -> Self:
         """Return the explainer of a checkpoint, without the training data and the explained model.
@@ -247,6 +361,10 @@ class AmortizedExplainer(Rebuildable, Explainer):
             network: The network, if the checkpoint does not describe it: networks of this package
                 are rebuilt, and others must be given; the weights come from the checkpoint.
             masker: The masker, likewise.
+            fallback: See the class.
+            share: See the class.
+            threshold: See the class.
+            confidence: See the class.
             map_location: Device of the weights; see :func:`torch.load`.
 
         Raises:
@@ -269,13 +387,14 @@ class AmortizedExplainer(Rebuildable, Explainer):
                 )
             else:
                 arguments[name] = rebuild(arguments[name])
-        explainer = cls(**arguments)
+        explainer = cls(**arguments, confidence=confidence)
         weights = {
             name.removeprefix(_WEIGHTS): value
             for name, value in checkpoint["state_dict"].items()
             if name.startswith(_WEIGHTS)
         }
         explainer.load_state_dict(weights)
+        explainer.set_fallback(fallback, share=share, threshold=threshold)
         if isinstance(map_location, str | torch.device):
             explainer.to(map_location)
         return explainer.eval()

@@ -13,7 +13,7 @@ from pear_lightning.losses.correlation_term import PRESETS, CorrelationTerm
 from pear_lightning.masking import Masker
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
+from pear_lightning.scoring.outputs import resolve_output
 from pear_lightning.scoring.removals import Removals, remove_subsets
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.scoring.subset_laws import SubsetLaw
@@ -221,7 +221,7 @@ class LocalCorrelationLoss(nn.Module):
             drops: dict[Any, Tensor] = {}
             for term in self.terms:
                 if term.output not in drops:
-                    drops[term.output] = _drops(removals, term.output, target)
+                    drops[term.output] = removals.drops(resolve_output(term.output), target)
             return [
                 self._correlation(number, sums, drops[term.output], removals)
                 for number, term in enumerate(self.terms)
@@ -263,13 +263,3 @@ class LocalCorrelationLoss(nn.Module):
     def extra_repr(self) -> str:
         """Return the terms, for ``repr``."""
         return ", ".join(map(repr, self.terms))
-
-
-def _drops(
-    removals: Removals, output: OutputName | OutputFunction, target: Tensor | None
-) -> Tensor:
-    """Return the drops of a scalar, ``(B, K)`` or ``(B, K, C)``; 0 where they are rounding."""
-    scores, original = removals.scores(resolve_output(output), target)
-    drops = original - scores
-    rounding = 8 * torch.finfo(drops.dtype).eps * torch.maximum(scores.abs(), original.abs())
-    return drops.masked_fill(drops.abs() <= rounding, 0)

@@ -6,6 +6,7 @@ from pear_lightning.modules.deep_lasso import DeepLasso
 from pear_lightning.modules.deepfaith import DeepFaith
 from pear_lightning.modules.find_another_explanation import FindAnotherExplanation
 from pear_lightning.modules.pear import PEAR
+from pear_lightning.modules.prior_explanations import PriorExplanations
 from pear_lightning.modules.right_reasons import RightForTheRightReasons
 from pear_lightning.modules.scored_module import ScoredModule
 from pear_lightning.modules.scores_activation import ScoresActivationModule
@@ -18,6 +19,7 @@ __all__ = [
     "DeepLasso",
     "ExplainedModule",
     "FindAnotherExplanation",
+    "PriorExplanations",
     "RightForTheRightReasons",
     "ScoredModule",
     "ScoresActivationModule",

@@ -152,6 +152,10 @@ class AmortizedModule(ExplainedModule):
         read = Batch.of(rest)
         bound = self.explainer.masker.bind(read.inputs, read.sample_data)
         supervision, removals = extra.get("supervision"), extra.get("removals")
+        if supervision is not None:
+            supervision = _widened(supervision, bound, 0.0)
+        if isinstance(removals, Mapping) and isinstance(removals.get("keep"), Tensor):
+            removals = {**removals, "keep": _widened(removals["keep"], bound, True)}
         wanted = (len(read), bound.n_features)
         if supervision is not None and tuple(supervision.shape) != wanted:
             raise ValueError(
@@ -330,3 +334,11 @@ class AmortizedModule(ExplainedModule):
         """
         super().on_save_checkpoint(checkpoint)
         checkpoint[RECIPE] = self.explainer.recipe()
+
+
+def _widened(stored: Tensor, bound: BoundMasker, value: float) -> Tensor:
+    """Pad the last dimension to n if all samples lack the features that are missing in it."""
+    width, n = stored.shape[-1], bound.n_features
+    if width >= n or bool(bound.present[:, width:].any()):
+        return stored
+    return torch.nn.functional.pad(stored, (0, n - width), value=value)

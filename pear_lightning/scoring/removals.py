@@ -135,6 +135,21 @@ class Removals:
             both = torch.stack(of_class, dim=-1).unflatten(0, logits.shape[:2])
         return both[:, 1:], both[:, :1]
 
+    def drops(self, output: OutputFunction, target: Tensor | None) -> Tensor:
+        """Return how much an explained scalar drops; 0 where the drop is a rounding error.
+
+        Args:
+            output: See :meth:`scores`.
+            target: See :meth:`scores`.
+
+        Returns:
+            ``(B, K)``, or ``(B, K, C)`` for all classes; float32 or better.
+        """
+        scores, original = self.scores(output, target)
+        drops = original - scores
+        rounding = 8 * torch.finfo(drops.dtype).eps * torch.maximum(scores.abs(), original.abs())
+        return drops.masked_fill(drops.abs() <= rounding, 0)
+
 
 @torch.no_grad()
 def remove_subsets(

@@ -74,8 +74,10 @@ class TargetModel:
                 "target_model must be fitted, or be given with a datamodule whose training split "
                 f"it is fitted to, got an unfitted {type(model).__name__} and no datamodule"
             )
+        # next to explanations a sample can occur several times, or not yet
+        loader = getattr(datamodule, "sample_loader", datamodule.train_dataloader)
         with torch.random.fork_rng():
-            rows = [Batch.of(batch) for batch in datamodule.train_dataloader()]
+            rows = [Batch.of(batch) for batch in loader()]
         inputs, target = (torch.cat(each) for each in zip(*map(_pair, rows), strict=True))
         model.fit(inputs, target)
 

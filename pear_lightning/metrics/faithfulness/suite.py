@@ -261,8 +261,32 @@ class FaithfulnessSuite(ExactStates):
         Returns:
             ``(E, B)`` for each metric, explanations in the order of the names; float32 or better.
         """
-        scores, _ = self._scores(model, inputs, attributions, target, forward_kwargs, masker_kwargs)
+        scores = self.per_sample(
+            model,
+            inputs,
+            attributions,
+            target,
+            forward_kwargs=forward_kwargs,
+            masker_kwargs=masker_kwargs,
+        )
         return {name: each.values for name, each in scores.items()}
+
+    def per_sample(
+        self,
+        model: Forward,
+        inputs: Tensor,
+        attributions: Tensor | Mapping[str, Tensor],
+        target: Tensor | int | None = None,
+        *,
+        forward_kwargs: Mapping[str, Any] | None = None,
+        masker_kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, PerSample]:
+        """Return the scores of each sample, and whether they are undefined; see :meth:`score`.
+
+        Returns:
+            ``(E, B)`` values and bool for each metric; the value of an undefined score is 0.
+        """
+        return self._scores(model, inputs, attributions, target, forward_kwargs, masker_kwargs)[0]
 
     def compute(self) -> dict[str, Tensor]:
         """Return the means over all samples, scalars; NaN if there were none.

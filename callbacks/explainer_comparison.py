@@ -1,0 +1,163 @@
+"""A callback that ranks the explainer that a module trains among other explainers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor, distributed
+from typing_extensions import override
+
+from pear_lightning.explainers import RandomAttributions
+from pear_lightning.explainers.prior_sets import Prior, PriorSet, explain_with_priors, prior_set
+from pear_lightning.metrics import ExplainerRanking, FaithfulnessSuite
+from pear_lightning.modules import AmortizedModule
+from pear_lightning.modules.prior_explanations import SuiteCallable
+from pear_lightning.scoring.embedding import embedded
+from pear_lightning.training.reference_data import fit_explainers
+
+
+class ExplainerComparison(Callback):
+    """Score the explainer that a module has trained, and others, when the module is tested.
+
+    All explainers explain the class that the module explains, for the same samples; they are scored
+    by the ten metrics of a :class:`~pear_lightning.metrics.FaithfulnessSuite` and ranked by the
+    mean of their ranks. The table is printed, and the mean score by each metric, the mean rank and
+    the place of the module's explainer are logged (``test_deletion``, ``test_mean_rank``,
+    ``test_place``). A random explainer is part of every comparison, as the chance level.
+
+    Args:
+        explainers: Name of a set of :func:`~pear_lightning.explainers.prior_set`, or the other
+            explainers by name.
+        suite: Callable from a masker and the names of the explainers to the suite of metrics.
+        name: Name of the module's explainer in the table.
+        n_resamples: Number of draws of the bootstrap intervals.
+
+    Raises:
+        TypeError: If the module is not an :class:`~pear_lightning.modules.AmortizedModule`.
+        ValueError: If a name occurs twice, or the module explains all classes at once.
+
+    Example:
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> from pear_lightning.modules import DeepFaith
+        >>> from pear_lightning.nn import MLP, ExplainerMLP
+        >>> comparison = ExplainerComparison("model_free", n_resamples=10)
+        >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=[comparison],
+        ...                   enable_progress_bar=False)
+        >>> model = DeepFaith(MLP(4), ExplainerMLP(4), ColumnMasker(4))
+        >>> loader = torch.utils.data.DataLoader(torch.rand(8, 4), batch_size=4)
+        >>> _ = trainer.test(model, loader, verbose=False)  # doctest: +ELLIPSIS
+        explainer ...
+        >>> len(comparison.ranking.explainers), comparison.ranking.n_samples
+        (8, 8)
+    """
+
+    def __init__(
+        self,
+        explainers: PriorSet | Mapping[str, Prior] = "model_free",
+        *,
+        suite: SuiteCallable = FaithfulnessSuite,
+        name: str = "learned",
+        n_resamples: int = 1000,
+    ) -> None:
+        self.explainers = explainers
+        self.suite = suite
+        self.name = name
+        self.n_resamples = n_resamples
+        self._ranking: ExplainerRanking | None = None
+        self._priors: dict[str, Prior] = {}
+        self._suite: FaithfulnessSuite | None = None
+        self._scores: list[dict[str, Tensor]] = []
+
+    @property
+    def ranking(self) -> ExplainerRanking:
+        """The ranking of the last test.
+
+        Raises:
+            RuntimeError: If there was none.
+        """
+        if self._ranking is None:
+            raise RuntimeError("a test must have been run before its ranking is read, got none")
+        return self._ranking
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prepare the explainers and the metrics."""
+        if not isinstance(pl_module, AmortizedModule):
+            raise TypeError(
+                "the module must be an AmortizedModule, which trains an explainer, got "
+                f"{type(pl_module).__name__}; use rank_explainers for other explainers"
+            )
+        if pl_module.explainer.explained == "all":
+            raise ValueError(
+                "the module must explain one class, got explained='all'; use rank_explainers"
+            )
+        masker = pl_module.explainer.masker
+        given = self.explainers
+        priors = prior_set(given, masker) if isinstance(given, str) else dict(given)
+        priors.setdefault("random", Prior(RandomAttributions(seed=0)))
+        if self.name in priors:
+            raise ValueError(f"name must differ from those of the explainers, got {self.name!r}")
+        self._priors = {self.name: Prior(pl_module.explainer), **priors}
+        others = [prior.explainer.to(pl_module.device) for prior in priors.values()]
+        fit_explainers(trainer, others, pl_module.device)
+        self._suite = self.suite(masker, list(self._priors)).to(pl_module.device)
+        self._scores = []
+
+    @override
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Explain and score a batch."""
+        assert isinstance(pl_module, AmortizedModule)
+        assert self._suite is not None
+        forward = pl_module.target_model
+        read = pl_module.explaining(pl_module.batch_of(batch))
+        if any(prior.explainer.needs_floating_inputs for prior in self._priors.values()):
+            read = embedded(read, forward)
+        with torch.autocast(pl_module.device.type, enabled=False):
+            attributions = explain_with_priors(forward, read, self._priors)
+            scores = self._suite.score(
+                forward,
+                read.inputs,
+                attributions,
+                read.classes,
+                forward_kwargs=read.forward_kwargs,
+                masker_kwargs=read.masker_kwargs,
+            )
+        self._scores.append({name: each.cpu() for name, each in scores.items()})
+
+    @override
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Rank the explainers over the samples of all processes, print and log."""
+        assert self._suite is not None
+        parts = self._scores
+        self._scores = []
+        if trainer.world_size > 1:
+            of_ranks: list[Any] = [None] * trainer.world_size
+            distributed.all_gather_object(of_ranks, parts)
+            parts = [part for of_rank in of_ranks for part in of_rank]
+        if not parts:
+            return
+        self._ranking = ExplainerRanking.from_scores(
+            {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]},
+            list(self._priors),
+            self._suite.directions,
+            n_resamples=self.n_resamples,
+        )
+        for metric, means in zip(self._ranking.metrics, self._ranking.means, strict=True):
+            pl_module.log(f"test_{metric}", means[0].float())
+        pl_module.log("test_mean_rank", self._ranking.mean_rank[0].float())
+        pl_module.log("test_place", 1.0 + self._ranking.order.index(0))
+        self._print(self._ranking)
+
+    @rank_zero_only
+    def _print(self, ranking: ExplainerRanking) -> None:
+        print(ranking.to_table())

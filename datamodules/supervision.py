@@ -1,0 +1,257 @@
+"""Samples of any data, next to explanations that a learned explainer can imitate."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
+from typing_extensions import override
+
+from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
+from pear_lightning.datamodules.supervised_pairs import Collate, SupervisedPairs, fetch
+from pear_lightning.datamodules.table_dataset import as_batch
+from pear_lightning.datamodules.unfinished_samples import UnfinishedSamples
+from pear_lightning.functional.validation import check_count
+from pear_lightning.training.supervision_report import SupervisionReport
+from pear_lightning.training.supervision_store import SupervisionStore
+
+
+class SupervisionDataModule(LightningDataModule):
+    """The training samples of any data, next to explanations of them.
+
+    First, ``trainer.predict`` with :class:`~pear_lightning.modules.PriorExplanations` and a
+    :class:`~pear_lightning.callbacks.SupervisionWriter` explains the samples that are not explained
+    yet; then, ``trainer.fit`` trains :class:`~pear_lightning.modules.DeepFaith` with them. The id
+    of a sample is its position in the data set, and a fingerprint of its inputs shows if the data
+    have changed since.
+
+    Args:
+        data: A data module, whose training data set is explained, or a map-style data set. Batches
+            have any form that :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads.
+        folder: Folder of the explanations.
+        batch_size: Number of pairs in a batch of training, and of samples in a batch that is
+            explained.
+        val_fraction: Share of the samples for validation, chosen at random. With 0, the validation
+            data of ``data`` are used, which have no explanations.
+        n_samples: Number of samples that are explained and used, chosen at random; ``None`` for
+            all.
+        with_removals: Whether batches have the stored evaluations of the explained model, if there
+            are any.
+        seed: Seed of both choices.
+        num_workers: Number of worker processes of each loader.
+
+    Raises:
+        TypeError: If ``data`` is neither, or its training loader has no map-style data set.
+        ValueError: If a number is out of range; when loaded, if explanations are damaged or of
+            other samples.
+        FileNotFoundError: If there are no explanations in training.
+
+    Shapes:
+        - training batch: a mapping with the parts of the samples, ``inputs`` ``(B, *S)``,
+          ``supervision`` ``(B, n)``, and optionally ``removals``. A sample occurs once for each of
+          its explanations.
+        - predict batch: as the training batches of ``data``
+
+    Example:
+        >>> import tempfile
+        >>> from lightning.pytorch import Trainer
+        >>> from pear_lightning.callbacks import SupervisionWriter
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> from pear_lightning.modules import DeepFaith, PriorExplanations
+        >>> from pear_lightning.nn import MLP, ExplainerMLP
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> f, rows = MLP(5), torch.rand(40, 5)
+        >>> data = SupervisionDataModule(rows, folder.name, batch_size=16)
+        >>> quiet = {"accelerator": "cpu", "logger": False, "enable_progress_bar": False}
+        >>> trainer = Trainer(callbacks=[SupervisionWriter(folder.name)], **quiet)
+        >>> trainer.predict(PriorExplanations(f, ColumnMasker(5), "model_free"), data)
+        >>> trainer = Trainer(max_epochs=1, enable_checkpointing=False, enable_model_summary=False,
+        ...                   **quiet)
+        >>> trainer.fit(DeepFaith(f, ExplainerMLP(5), ColumnMasker(5), alpha=0.5), data)
+        >>> next(iter(data.train_dataloader()))["supervision"].shape
+        torch.Size([16, 5])
+        >>> folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        data: LightningDataModule | Dataset[Any] | Any,
+        folder: str,
+        *,
+        batch_size: int = 32,
+        val_fraction: float = 0.2,
+        n_samples: int | None = None,
+        with_removals: bool = True,
+        seed: int = 0,
+        num_workers: int = 0,
+    ) -> None:
+        super().__init__()
+        if not isinstance(data, LightningDataModule) and not _is_map_style(data):
+            raise TypeError(
+                "data must be a LightningDataModule or a map-style data set, got "
+                f"{type(data).__name__}"
+            )
+        check_count("batch_size", batch_size)
+        if n_samples is not None:
+            check_count("n_samples", n_samples)
+        if not 0 <= val_fraction < 1:
+            raise ValueError(f"val_fraction must lie in [0, 1), got {val_fraction}")
+        self.data = data
+        self.folder = str(folder)
+        self.batch_size = batch_size
+        self.val_fraction = val_fraction
+        self.n_samples = n_samples
+        self.with_removals = with_removals
+        self.seed = seed
+        self.num_workers = num_workers
+        self.store = SupervisionStore(self.folder)
+        # a run that continues another may have work left for some of the processes only
+        self.allow_zero_length_dataloader_with_multiple_devices = True
+        self._samples: Any = None
+        self._collate: Collate = default_collate
+
+    # --- samples ------------------------------------------------------------------------------
+
+    @override
+    def prepare_data(self) -> None:
+        if isinstance(self.data, LightningDataModule):
+            self.data.prepare_data()
+
+    @override
+    def setup(self, stage: str | None = None) -> None:
+        if not isinstance(self.data, LightningDataModule):
+            self._samples = self.data
+            return
+        self.data.trainer = self.trainer
+        self.data.setup("fit")
+        if stage not in (None, "fit", "predict"):
+            self.data.setup(stage)
+        if self._samples is None:
+            with torch.random.fork_rng():
+                loader = self.data.train_dataloader()
+            if not isinstance(loader, DataLoader) or not _is_map_style(loader.dataset):
+                raise TypeError(
+                    "data must have a training DataLoader with a map-style data set, got "
+                    f"{type(getattr(loader, 'dataset', loader)).__name__}; give a data set"
+                )
+            self._samples, self._collate = loader.dataset, loader.collate_fn
+
+    def _chosen(self) -> tuple[list[int], set[int]]:
+        """Return the samples that are explained, in order, and those for validation."""
+        if self._samples is None:
+            raise RuntimeError("samples must be loaded before use, got none; call setup() first")
+        order = torch.randperm(
+            len(self._samples), generator=torch.Generator().manual_seed(self.seed)
+        ).tolist()
+        chosen = order[: self.n_samples]
+        return sorted(chosen), set(chosen[: round(self.val_fraction * len(chosen))])
+
+    def sample_loader(self) -> DataLoader[Any]:
+        """Return a loader of the training samples alone, in order.
+
+        An explained model that is not fitted yet is fitted to them.
+        """
+        _ = self._chosen()
+        return DataLoader(self._samples, batch_size=self.batch_size, collate_fn=self._collate)
+
+    @property
+    def training_mean(self) -> Tensor:
+        """Mean of the inputs of the training samples, ``(*S)``."""
+        if hasattr(self.data, "training_mean"):
+            found: Tensor = self.data.training_mean
+            return found
+        total, count = torch.zeros(()), 0
+        for batch in self.sample_loader():
+            inputs = fetch([batch], _first, [0]).inputs
+            total = total + inputs.double().sum(dim=0)
+            count += len(inputs)
+        return (total / count).float()
+
+    def training_rows(self, n: int, seed: int = 0) -> Tensor:
+        """Draw up to ``n`` different training samples, as background data.
+
+        Args:
+            n: Number of samples.
+            seed: Seed of the draw.
+
+        Returns:
+            ``(min(n, N), *S)``.
+        """
+        if hasattr(self.data, "training_rows"):
+            found: Tensor = self.data.training_rows(n, seed)
+            return found
+        check_count("n", n)
+        _ = self._chosen()
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(len(self._samples), generator=generator).tolist()
+        return fetch(self._samples, self._collate, order[:n]).inputs
+
+    # --- explanations -------------------------------------------------------------------------
+
+    @property
+    def report(self) -> SupervisionReport:
+        """Counts of the explanations in the folder, and the cost of all runs that made them."""
+        return self.store.report()
+
+    def _pairs(self, *, validation: bool) -> SupervisedPairs:
+        rows = self.store.read()
+        chosen, held_out = self._chosen()
+        wanted = held_out if validation else set(chosen) - held_out
+        numbers = [number for number, each in enumerate(rows["id"]) if each in wanted]
+        return SupervisedPairs(
+            self._samples,
+            self._collate,
+            rows,
+            numbers,
+            with_removals=self.with_removals and "keep" in rows.column_names,
+        )
+
+    @override
+    def train_dataloader(self) -> DataLoader[Any]:
+        pairs = self._pairs(validation=False)
+        return self._loader(pairs, sampler=EpochShuffle(pairs), collate=as_batch)
+
+    @override
+    def val_dataloader(self) -> Any:
+        if self.val_fraction:
+            return self._loader(self._pairs(validation=True), collate=as_batch)
+        return self.data.val_dataloader() if isinstance(self.data, LightningDataModule) else []
+
+    @override
+    def test_dataloader(self) -> Any:
+        return self.data.test_dataloader() if isinstance(self.data, LightningDataModule) else []
+
+    @override
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return the samples without explanations, each process its own."""
+        chosen, _ = self._chosen()
+        trainer = self.trainer
+        remaining = UnfinishedSamples(
+            self._samples,
+            chosen,
+            self.store.finished(),
+            self.batch_size,
+            num_replicas=1 if trainer is None else trainer.world_size,
+            rank=0 if trainer is None else trainer.global_rank,
+        )
+        return self._loader(self._samples, sampler=remaining, collate=self._collate)
+
+    def _loader(self, rows: Any, *, collate: Collate, sampler: Any = None) -> DataLoader[Any]:
+        return DataLoader(
+            rows,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            collate_fn=collate,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+        )
+
+
+def _is_map_style(data: Any) -> bool:
+    has_rows = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    return has_rows and not isinstance(data, IterableDataset | str)
+
+
+def _first(batches: list[Any]) -> Any:
+    return batches[0]

@@ -1,0 +1,94 @@
+"""The learned explainer among others, when its module is tested."""
+
+import pytest
+import torch
+from lightning.pytorch.demos.boring_classes import BoringModel
+from torch.utils.data import DataLoader
+
+from pear_lightning.callbacks import ExplainerComparison
+from pear_lightning.explainers import (
+    InputXGradient,
+    IntegratedGradients,
+    KernelShap,
+    Prior,
+    RandomAttributions,
+)
+from pear_lightning.masking import ColumnMasker
+from pear_lightning.metrics import FaithfulnessSuite, rank_explainers
+from pear_lightning.modules import DeepFaith
+from pear_lightning.nn import MLP, ExplainerMLP
+from tests.modules.helpers import quiet_trainer
+
+N = 5
+MASKER = ColumnMasker(N)
+
+
+def suite(masker, names):
+    return FaithfulnessSuite(masker, names, n_subsets=10)
+
+
+def build(**kwargs):
+    torch.manual_seed(1)
+    return DeepFaith(MLP(N, 3), ExplainerMLP(N, hidden_features=(8,)), MASKER, **kwargs)
+
+
+def rows(count=20):
+    return torch.randn(count, N, generator=torch.Generator().manual_seed(0))
+
+
+def ranked(model, explainers, **kwargs):
+    comparison = ExplainerComparison(explainers, suite=suite, n_resamples=20, **kwargs)
+    trainer = quiet_trainer(callbacks=[comparison])
+    logged = trainer.test(model, DataLoader(rows(), batch_size=8), verbose=False)[0]
+    return comparison.ranking, logged
+
+
+def test_the_ranking_is_that_of_rank_explainers_for_the_predicted_class(capsys):
+    explainers = {"product": InputXGradient(), "shap": KernelShap(masker=MASKER, seed=0)}
+    model = build()
+    ranking, logged = ranked(model, {name: Prior(each) for name, each in explainers.items()})
+    everyone = {"learned": model.explainer, **explainers, "random": RandomAttributions(seed=0)}
+    expected = rank_explainers(
+        model.target_model,
+        rows().split(8),
+        everyone,
+        suite(MASKER, list(everyone)),
+        n_resamples=20,
+        progress=False,
+    )
+    assert ranking.explainers == expected.explainers
+    torch.testing.assert_close(ranking.means, expected.means)
+    torch.testing.assert_close(ranking.mean_rank, expected.mean_rank)
+    assert logged["test_mean_rank"] == pytest.approx(expected.mean_rank[0].item())
+    assert logged["test_place"] == 1 + expected.order.index(0)
+    deletion = expected.metrics.index("deletion")
+    assert logged["test_deletion"] == pytest.approx(expected.means[deletion, 0].item(), abs=1e-6)
+    assert 0 < logged["test_loss"] < 1  # of the module itself
+    assert ranking.to_table() in capsys.readouterr().out
+
+
+def test_explainers_of_another_scalar_explain_it():
+    priors = {"logit": Prior(IntegratedGradients()), "prob": Prior(IntegratedGradients(), "prob")}
+    ranking, _ = ranked(build(), priors)
+    assert (ranking.means[:, 1] != ranking.means[:, 2]).any()
+
+
+def test_a_set_is_named_and_the_random_explainer_belongs_to_every_comparison():
+    ranking, _ = ranked(build(), "model_free", name="ours")
+    assert ranking.explainers[0] == "ours"
+    assert ranking.explainers[-1] == "random"
+    assert ranking.n_samples == 20
+
+
+def test_other_modules_are_refused():
+    comparison = ExplainerComparison()
+    with pytest.raises(RuntimeError, match="a test must have been run"):
+        _ = comparison.ranking
+    with pytest.raises(TypeError, match="must be an AmortizedModule"):
+        quiet_trainer(callbacks=[comparison]).test(BoringModel(), verbose=False)
+    network = ExplainerMLP(N, num_classes=3, per_class=True)
+    every = DeepFaith(MLP(N, 3), network, MASKER, explained="all")
+    with pytest.raises(ValueError, match="must explain one class"):
+        quiet_trainer(callbacks=[comparison]).test(every, DataLoader(rows()), verbose=False)
+    with pytest.raises(ValueError, match="name must differ"):
+        ranked(build(), {"learned": Prior(InputXGradient())})

@@ -1,0 +1,247 @@
+"""Samples next to their explanations."""
+
+from functools import partial
+
+import pyarrow as pa
+import pytest
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from pear_lightning.callbacks import SupervisionWriter
+from pear_lightning.datamodules import BreastCancer, SupervisionDataModule
+from pear_lightning.datamodules.ragged import ragged
+from pear_lightning.datamodules.unfinished_samples import UnfinishedSamples
+from pear_lightning.functional.hashed_random import sample_seeds
+from pear_lightning.losses import LocalCorrelationLoss
+from pear_lightning.masking import ColumnMasker, TokenMasker
+from pear_lightning.metrics import FaithfulnessSuite
+from pear_lightning.modules import DeepFaith, PriorExplanations
+from pear_lightning.nn import (
+    MLP,
+    ExplainerMLP,
+    ExplainerTransformer,
+    SklearnClassifier,
+    TextTokens,
+)
+from pear_lightning.scoring.removals import Removals
+from pear_lightning.training.supervision_store import SupervisionStore
+from tests.modules.helpers import quiet_trainer
+
+N = 4
+LOSS = LocalCorrelationLoss("table", n_subsets=5)
+
+
+def rows(count=30, n=N):
+    return torch.randn(count, n, generator=torch.Generator().manual_seed(0))
+
+
+def small(masker, names):
+    return FaithfulnessSuite(masker, names, n_subsets=10)
+
+
+def model(n=N, f=None):
+    torch.manual_seed(1)
+    return PriorExplanations(
+        MLP(n, hidden_features=(8,)) if f is None else f,
+        ColumnMasker(n),
+        "model_free",
+        suite=small,
+        quantile=0.0,  # several survivors
+        similarity=1.0,
+        removals=LOSS,
+    )
+
+
+def explained(folder, data=None, prior=None, **kwargs):
+    data = SupervisionDataModule(rows() if data is None else data, str(folder), **kwargs)
+    trainer = quiet_trainer(callbacks=[SupervisionWriter(str(folder))])
+    trainer.predict(model() if prior is None else prior, data)
+    data.setup("fit")
+    return data
+
+
+def all_pairs(loader):
+    return {
+        (int(seed), tuple(s.tolist()))
+        for batch in loader
+        for seed, s in zip(sample_seeds(batch["inputs"]), batch["supervision"], strict=True)
+    }
+
+
+def test_batches_pair_each_sample_with_each_of_its_explanations_and_evaluations(tmp_path):
+    data = explained(tmp_path, val_fraction=0.2, batch_size=7)
+    saved = SupervisionStore(tmp_path).read()
+    by_seed = {int(seed): row for seed, row in zip(sample_seeds(rows()), saved, strict=True)}
+    expected = {
+        (seed, tuple(torch.tensor(s).tolist()))
+        for seed, row in by_seed.items()
+        for s in row["saliency"]
+    }
+    train, val = all_pairs(data.train_dataloader()), all_pairs(data.val_dataloader())
+    assert len(expected) > 40
+    assert train | val == expected
+    assert len({seed for seed, _ in val}) == 6  # of 30 samples
+    assert not {seed for seed, _ in train} & {seed for seed, _ in val}
+    for batch in data.train_dataloader():
+        read = Removals.of(batch["removals"])
+        assert len(read) == len(batch["inputs"])
+        for place, seed in enumerate(sample_seeds(batch["inputs"]).tolist()):
+            for name, value in read.as_dict().items():
+                torch.testing.assert_close(value[place], torch.tensor(by_seed[seed][name]))
+
+
+def test_deepfaith_trains_with_stored_evaluations_alone(tmp_path):
+    data = explained(tmp_path)
+
+    def never(inputs):
+        raise AssertionError("the explained model must not be evaluated")
+
+    trained = DeepFaith(never, ExplainerMLP(N), ColumnMasker(N), 0.5, local_correlation=LOSS)
+    trainer = quiet_trainer(max_epochs=2)
+    trainer.fit(trained, data)
+    logged = trainer.callback_metrics
+    assert {"train_pattern_consistency_loss", "val_local_correlation_loss"} <= set(logged)
+
+
+def test_any_data_module_is_read_by_position_and_delivers_reference_data(tmp_path):
+    inner = BreastCancer(scaling="standard", batch_size=16)
+    ensemble = pytest.importorskip("sklearn.ensemble")
+    trees = ensemble.GradientBoostingClassifier(n_estimators=3, random_state=0)
+    target = SklearnClassifier(trees)  # fitted to the samples, in order, before they are explained
+    data = explained(tmp_path, inner, model(30, target), n_samples=24, batch_size=8)
+    assert target.is_fitted
+    assert len(SupervisionStore(tmp_path).finished()) == 24
+    batch = next(iter(data.train_dataloader()))
+    samples = inner.train_dataloader().dataset
+    position = (samples.inputs == batch["inputs"][:1]).all(dim=1).nonzero().item()
+    assert batch["target"][0] == samples.target[position]
+    assert torch.equal(data.training_mean, inner.training_mean)
+    assert torch.equal(data.training_rows(5), inner.training_rows(5))
+    inner.setup("test")
+    assert len(data.test_dataloader().dataset) == 143
+    more = explained(tmp_path, inner, model(30, target), n_samples=40, batch_size=8)
+    assert len(SupervisionStore(tmp_path).finished()) == 40  # the first 24 are among them
+    assert len(more.val_dataloader().dataset) > 0
+
+
+def test_reference_data_of_a_plain_data_set(tmp_path):
+    data = SupervisionDataModule(TensorDataset(rows(), torch.zeros(30).long()), str(tmp_path))
+    data.setup("fit")
+    torch.testing.assert_close(data.training_mean, rows().mean(dim=0))
+    drawn = data.training_rows(6)
+    assert len(drawn) == 6
+    assert all((rows() == row).all(dim=1).any() for row in drawn)
+
+
+def test_changed_data_are_noticed(tmp_path):
+    explained(tmp_path)
+    changed = SupervisionDataModule(rows() + 1e-3, str(tmp_path), batch_size=4)
+    changed.setup("fit")
+    with pytest.raises(ValueError, match="data must be those that were explained"):
+        next(iter(changed.train_dataloader()))
+
+
+def test_training_without_explanations_says_what_to_run(tmp_path):
+    data = SupervisionDataModule(rows(), str(tmp_path))
+    data.setup("fit")
+    with pytest.raises(FileNotFoundError, match=r"run trainer\.predict with PriorExplanations"):
+        data.train_dataloader()
+
+
+class Texts(Dataset):
+    """Token ids of different lengths."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return torch.arange(1, index % 5 + 3) + index
+
+    def collate(self, samples, width=None):
+        ids = torch.nn.utils.rnn.pad_sequence(samples, batch_first=True)
+        if width is not None:
+            ids = torch.nn.functional.pad(ids, (0, width - ids.shape[1]))
+        return {"input_ids": ids, "attention_mask": (ids != 0).long()}
+
+
+class OfTexts(nn.Module):
+    """Logits of texts, regardless of padding."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(20, 2)
+
+    def forward(self, ids, attention_mask):
+        return (self.embed(ids) * attention_mask[..., None]).sum(dim=1).tanh()
+
+
+@pytest.mark.parametrize("width", [None, 9])  # padded to the longest of a batch, or all alike
+def test_texts_of_different_lengths_are_stored_without_padding(tmp_path, width):
+    texts = Texts()
+    loader = DataLoader(texts, batch_size=4, collate_fn=partial(texts.collate, width=width))
+
+    class Data(LightningDataModule):
+        def train_dataloader(self):
+            return loader
+
+    masker = TokenMasker(mask_token_id=19)
+    f = OfTexts()
+    prior = PriorExplanations(f, masker, "model_free", suite=small, removals=LOSS)
+    data = explained(tmp_path, Data(), prior, batch_size=3, val_fraction=0.0)
+    saved = SupervisionStore(tmp_path).read()
+    for index, row in enumerate(saved):
+        length = len(texts[index])
+        assert {len(each) for each in [*row["saliency"], *row["keep"]]} == {length}
+    network = ExplainerTransformer(TextTokens(vocabulary=20, n_tokens=9, dim=8), 1, 2)
+    trained = DeepFaith(f, network, masker, 0.5, local_correlation=LOSS)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(trained, data.train_dataloader())
+    assert trainer.callback_metrics["train_loss"] > 0
+
+
+def test_lists_of_different_lengths_are_padded():
+    lists = [[[1.0, 2.0]], [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]], []]
+    expected = torch.full((3, 2, 3), -1.0)
+    expected[0, 0, :2] = torch.tensor(lists[0][0])
+    expected[1] = torch.tensor(lists[1])
+    column = pa.chunked_array([lists[:1], lists[1:]], type=pa.list_(pa.list_(pa.float32())))
+    assert torch.equal(ragged(column, -1.0), expected)
+    flat = pa.chunked_array([[[True, False], [True]]])
+    assert ragged(flat, False).tolist() == [[True, False], [True, False]]
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3])
+def test_unfinished_samples_are_the_same_batches_for_any_number_of_processes(processes):
+    samples = list(range(3, 25))
+
+    def batches(finished):
+        found = []
+        for rank in range(processes):
+            sampler = UnfinishedSamples(
+                range(40), samples, finished, 4, num_replicas=processes, rank=rank
+            )
+            mine = list(DataLoader(range(40), batch_size=4, sampler=sampler, collate_fn=list))
+            found += [tuple(batch) for batch in mine]
+            assert len(sampler) == sum(map(len, mine))
+        return sorted(found)
+
+    whole = [tuple(samples[i : i + 4]) for i in range(0, len(samples), 4)]
+    assert batches(set()) == whole
+    assert batches({*whole[0], *whole[3]}) == [whole[1], whole[2], *whole[4:]]
+    assert batches(set(samples)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"data": iter([])}, TypeError, "data must be a LightningDataModule"),
+        ({"val_fraction": 1.0}, ValueError, "val_fraction must lie"),
+        ({"batch_size": 0}, ValueError, "batch_size must be"),
+        ({"n_samples": 0}, ValueError, "n_samples must be"),
+    ],
+)
+def test_arguments_are_checked(change, error, message):
+    with pytest.raises(error, match=message):
+        SupervisionDataModule(**{"data": rows(), "folder": "nowhere"} | change)
