@@ -34,7 +34,7 @@ def default_masker(batch: Batch, style: PictureStyle, data: Any) -> Masker:
     Args:
         batch: The samples.
         style: Style of the pictures, which may tell their kind and a tokenizer.
-        data: The data module; its ``groups`` of columns become single features.
+        data: The data module; its ``column_groups`` become single features.
 
     Raises:
         ValueError: If the inputs are of another kind.
@@ -50,7 +50,7 @@ def default_masker(batch: Batch, style: PictureStyle, data: Any) -> Masker:
     baseline = default_baseline(data)
     inputs = batch.inputs
     if kind == "columns" or inputs.ndim == 2:
-        groups = getattr(data, "groups", None) if inputs.ndim == 2 else None
+        groups = getattr(data, "column_groups", None) if inputs.ndim == 2 else None
         return ColumnMasker(inputs.shape[1], groups or None, baseline=baseline)
     if inputs.ndim != 4:
         raise ValueError(
