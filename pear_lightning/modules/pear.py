@@ -230,7 +230,7 @@ class PEAR(SupervisedModule):
         """
         if self.objective.schedule.weight:
             refuse_precision(self.trainer, self.consensus)
-        fit_references(self, afresh=self.trainer.ckpt_path is None)
+        fit_references(self, afresh=self.trainer.ckpt_path is None, inputs_of=self.explained_inputs)
 
     def on_validation_start(self) -> None:
         """Fit missing baselines, if the data module has them."""

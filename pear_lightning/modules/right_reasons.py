@@ -187,7 +187,7 @@ class RightForTheRightReasons(SupervisedModule):
             ValueError: If the trainer's precision is not supported.
         """
         refuse_precision(self.trainer, self.loss)
-        fit_references(self, afresh=self.trainer.ckpt_path is None)
+        fit_references(self, afresh=self.trainer.ckpt_path is None, inputs_of=self.explained_inputs)
 
     def on_train_start(self) -> None:
         """Start to record whether R acts."""

@@ -110,6 +110,14 @@ class SupervisedModule(ExplainedModule):
             return read
         return embedded(read, self.backbone)
 
+    def explained_inputs(self, batch: Any) -> Tensor:
+        """Return the inputs of a batch that are explained, embeddings in place of token ids.
+
+        Args:
+            batch: A batch in any form that :meth:`batch_of` reads.
+        """
+        return self.batch_of(batch, labelled=False).inputs
+
     @property
     def needs_embeddings(self) -> bool:
         """Whether token ids are replaced by their embeddings, which have gradients."""
