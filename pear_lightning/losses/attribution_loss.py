@@ -112,7 +112,8 @@ class AttributionLoss(ExplanationLoss):
         """Explain the model and return its logits and the loss of its attributions.
 
         If the loss needs a mask, only annotated rows are explained, provided that they are at most
-        half of the batch; without annotated rows the model is not evaluated.
+        half of the batch; without annotated rows, or without samples, the loss is 0 and the model
+        is not evaluated.
 
         Args:
             forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
@@ -129,6 +130,8 @@ class AttributionLoss(ExplanationLoss):
         """
         batch = Batch.of(batch)
         _ = batch.classes  # checks the whole batch, before rows are selected
+        if not len(batch):
+            return None, self.nothing(batch.inputs)
         mask = element_mask(batch, self.mask_features)
         rows = self._rows_to_explain(batch.inputs, mask)
         if rows is not None and not len(rows):

@@ -10,12 +10,14 @@ from pear_lightning.losses import (
     CoRMLoss,
     CounterexamplesLoss,
     DeepLassoLoss,
+    DoubleBackpropagationLoss,
     IBPExLoss,
     PGDExLoss,
     PGDR4Loss,
     R4Loss,
     RandR4Loss,
     RightReasonsLoss,
+    SparsityPrior,
 )
 from pear_lightning.losses.masks import aligned_mask, annotated_rows, as_masked, element_mask
 from pear_lightning.masking import ColumnMasker
@@ -195,6 +197,18 @@ def test_consensus_knows_its_explainers_and_its_objective():
         loss.task_weight(2.0)
     a, b = torch.rand(2, 4, 5)
     torch.testing.assert_close(loss(a, b, mask=torch.ones(4, 5)), loss(a, b))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [ConsensusLoss(), DoubleBackpropagationLoss(), SparsityPrior(), RightReasonsLoss(), R4Loss()],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_a_batch_without_samples_costs_nothing(loss):
+    rows = torch.rand(0, 6), torch.zeros(0).long(), torch.zeros(0, 6)
+    for explainer in loss.explainers.values():
+        explainer.fit_reference(torch.zeros(6), torch.rand(3, 6))
+    assert loss.of_model(MLP(6), rows)[1].item() == 0
 
 
 def test_masks_are_broadcast_over_channels():
