@@ -34,7 +34,6 @@ class AgreementTable(Callback):
 
     def __init__(self, matrix_metric: str | None = "pairwise_rank_agreement") -> None:
         self.matrix_metric = matrix_metric
-        self.console = Console()
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -82,10 +81,11 @@ class AgreementTable(Callback):
         for name in logged:
             results.add_column(name.replace("_", " "), justify="right")
         results.add_row(*(f"{value:.4f}" for value in logged.values()))
-        self.console.print(results)
+        console = Console()  # no attribute: its lock cannot be pickled, as ddp_spawn does
+        console.print(results)
         for groups, matrix in _matrices(trainer, pl_module, stage).items():
             if any(group + matrix.metric_names[0] in agreements for group in groups):
-                self.console.print(_agreements(agreements, groups, matrix))
+                console.print(_agreements(agreements, groups, matrix))
 
     @rank_zero_only
     def _print_matrix(self, matrix: AgreementMatrix, metric: str) -> None:
@@ -96,7 +96,7 @@ class AgreementTable(Callback):
             table.add_column(str(number), justify="right")
         for number, (name, row) in enumerate(zip(matrix.names, values, strict=True), start=1):
             table.add_row(f"{number} {name.replace('_', ' ')}", *(f"{value:.3f}" for value in row))
-        self.console.print(table)
+        Console().print(table)
 
 
 def _matrices(

@@ -156,6 +156,10 @@ class Objective(nn.Module):
         self._was_on = self._has_acted = False  # in this fit
         self._last: tuple[Tensor, Tensor] | tuple[()] = ()  # R and its ratio, for the log
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle or copy; another process compiles R for itself."""
+        return {**self.__dict__, "_compiled": None}
+
     def forward(
         self,
         network: Forward,
