@@ -34,7 +34,7 @@ class ScoresActivationModule(ScoredModule):
             features of that input. ``None`` gates the inputs of the backbone.
         lr_multiplier: Ratio of the learning rates of gate and backbone, above 0. The gradient of a
             softmax gate is of order 1/d (d features), so at the same rate the gate lags behind the
-            backbone. In ``benchmarks/scores_activation.py``, 10 agrees better with mean absolute
+            backbone. In ``benchmarks/scores_activation``, 10 agrees better with mean absolute
             SHAP values of the same model (Spearman .93 to .95) than 1 does (.89 to .91), and
             ``ScoresActivation(n, rescale=0.5)`` with 30 and a weight decay of 1 finds more of the
             relevant features. :class:`~pear_lightning.nn.StochasticGates` are better with 1.
