@@ -1,7 +1,6 @@
 """A callback that adds an explanation loss to any LightningModule."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -163,7 +162,7 @@ class ExplanationRegularizer(Callback):
                 f"outside the wrapped forward pass, got {type(trainer.strategy).__name__}; use one "
                 "device or strategy='ddp'"
             )
-        refuse_precision(trainer, self.loss, explains_in_float32=True)
+        refuse_precision(trainer, self.loss)
         self._network(pl_module)
         self.objective.to(pl_module.device)
         fit_explainers(
@@ -213,7 +212,7 @@ class ExplanationRegularizer(Callback):
         scaler = trainer.scaler
         # the scale that Lightning applies to the loss of a step
         scale = (1.0 if scaler is None else scaler.get_scale()) / trainer.accumulate_grad_batches
-        with self._precision(trainer):
+        with trainer.precision_plugin.forward_context():
             explained = self.objective.explain(self._network(pl_module), self._batch, trainer)
         terms = self.objective.combine(explained, loss, trainer, scale=scale)
         if explained.logits is not None:
@@ -288,12 +287,3 @@ class ExplanationRegularizer(Callback):
     def _network(self, pl_module: LightningModule) -> Callable[..., Tensor]:
         """Return the callable that is explained: the module, or its submodule or method."""
         return explained_network(pl_module, self.model, type(self).__name__)
-
-    def _precision(self, trainer: Trainer) -> Any:
-        """Return the precision context of the explanation: that of the trainer, but not float16.
-
-        Gradients of the inputs are not scaled as gradients of the weights are, and would underflow.
-        """
-        if trainer.precision == "16-mixed" and self.loss.differentiates_gradients:
-            return nullcontext()
-        return trainer.precision_plugin.forward_context()

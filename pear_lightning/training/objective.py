@@ -14,6 +14,7 @@ from pear_lightning.losses import ExplanationLoss
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
+from pear_lightning.training.precision import explanation_precision
 from pear_lightning.training.row_sample import sample_rows
 from pear_lightning.training.weight_schedule import (
     ConstantWeight,
@@ -213,7 +214,8 @@ class Objective(nn.Module):
         if weight and step % self.every:
             return Explained(epochs, weight)
         factor = self.every if weight and trainer else 1
-        with torch.set_grad_enabled(torch.is_grad_enabled() and weight > 0):
+        keeps_graph = torch.set_grad_enabled(torch.is_grad_enabled() and weight > 0)
+        with keeps_graph, explanation_precision(trainer, self.loss):
             sample = None
             if self.rows is not None:
                 sample = sample_rows(batch, self.loss, self.rows, step=step, rank=rank)
