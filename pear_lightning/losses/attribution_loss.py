@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from pear_lightning.explainers import Explainer, Gradient
 from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.explainers.explainer_sets import how_to_train
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.masks import annotated_rows, element_mask
 from pear_lightning.scoring.batch import Batch
@@ -206,6 +207,5 @@ def _check_explainers(explainers: Mapping[str, Explainer]) -> None:
         if not explainer.differentiable:
             raise ValueError(
                 f"explainers[{name!r}] must be differentiable to train a model, got "
-                f"{type(explainer).__name__}, whose attributions carry no gradient to the weights; "
-                "use gradient explainers"
+                f"{type(explainer).__name__}, {how_to_train(explainer)}"
             )

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer, RandomAttributions
 from pear_lightning.explainers.explain import explain_batch
-from pear_lightning.explainers.explainer_sets import comparison_set, explainer_set, paper_pair
+from pear_lightning.explainers.explainer_sets import (
+    Explainers,
+    comparison_set,
+    explainer_set,
+    how_to_train,
+    paper_pair,
+)
 from pear_lightning.functional.bounded_gradient import saturated_rows
 from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.soft_rank import SoftRankBackend
@@ -55,13 +61,17 @@ class PEAR(SupervisedModule):
             ``(B, 1)`` or ``(B,)``.
         consensus_weight: λ in [0, 1], the share of the consensus loss.
         spearman_weight: μ in [0, 1], the share of the Spearman term in the consensus loss.
-        explainers: Explainers that are trained to agree, by name; all must be differentiable.
-            ``None`` is the paper's pair, gradient and average gradient, with 5 query points.
+        explainers: Explainers that are trained to agree, by name, or as a list, whose explainers
+            are named after their classes; all must be differentiable: gradient explainers, which
+            train by second derivatives, or ``KernelShap``, ``Occlusion`` and
+            ``Lime(penalty="ridge")``, which train by first derivatives. ``None`` is the paper's
+            pair, gradient and average gradient, with 5 query points.
         validation_explainers: Explainers compared in validation, and of predictions
-            (:meth:`predict_step`). ``None`` is the same pair with 20 query points if ``explainers``
-            is ``None``, else ``explainers``.
-        test_explainers: Explainers compared in a test. ``None`` is gradient, integrated
-            gradients, input x gradient, SmoothGrad, LIME, KernelSHAP and random attributions.
+            (:meth:`predict_step`), by name or as a list. ``None`` is the same pair with 20 query
+            points if ``explainers`` is ``None``, else ``explainers``.
+        test_explainers: Explainers compared in a test, by name or as a list. ``None`` is gradient,
+            integrated gradients, input x gradient, SmoothGrad, LIME, KernelSHAP and random
+            attributions.
         output: Scalar that is explained: ``"centered_logit"``, the target's logit minus the mean of
             all logits, ``"margin"``, ``"log_prob"``, ``"prob"``, ``"sum_log_prob"``, or ``"logit"``
             (as in the paper), which leaves a function common to all logits free; see below.
@@ -133,10 +143,10 @@ class PEAR(SupervisedModule):
         backbone: nn.Module,
         consensus_weight: float = 0.5,
         spearman_weight: float = 0.5,
-        explainers: dict[str, Explainer] | None = None,
+        explainers: Explainers | None = None,
         *,
-        validation_explainers: dict[str, Explainer] | None = None,
-        test_explainers: dict[str, Explainer] | None = None,
+        validation_explainers: Explainers | None = None,
+        test_explainers: Explainers | None = None,
         output: OutputName = "centered_logit",
         normalize: Normalization = "max",
         strength: float | None = None,
@@ -176,8 +186,7 @@ class PEAR(SupervisedModule):
             if not explainer.differentiable:
                 raise ValueError(
                     f"explainers[{name!r}] must be differentiable, got {type(explainer).__name__}, "
-                    "whose attributions carry no gradient to the weights; use gradient explainers "
-                    "here and this one in validation_explainers or test_explainers"
+                    f"{how_to_train(explainer)}; validation_explainers and test_explainers take any"
                 )
         self.validation_explainers = explainer_set("validation_explainers", validation_explainers)
         self.test_explainers = explainer_set(

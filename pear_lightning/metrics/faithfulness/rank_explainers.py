@@ -1,6 +1,6 @@
 """Ranks explainers on a model and its data."""
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any, Literal
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.explainers.explainer_sets import named_explainers
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking
@@ -25,7 +26,7 @@ Target = Literal["predicted", "label"]
 def rank_explainers(
     model: Forward,
     batches: Iterable[Any],
-    explainers: Mapping[str, Explainer],
+    explainers: Mapping[str, Explainer] | Sequence[Explainer],
     suite: FaithfulnessSuite | Masker,
     *,
     target: Target = "predicted",
@@ -48,10 +49,13 @@ def rank_explainers(
         batches: The samples, such as a ``DataLoader``. Each batch has a form that
             :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: inputs ``(B, *S)``, ``(inputs,
             labels)``, or a mapping with ``"inputs"``, optionally ``"target"``, and further keyword
-            arguments of the model, such as ``"attention_mask"``. Tensors are moved to the device of
-            the model. Token ids are embedded by the model's method ``embed``, if it has one and an
-            explainer takes gradients.
-        explainers: The explainers by name. Stochastic explainers without a seed draw from torch's
+            arguments of the model, such as ``"attention_mask"``; or a batch of Hugging Face. Data
+            that only maskers take are its ``masker_kwargs``: in a mapping, ``"input_ids"`` next to
+            embeddings, ``"special_tokens_mask"`` and ``"segments"``. Tensors are moved to the
+            device of the model. Token ids are embedded by the model's method ``embed``, if it has
+            one and an explainer takes gradients.
+        explainers: The explainers by name, or a sequence, whose explainers are named after their
+            classes (``"kernel_shap"``). Stochastic explainers without a seed draw from torch's
             global generator.
         suite: The metrics, with the explainers' names; or a masker, for the ten metrics of a
             :class:`~pear_lightning.metrics.FaithfulnessSuite` with its default settings.
@@ -69,6 +73,7 @@ def rank_explainers(
         The ranking; ``to_table()`` and ``plot()`` show it.
 
     Raises:
+        TypeError: If ``explainers`` is neither a mapping nor a sequence of explainers.
         ValueError: If there is no batch, a batch has no labels with ``target="label"``, or the
             suite's names are not those of the explainers.
 
@@ -98,6 +103,7 @@ def rank_explainers(
             f"batches must be an iterable of batches, got a tensor {tuple(batches.shape)}; give "
             "[inputs] for a single batch"
         )
+    explainers = named_explainers("explainers", explainers)
     if isinstance(suite, Masker):
         suite = FaithfulnessSuite(suite, list(explainers))
     if set(suite.names or ()) != set(explainers):

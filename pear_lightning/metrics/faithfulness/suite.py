@@ -49,9 +49,10 @@ class FaithfulnessSuite(ExactStates):
         masker: Defines the features, and what replaces a removed one.
         names: Names of the explanations that are compared; None for a single one.
         metrics: The metrics, as a mapping from names, or as a sequence to use their own names;
-            their ``output`` must be that of the suite. None for the ten of DeepFaith with the
-            settings below: faithfulness correlation and estimate, monotonicity correlation, region
-            perturbation, insertion, deletion, negative and positive perturbation, IROF, infidelity.
+            their ``output`` must be that of the suite. A string in a sequence, ``"deletion"``, is
+            one of the ten of DeepFaith with the settings below. None for all ten:
+            faithfulness correlation and estimate, monotonicity correlation, region perturbation,
+            insertion, deletion, negative and positive perturbation, IROF, infidelity.
         n_steps: Number of steps of removal curves; None for one feature at a time.
         n_subsets: Number of random subsets.
         subset_size: Size of random subsets: a number of features, a share of them,
@@ -98,7 +99,7 @@ class FaithfulnessSuite(ExactStates):
         self,
         masker: Masker,
         names: Sequence[str] | None = None,
-        metrics: Sequence[FaithfulnessMetric] | Metrics | None = None,
+        metrics: Sequence[FaithfulnessMetric | str] | Metrics | None = None,
         *,
         n_steps: int | None = 50,
         n_subsets: int = 100,
@@ -112,10 +113,12 @@ class FaithfulnessSuite(ExactStates):
         super().__init__(**kwargs)
         if names is not None and (not len(names) or len(set(names)) < len(names)):
             raise ValueError(f"names must be one or more different names, got {list(names)}")
-        if metrics is None:
+        if isinstance(metrics, str):
+            raise TypeError(f"metrics must be a sequence, got {metrics!r}; give [{metrics!r}]")
+        if not isinstance(metrics, Mapping):
             subsets: dict[str, Any] = {"n_subsets": n_subsets, "subset_size": subset_size}
             subsets.update(seed=seed, output=output)
-            members: list[FaithfulnessMetric] = [
+            ten: list[FaithfulnessMetric] = [
                 FaithfulnessCorrelation(masker, **subsets),
                 FaithfulnessEstimate(masker, output=output),
                 MonotonicityCorrelation(masker, output=output),
@@ -127,7 +130,7 @@ class FaithfulnessSuite(ExactStates):
                 IROF(masker, n_steps, output=output),
                 Infidelity(masker, **subsets),
             ]
-            metrics = members
+            metrics = ten if metrics is None else _chosen(ten, metrics)
         self.names = None if names is None else tuple(names)
         self.metrics = _by_name(metrics, resolve_output(output))
         self.masker = masker
@@ -384,6 +387,16 @@ class FaithfulnessSuite(ExactStates):
         # replaced instead of changed in place: Lightning may have reset it in inference mode
         state: Tensor = getattr(self, f"faithfulness_suite_{name}")
         setattr(self, f"faithfulness_suite_{name}", state + value.to(state.device))
+
+
+def _chosen(
+    ten: Sequence[FaithfulnessMetric], wanted: Sequence[FaithfulnessMetric | str]
+) -> list[FaithfulnessMetric]:
+    """Replace names by the metrics that they name."""
+    named = {metric.metric_name: metric for metric in ten}
+    if unknown := [each for each in wanted if isinstance(each, str) and each not in named]:
+        raise ValueError(f"metrics must be names among {list(named)}, got {unknown}")
+    return [named[each] if isinstance(each, str) else each for each in wanted]
 
 
 def _by_name(

@@ -115,6 +115,18 @@ def test_keyword_arguments_reach_model_and_masker():
     torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
 
 
+def test_a_list_of_explainers_is_named_after_its_classes():
+    pair = {"gradient": Gradient(), "input_x_gradient": InputXGradient()}
+    listed, named = (
+        rank(network(), [rows()], explainers=each, suite=ColumnMasker(6))
+        for each in (list(pair.values()), pair)
+    )
+    assert listed.explainers == named.explainers
+    assert torch.equal(listed.means, named.means)
+    with pytest.raises(TypeError, match=r"explainers must be explainers by name, .* got Gradient"):
+        rank(network(), [rows()], explainers=Gradient(), suite=ColumnMasker(6))
+
+
 def test_progress_bars_of_ranking_and_suite_do_not_collide():
     showing = FaithfulnessSuite(ColumnMasker(6), list(EXPLAINERS), subset_size=2, progress=True)
     for batches in ([rows(4)], iter([rows(4)])):  # of known and of unknown length
