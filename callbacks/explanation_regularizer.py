@@ -14,6 +14,7 @@ from pear_lightning.losses import ExplanationLoss
 from pear_lightning.metrics import CommonShare
 from pear_lightning.scoring.batch import Batch, form_of
 from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.outputs import warn_of_probabilities
 from pear_lightning.training.objective import Objective, weight_schedule
 from pear_lightning.training.precision import refuse_precision
 from pear_lightning.training.reference_data import fit_explainers
@@ -100,6 +101,11 @@ class ExplanationRegularizer(Callback):
             raise TypeError(
                 "loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), "
                 f"got {type(loss).__name__}"
+            )
+        if not isinstance(model, str | None):
+            raise TypeError(
+                "model must be the name of a submodule or method of the module, such as 'net', or "
+                f"None for its forward, got {model!r}"
             )
         if batch_to_inputs is not None and not callable(batch_to_inputs):
             raise TypeError(f"batch_to_inputs must be a function, got {batch_to_inputs!r}")
@@ -216,6 +222,8 @@ class ExplanationRegularizer(Callback):
             explained = self.objective.explain(self._network(pl_module), self._batch, trainer)
         terms = self.objective.combine(explained, loss, trainer, scale=scale)
         if explained.logits is not None:
+            if self._logits is None:
+                warn_of_probabilities("model", explained.logits)
             self._logits = explained.logits.detach()
         if terms.loss is not loss:
             loss.copy_(terms.loss)  # in place, because Lightning differentiates this tensor

@@ -64,7 +64,7 @@ class XGradientPrior(ExplanationLoss):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore a pickled state; networks are checked again."""
-        super().__setstate__(state)
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
         self._checked = WeakSet()
 
     @property

@@ -15,8 +15,10 @@ from pear_lightning.explainers.explainer_sets import (
     comparison_set,
     explainer_set,
     how_to_train,
+    named_explainers,
     paper_pair,
 )
+from pear_lightning.functional.agreement import check_k
 from pear_lightning.functional.bounded_gradient import saturated_rows
 from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.soft_rank import SoftRankBackend
@@ -177,10 +179,11 @@ class PEAR(SupervisedModule):
             raise ValueError(f"warmup_epochs must be at least 0, got {warmup_epochs}")
         if test_rows is not None and test_rows < 1:
             raise ValueError(f"test_rows must be at least 1, got {test_rows}")
+        check_k("top_k", top_k)
         if validation_explainers is None:
             validation_explainers = paper_pair(n_steps=20) if explainers is None else explainers
-        trained = explainer_set(
-            "explainers", paper_pair(n_steps=5) if explainers is None else explainers
+        trained = named_explainers(
+            "explainers", paper_pair(n_steps=5) if explainers is None else explainers, least=2
         )
         for name, explainer in trained.items():
             if not explainer.differentiable:
@@ -198,7 +201,7 @@ class PEAR(SupervisedModule):
             strength=strength,
             backend=rank_backend,
             masker=masker,
-        ).explain_with(dict(trained.items()), output)  # type: ignore[arg-type]  # a ModuleDict
+        ).explain_with(trained, output)
         self.objective = Objective(
             consensus,
             weight_schedule(consensus_weight, warmup_epochs=warmup_epochs),

@@ -11,6 +11,7 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.modules.scored_module import ScoredModule, in_features_of
 from pear_lightning.modules.supervised import Task
 from pear_lightning.nn import FeatureGate, GatedBackbone, ScoresActivation
+from pear_lightning.nn.gated_backbone import named_module
 from pear_lightning.nn.next_layers import next_layers
 
 
@@ -94,7 +95,7 @@ class ScoresActivationModule(ScoredModule):
         if not lr_multiplier > 0:
             raise ValueError(f"lr_multiplier must be above 0, got {lr_multiplier}")
         if gate is None:
-            features = in_features_of(backbone if place is None else backbone.get_submodule(place))
+            features = in_features_of(backbone if place is None else named_module(backbone, place))
             gate = ScoresActivation(features, check_scale=place is None)
         super().__init__(
             GatedBackbone(gate, backbone, place),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pear_lightning.functional.validation import check_count, check_share_or_count
 from pear_lightning.losses import ExplanationLoss
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.scorer import Forward
+from pear_lightning.scoring.scorer import Forward, run_model
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
 from pear_lightning.training.precision import explanation_precision
 from pear_lightning.training.row_sample import sample_rows
@@ -184,7 +184,7 @@ class Objective(nn.Module):
         explained = self.explain(network, batch, trainer, shares_logits=shares_logits)
         logits = explained.logits
         if logits is None or not explained.shares_logits:
-            logits = network(batch.inputs, **batch.forward_kwargs)
+            logits = run_model(network, batch.inputs, batch.forward_kwargs)
         return self.combine(explained, task_loss(logits), trainer)
 
     def explain(

@@ -146,6 +146,8 @@ def rank_explainers(
             parts.append({name: each.cpu() for name, each in scores.items()})
     if not parts:
         raise ValueError("batches must hold at least one batch, got none")
+    if not any(each.shape[1] for part in parts for each in part.values()):
+        raise ValueError("batches must hold at least one sample, got empty batches")
     return ExplainerRanking.from_scores(
         {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]},
         suite.names or (),
