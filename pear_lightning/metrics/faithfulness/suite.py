@@ -28,6 +28,7 @@ from pear_lightning.metrics.faithfulness.monotonicity_correlation import Monoton
 from pear_lightning.metrics.faithfulness.negative_perturbation import NegativePerturbation
 from pear_lightning.metrics.faithfulness.positive_perturbation import PositivePerturbation
 from pear_lightning.metrics.faithfulness.region_perturbation import RegionPerturbation
+from pear_lightning.metrics.faithfulness.short_names import legend, metric_labels
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 from pear_lightning.scoring.evaluation import Evaluation, Need
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
@@ -304,15 +305,14 @@ class FaithfulnessSuite(ExactStates):
     def to_table(self) -> str:
         """Return the means as aligned text: explanations in rows, metrics in columns.
 
-        An arrow shows the direction that is better.
+        An arrow shows the direction that is better. A legend of the metrics follows the table.
         """
-        arrows = {name: "↑" if up else "↓" for name, up in self.directions.items()}
-        rows = [["", *(f"{name} {arrow}" for name, arrow in arrows.items())]]
+        rows = [["", *metric_labels(self.directions)]]
         means = self.compute()
         for name in self.names or ("",):
             labels = [f"{name}/{metric}" if self.names else metric for metric in self.metrics]
             rows.append([name, *(f"{float(means[label]):.4f}" for label in labels)])
-        return aligned_text(rows)
+        return f"{aligned_text(rows)}\n\n{legend(self.directions)}"
 
     @torch.no_grad()
     def _scores(
