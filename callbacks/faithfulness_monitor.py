@@ -87,6 +87,7 @@ class FaithfulnessMonitor(ExplanationMonitor):
             subset_size=subset_size,
             output=output,
             samples_per_pass=samples_per_pass,
+            progress=False,  # the trainer shows its own
         )
 
     @override

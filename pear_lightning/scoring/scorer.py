@@ -10,6 +10,7 @@ from torch import Tensor
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.outputs import OutputFunction
+from pear_lightning.scoring.progress import count_evaluations
 
 Forward = Callable[..., Tensor]
 """The model: maps inputs ``(N, *S)`` (and keyword tensors) to logits ``(N, C)``."""
@@ -206,6 +207,7 @@ def run_model(forward: Forward, inputs: Tensor, kwargs: Mapping[str, Any]) -> Te
     if torch.compiler.is_compiling():
         outputs: Any = forward(inputs, **kwargs)
     else:
+        count_evaluations(len(inputs))
         try:
             outputs = forward(inputs, **kwargs)
         except RuntimeError as error:

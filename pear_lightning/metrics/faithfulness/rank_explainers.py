@@ -18,6 +18,7 @@ from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
+from pear_lightning.scoring.progress import counted_evaluations, no_unasked_bars
 from pear_lightning.scoring.scorer import Forward, predicted_classes
 
 Target = Literal["predicted", "label"]
@@ -67,7 +68,8 @@ def rank_explainers(
         n_resamples: Number of draws of the bootstrap.
         confidence_level: Confidence level of the intervals, between 0 and 1.
         seed: Seed of the bootstrap.
-        progress: Whether to show a progress bar over the batches.
+        progress: Whether to show a progress bar over the batches, with an estimate of the
+            evaluations of the model.
 
     Returns:
         The ranking; ``to_table()`` and ``plot()`` show it.
@@ -114,8 +116,14 @@ def rank_explainers(
     device = _device(model)
     total = len(batches) if isinstance(batches, Sized) else None
     parts: list[dict[str, Tensor]] = []
-    with Progress(transient=True, disable=not progress or suite.evaluation.progress) as bar:
-        for batch in bar.track(batches, total, description="ranking explainers"):
+    hidden = not progress or bool(suite.evaluation.progress)
+    with (
+        Progress(transient=True, disable=hidden) as bar,
+        counted_evaluations() as count,
+        no_unasked_bars(),
+    ):
+        task = bar.add_task("ranking explainers", total=total)
+        for done, batch in enumerate(batches, start=1):
             read = Batch.of(batch)
             if device is not None:
                 read = read.to(device)
@@ -144,6 +152,8 @@ def rank_explainers(
                 masker_kwargs=read.masker_kwargs,
             )
             parts.append({name: each.cpu() for name, each in scores.items()})
+            estimate = _estimate(count.evaluations, done, total)
+            bar.update(task, advance=1, description=f"ranking explainers, {estimate}")
     if not parts:
         raise ValueError("batches must hold at least one batch, got none")
     if not any(each.shape[1] for part in parts for each in part.values()):
@@ -156,6 +166,13 @@ def rank_explainers(
         confidence_level=confidence_level,
         seed=seed,
     )
+
+
+def _estimate(evaluations: int, done: int, total: int | None) -> str:
+    """Say how many evaluations there were and, if the number of batches is known, will be."""
+    if total is None or done >= total:
+        return f"{evaluations:,} model evaluations"
+    return f"{evaluations:,} of about {evaluations * total // done:,} model evaluations"
 
 
 def _device(model: Forward) -> torch.device | None:

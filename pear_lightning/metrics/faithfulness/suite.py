@@ -108,7 +108,7 @@ class FaithfulnessSuite(ExactStates):
         seed: int = 0,
         output: OutputName | OutputFunction = "prob",
         samples_per_pass: int | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -340,12 +340,13 @@ class FaithfulnessSuite(ExactStates):
         blocks = zip(
             batch.blocks(size), *(each.split(size) for each in named.values()), strict=True
         )
-        for block, *of_block in blocks:
-            *readings, own = self.evaluation(model, block, of_block, needs)
-            with trusted_values():
-                for (name, metric), each in zip(self.metrics.items(), readings, strict=True):
-                    parts[name].append(_in_rows(metric, each, len(named)))
-            ties.append(own.tied.view(len(named), -1))
+        with self.evaluation.bar(len(batch)) as bar:
+            for block, *of_block in blocks:
+                *readings, own = self.evaluation(model, block, of_block, needs, bar)
+                with trusted_values():
+                    for (name, metric), each in zip(self.metrics.items(), readings, strict=True):
+                        parts[name].append(_in_rows(metric, each, len(named)))
+                ties.append(own.tied.view(len(named), -1))
         scores = {
             name: PerSample(*(torch.cat(each, dim=1) for each in zip(*part, strict=True)))
             for name, part in parts.items()
