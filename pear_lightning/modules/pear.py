@@ -353,6 +353,18 @@ class PEAR(SupervisedModule):
         trained = self.trained_pairs()
         return [pair for pair in combinations(names, 2) if pair not in trained]
 
+    def compared_pairs(self, stage: Literal["val", "test"]) -> dict[str, list[tuple[str, str]]]:
+        """Return the pairs of explainers whose mean agreements are logged, by prefix of the names.
+
+        Args:
+            stage: ``"val"``, all pairs of validation explainers, with the prefix ``""``; or
+                ``"test"``, trained and untrained pairs, ``"trained_"`` and ``"untrained_"``.
+        """
+        groups = {"": list(combinations(self.validation_explainers, 2))}
+        if stage == "test":
+            groups = {"trained_": self.trained_pairs(), "untrained_": self.untrained_pairs()}
+        return {group: pairs for group, pairs in groups.items() if pairs}
+
     def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Any]:
         """Return predictions and their explanations by the validation explainers.
 
@@ -389,12 +401,7 @@ class PEAR(SupervisedModule):
         return logits, dict(zip(explainers, attributions, strict=True))
 
     def _log_agreement(self, stage: Literal["val", "test"], matrix: AgreementMatrix) -> None:
-        groups = {"": list(combinations(self.validation_explainers, 2))}
-        if stage == "test":
-            groups = {"trained_": self.trained_pairs(), "untrained_": self.untrained_pairs()}
-        for group, pairs in groups.items():
-            if not pairs:
-                continue
+        for group, pairs in self.compared_pairs(stage).items():
             for metric in matrix.metric_names:
                 mean = matrix.mean_over_pairs(metric, pairs)
                 self.log(f"{stage}_{group}{metric}", mean)

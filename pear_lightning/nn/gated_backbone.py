@@ -80,7 +80,7 @@ def named_module(backbone: nn.Module, place: str) -> nn.Module:
         >>> named_module(nn.Sequential(nn.Linear(3, 2)), "0")
         Linear(in_features=3, out_features=2, bias=True)
     """
-    modules = dict(backbone.named_modules())
+    modules: dict[str, nn.Module] = dict(backbone.named_modules())
     if place not in modules:
         raise ValueError(
             f"place must be one of the backbone's modules {sorted(modules)}, got {place!r}"

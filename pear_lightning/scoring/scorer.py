@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
+from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputFunction
 from pear_lightning.scoring.progress import count_evaluations
 
@@ -229,8 +230,7 @@ def _checked(outputs: Any) -> Tensor:
 
 def _raise_for_dtype(forward: Forward, inputs: Tensor, error: RuntimeError) -> None:
     """Raise an error about the dtype of the inputs if a model's error is about dtypes."""
-    module = module_of(forward)
-    weights = () if module is None else module.parameters()
+    weights = [each for module in modules_behind(forward) for each in module.parameters()]
     others = {each.dtype for each in weights if each.is_floating_point()} - {inputs.dtype}
     about_dtypes = any(phrase in str(error) for phrase in _ABOUT_DTYPES)
     if about_dtypes and inputs.is_floating_point() and others:
@@ -251,14 +251,14 @@ def as_logits(outputs: Any, n_rows: int) -> Tensor:
         TypeError: If the output is not a tensor.
         ValueError: If its shape is wrong.
     """
-    outputs = _checked(outputs)
-    if outputs.ndim == 1:
-        outputs = outputs[:, None]
-    if outputs.ndim != 2 or outputs.shape[0] != n_rows:
+    logits = _checked(outputs)
+    if logits.ndim == 1:
+        logits = logits[:, None]
+    if logits.ndim != 2 or logits.shape[0] != n_rows:
         raise ValueError(
-            f"forward must return logits (N, C) with N = {n_rows}, got {tuple(outputs.shape)}"
+            f"forward must return logits (N, C) with N = {n_rows}, got {tuple(logits.shape)}"
         )
-    return outputs
+    return logits
 
 
 @torch.no_grad()
