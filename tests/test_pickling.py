@@ -104,6 +104,9 @@ def test_metrics(name: str) -> None:
 
 CALLBACKS: dict[str, Callable[[Any], Callback]] = {
     "AgreementTable": lambda folder: callbacks.AgreementTable(),
+    "AlphaSchedule": lambda folder: callbacks.AlphaSchedule(
+        monitor="consensus", attribute="_weight_of_a_test"
+    ),
     "ExplanationRegularizer": lambda folder: callbacks.ExplanationRegularizer(
         losses.ConsensusLoss()
     ),
@@ -123,6 +126,8 @@ def test_every_public_callback_is_here() -> None:
 @pytest.mark.parametrize("name", CALLBACKS)
 def test_callbacks(name: str, tmp_path: Any) -> None:
     module = MODULES["ScoresActivationModule" if name == "ScoresLogger" else "PEAR"]()
+    if name == "AlphaSchedule":
+        module._weight_of_a_test = 1.0  # type: ignore[assignment]
     callback = again(CALLBACKS[name](tmp_path))
     data = loader(rows=12)
     trainer = quiet_trainer(max_epochs=1, callbacks=[callback])
