@@ -10,10 +10,10 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 from typing_extensions import override
 
-from pear_lightning.callbacks.explaining_callback import Explainers
 from pear_lightning.callbacks.explanation_monitor import ExplanationMonitor, Stage
 from pear_lightning.explainers import InputXGradient, IntegratedGradients, RandomAttributions
 from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.explainers.explainer_sets import Explainers
 from pear_lightning.figures import blank_axes, check_plot_extra, log_figure, log_text
 from pear_lightning.functional.agreement import AGREEMENT_NAMES, AgreementName
 from pear_lightning.functional.validation import check_choice

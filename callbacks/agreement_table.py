@@ -1,18 +1,21 @@
 """A callback that prints a table of results at the end of a run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from typing import Literal
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.callbacks.agreement_monitor import AgreementMonitor
+from pear_lightning.callbacks.plain_training import PlainTraining
+from pear_lightning.callbacks.table_of_agreements import MONITORED, caption, table_of_agreements
 from pear_lightning.metrics import AgreementMatrix
 
-_MONITORED = "agreement/"  # how AgreementMonitor begins its names
+Stage = Literal["train", "val", "test"]
 
 
 class AgreementTable(Callback):
@@ -21,40 +24,65 @@ class AgreementTable(Callback):
     The callback uses the metrics logged by the module and an
     :class:`~pear_lightning.metrics.AgreementMatrix`: that of the module (``val_agreement``,
     ``test_agreement``), which :class:`~pear_lightning.modules.PEAR` has, and those of an
-    :class:`~pear_lightning.callbacks.AgreementMonitor` of the trainer, which measures any module. A
-    test also prints the matrix of one metric, with self-agreement on the diagonal.
+    :class:`~pear_lightning.callbacks.AgreementMonitor` of the trainer, which measures any module.
+    Below the agreements stand the pairs of explainers and the number of features. A test also
+    prints the matrix of one metric, with self-agreement on the diagonal.
 
     Args:
         matrix_metric: Metric whose matrix a test prints; ``None`` prints no matrix.
+        compare: Whether a fit of :class:`~pear_lightning.modules.PEAR` also trains the same network
+            without PEAR, from the same initial weights, and prints both. The additional training
+            takes a fraction of the time, because it explains in validation only. A fit that resumes
+            or uses several devices is not compared.
+
+    Raises:
+        TypeError: When a fit starts with ``compare=True``, if the module is not a PEAR module.
 
     Example:
         >>> from lightning.pytorch import Trainer
         >>> trainer = Trainer(accelerator="cpu", logger=False, callbacks=[AgreementTable()])
     """
 
-    def __init__(self, matrix_metric: str | None = "pairwise_rank_agreement") -> None:
+    def __init__(
+        self, matrix_metric: str | None = "pairwise_rank_agreement", compare: bool = False
+    ) -> None:
         self.matrix_metric = matrix_metric
-        self.console = Console()
+        self.compare = compare
+        self._plain: PlainTraining | None = None
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Copy the untrained module, if it is trained without PEAR as well."""
+        if not self.compare or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        if trainer.world_size > 1 or trainer.ckpt_path is not None:
+            rank_zero_info(
+                "AgreementTable(compare=True) compares fits on one device that start from the "
+                "beginning; train once more with consensus_weight=0 to compare this one"
+            )
+            return
+        self._plain = PlainTraining(trainer, pl_module)
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the table of the last validation; without validation, the last training losses."""
-        validated = any(name.startswith("val_") for name in trainer.callback_metrics)
-        if validated:
-            self._print_summary("val", "Validation", trainer, pl_module)
+        plain = {} if self._plain is None else self._plain.results(trainer)
+        self._plain = None
+        if any(name.startswith("val_") for name in trainer.callback_metrics):
+            self._print_summary("val", "Validation", trainer, pl_module, plain)
         else:
-            self._print_summary("train", "Training", trainer, pl_module)
+            self._print_summary("train", "Training", trainer, pl_module, plain)
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the table of ``trainer.validate``; validations within fit print none."""
         if trainer.state.fn == "validate":
-            self._print_summary("val", "Validation", trainer, pl_module)
+            self._print_summary("val", "Validation", trainer, pl_module, {})
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the table of the test, and the matrix."""
-        self._print_summary("test", "Test", trainer, pl_module)
+        self._print_summary("test", "Test", trainer, pl_module, {})
         if self.matrix_metric is not None:
             for loader in range(len(trainer.num_test_batches)):
                 for matrix in _matrices(trainer, pl_module, "test", loader).values():
@@ -62,33 +90,32 @@ class AgreementTable(Callback):
 
     @rank_zero_only
     def _print_summary(
-        self, stage: str, title: str, trainer: Trainer, pl_module: LightningModule
+        self,
+        stage: Stage,
+        title: str,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        plain: Mapping[str, Tensor],
     ) -> None:
-        of_loaders: dict[str, dict[str, Tensor]] = {}
-        for name, value in trainer.callback_metrics.items():
-            if name.startswith(f"{stage}_"):
-                name, _, loader = name.removeprefix(f"{stage}_").partition("/dataloader_idx_")
-                of_loaders.setdefault(loader, {})[name] = value
+        of_loaders = _by_loader(stage, trainer.callback_metrics)
         if not of_loaders:
             return
         if trainer.progress_bar_callback is not None:
             # a progress bar that is still live would be drawn again below the table
             trainer.progress_bar_callback.teardown(trainer, pl_module, stage=stage)
-        for loader, logged in sorted(of_loaders.items()):
-            agreements = {
-                name: logged.pop(name)
-                for name in list(logged)
-                if name.endswith(AgreementMatrix.metric_names) or name.startswith(_MONITORED)
-            }
+        of_plain = _by_loader(stage, plain)
+        name = type(pl_module).__name__
+        console = Console()  # no attribute: its lock cannot be pickled, as ddp_spawn does
+        for loader, (logged, agreements) in sorted(of_loaders.items()):
+            others, other_agreements = of_plain.get(loader, ({}, {}))
             if logged:
-                results = Table(title=f"{title}: {type(pl_module).__name__}" + _of(loader))
-                for name in logged:
-                    results.add_column(name.replace("_", " "), justify="right")
-                results.add_row(*(f"{value:.4f}" for value in logged.values()))
-                self.console.print(results)
+                console.print(_results(f"{title}: {name}{_of(loader)}", name, logged, others))
             for groups, matrix in _matrices(trainer, pl_module, stage, int(loader or 0)).items():
                 if any(group + matrix.metric_names[0] in agreements for group in groups):
-                    self.console.print(_agreements(agreements, groups, matrix))
+                    console.print(
+                        table_of_agreements(agreements, other_agreements, groups, name, matrix)
+                    )
+                    console.print(caption(stage, groups, pl_module, matrix), highlight=False)
 
     @rank_zero_only
     def _print_matrix(self, matrix: AgreementMatrix, metric: str) -> None:
@@ -99,7 +126,36 @@ class AgreementTable(Callback):
             table.add_column(str(number), justify="right")
         for number, (name, row) in enumerate(zip(matrix.names, values, strict=True), start=1):
             table.add_row(f"{number} {name.replace('_', ' ')}", *(f"{value:.3f}" for value in row))
-        self.console.print(table)
+        Console().print(table)
+
+
+def _by_loader(
+    stage: Stage, metrics: Mapping[str, Tensor]
+) -> dict[str, tuple[dict[str, Tensor], dict[str, Tensor]]]:
+    """Return the metrics of a stage for each data loader: agreements apart from the others."""
+    found: dict[str, tuple[dict[str, Tensor], dict[str, Tensor]]] = {}
+    for name, value in metrics.items():
+        if name.startswith(f"{stage}_"):
+            name, _, loader = name.removeprefix(f"{stage}_").partition("/dataloader_idx_")
+            agrees = name.endswith(AgreementMatrix.metric_names) or name.startswith(MONITORED)
+            found.setdefault(loader, ({}, {}))[agrees][name] = value
+    return found
+
+
+def _results(
+    title: str, name: str, logged: Mapping[str, Tensor], plain: Mapping[str, Tensor]
+) -> Table:
+    """Return the table of all other metrics, with a row without PEAR if there is one."""
+    table = Table(title=title)
+    if plain:
+        table.add_column("")
+    for column in logged:
+        table.add_column(column.replace("_", " "), justify="right")
+    table.add_row(*([name] if plain else []), *(f"{value:.4f}" for value in logged.values()))
+    if plain:
+        cells = (f"{plain[column]:.4f}" if column in plain else "" for column in logged)
+        table.add_row(f"without {name}", *cells)
+    return table
 
 
 def _of(loader: str) -> str:
@@ -107,7 +163,7 @@ def _of(loader: str) -> str:
 
 
 def _matrices(
-    trainer: Trainer, module: LightningModule, stage: str, loader: int
+    trainer: Trainer, module: LightningModule, stage: Stage, loader: int
 ) -> dict[tuple[str, ...], AgreementMatrix]:
     """Return the matrices of a data loader, by the prefixes under which their means are logged.
 
@@ -124,26 +180,5 @@ def _matrices(
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     for callback in callbacks if loader == 0 else ():
         if isinstance(callback, AgreementMonitor) and callback.matrix.update_called:
-            matrices[_MONITORED,] = callback.matrix
+            matrices[MONITORED,] = callback.matrix
     return matrices
-
-
-def _agreements(
-    logged: Mapping[str, Tensor], groups: Iterable[str], matrix: AgreementMatrix
-) -> Table:
-    """Return the table of the six agreement metrics, one column per group of pairs."""
-    groups = [g for g in groups if f"{g}{matrix.metric_names[0]}" in logged]
-    monitored = " (AgreementMonitor)" if _MONITORED in groups else ""
-    table = Table(title=f"agreement of explainers{monitored}")
-    table.add_column("metric")
-    for group in groups:
-        name = "" if group == _MONITORED else group.removesuffix("_")
-        table.add_column(f"{name} pairs".strip(), justify="right")
-    chance = matrix.chance() if len(matrix.feature_counts) == 1 else {}
-    if chance:
-        table.add_column("chance", justify="right")
-    for metric in matrix.metric_names:
-        values = (f"{logged[group + metric]:.3f}" for group in groups)
-        last = [f"{chance[metric]:.3f}"] if chance else []
-        table.add_row(metric.replace("_", " "), *values, *last)
-    return table

@@ -9,7 +9,8 @@ from lightning.pytorch.strategies import DDPStrategy, DeepSpeedStrategy, SingleD
 from lightning.pytorch.utilities import rank_zero_only, rank_zero_warn
 from typing_extensions import override
 
-from pear_lightning.callbacks.explaining_callback import Explainers, ExplainingCallback
+from pear_lightning.callbacks.explaining_callback import ExplainingCallback
+from pear_lightning.explainers.explainer_sets import Explainers
 from pear_lightning.figures import check_plot_extra, log_figure, log_text
 from pear_lightning.figures.attribution_scale import Scale
 from pear_lightning.figures.image_attributions import Blend

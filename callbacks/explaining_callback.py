@@ -9,14 +9,12 @@ from typing_extensions import override
 from pear_lightning.callbacks.explained_network import explained_network
 from pear_lightning.callbacks.own_randomness import OwnRandomness
 from pear_lightning.explainers import Explainer, IntegratedGradients
-from pear_lightning.explainers.explainer_sets import named_explainers
+from pear_lightning.explainers.explainer_sets import Explainers, named_explainers
 from pear_lightning.masking import Masker
 from pear_lightning.scoring.batch import Batch, form_of
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.training.reference_data import fit_explainers
-
-Explainers = dict[str, Explainer] | list[Explainer]
 
 
 class ExplainingCallback(Callback):

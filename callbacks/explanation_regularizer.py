@@ -1,7 +1,6 @@
 """A callback that adds an explanation loss to any LightningModule."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -15,6 +14,7 @@ from pear_lightning.losses import ExplanationLoss
 from pear_lightning.metrics import CommonShare
 from pear_lightning.scoring.batch import Batch, form_of
 from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.outputs import warn_of_probabilities
 from pear_lightning.training.objective import Objective, weight_schedule
 from pear_lightning.training.precision import refuse_precision
 from pear_lightning.training.reference_data import fit_explainers
@@ -102,6 +102,11 @@ class ExplanationRegularizer(Callback):
                 "loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), "
                 f"got {type(loss).__name__}"
             )
+        if not isinstance(model, str | None):
+            raise TypeError(
+                "model must be the name of a submodule or method of the module, such as 'net', or "
+                f"None for its forward, got {model!r}"
+            )
         if batch_to_inputs is not None and not callable(batch_to_inputs):
             raise TypeError(f"batch_to_inputs must be a function, got {batch_to_inputs!r}")
         self.objective = Objective(
@@ -163,7 +168,7 @@ class ExplanationRegularizer(Callback):
                 f"outside the wrapped forward pass, got {type(trainer.strategy).__name__}; use one "
                 "device or strategy='ddp'"
             )
-        refuse_precision(trainer, self.loss, explains_in_float32=True)
+        refuse_precision(trainer, self.loss)
         self._network(pl_module)
         self.objective.to(pl_module.device)
         fit_explainers(
@@ -213,10 +218,12 @@ class ExplanationRegularizer(Callback):
         scaler = trainer.scaler
         # the scale that Lightning applies to the loss of a step
         scale = (1.0 if scaler is None else scaler.get_scale()) / trainer.accumulate_grad_batches
-        with self._precision(trainer):
+        with trainer.precision_plugin.forward_context():
             explained = self.objective.explain(self._network(pl_module), self._batch, trainer)
         terms = self.objective.combine(explained, loss, trainer, scale=scale)
         if explained.logits is not None:
+            if self._logits is None:
+                warn_of_probabilities("model", explained.logits)
             self._logits = explained.logits.detach()
         if terms.loss is not loss:
             loss.copy_(terms.loss)  # in place, because Lightning differentiates this tensor
@@ -288,12 +295,3 @@ class ExplanationRegularizer(Callback):
     def _network(self, pl_module: LightningModule) -> Callable[..., Tensor]:
         """Return the callable that is explained: the module, or its submodule or method."""
         return explained_network(pl_module, self.model, type(self).__name__)
-
-    def _precision(self, trainer: Trainer) -> Any:
-        """Return the precision context of the explanation: that of the trainer, but not float16.
-
-        Gradients of the inputs are not scaled as gradients of the weights are, and would underflow.
-        """
-        if trainer.precision == "16-mixed" and self.loss.differentiates_gradients:
-            return nullcontext()
-        return trainer.precision_plugin.forward_context()

@@ -6,9 +6,9 @@ from typing import Any, Literal
 from lightning.pytorch import LightningModule, Trainer
 from typing_extensions import override
 
-from pear_lightning.callbacks.explaining_callback import Explainers
 from pear_lightning.callbacks.explanation_monitor import ExplanationMonitor, Stage
 from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.explainers.explainer_sets import Explainers
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
@@ -78,22 +78,17 @@ class FaithfulnessMonitor(ExplanationMonitor):
             model=model,
             batch_to_inputs=batch_to_inputs,
         )
-        settings: dict[str, Any] = {
-            "n_steps": n_steps,
-            "n_subsets": n_subsets,
-            "subset_size": subset_size,
-            "output": output,
-            "samples_per_pass": samples_per_pass,
-        }
-        suite = FaithfulnessSuite(masker, list(self.explainers), **settings)
-        if metrics is not None:
-            if unknown := set(metrics) - set(suite.metrics):
-                raise ValueError(
-                    f"metrics must be names among {list(suite.metrics)}, got {sorted(unknown)}"
-                )
-            chosen = {name: suite.metrics[name] for name in metrics}
-            suite = FaithfulnessSuite(masker, list(self.explainers), chosen, **settings)
-        self.suite = suite
+        self.suite = FaithfulnessSuite(
+            masker,
+            list(self.explainers),
+            metrics,
+            n_steps=n_steps,
+            n_subsets=n_subsets,
+            subset_size=subset_size,
+            output=output,
+            samples_per_pass=samples_per_pass,
+            progress=False,  # the trainer shows its own
+        )
 
     @override
     def start(self, module: LightningModule) -> None:

@@ -259,6 +259,29 @@ def test_a_ranking_of_gradient_explainers_on_token_ids() -> None:
     pytest.importorskip("transformers")
     model = TransformersClassifier(TINY, num_classes=2)
     masker = TokenMasker(special_token_ids=[2, 3])
-    batches = [{k: v for k, v in each.items() if k != "mask"} for each in texts()]
-    ranking = rank_explainers(model, batches, PAIR_OF_TEXTS, masker, progress=False)
+    ranking = rank_explainers(model, texts(), PAIR_OF_TEXTS, masker, progress=False)
     assert ranking.n_samples == N
+    kinds = (torch.arange(5) > 2).long().expand(6, 5)
+    forms: dict[str, Any] = {
+        "as a tokenizer returns them": lambda each: {**each, "token_type_ids": kinds},
+        "embeddings and ids": lambda each: {
+            **{name: value for name, value in each.items() if name != "input_ids"},
+            "inputs_embeds": model.embed(each["input_ids"]).detach(),
+            "input_ids": each["input_ids"],
+        },
+        "data for maskers": lambda each: (
+            model.embed(each["input_ids"]).detach(),
+            each["labels"],
+            None,
+            {"attention_mask": each["attention_mask"]},
+            {"input_ids": each["input_ids"]},
+        ),
+    }
+    for name, form in forms.items():
+        given = [form(each) for each in texts()]
+        other = rank_explainers(model, given, PAIR_OF_TEXTS, masker, progress=False)
+        equal = torch.allclose(other.means, ranking.means, rtol=1e-4, atol=1e-6)
+        assert equal == (name != "as a tokenizer returns them"), name
+    nothing = [(model.embed(IDS).detach(), Y)]
+    with pytest.raises(ValueError, match=r"got neither; give masker_kwargs=\{'input_ids': ids\}"):
+        rank_explainers(model, nothing, PAIR_OF_TEXTS, masker, progress=False)

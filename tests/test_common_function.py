@@ -42,6 +42,7 @@ from pear_lightning.metrics import AgreementMatrix, MaxSensitivity, rank_explain
 from pear_lightning.modules import PEAR, RightForTheRightReasons
 from pear_lightning.nn import MLP
 from tests.losses.model_losses import CLASSES, batch, network
+from tests.modules.helpers import table as rows_of_a_table
 
 LOSSES = {
     "CDEP": CDEPLoss,
@@ -156,3 +157,53 @@ def test_no_faithfulness_sees_it():
             MaxSensitivity(explainer).score(each, inputs) for each in (model, planted(model))
         )
         torch.testing.assert_close(first, second, rtol=1e-2, atol=1e-3)
+
+
+def trained(output, steps=120):
+    """A small network for a table, trained for agreement of explanations of a scalar."""
+    torch.manual_seed(0)
+    module = PEAR(MLP(6, hidden_features=(16, 16)), explainers=SLOPES, output=output)
+    optimizer = torch.optim.Adam(module.backbone.parameters(), 0.03)
+    parts = rows_of_a_table(256).tensors
+    for _ in range(steps):
+        optimizer.zero_grad()
+        module.training_loss(parts)["loss"].backward()
+        optimizer.step()
+    return module.backbone
+
+
+SLOPES = {
+    "gradient": Gradient(),
+    "average": IntegratedGradients(5, 0.5, multiply_by_inputs=False),
+}
+CONTRIBUTIONS = {
+    "contribution": InputXGradient(baseline=0.5),
+    "integrated": IntegratedGradients(10, 0.5),
+}
+
+
+def measured(model):
+    """The share common to the logits, and the gap between agreement by logit and by decision."""
+    x, y = rows_of_a_table(256, seed=1).tensors
+    explainers, agreements = SLOPES | CONTRIBUTIONS, []
+    for output in ("logit", "centered_logit"):
+        matrix = AgreementMatrix(list(explainers), 3, num_classes=2)
+        logits, attributions = explain(model, x, y, explainers, output=output)
+        matrix.update(attributions, logits=logits)
+        pairs = [tuple(SLOPES)], [tuple(CONTRIBUTIONS)]
+        agreements.append([matrix.mean_over_pairs("pairwise_rank_agreement", p) for p in pairs])
+    gaps = (torch.tensor(agreements[0]) - torch.tensor(agreements[1])).abs()
+    accuracy = (logits.argmax(1) == y).float().mean()
+    return matrix.common_share().item(), gaps.max().item(), accuracy.item()
+
+
+@pytest.mark.filterwarnings("ignore:ConsensusLoss explains output='logit'")
+def test_training_for_agreement_leaves_it_alone_by_default():
+    share, gap, accuracy = measured(trained("logit"))  # the former default
+    assert share > 0.5
+    assert gap > 0.02
+    assert accuracy > 0.8
+    share, gap, accuracy = measured(trained("centered_logit"))
+    assert share < 0.1
+    assert gap < 0.02
+    assert accuracy > 0.8

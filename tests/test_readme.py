@@ -33,7 +33,7 @@ def test_python_blocks_run_one_after_another(tmp_path, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert "untrained pairs" in printed
     assert "rank_correlation" in printed
-    assert "deletion ↓" in printed
+    assert "DEL↓" in printed
 
 
 def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):

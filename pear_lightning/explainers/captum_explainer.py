@@ -167,6 +167,8 @@ class CaptumExplainer(Explainer):
                 f"forward must be an nn.Module or a method of one for method={self.method!r}, "
                 f"which hooks the layers of the model, got {type(scorer.forward).__name__}"
             )
+        if not len(inputs):  # methods of Captum read the first sample
+            return torch.zeros_like(inputs, dtype=torch.promote_types(inputs.dtype, torch.float32))
         method_class = captum_methods()[self.method]
         by_gradient = not issubclass(method_class, _captum().PerturbationAttribution)
         # Inference tensors enter autograd only as copies made outside inference mode.

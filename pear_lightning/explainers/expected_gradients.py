@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers.base import GradientExplainer, Query
 from pear_lightning.functional.random_draws import random_draws
+from pear_lightning.functional.validation import check_count
 
 
 class ExpectedGradients(GradientExplainer):
@@ -55,8 +56,7 @@ class ExpectedGradients(GradientExplainer):
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        check_count("n_samples", n_samples)
         if isinstance(background, str) and background != "train":
             raise ValueError(f"background must be rows (N, *S) or 'train', got {background!r}")
         if not isinstance(background, str | Tensor):

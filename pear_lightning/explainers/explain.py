@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer, GradientExplainer
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
+from pear_lightning.functional.validation import check_count
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.game import checked_scores
@@ -110,7 +111,8 @@ def explain(
         TypeError: If the inputs are not floating point and an explainer needs them to be, the
             target is not an integer, an entry of ``explainers`` is not an explainer, or the model
             does not return a tensor.
-        ValueError: If a shape or a value is wrong, or the inputs hold NaN or Inf.
+        ValueError: If a shape or a value is wrong, the inputs hold NaN or Inf, or there is no
+            explainer.
 
     Example:
         >>> import torch
@@ -124,6 +126,8 @@ def explain(
         >>> logits.shape, grad.shape, integrated.shape
         (torch.Size([32, 2]), torch.Size([32, 8]), torch.Size([32, 8]))
     """
+    if isinstance(explainers, Mapping | Sequence) and not explainers:
+        raise ValueError("explainers must hold at least one explainer, got none")
     batch = Batch(inputs, None, None, forward_kwargs or {}, masker_kwargs or {})
     with torch.set_grad_enabled(create_graph and torch.is_grad_enabled()):
         logits, attributions = explain_batch(
@@ -165,8 +169,8 @@ def explain_batch(
         ValueError: See :func:`explain`.
     """
     _check_explainers(explainers)
-    if points_per_pass is not None and points_per_pass < 1:
-        raise ValueError(f"points_per_pass must be at least 1, got {points_per_pass}")
+    if points_per_pass is not None:
+        check_count("points_per_pass", points_per_pass)
     forward = _uncompiled(forward)
     scorer = Scorer(forward, batch, resolve_output(output), points_per_pass)
     _check_inputs(batch, explainers)

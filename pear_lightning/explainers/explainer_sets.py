@@ -16,6 +16,9 @@ from pear_lightning.explainers.smooth_grad import SmoothGrad
 
 _WORD_START = r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])"
 
+Explainers = dict[str, Explainer] | list[Explainer]
+"""Explainers by name, or a list of them."""
+
 
 def paper_pair(n_steps: int) -> dict[str, Explainer]:
     """Return the two explainers of the PEAR paper: the gradient and the average gradient.
@@ -77,34 +80,57 @@ def named_explainers(
     if isinstance(explainers, Mapping):
         named.update(explainers)
     else:
-        for explainer in explainers:
+        for place, explainer in enumerate(explainers):
+            if not isinstance(explainer, Explainer):
+                raise TypeError(f"{argument}[{place}] must be an Explainer, got {_kind(explainer)}")
             name = re.sub(_WORD_START, "_", type(explainer).__name__).lower()
             number = sum(type(other) is type(explainer) for other in named.values()) + 1
             named[name if number == 1 else f"{name}_{number}"] = explainer
     for name, explainer in named.items():
         if not isinstance(explainer, Explainer):
-            raise TypeError(
-                f"{argument}[{name!r}] must be an Explainer, got {type(explainer).__name__}"
-            )
+            raise TypeError(f"{argument}[{name!r}] must be an Explainer, got {_kind(explainer)}")
     if len(named) < least:
         wanted = "one explainer" if least == 1 else f"{least} explainers"
         raise ValueError(f"{argument} must hold at least {wanted}, got {list(named)}")
     return named
 
 
-def explainer_set(argument: str, explainers: Mapping[str, Explainer]) -> nn.ModuleDict:
-    """Check a set of explainers and return them as a ``ModuleDict``, in the same order.
+def explainer_set(
+    argument: str, explainers: Mapping[str, Explainer] | Sequence[Explainer]
+) -> nn.ModuleDict:
+    """Return a set of two or more explainers as a ``ModuleDict``; see :func:`named_explainers`.
 
     Args:
         argument: Name of the argument that holds the explainers, for error messages.
-        explainers: Explainers by name.
+        explainers: Explainers, by name or as a list.
 
     Raises:
         TypeError: If a value is not an explainer.
         ValueError: If there are fewer than two.
     """
-    if len(explainers) < 2:
+    named = named_explainers(argument, explainers, least=0)
+    if len(named) < 2:
         raise ValueError(
-            f"{argument} must name two or more explainers to compare, got {sorted(explainers)}"
+            f"{argument} must name two or more explainers to compare, got {sorted(named)}"
         )
-    return nn.ModuleDict(named_explainers(argument, explainers))
+    return nn.ModuleDict(named)
+
+
+def how_to_train(explainer: Explainer) -> str:
+    """Return the end of an error message about an explainer that cannot train a model.
+
+    Args:
+        explainer: An explainer that is not differentiable.
+
+    Example:
+        >>> how_to_train(Lime()).partition("; ")[2]
+        "use Lime(..., penalty='ridge')"
+    """
+    instead = "gradient explainers, KernelShap, Occlusion or Lime(penalty='ridge')"
+    if isinstance(explainer, Lime):
+        instead = "Lime(..., penalty='ridge')"
+    return f"whose attributions carry no gradient to the weights; use {instead}"
+
+
+def _kind(thing: object) -> str:
+    return f"the class {thing.__name__}" if isinstance(thing, type) else type(thing).__name__

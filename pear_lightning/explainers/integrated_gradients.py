@@ -5,6 +5,7 @@ from torch import Tensor
 
 from pear_lightning.explainers.base import GradientExplainer, Query
 from pear_lightning.functional.quadrature import QuadratureName, quadrature_rule
+from pear_lightning.functional.validation import check_count
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
@@ -59,6 +60,7 @@ class IntegratedGradients(GradientExplainer):
         quadrature: QuadratureName = "gauss_legendre",
     ) -> None:
         super().__init__()
+        check_count("n_steps", n_steps)
         self.n_steps = n_steps
         self.baseline = FixedBaseline(baseline)
         self.multiply_by_inputs = multiply_by_inputs

@@ -12,6 +12,7 @@ from pear_lightning.functional.coalitions import (
     with_ends,
 )
 from pear_lightning.functional.least_squares import shapley_regression
+from pear_lightning.functional.validation import check_count
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
 from pear_lightning.scoring.game import Game
@@ -98,6 +99,8 @@ class KernelShap(PerturbationExplainer):
         seed: int | None = None,
     ) -> None:
         super().__init__(baseline, masker)
+        if n_samples is not None:
+            check_count("n_samples", n_samples)
         if n_samples is not None and n_samples < 2:
             raise ValueError(
                 f"n_samples must be at least 2 (the full and the empty coalition), got {n_samples}"

@@ -13,6 +13,7 @@ from pear_lightning.functional.coalitions import (
 )
 from pear_lightning.functional.lasso import lasso
 from pear_lightning.functional.least_squares import weighted_centre, weighted_least_squares
+from pear_lightning.functional.validation import check_count
 from pear_lightning.masking.fixed_baseline import FixedSpec
 from pear_lightning.masking.masker import Masker
 from pear_lightning.scoring.game import Game, in_float64
@@ -104,8 +105,8 @@ class Lime(PerturbationExplainer):
         seed: int | None = None,
     ) -> None:
         super().__init__(baseline, masker)
-        if n_samples is not None and n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        if n_samples is not None:
+            check_count("n_samples", n_samples)
         if not kernel_width > 0:
             raise ValueError(f"kernel_width must be positive, got {kernel_width}")
         if not alpha >= 0:

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from pear_lightning.explainers.base import GradientExplainer, Query
 from pear_lightning.functional.random_draws import random_draws
+from pear_lightning.functional.validation import check_count
 from pear_lightning.masking.fixed_baseline import FixedBaseline, FixedSpec
 
 
@@ -55,8 +56,7 @@ class SmoothGrad(GradientExplainer):
         seed: int | None = None,
     ) -> None:
         super().__init__()
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        check_count("n_samples", n_samples)
         if not noise_std >= 0:
             raise ValueError(f"noise_std must not be negative, got {noise_std}")
         self.n_samples = n_samples

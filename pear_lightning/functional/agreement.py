@@ -46,6 +46,38 @@ TOP_K_NAMES = AGREEMENT_NAMES[:4]
 PAIRS_AT_ONCE = 2**22  # comparisons that pairwise_rank_agreement holds in memory
 
 
+def check_k(name: str, k: int | float | None) -> None:
+    """Raise unless k can be the size of a top k for some number of features.
+
+    Args:
+        name: name of the argument in error messages.
+        k: number of features, an int of at least 1, or a fraction of them, a float in (0, 1]; None
+            is valid.
+
+    Raises:
+        TypeError: if ``k`` is neither an int nor a float.
+        ValueError: if ``k`` is out of range.
+
+    Example:
+        >>> check_k("top_k", 0)
+        Traceback (most recent call last):
+        ...
+        ValueError: top_k must be at least 1, got 0
+    """
+    if k is None:
+        return
+    if isinstance(k, bool) or not isinstance(k, int | float):
+        raise TypeError(
+            f"{name} must be a number of features (int) or a fraction of them (float), got {k!r}"
+        )
+    if isinstance(k, float) and not 0 < k <= 1:
+        raise ValueError(
+            f"{name} must be in (0, 1] as a fraction, got {k}; give an int for a number of features"
+        )
+    if isinstance(k, int) and k < 1:
+        raise ValueError(f"{name} must be at least 1, got {k}")
+
+
 def resolve_k(k: int | float, n: int) -> int:
     """Return the size of the top k of n features: an int unchanged, a fraction rounded up.
 
@@ -61,15 +93,8 @@ def resolve_k(k: int | float, n: int) -> int:
         >>> resolve_k(5, 8), resolve_k(0.25, 7)
         (5, 2)
     """
-    if isinstance(k, bool) or not isinstance(k, int | float):
-        raise TypeError(
-            f"k must be a number of features (int) or a fraction of them (float), got {k!r}"
-        )
-    if isinstance(k, float):
-        if not 0 < k <= 1:
-            raise ValueError(
-                f"k must be in (0, 1] as a fraction, got {k}; give an int for a number of features"
-            )
+    if isinstance(k, bool) or not isinstance(k, int):
+        check_k("k", k)
         # a product like 0.07 * 100 lands just above the whole number
         return max(1, math.ceil(round(k * n, 9)))
     if not 1 <= k <= n:
@@ -345,7 +370,7 @@ def pairwise_rank_agreement(a: Tensor, b: Tensor, *, strict: bool = False) -> Te
         b: the same shape.
         strict: compare [r_i < r_j] for i < j, as Krishna et al., OpenXAI and Schwarzschild et al.
             do. A tie then counts as the order "i after j", so the value depends on the order of the
-            features.
+            features, also for an explanation of zeros, where all pairs are ties.
 
     Returns:
         ``(...)`` in [0, 1]; unrelated explanations score 1/2 on average.

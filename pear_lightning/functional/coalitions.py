@@ -141,7 +141,7 @@ def shapley_sizes(uniform: Tensor, counts: Tensor) -> Tensor:
     sizes = torch.arange(1, max(2, int(n.max())), dtype=torch.float64)
     cumulative = torch.where(sizes < n, 1 / (sizes * (n - sizes)).clamp(min=1), 0).cumsum(dim=1)
     cumulative = (cumulative / cumulative[:, -1:]).to(uniform)  # NaN for a single feature
-    rows = max(len(cumulative), uniform.shape[1])
+    (rows,) = torch.broadcast_shapes((len(cumulative),), (uniform.shape[1],))  # may be 0
     size = 1 + torch.searchsorted(
         cumulative.expand(rows, -1).contiguous(),
         uniform.T.expand(rows, -1).contiguous(),

@@ -57,10 +57,12 @@ def kendall(a: Tensor, b: Tensor) -> Tensor:
 
     check_row_pair(a, b, validate=True)
     constant = constant_rows(a) | constant_rows(b)
+    # SciPy also computes a p-value, whose asymptotic form divides by n - 2
+    method = "exact" if a.shape[-1] == 2 else "asymptotic"
     ranks = torch.stack([average_ranks(each).double().cpu() for each in (a, b)], dim=-2)
     pairs = ranks.reshape(-1, 2, a.shape[-1]).numpy()
     values = [
-        0.0 if skip else stats.kendalltau(*pair, method="asymptotic").statistic
+        0.0 if skip else stats.kendalltau(*pair, method=method).statistic
         for pair, skip in zip(pairs, constant.flatten().tolist(), strict=True)
     ]
     dtype = torch.float64 if a.dtype == b.dtype == torch.float64 else torch.float32

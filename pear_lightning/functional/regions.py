@@ -29,24 +29,31 @@ def aligned_region(region: Tensor, inputs: Tensor) -> Tensor | None:
     """Return a region with the dimensions of the inputs, or None if its shape does not fit.
 
     Args:
-        region: ``(B, *S)``, with size 1 in dimensions that share one value; ``(B, H, W)`` for
-            images ``(B, C, H, W)``; or ``(B, L)`` for embeddings ``(B, L, D)`` of tokens, unless
-            L equals D, which would be ambiguous.
+        region: ``(B, *S)``, with size 1 in dimensions that share one value, so that ``(1, *S)``
+            applies to all samples; ``(B, H, W)`` for images ``(B, C, H, W)``; or ``(B, L)`` for
+            embeddings ``(B, L, D)`` of tokens, unless L equals D, which would be ambiguous.
         inputs: ``(B, *S)``.
+
+    Returns:
+        The region with B rows.
 
     Example:
         >>> aligned_region(torch.zeros(2, 8, 8), torch.rand(2, 3, 8, 8)).shape
         torch.Size([2, 1, 8, 8])
         >>> aligned_region(torch.zeros(2, 5), torch.rand(2, 5, 16)).shape
         torch.Size([2, 5, 1])
+        >>> aligned_region(torch.zeros(1, 5), torch.rand(2, 5)).shape
+        torch.Size([2, 5])
     """
     if inputs.ndim == 4 and region.ndim == 3:
         region = region[:, None]
-    elif inputs.ndim == 3 and region.shape == inputs.shape[:2] != inputs.shape[::2]:
+    elif inputs.ndim == 3 and region.ndim == 2 and inputs.shape[1] != inputs.shape[2]:
         region = region[..., None]
-    fits = region.ndim == inputs.ndim and region.shape[:1] == inputs.shape[:1]
-    sizes = zip(region.shape, inputs.shape, strict=fits)
-    return region if fits and all(size in (1, full) for size, full in sizes) else None
+    if region.ndim != inputs.ndim:
+        return None
+    if any(size not in (1, full) for size, full in zip(region.shape, inputs.shape, strict=True)):
+        return None
+    return region.expand(len(inputs), *region.shape[1:])
 
 
 def shape_hint(name: str, region: Tensor, inputs: Tensor) -> str:

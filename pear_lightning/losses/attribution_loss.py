@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from pear_lightning.explainers import Explainer, Gradient
 from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.explainers.explainer_sets import how_to_train
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.masks import annotated_rows, element_mask
 from pear_lightning.scoring.batch import Batch
@@ -112,7 +113,8 @@ class AttributionLoss(ExplanationLoss):
         """Explain the model and return its logits and the loss of its attributions.
 
         If the loss needs a mask, only annotated rows are explained, provided that they are at most
-        half of the batch; without annotated rows the model is not evaluated.
+        half of the batch; without annotated rows, or without samples, the loss is 0 and the model
+        is not evaluated.
 
         Args:
             forward: The model: inputs ``(N, *S)`` to logits ``(N, C)``.
@@ -129,6 +131,8 @@ class AttributionLoss(ExplanationLoss):
         """
         batch = Batch.of(batch)
         _ = batch.classes  # checks the whole batch, before rows are selected
+        if not len(batch):
+            return None, self.nothing(batch.inputs)
         mask = element_mask(batch, self.mask_features)
         rows = self._rows_to_explain(batch.inputs, mask)
         if rows is not None and not len(rows):
@@ -203,6 +207,5 @@ def _check_explainers(explainers: Mapping[str, Explainer]) -> None:
         if not explainer.differentiable:
             raise ValueError(
                 f"explainers[{name!r}] must be differentiable to train a model, got "
-                f"{type(explainer).__name__}, whose attributions carry no gradient to the weights; "
-                "use gradient explainers"
+                f"{type(explainer).__name__}, {how_to_train(explainer)}"
             )

@@ -37,8 +37,8 @@ def mask_at(mask: Tensor, maps: Tensor) -> Tensor:
     """Return the marked share of each position of a map, from 0 to 1, ``(B, 1, *L)``.
 
     Args:
-        mask: Mask of the inputs, ``(B, C, *S)``, size 1 in broadcast dimensions; or ``(B, *S)``. A
-            position is marked if one of its channels is.
+        mask: Mask of the inputs, ``(B, C, *S)``, size 1 in broadcast dimensions; or ``(B, *S)``; B
+            may be 1. A position is marked if one of its channels is.
         maps: ``(B, 1, *L)``.
 
     Raises:
@@ -54,11 +54,12 @@ def mask_at(mask: Tensor, maps: Tensor) -> Tensor:
     given = mask.shape
     if mask.ndim == maps.ndim - 1:
         mask = mask[:, None]
-    if mask.ndim != maps.ndim or len(mask) != len(maps) or maps.ndim - 2 not in _POOLS:
+    fits = mask.ndim == maps.ndim and len(mask) in (1, len(maps))
+    if not fits or maps.ndim - 2 not in _POOLS:
         raise ValueError(
             f"mask must have the positions of inputs (B, C, *S) with {maps.ndim - 2} dimensions S, "
             f"like the maps {tuple(maps.shape)} of the layer, got {tuple(given)}"
         )
     marked = mask.to(maps.dtype).amax(dim=1, keepdim=True)
     shares: Tensor = _POOLS[maps.ndim - 2](marked, maps.shape[2:])
-    return shares
+    return shares.expand(len(maps), *shares.shape[1:])

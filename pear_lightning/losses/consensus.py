@@ -191,7 +191,9 @@ class ConsensusLoss(AttributionLoss):
 
     def _reduced(self, saliency: Sequence[Tensor]) -> Tensor:
         loss = self.terms(*saliency).loss
-        return loss.mean() if self.reduction == "mean" else loss
+        if self.reduction == "none":
+            return loss
+        return loss.mean() if len(loss) else loss.sum()  # 0 for a batch without samples
 
     def terms(self, *attributions: Tensor) -> ConsensusTerms:
         """Return the loss and both correlations of each sample, ``(B,)`` each, without pooling.
@@ -229,7 +231,8 @@ class ConsensusLoss(AttributionLoss):
                     "attributions must all have one shape (B, *S), got "
                     f"{tuple(first.shape)} and, at position {position}, {tuple(each.shape)}"
                 )
-        check_attributions("attributions", stacked := torch.stack(list(attributions)).flatten(2))
+        stacked = torch.stack(list(attributions)).flatten(2)
+        check_attributions("attributions", stacked.flatten(0, 1))  # B may be 0
         return at_least_float32(stacked)
 
     def extra_repr(self) -> str:

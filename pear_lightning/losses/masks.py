@@ -13,8 +13,8 @@ def aligned_mask(mask: Tensor, inputs: Tensor) -> Tensor:
 
     Args:
         mask: Annotations, bool or zeros and ones: ``(B, *S)``, size 1 in dimensions where one value
-            stands for all; ``(B, H, W)`` for images ``(B, C, H, W)``, or ``(B, L)`` for embeddings
-            ``(B, L, D)`` of tokens if L and D differ.
+            stands for all, including the first; ``(B, H, W)`` for images ``(B, C, H, W)``, or
+            ``(B, L)`` for embeddings ``(B, L, D)`` of tokens if L and D differ.
         inputs: Inputs, ``(B, *S)``.
 
     Returns:
@@ -65,12 +65,13 @@ def element_mask(batch: Batch, masker: Masker | None = None) -> Tensor | None:
         return aligned_mask(batch.mask, batch.inputs)
     batch.check_finite()
     bound = masker.bind(batch.inputs, batch.sample_data, validate=False)
-    if batch.mask.shape != (len(batch), bound.n_features):
+    if batch.mask.shape not in ((len(batch), bound.n_features), (1, bound.n_features)):
         raise ValueError(
             f"mask must have one column for each of the masker's features, "
             f"({len(batch)}, {bound.n_features}), got {tuple(batch.mask.shape)}"
         )
-    return bound.spread(zeros_and_ones(batch.mask, "mask").float()) > 0
+    marked = zeros_and_ones(batch.mask, "mask").float()
+    return bound.spread(marked.expand(len(batch), -1)) > 0
 
 
 def annotated_rows(mask: Tensor) -> Tensor:

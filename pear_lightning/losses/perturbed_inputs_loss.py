@@ -10,7 +10,7 @@ from typing_extensions import override
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.losses.annotated_rows_loss import AnnotatedRowsLoss, check_classes, in_float32
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.scorer import Forward, as_logits
+from pear_lightning.scoring.scorer import Forward, as_logits, run_model
 
 
 class PerturbedInputsLoss(AnnotatedRowsLoss):
@@ -47,6 +47,6 @@ class PerturbedInputsLoss(AnnotatedRowsLoss):
     ) -> tuple[Tensor | None, Tensor]:
         dtype = rows.inputs.dtype
         changed = self.perturb(forward, in_float32(rows), dtype).to(dtype)
-        logits = as_logits(forward(changed, **rows.forward_kwargs), len(changed))
+        logits = as_logits(run_model(forward, changed, rows.forward_kwargs), len(changed))
         check_classes(logits, rows)
         return None, F.cross_entropy(at_least_float32(logits), rows.labels, reduction="sum")

@@ -58,6 +58,15 @@ class XGradientPrior(ExplanationLoss):
         self.prior = prior.explain_with({"x_gradient": InputXGradient()}, "centered_logit")
         self._checked: WeakSet[nn.Module] = WeakSet()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle, without the networks that were checked in this process."""
+        return {name: value for name, value in self.__dict__.items() if name != "_checked"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled state; networks are checked again."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._checked = WeakSet()
+
     @property
     def differentiates_gradients(self) -> bool:
         """Whether training takes derivatives of gradients: yes."""
@@ -83,7 +92,7 @@ class XGradientPrior(ExplanationLoss):
         """Check once that the network is homogeneous, and return the prior's result."""
         batch = Batch.of(batch)
         module = module_of(forward)
-        if module is None or module not in self._checked:
+        if len(batch) and (module is None or module not in self._checked):
             _check_homogeneous(forward, batch)
             if module is not None:
                 self._checked.add(module)

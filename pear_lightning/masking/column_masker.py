@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.validation import check_count
 from pear_lightning.masking.baseline_spec import BaselineSpec
 from pear_lightning.masking.bound_masker import Pooling
 from pear_lightning.masking.masker import Masker
@@ -50,8 +51,7 @@ class ColumnMasker(Masker):
         pooling: Pooling = "sum",
     ) -> None:
         super().__init__(baseline, pooling)
-        if n_columns < 1:
-            raise ValueError(f"n_columns must be at least 1, got {n_columns}")
+        check_count("n_columns", n_columns)
         self.n_columns = n_columns
         self.groups = [sorted(group) for group in groups or []]
         features = _features(n_columns, self.groups)

@@ -220,12 +220,14 @@ class TokenMasker(Masker):
         elif self.special_token_ids and "special_tokens_mask" not in known:
             raise ValueError(
                 "input_ids or special_tokens_mask must be given with embeddings or attributions "
-                "to find special_token_ids, got neither"
+                "to find special_token_ids, got neither; give masker_kwargs={'input_ids': ids}, "
+                "which the model does not receive"
             )
         elif self.pad_token_id is not None and "attention_mask" not in known:
             raise ValueError(
                 "input_ids or attention_mask must be given with embeddings or attributions to "
-                "find pad_token_id, got neither"
+                "find pad_token_id, got neither; give masker_kwargs={'input_ids': ids}, which the "
+                "model does not receive"
             )
         return torch.stack(fixed).any(dim=0) if fixed else None
 

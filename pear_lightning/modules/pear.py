@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -10,7 +10,15 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import Explainer, RandomAttributions
 from pear_lightning.explainers.explain import explain_batch
-from pear_lightning.explainers.explainer_sets import comparison_set, explainer_set, paper_pair
+from pear_lightning.explainers.explainer_sets import (
+    Explainers,
+    comparison_set,
+    explainer_set,
+    how_to_train,
+    named_explainers,
+    paper_pair,
+)
+from pear_lightning.functional.agreement import check_k
 from pear_lightning.functional.bounded_gradient import saturated_rows
 from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.soft_rank import SoftRankBackend
@@ -19,7 +27,7 @@ from pear_lightning.losses import ConsensusLoss
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules.base import adamw
-from pear_lightning.modules.supervised import Stage, SupervisedModule, Task
+from pear_lightning.modules.supervised import SupervisedModule, Task
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.training.objective import Compilation, Objective, weight_schedule
@@ -56,13 +64,17 @@ class PEAR(SupervisedModule):
             ``(B, 1)`` or ``(B,)``.
         consensus_weight: λ in [0, 1], the share of the consensus loss.
         spearman_weight: μ in [0, 1], the share of the Spearman term in the consensus loss.
-        explainers: Explainers that are trained to agree, by name; all must be differentiable.
-            ``None`` is the paper's pair, gradient and average gradient, with 5 query points.
+        explainers: Explainers that are trained to agree, by name, or as a list, whose explainers
+            are named after their classes; all must be differentiable: gradient explainers, which
+            train by second derivatives, or ``KernelShap``, ``Occlusion`` and
+            ``Lime(penalty="ridge")``, which train by first derivatives. ``None`` is the paper's
+            pair, gradient and average gradient, with 5 query points.
         validation_explainers: Explainers compared in validation, and of predictions
-            (:meth:`predict_step`). ``None`` is the same pair with 20 query points if ``explainers``
-            is ``None``, else ``explainers``.
-        test_explainers: Explainers compared in a test. ``None`` is gradient, integrated
-            gradients, input x gradient, SmoothGrad, LIME, KernelSHAP and random attributions.
+            (:meth:`predict_step`), by name or as a list. ``None`` is the same pair with 20 query
+            points if ``explainers`` is ``None``, else ``explainers``.
+        test_explainers: Explainers compared in a test, by name or as a list. ``None`` is gradient,
+            integrated gradients, input x gradient, SmoothGrad, LIME, KernelSHAP and random
+            attributions.
         output: Scalar that is explained: ``"centered_logit"``, the target's logit minus the mean of
             all logits, ``"margin"``, ``"log_prob"``, ``"prob"``, ``"sum_log_prob"``, or ``"logit"``
             (as in the paper), which leaves a function common to all logits free; see below.
@@ -134,10 +146,10 @@ class PEAR(SupervisedModule):
         backbone: nn.Module,
         consensus_weight: float = 0.5,
         spearman_weight: float = 0.5,
-        explainers: dict[str, Explainer] | None = None,
+        explainers: Explainers | None = None,
         *,
-        validation_explainers: dict[str, Explainer] | None = None,
-        test_explainers: dict[str, Explainer] | None = None,
+        validation_explainers: Explainers | None = None,
+        test_explainers: Explainers | None = None,
         output: OutputName = "centered_logit",
         normalize: Normalization = "max",
         strength: float | None = None,
@@ -168,17 +180,17 @@ class PEAR(SupervisedModule):
             raise ValueError(f"warmup_epochs must be at least 0, got {warmup_epochs}")
         if test_rows is not None and test_rows < 1:
             raise ValueError(f"test_rows must be at least 1, got {test_rows}")
+        check_k("top_k", top_k)
         if validation_explainers is None:
             validation_explainers = paper_pair(n_steps=20) if explainers is None else explainers
-        trained = explainer_set(
-            "explainers", paper_pair(n_steps=5) if explainers is None else explainers
+        trained = named_explainers(
+            "explainers", paper_pair(n_steps=5) if explainers is None else explainers, least=2
         )
         for name, explainer in trained.items():
             if not explainer.differentiable:
                 raise ValueError(
                     f"explainers[{name!r}] must be differentiable, got {type(explainer).__name__}, "
-                    "whose attributions carry no gradient to the weights; use gradient explainers "
-                    "here and this one in validation_explainers or test_explainers"
+                    f"{how_to_train(explainer)}; validation_explainers and test_explainers take any"
                 )
         self.validation_explainers = explainer_set("validation_explainers", validation_explainers)
         self.test_explainers = explainer_set(
@@ -190,7 +202,7 @@ class PEAR(SupervisedModule):
             strength=strength,
             backend=rank_backend,
             masker=masker,
-        ).explain_with(dict(trained.items()), output)  # type: ignore[arg-type]  # a ModuleDict
+        ).explain_with(trained, output)
         self.objective = Objective(
             consensus,
             weight_schedule(consensus_weight, warmup_epochs=warmup_epochs),
@@ -232,7 +244,7 @@ class PEAR(SupervisedModule):
         super().on_fit_start()
         if self.objective.schedule.weight:
             refuse_precision(self.trainer, self.consensus)
-        fit_references(self, afresh=self.trainer.ckpt_path is None)
+        fit_references(self, afresh=self.trainer.ckpt_path is None, inputs_of=self.explained_inputs)
 
     def on_validation_start(self) -> None:
         """Fit missing baselines, if the data module has them."""
@@ -359,6 +371,18 @@ class PEAR(SupervisedModule):
         trained = self.trained_pairs()
         return [pair for pair in combinations(names, 2) if pair not in trained]
 
+    def compared_pairs(self, stage: Literal["val", "test"]) -> dict[str, list[tuple[str, str]]]:
+        """Return the pairs of explainers whose mean agreements are logged, by prefix of the names.
+
+        Args:
+            stage: ``"val"``, all pairs of validation explainers, with the prefix ``""``; or
+                ``"test"``, trained and untrained pairs, ``"trained_"`` and ``"untrained_"``.
+        """
+        groups = {"": list(combinations(self.validation_explainers, 2))}
+        if stage == "test":
+            groups = {"trained_": self.trained_pairs(), "untrained_": self.untrained_pairs()}
+        return {group: pairs for group, pairs in groups.items() if pairs}
+
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
         """Return predictions and their explanations by the validation explainers.
 
@@ -395,15 +419,12 @@ class PEAR(SupervisedModule):
             attributions = [bound.pool(each) for each in attributions]
         return logits, dict(zip(explainers, attributions, strict=True))
 
-    def _log_agreement(self, stage: Stage, matrix: AgreementMatrix, suffix: str) -> None:
+    def _log_agreement(
+        self, stage: Literal["val", "test"], matrix: AgreementMatrix, suffix: str
+    ) -> None:
         # all processes have the same means, of all rows
         how: dict[str, Any] = {"sync_dist": True, "add_dataloader_idx": False}
-        groups = {"": list(combinations(self.validation_explainers, 2))}
-        if stage == "test":
-            groups = {"trained_": self.trained_pairs(), "untrained_": self.untrained_pairs()}
-        for group, pairs in groups.items():
-            if not pairs:
-                continue
+        for group, pairs in self.compared_pairs(stage).items():
             for metric in matrix.metric_names:
                 mean = matrix.mean_over_pairs(metric, pairs)
                 self.log(f"{stage}_{group}{metric}{suffix}", mean, **how)

@@ -188,7 +188,7 @@ class RightForTheRightReasons(SupervisedModule):
         """
         super().on_fit_start()
         refuse_precision(self.trainer, self.loss)
-        fit_references(self, afresh=self.trainer.ckpt_path is None)
+        fit_references(self, afresh=self.trainer.ckpt_path is None, inputs_of=self.explained_inputs)
 
     def on_train_start(self) -> None:
         """Start to record whether R acts."""

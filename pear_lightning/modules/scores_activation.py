@@ -11,6 +11,7 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.modules.scored_module import ScoredModule, in_features_of
 from pear_lightning.modules.supervised import Task
 from pear_lightning.nn import FeatureGate, GatedBackbone, ScoresActivation
+from pear_lightning.nn.gated_backbone import named_module
 from pear_lightning.nn.next_layers import next_layers
 
 
@@ -34,7 +35,7 @@ class ScoresActivationModule(ScoredModule):
             features of that input. ``None`` gates the inputs of the backbone.
         lr_multiplier: Ratio of the learning rates of gate and backbone, above 0. The gradient of a
             softmax gate is of order 1/d (d features), so at the same rate the gate lags behind the
-            backbone. In ``benchmarks/scores_activation.py``, 10 agrees better with mean absolute
+            backbone. In ``benchmarks/scores_activation``, 10 agrees better with mean absolute
             SHAP values of the same model (Spearman .93 to .95) than 1 does (.89 to .91), and
             ``ScoresActivation(n, rescale=0.5)`` with 30 and a weight decay of 1 finds more of the
             relevant features. :class:`~pear_lightning.nn.StochasticGates` are better with 1.
@@ -94,7 +95,7 @@ class ScoresActivationModule(ScoredModule):
         if not lr_multiplier > 0:
             raise ValueError(f"lr_multiplier must be above 0, got {lr_multiplier}")
         if gate is None:
-            features = in_features_of(backbone if place is None else backbone.get_submodule(place))
+            features = in_features_of(backbone if place is None else named_module(backbone, place))
             gate = ScoresActivation(features, check_scale=place is None)
         super().__init__(
             GatedBackbone(gate, backbone, place),

@@ -10,10 +10,12 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
-from pear_lightning.functional.validation import is_traced
+from pear_lightning.functional.validation import check_count, is_traced
 from pear_lightning.modules.base import ExplainedModule, adamw
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.outputs import warn_of_probabilities
+from pear_lightning.scoring.scorer import run_model
 from pear_lightning.training.mode_independence import same_in_both_modes
 from pear_lightning.training.objective import Objective, Terms
 from pear_lightning.training.per_loader import PerLoader
@@ -59,8 +61,8 @@ class SupervisedModule(ExplainedModule):
         super().__init__(backbone, optimizer=optimizer, lr_scheduler=lr_scheduler)
         if task not in ("classification", "regression"):
             raise ValueError(f"task must be 'classification' or 'regression', got {task!r}")
-        if task == "classification" and num_classes < 2:
-            raise ValueError(f"num_classes must be at least 2, got {num_classes}")
+        if task == "classification":
+            check_count("num_classes", num_classes, least=2)
         self.task: Task = task
         self.num_classes = num_classes
         metrics = self.task_metrics()
@@ -68,6 +70,7 @@ class SupervisedModule(ExplainedModule):
         self.test_metrics = metrics.clone(prefix="test_")
         self._per_loader = PerLoader()
         self._same_in_both_modes = (-1, False)
+        self._looked_at_logits = False
 
     def setup(self, stage: str) -> None:
         """Reset the cached comparison of train mode and eval mode.
@@ -76,6 +79,7 @@ class SupervisedModule(ExplainedModule):
             stage: Not used.
         """
         self._same_in_both_modes = (-1, False)
+        self._looked_at_logits = False
 
     @abstractmethod
     def training_loss(self, batch: Any) -> dict[str, Tensor]:
@@ -112,6 +116,14 @@ class SupervisedModule(ExplainedModule):
             return read
         return embedded(read, self.backbone)
 
+    def explained_inputs(self, batch: Any) -> Tensor:
+        """Return the inputs of a batch that are explained, embeddings in place of token ids.
+
+        Args:
+            batch: A batch in any form that :meth:`batch_of` reads.
+        """
+        return self.batch_of(batch, labelled=False).inputs
+
     @property
     def needs_embeddings(self) -> bool:
         """Whether token ids are replaced by their embeddings, which have gradients."""
@@ -135,8 +147,7 @@ class SupervisedModule(ExplainedModule):
         Args:
             batch: The batch.
         """
-        logits: Tensor = self.backbone(batch.inputs, **batch.forward_kwargs)
-        return logits
+        return run_model(self.backbone, batch.inputs, batch.forward_kwargs)
 
     def forward(self, inputs: Tensor, **forward_kwargs: Any) -> Tensor:
         """Run the backbone on inputs and return logits ``(B, C)``.
@@ -145,8 +156,7 @@ class SupervisedModule(ExplainedModule):
             inputs: Inputs, ``(B, *S)``.
             **forward_kwargs: Further keyword arguments of the backbone.
         """
-        logits: Tensor = self.backbone(inputs, **forward_kwargs)
-        return logits
+        return run_model(self.backbone, inputs, forward_kwargs)
 
     # --- the task ---------------------------------------------------------------------------
 
@@ -177,6 +187,9 @@ class SupervisedModule(ExplainedModule):
             ValueError: If the number of logits differs from the number of classes.
         """
         if self.task == "classification":
+            if not self._looked_at_logits and not is_traced(logits):
+                self._looked_at_logits = True
+                warn_of_probabilities("backbone", logits)
             if logits.ndim != 2 or logits.shape[1] != self.num_classes:
                 raise ValueError(
                     f"backbone must return logits (B, {self.num_classes}) for "

@@ -42,13 +42,8 @@ class GatedBackbone(nn.Module):
         self.backbone = backbone
         self.place = place
         if place is not None:
-            modules = dict(backbone.named_modules())
-            if place not in modules:
-                raise ValueError(
-                    f"place must be one of the backbone's modules {sorted(modules)}, got {place!r}"
-                )
             # a bound method, so that a deep copy of this module calls the copied gate
-            modules[place].register_forward_pre_hook(self._gate_first)
+            named_module(backbone, place).register_forward_pre_hook(self._gate_first)
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
         """Return logits ``(B, C)`` of inputs ``(B, *S)``; the backbone gets further arguments."""
@@ -69,3 +64,25 @@ class GatedBackbone(nn.Module):
                 "got keyword arguments only"
             )
         return (self.gate(args[0]), *args[1:])
+
+
+def named_module(backbone: nn.Module, place: str) -> nn.Module:
+    """Return a module of a backbone by its name.
+
+    Args:
+        backbone: The backbone.
+        place: Name, as in ``named_modules``.
+
+    Raises:
+        ValueError: If the backbone has no module of that name.
+
+    Example:
+        >>> named_module(nn.Sequential(nn.Linear(3, 2)), "0")
+        Linear(in_features=3, out_features=2, bias=True)
+    """
+    modules: dict[str, nn.Module] = dict(backbone.named_modules())
+    if place not in modules:
+        raise ValueError(
+            f"place must be one of the backbone's modules {sorted(modules)}, got {place!r}"
+        )
+    return modules[place]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from pear_lightning.nn import GatedBackbone
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
+from pear_lightning.scoring.scorer import run_model
 
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -53,7 +54,7 @@ def next_layers(model: GatedBackbone, batch: Batch) -> list[str]:
     try:
         with torch.no_grad(), eval_mode(model):
             two = batch.rows(slice(2))
-            model(two.inputs, **two.forward_kwargs)
+            run_model(model, two.inputs, two.forward_kwargs)
     finally:
         for handle in handles:
             handle.remove()

@@ -1,6 +1,7 @@
 """Base class of networks that classify texts by their token ids or token embeddings."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -40,8 +41,16 @@ class TextClassifier(nn.Module, ABC):
             attention_mask: ``(B, L)``; ``None`` means that there is no padding.
         """
 
-    def forward(self, inputs: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Return logits ``(B, C)`` of embeddings ``(B, L, D)``, or of token ids ``(B, L)``."""
+    def forward(
+        self, inputs: Tensor, attention_mask: Tensor | None = None, **further: Tensor
+    ) -> Tensor:
+        """Return logits ``(B, C)`` of embeddings ``(B, L, D)``, or of token ids ``(B, L)``.
+
+        Args:
+            inputs: Embeddings or token ids.
+            attention_mask: ``(B, L)``; ``None`` means that there is no padding.
+            **further: Further tensors that :meth:`classify` of the subclass takes.
+        """
         is_ids = inputs.ndim == 2 and not inputs.is_floating_point()
         if not is_ids and not (inputs.ndim == 3 and inputs.is_floating_point()):
             raise ValueError(
@@ -59,7 +68,8 @@ class TextClassifier(nn.Module, ABC):
                 f"positions, got {shape[1]}; truncate texts, as "
                 f"TextClassification(max_tokens={self.max_tokens}) does"
             )
-        return self.classify(self.embed(inputs) if is_ids else inputs, attention_mask)
+        classify: Callable[..., Tensor] = self.classify
+        return classify(self.embed(inputs) if is_ids else inputs, attention_mask, **further)
 
 
 def token_embedding(vocab_size: int | None, embedding_size: int) -> nn.Embedding | None:

@@ -31,6 +31,7 @@ class TransformersClassifier(TextClassifier):
     Shapes:
         - ``inputs``: ``(B, L, D)`` float embeddings, or ``(B, L)`` long token ids
         - ``attention_mask``: ``(B, L)``, 1 for a token and 0 for padding
+        - ``token_type_ids``: ``(B, L)`` long, for models that have them, such as BERT
         - ``logits``: ``(B, C)``
 
     Args:
@@ -97,7 +98,12 @@ class TransformersClassifier(TextClassifier):
         return embedded_ids(self.model.get_input_embeddings(), ids)
 
     @override
-    def classify(self, embeddings: Tensor, attention_mask: Tensor | None) -> Tensor:
+    def classify(
+        self,
+        embeddings: Tensor,
+        attention_mask: Tensor | None,
+        token_type_ids: Tensor | None = None,
+    ) -> Tensor:
         if attention_mask is None:
             attention_mask = embeddings.new_ones(embeddings.shape[:2], dtype=torch.long)
         if self._padding_matters and not bool(attention_mask.all()):
@@ -106,15 +112,15 @@ class TransformersClassifier(TextClassifier):
                 "depend on padding if it is given embeddings, got zeros; use batches of texts of "
                 "one length"
             )
-        return self._logits(embeddings, attention_mask)
+        kinds = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        return self._logits(embeddings, attention_mask, **kinds)
 
-    def _logits(self, embeddings: Tensor, mask: Tensor) -> Tensor:
+    def _logits(self, embeddings: Tensor, mask: Tensor, **kinds: Tensor) -> Tensor:
+        texts = {"inputs_embeds": embeddings, "attention_mask": mask, **kinds}
         if not self._reads_last_token:
-            logits: Tensor = self.model(inputs_embeds=embeddings, attention_mask=mask).logits
+            logits: Tensor = self.model(**texts).logits
             return logits
-        hidden = self.model.base_model(
-            inputs_embeds=embeddings, attention_mask=mask, use_cache=False
-        ).last_hidden_state
+        hidden = self.model.base_model(**texts, use_cache=False).last_hidden_state
         of_last: Tensor = self.model.score(last_token(hidden, mask))
         return of_last
 

@@ -10,7 +10,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 
 from pear_lightning.explainers import Explainer, RandomAttributions
-from pear_lightning.explainers.explainer_sets import named_explainers
+from pear_lightning.explainers.explainer_sets import Explainers, named_explainers
 from pear_lightning.figures import check_plot_extra
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
@@ -28,8 +28,6 @@ from pear_lightning.reports.report_files import (
 )
 from pear_lightning.reports.split_data import Split, SplitData
 from pear_lightning.scoring.outputs import OutputName
-
-Explainers = dict[str, Explainer] | list[Explainer]
 
 
 class ReportingTrainer(Trainer):

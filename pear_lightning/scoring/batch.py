@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any, Self
 
 import torch
@@ -57,8 +58,13 @@ class Batch:
     def __post_init__(self) -> None:
         """Check types and numbers of rows, without reading values."""
         check_tensor("inputs", self.inputs)
-        if isinstance(self.target, int) and not isinstance(self.target, bool):
-            target = torch.full(self.inputs.shape[:1], self.target, device=self.inputs.device)
+        if isinstance(self.target, str | float | bool):
+            raise TypeError(
+                "target must be labels (B,), one class index for all samples, or None, got "
+                f"{self.target!r}"
+            )
+        if isinstance(self.target, Integral):
+            target = torch.full(self.inputs.shape[:1], int(self.target), device=self.inputs.device)
             object.__setattr__(self, "target", target)
         rows = self.inputs.shape[:1]
         if self.target is not None:

@@ -1,13 +1,11 @@
 """Evaluation of the model at the probes of several metrics, each probe once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import NamedTuple
 
 import torch
-from rich.progress import Progress
 from torch import Tensor
 
 from pear_lightning.functional.ranks import hard_ranks
@@ -18,6 +16,7 @@ from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.outputs import OutputFunction
 from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies, n_passes
 from pear_lightning.scoring.probes import Ground, Original, Probe
+from pear_lightning.scoring.progress import PassBar
 from pear_lightning.scoring.readings import Outcome, Readings
 from pear_lightning.scoring.scorer import Forward, Scorer
 
@@ -50,7 +49,8 @@ class Evaluation:
         samples_per_pass: At most this many perturbed samples in one forward pass; None for as many
             have inputs of half a MiB on a CPU, so that they stay in its caches, and of 64 MiB on
             other devices.
-        progress: Whether to show a progress bar over the passes.
+        progress: Whether to show a progress bar over the passes; None shows it on a terminal once
+            the work has taken five seconds.
 
     Raises:
         ValueError: If ``samples_per_pass`` is not positive.
@@ -58,7 +58,7 @@ class Evaluation:
 
     output: OutputFunction
     samples_per_pass: int | None = None
-    progress: bool = False
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         """Check ``samples_per_pass``."""
@@ -74,12 +74,21 @@ class Evaluation:
         largest = _LARGEST_PASS.get(device, _LARGEST_PASS_ELSEWHERE)
         return max(1, min(largest, elements // max(1, prod(inputs.shape[1:]))))
 
+    def bar(self, samples: int) -> PassBar:
+        """Return a progress bar over the evaluation of samples, a context manager.
+
+        Args:
+            samples: Number of samples.
+        """
+        return PassBar(self.progress, samples)
+
     def __call__(
         self,
         model: Forward,
         batch: Batch,
         attributions: Sequence[Tensor],
         needs: Sequence[Need],
+        bar: PassBar | None = None,
     ) -> list[Readings]:
         """Return the readings of each need, with E explanations of B samples as ``E B`` rows.
 
@@ -91,6 +100,7 @@ class Evaluation:
                 class; without target, the predicted class is explained.
             attributions: E explanations, ``(B, *S)`` or pooled ``(B, n)``, finite.
             needs: Maskers and probes of the metrics.
+            bar: Progress bar of a caller that evaluates several blocks; None for one of this call.
 
         Returns:
             One :class:`Readings` per need; rows of the first explanation come first.
@@ -98,19 +108,23 @@ class Evaluation:
         Raises:
             ValueError: If the inputs or the explained output hold NaN or Inf.
         """
+        if bar is None:
+            with self.bar(len(batch)) as bar:
+                return self(model, batch, attributions, needs, bar)
         plan = _Plan(batch, attributions, needs)
         with eval_mode(model), torch.no_grad():
             scorer, original, n_classes = self._explained(model, batch)
             at_once = max(1, self.rows_per_pass(batch.inputs) // max(1, len(batch)))
             sets = plan.copy_sets()
-            with self._progress(n_passes(sets, at_once)) as advance:
-                read = evaluate_copies(
-                    scorer,
-                    sets,
-                    copies_per_pass=at_once,
-                    read=lambda scores, logits: _outcome(scorer, scores, logits),
-                    advance=advance,
-                )
+            copies = sum(each.n_copies for each in sets)
+            bar.expect(n_passes(sets, at_once), copies, len(batch))
+            read = evaluate_copies(
+                scorer,
+                sets,
+                copies_per_pass=at_once,
+                read=lambda scores, logits: _outcome(scorer, scores, logits),
+                advance=bar.advance,
+            )
         check_finite("explained output of perturbed inputs", _all_scores(original, read))
         # a curve of one step consists of its ends and has no copies
         nothing = (original[0][:0], original[1][:0])
@@ -126,15 +140,6 @@ class Evaluation:
         else:
             scores, logits = scorer.evaluate(batch.inputs[None])
         return scorer, _outcome(scorer, scores, logits), logits.shape[2]
-
-    @contextmanager
-    def _progress(self, total: int) -> Iterator[Callable[[], None]]:
-        if not self.progress:
-            yield lambda: None
-            return
-        with Progress(transient=True) as bar:
-            task = bar.add_task("evaluating perturbed inputs", total=total)
-            yield lambda: bar.advance(task)
 
 
 def _outcome(scorer: Scorer, scores: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.kernels import has_recurrent_layers
 from pear_lightning.scoring.scorer import Scorer
+from pear_lightning.scoring.second_derivatives import check_second_derivatives
 
 # Errors of torch.func.vjp for backbones that torch.autograd.grad can differentiate.
 _REFUSALS = (
@@ -37,8 +38,12 @@ def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         Logits ``(K, B, C)`` and gradients ``(K, B, *S)``; gradients in float32 or better.
+
+    Raises:
+        RuntimeError: If gradients are enabled and a layer of the model has no second derivative.
     """
     passes = [_gradients_of_pass(scorer, chunk) for chunk in scorer.chunks(points)]
+    check_second_derivatives(scorer, passes[0][1])
     if len(passes) == 1:
         return passes[0]
     return torch.cat([logits for logits, _ in passes]), torch.cat([grads for _, grads in passes])

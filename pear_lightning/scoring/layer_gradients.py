@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.scorer import Scorer
+from pear_lightning.scoring.second_derivatives import check_second_derivatives
 
 
 def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -26,6 +27,7 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
 
     Raises:
         TypeError: If the layer does not return one tensor.
+        RuntimeError: If gradients are enabled and a layer after it has no second derivative.
         ValueError: If the model has no such layer, or does not call it exactly once.
     """
     create_graph = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
@@ -59,6 +61,7 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
     activation, gradients = at_least_float32(held[0]), at_least_float32(gradients)
     if not create_graph:
         return logits[0].detach(), activation.detach(), gradients.detach()
+    check_second_derivatives(scorer, gradients)
     return logits[0], activation, gradients
 
 

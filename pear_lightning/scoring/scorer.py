@@ -1,6 +1,6 @@
 """The explained scalar at many query points of every sample."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,10 +9,15 @@ from torch import Tensor
 
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
+from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputFunction
+from pear_lightning.scoring.progress import count_evaluations
 
 Forward = Callable[..., Tensor]
 """The model: maps inputs ``(N, *S)`` (and keyword tensors) to logits ``(N, C)``."""
+
+# errors of torch about inputs and weights of different dtypes
+_ABOUT_DTYPES = ("must have the same dtype", "should be the same", "expected scalar type")
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Scorer:
             ``None`` for all at once.
 
     Raises:
-        TypeError: If the target does not hold integers.
+        TypeError: If the model is not callable, or the target does not hold integers.
         ValueError: If the target does not have one class per sample.
 
     Shapes:
@@ -47,7 +52,12 @@ class Scorer:
     points_per_pass: int | None = None
 
     def __post_init__(self) -> None:
-        """Check the target."""
+        """Check the model and the target."""
+        if not callable(self.forward):
+            raise TypeError(
+                "model must be a module or a function that maps inputs (N, *S) to logits (N, C), "
+                f"got {self.forward!r}"
+            )
         _ = self.batch.classes
 
     @property
@@ -98,7 +108,8 @@ class Scorer:
         Raises:
             ValueError: As in :meth:`evaluate`.
         """
-        logits = as_logits(self.forward(rows, **self.repeat_kwargs(n_points)), len(rows))
+        outputs = run_model(self.forward, rows, self.repeat_kwargs(n_points))
+        logits = as_logits(outputs, len(rows))
         return self.scores_of(logits, n_points), logits
 
     def scores_of(self, logits: Tensor, n_points: int = 1) -> Tensor:
@@ -140,7 +151,8 @@ class Scorer:
             Scorer whose target is the class of the largest logit, and logits ``(B, C)``.
         """
         batch = self.batch
-        logits = as_logits(self.forward(batch.inputs, **batch.forward_kwargs), len(batch))
+        outputs = run_model(self.forward, batch.inputs, batch.forward_kwargs)
+        logits = as_logits(outputs, len(batch))
         explained = batch.explaining(logits.argmax(dim=1))
         explained = replace(explained, _range=(0, logits.shape[1] - 1))  # without reading them
         return replace(self, batch=explained), logits
@@ -182,6 +194,52 @@ def _of_classes(n_classes: int, low: int, high: int) -> str:
     )
 
 
+def run_model(forward: Forward, inputs: Tensor, kwargs: Mapping[str, Any]) -> Tensor:
+    """Run a model and check that it returns a tensor.
+
+    Args:
+        forward: The model.
+        inputs: Inputs, ``(N, *S)``.
+        kwargs: Further keyword arguments of the model.
+
+    Raises:
+        TypeError: If the output is not a tensor, or the inputs do not have the dtype of the model.
+    """
+    if torch.compiler.is_compiling():
+        outputs: Any = forward(inputs, **kwargs)
+    else:
+        count_evaluations(len(inputs))
+        try:
+            outputs = forward(inputs, **kwargs)
+        except RuntimeError as error:
+            _raise_for_dtype(forward, inputs, error)
+            raise
+    return _checked(outputs)
+
+
+def _checked(outputs: Any) -> Tensor:
+    """Return the output of a model, or raise if it is not a tensor."""
+    if not isinstance(outputs, Tensor):
+        raise TypeError(
+            f"forward must return a tensor of logits (N, C), got {type(outputs).__name__}; wrap "
+            "the model so that it returns the logits alone (for transformers models: "
+            "pear_lightning.nn.TransformersClassifier)"
+        )
+    return outputs
+
+
+def _raise_for_dtype(forward: Forward, inputs: Tensor, error: RuntimeError) -> None:
+    """Raise an error about the dtype of the inputs if a model's error is about dtypes."""
+    weights = [each for module in modules_behind(forward) for each in module.parameters()]
+    others = {each.dtype for each in weights if each.is_floating_point()} - {inputs.dtype}
+    about_dtypes = any(phrase in str(error) for phrase in _ABOUT_DTYPES)
+    if about_dtypes and inputs.is_floating_point() and others:
+        raise TypeError(
+            f"inputs must have the dtype of the model's weights, {others.pop()}, got "
+            f"{inputs.dtype}; convert them, or the model: model.to({inputs.dtype})"
+        ) from error
+
+
 def as_logits(outputs: Any, n_rows: int) -> Tensor:
     """Check the output of a model and return it as logits ``(N, C)``.
 
@@ -193,19 +251,13 @@ def as_logits(outputs: Any, n_rows: int) -> Tensor:
         TypeError: If the output is not a tensor.
         ValueError: If its shape is wrong.
     """
-    if not isinstance(outputs, Tensor):
-        raise TypeError(
-            f"forward must return a tensor of logits (N, C), got {type(outputs).__name__}; wrap "
-            "the model so that it returns the logits alone (for transformers models: "
-            "pear_lightning.nn.TransformersClassifier)"
-        )
-    if outputs.ndim == 1:
-        outputs = outputs[:, None]
-    if outputs.ndim != 2 or outputs.shape[0] != n_rows:
+    logits = _checked(outputs)
+    if logits.ndim == 1:
+        logits = logits[:, None]
+    if logits.ndim != 2 or logits.shape[0] != n_rows:
         raise ValueError(
-            f"forward must return logits (N, C) with N = {n_rows}, got {tuple(outputs.shape)}"
+            f"forward must return logits (N, C) with N = {n_rows}, got {tuple(logits.shape)}"
         )
-    logits: Tensor = outputs
     return logits
 
 

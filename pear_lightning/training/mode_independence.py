@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.scorer import run_model
 from pear_lightning.training.random_states import RandomStates
 
 _DROPOUT = (
@@ -46,7 +47,7 @@ def same_in_both_modes(module: nn.Module, batch: Batch) -> bool:
     draws = RandomStates(module, inputs.device)
     try:
         with torch.no_grad():
-            in_training = module.train()(inputs, **kwargs)
+            in_training = run_model(module.train(), inputs, kwargs)
             if draws.changed() or not _equal(buffers, dict(module.named_buffers())):
                 return False
             return torch.equal(in_training, module.eval()(inputs, **kwargs))

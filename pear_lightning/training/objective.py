@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from pear_lightning.functional.validation import check_count, check_share_or_count
 from pear_lightning.losses import ExplanationLoss
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.scorer import Forward
+from pear_lightning.scoring.scorer import Forward, run_model
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
+from pear_lightning.training.precision import explanation_precision
 from pear_lightning.training.row_sample import sample_rows
 from pear_lightning.training.weight_schedule import (
     ConstantWeight,
@@ -156,6 +157,10 @@ class Objective(nn.Module):
         self._was_on = self._has_acted = False  # in this fit
         self._last: tuple[Tensor, Tensor] | tuple[()] = ()  # R and its ratio, for the log
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to pickle or copy; another process compiles R for itself."""
+        return {**self.__dict__, "_compiled": None}
+
     def forward(
         self,
         network: Forward,
@@ -179,7 +184,7 @@ class Objective(nn.Module):
         explained = self.explain(network, batch, trainer, shares_logits=shares_logits)
         logits = explained.logits
         if logits is None or not explained.shares_logits:
-            logits = network(batch.inputs, **batch.forward_kwargs)
+            logits = run_model(network, batch.inputs, batch.forward_kwargs)
         return self.combine(explained, task_loss(logits), trainer)
 
     def explain(
@@ -209,7 +214,8 @@ class Objective(nn.Module):
         if weight and step % self.every:
             return Explained(epochs, weight)
         factor = self.every if weight and trainer else 1
-        with torch.set_grad_enabled(torch.is_grad_enabled() and weight > 0):
+        keeps_graph = torch.set_grad_enabled(torch.is_grad_enabled() and weight > 0)
+        with keeps_graph, explanation_precision(trainer, self.loss):
             sample = None
             if self.rows is not None:
                 sample = sample_rows(batch, self.loss, self.rows, step=step, rank=rank)

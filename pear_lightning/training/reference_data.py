@@ -1,9 +1,12 @@
 """Reference data of explainers, computed once from the training split."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
+from lightning.fabric.utilities import move_data_to_device
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor, nn
 
@@ -13,19 +16,36 @@ from pear_lightning.scoring.batch import Batch
 _BACKGROUND_ROWS = 1024
 
 
-def fit_references(module: LightningModule, *, afresh: bool = False) -> None:
+def inputs_of_batch(batch: Any) -> Tensor:
+    """Return the inputs of a batch in any form that :class:`~pear_lightning.scoring.Batch` reads.
+
+    Args:
+        batch: The batch.
+    """
+    return Batch.of(batch).inputs
+
+
+def fit_references(
+    module: LightningModule,
+    *,
+    afresh: bool = False,
+    inputs_of: Callable[[Any], Tensor] = inputs_of_batch,
+) -> None:
     """Fit the reference data of all explainers of a module to the training split.
 
     The data come from the datamodule if it has ``training_mean`` and ``training_rows(n)``, as
     :class:`~pear_lightning.datamodules.TabularDataModule` does. Otherwise, when fitting, the
-    training dataloader is read once, without changing the random state. All ranks get the same
-    data.
+    training dataloader is read once, as far as an epoch reads it, without changing the random
+    state. Its data set may be of unknown length. All ranks get the same data.
 
     Args:
         module: A module attached to a trainer that has set up its data.
         afresh: Whether to replace existing reference data, as a fit that does not resume does.
+        inputs_of: See :func:`fit_explainers`.
     """
-    fit_explainers(module.trainer, module.modules(), module.device, afresh=afresh)
+    fit_explainers(
+        module.trainer, module.modules(), module.device, afresh=afresh, inputs_of=inputs_of
+    )
 
 
 def fit_explainers(
@@ -34,7 +54,7 @@ def fit_explainers(
     device: torch.device,
     *,
     afresh: bool = False,
-    inputs_of: Callable[[Any], Tensor] = lambda batch: Batch.of(batch).inputs,
+    inputs_of: Callable[[Any], Tensor] = inputs_of_batch,
 ) -> None:
     """Fit the reference data of the explainers among some modules; see :func:`fit_references`.
 
@@ -43,7 +63,11 @@ def fit_explainers(
         modules: Modules; those that are not explainers are skipped.
         device: Device of the reference data.
         afresh: Whether to replace existing reference data.
-        inputs_of: Returns the inputs ``(B, *S)`` of a batch.
+        inputs_of: Returns the inputs ``(B, *S)`` of a batch on the device of the trainer.
+
+    Raises:
+        ValueError: If the training dataloader is needed and holds no batch, or its inputs differ
+            in shape.
     """
     wanting = [
         explainer
@@ -72,8 +96,12 @@ def _read_once(
     total: Tensor | None = None
     count = 0
     rows: list[Tensor] = []
-    for batch in trainer.train_dataloader or ():
-        inputs = inputs_of(batch).detach()
+    device = trainer.strategy.root_device
+    loader = trainer.train_dataloader
+    # compared with None: the truth value of a loader is its length, which may be unknown
+    for batch in islice(() if loader is None else loader, _batches_per_epoch(trainer)):
+        with torch.no_grad():
+            inputs = inputs_of(move_data_to_device(batch, device)).cpu()
         if not inputs.is_floating_point() or (rows and inputs.shape[1:] != rows[0].shape[1:]):
             names = sorted({type(each).__name__ for each in explainers})
             raise ValueError(
@@ -92,7 +120,16 @@ def _read_once(
             "train_dataloader must hold at least one batch to compute the training mean for an "
             "explainer, got none; pass the baseline as a tensor or 'zeros'"
         )
-    sums = torch.cat([total.flatten(), total.new_tensor([count])]).to(trainer.strategy.root_device)
+    sums = torch.cat([total.flatten(), total.new_tensor([count])]).to(device)
     sums = trainer.strategy.reduce(sums, reduce_op="sum").cpu()
     mean = (sums[:-1] / sums[-1]).reshape(total.shape).to(rows[0])
     return mean, trainer.strategy.broadcast(torch.cat(rows))
+
+
+def _batches_per_epoch(trainer: Trainer) -> int | None:
+    """Return at most how many batches an epoch reads; ``None`` for all of a data set that ends."""
+    batches = trainer.fit_loop.max_batches
+    if not math.isinf(batches):
+        return int(batches)
+    steps = trainer.max_steps * trainer.accumulate_grad_batches
+    return steps if steps > 0 else None

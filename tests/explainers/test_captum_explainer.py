@@ -390,3 +390,10 @@ def test_bad_arguments(arguments, message):
 
 def test_repr_names_the_method():
     assert "'DeepLift'" in repr(CaptumExplainer("DeepLift"))
+
+
+@pytest.mark.parametrize("method", ["DeepLift", "IntegratedGradients", "FeatureAblation"])
+def test_an_empty_batch(method):
+    model, nobody = nn.Linear(4, 2), torch.zeros(0).long()
+    logits, (found,) = explain(model, torch.rand(0, 4), nobody, [CaptumExplainer(method)])
+    assert (logits.shape, found.shape) == ((0, 2), (0, 4))

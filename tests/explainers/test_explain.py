@@ -13,9 +13,11 @@ from pear_lightning.explainers import (
     KernelShap,
     Lime,
     Occlusion,
+    RandomAttributions,
     SmoothGrad,
     explain,
 )
+from pear_lightning.masking import ColumnMasker
 from pear_lightning.scoring.outputs import resolve_output
 from tests.explainers.models import (
     Checkpointed,
@@ -347,10 +349,28 @@ def test_explainers_of_the_same_gradients_share_no_memory():
         torch.testing.assert_close(second, wanted)
 
 
-def test_empty_batch():
-    logits, (attributions,) = explain(mlp(), torch.rand(0, 6), torch.zeros(0).long(), [Gradient()])
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    "explainer",
+    [
+        *five_explainers(torch.rand(2, 12)),
+        RandomAttributions(),
+        Occlusion(),
+        Lime(20),
+        Lime(20, penalty="ridge", masker=ColumnMasker(12)),
+        KernelShap(20),
+        KernelShap(20, seed=0),
+        KernelShap(20, paired=False, masker=ColumnMasker(12)),
+        KernelShap(20, masker=ColumnMasker(12, [[0, 1], [2, 3]])),
+    ],
+    ids=repr,
+)
+def test_empty_batch(explainer, create_graph):
+    logits, (attributions,) = explain(
+        mlp(12), torch.rand(0, 12), torch.zeros(0).long(), [explainer], create_graph=create_graph
+    )
     assert logits.shape == (0, 3)
-    assert attributions.shape == (0, 6)
+    assert attributions.shape == (0, 12)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

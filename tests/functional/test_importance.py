@@ -148,6 +148,13 @@ def test_constant_scores_find_what_chance_finds() -> None:
     assert top_k_overlap(scores, other, 4).tolist() == pytest.approx([0.4, 0.4])
 
 
+def test_kendall_of_two_features() -> None:
+    a = torch.tensor([[1.0, 2.0], [1.0, 2.0], [1.0, 1.0], [0.0, 3.0]])
+    b = torch.tensor([[0.0, 9.0], [5.0, -1.0], [1.0, 2.0], [4.0, 4.0]])
+    assert kendall(a, b).tolist() == [1, -1, 0, 0]
+    assert float(importance_stability(a[:2], "kendall")) == 1
+
+
 def test_a_single_feature() -> None:
     assert kendall(torch.rand(2, 1), torch.rand(2, 1)).tolist() == [0, 0]
     assert precision_at_k(torch.rand(1), torch.ones(1)) == 1

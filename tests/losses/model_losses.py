@@ -146,6 +146,14 @@ def trains_beside_a_task_loss(loss):
     assert loss.of_model(model, (x, y, mask))[1] < first
 
 
+def one_mask_applies_to_all_rows(loss):
+    model, (x, y, mask) = network().eval(), batch()
+    torch.manual_seed(0)
+    one = loss.of_model(model, (x, y, mask[:1]))[1]
+    torch.manual_seed(0)
+    torch.testing.assert_close(one, loss.of_model(model, (x, y, mask[:1].expand_as(mask)))[1])
+
+
 def refuses_bad_input(loss):
     model, (x, y, mask) = network(), batch()
     with pytest.raises(ValueError, match="mask must have the shape"):
@@ -176,6 +184,7 @@ CHECKS = {
         is_float32_under_bfloat16,
         passes_keyword_tensors_with_their_rows,
         trains_beside_a_task_loss,
+        one_mask_applies_to_all_rows,
         refuses_bad_input,
     )
 }

@@ -85,6 +85,9 @@ def test_a_mask_is_seen_at_the_positions_of_a_layer():
     mask[0, 1, :2, 2] = 1  # half of a cell, in one channel
     for given in (mask, mask.amax(1), mask.amax(1, keepdim=True), mask.bool()):
         assert mask_at(given, maps)[0, 0].tolist() == [[0.0, 0.5], [0.0, 0.0]]
+        assert torch.equal(
+            mask_at(given[:1], maps), mask_at(given[:1].repeat_interleave(2, 0), maps)
+        )
     finer = mask_at(torch.eye(2)[None], torch.rand(1, 1, 4, 4))[0, 0]
     assert torch.equal(finer, torch.eye(2).repeat_interleave(2, 0).repeat_interleave(2, 1))
     with pytest.raises(ValueError, match=r"positions of inputs .* got \(2, 4\)"):

@@ -151,3 +151,16 @@ def test_bad_settings_are_named(options, message):
 def test_bad_attributions_are_named(attributions, message):
     with pytest.raises(ValueError, match=message):
         ConsensusLoss()(*attributions)
+
+
+def test_a_batch_without_samples_costs_nothing():
+    nothing = torch.zeros(0, 4, requires_grad=True)
+    loss = ConsensusLoss()(nothing, nothing)
+    loss.backward()
+    assert loss.item() == 0
+    assert nothing.grad.shape == (0, 4)
+    assert ConsensusLoss(reduction="none")(nothing, nothing).shape == (0,)
+    terms = ConsensusLoss().terms(nothing, nothing, nothing)
+    assert [len(each) for each in terms] == [0, 0, 0]
+    with pytest.raises(ValueError, match=r"at least one feature, got \(4, 0\)"):
+        ConsensusLoss()(torch.zeros(2, 0), torch.zeros(2, 0))

@@ -10,15 +10,19 @@ from pear_lightning.losses import (
     CoRMLoss,
     CounterexamplesLoss,
     DeepLassoLoss,
+    DoubleBackpropagationLoss,
     IBPExLoss,
     PGDExLoss,
     PGDR4Loss,
     R4Loss,
     RandR4Loss,
     RightReasonsLoss,
+    SparsityPrior,
 )
-from pear_lightning.losses.masks import aligned_mask, annotated_rows, as_masked
+from pear_lightning.losses.masks import aligned_mask, annotated_rows, as_masked, element_mask
+from pear_lightning.masking import ColumnMasker
 from pear_lightning.nn import MLP
+from pear_lightning.scoring import Batch
 
 
 class Marked(AttributionLoss):
@@ -195,6 +199,18 @@ def test_consensus_knows_its_explainers_and_its_objective():
     torch.testing.assert_close(loss(a, b, mask=torch.ones(4, 5)), loss(a, b))
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [ConsensusLoss(), DoubleBackpropagationLoss(), SparsityPrior(), RightReasonsLoss(), R4Loss()],
+    ids=lambda loss: type(loss).__name__,
+)
+def test_a_batch_without_samples_costs_nothing(loss):
+    rows = torch.rand(0, 6), torch.zeros(0).long(), torch.zeros(0, 6)
+    for explainer in loss.explainers.values():
+        explainer.fit_reference(torch.zeros(6), torch.rand(3, 6))
+    assert loss.of_model(MLP(6), rows)[1].item() == 0
+
+
 def test_masks_are_broadcast_over_channels():
     images, flat = torch.rand(2, 3, 4, 4), torch.rand(2, 6)
     for shape in ((2, 4, 4), (2, 1, 4, 4)):
@@ -225,7 +241,38 @@ def test_masks_of_tokens_are_broadcast_over_the_embedding():
         aligned_mask(mask, torch.rand(2, 7, 5))
 
 
-@pytest.mark.parametrize("shape", [(2, 5), (1, 6), (6,), (2, 6, 1)])
+def test_one_mask_applies_to_all_samples():
+    mask, flat = torch.tensor([[1, 0, 0, 1, 0, 0]]), torch.rand(2, 6)
+    assert torch.equal(aligned_mask(mask, flat), mask.bool().expand(2, 6))
+    assert aligned_mask(torch.ones(1, 4, 4), torch.rand(2, 3, 4, 4)).shape == (2, 1, 4, 4)
+    assert aligned_mask(torch.ones(1, 5), torch.rand(2, 5, 7)).shape == (2, 5, 1)
+    groups = ColumnMasker(6, [[0, 1], [2, 3], [4, 5]])
+    shared = element_mask(Batch(flat, mask=mask[:, :3]), groups)
+    assert shared.int().tolist() == [[1, 1, 0, 0, 0, 0]] * 2
+    model, y = MLP(6, 3), torch.tensor([0, 2])
+    for loss in (RightReasonsLoss(), RightReasonsLoss().with_masks_of(groups), R4Loss(), Marked()):
+        given = mask[:, : 6 if loss.mask_features is None else 3]
+        one = loss.of_model(model, (flat, y, given))[1]
+        torch.testing.assert_close(one, loss.of_model(model, (flat, y, given.expand(2, -1)))[1])
+        assert one > 0
+
+
+@pytest.mark.parametrize("loss", [RightReasonsLoss(), R4Loss()], ids=["attributions", "model"])
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # and looks at gradients of all tensors
+def test_compiled_losses_take_batches_of_several_sizes(loss):
+    torch.compiler.reset()
+    model = MLP(6, 3)
+    compiled = torch.compile(loss.of_model, backend="eager")
+    for rows in (8, 5, 3):  # the second size makes the number of rows symbolic
+        given = torch.rand(rows, 6), torch.arange(rows) % 3, torch.eye(rows, 6)
+        values = compiled(model, given)[1], loss.of_model(model, given)[1]
+        torch.testing.assert_close(*values)
+        gradients = (torch.autograd.grad(each, model.layers[0].weight)[0] for each in values)
+        torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (3, 6), (1, 5), (6,), (2, 6, 1)])
 def test_a_mask_of_another_shape_is_refused(shape):
     with pytest.raises(ValueError, match=r"mask must have the shape of the inputs, \(2, 6\)"):
         aligned_mask(torch.ones(shape), torch.rand(2, 6))

@@ -143,3 +143,19 @@ def test_errors() -> None:
     with pytest.raises(ValueError, match=r"repeats must have the same shape, got .* and \(5, 8\)"):
         matrix.update(data, repeats={"lime": data["lime"][:5]})
     assert matrix.agreement_matrix_count == 0
+
+
+def test_explanations_of_zeros_count_and_are_finite() -> None:
+    zeros, down = torch.zeros(1, 4), torch.tensor([[4.0, 3.0, 2.0, 1.0]])
+    rank_free = ("rank_agreement", "sign_agreement", "signed_rank_agreement", "rank_correlation")
+    for strict in (False, True):
+        values = {}
+        for name, other in {"zeros": zeros, "down": down, "up": down.flip(1)}.items():
+            matrix = AgreementMatrix(["a", "b"], k=2, strict=strict)
+            matrix.update({"a": zeros, "b": other})
+            values[name] = {metric: float(each[0, 1]) for metric, each in matrix.compute().items()}
+        assert values["zeros"] == dict.fromkeys(values["zeros"], 1.0) | {"rank_correlation": 0}
+        for name in ("down", "up"):
+            assert [values[name][metric] for metric in rank_free] == [0, 0, 0, 0]
+            assert values[name]["feature_agreement"] == (name == "down")
+            assert values[name]["pairwise_rank_agreement"] == (strict and name == "up")

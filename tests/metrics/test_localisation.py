@@ -124,6 +124,13 @@ def test_channels_are_summed_where_the_mask_has_one(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", EVERY)
+def test_one_region_applies_to_all_samples(make: Any) -> None:
+    attributions, masks = everything()
+    whole = masks[3:4].expand_as(attributions)
+    torch.testing.assert_close(make()(attributions, masks[3:4]), make()(attributions, whole))
+
+
+@pytest.mark.parametrize("make", EVERY)
 def test_half_precision_is_read_in_float32(make: Any) -> None:
     attributions, masks = everything()
     half = attributions.bfloat16()
@@ -203,8 +210,8 @@ def test_errors_name_the_argument_and_leave_no_trace(make: Any) -> None:
         (attributions * torch.nan, mask, "attributions must be finite, got 96 NaN"),
         (
             attributions,
-            mask[:1],
-            r"(mask|region) must have the shape of attributions, .*, got \(1, 3, 4, 4\)",
+            mask[[0, 1, 1]],
+            r"(mask|region) must have the shape of attributions, .*, got \(3, 3, 4, 4\)",
         ),
         (attributions, mask[..., :2], r"(mask|region) must have .*, got \(2, 3, 4, 2\)"),
         (attributions, mask + 0.5, r"(mask|region) must hold zeros and ones only, got (0|1)\.5"),

@@ -20,6 +20,7 @@ from pear_lightning.explainers import (
     SmoothGrad,
 )
 from pear_lightning.functional.quadrature import quadrature_rule
+from pear_lightning.losses import ConsensusLoss
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules import PEAR, ExplainedModule
 from pear_lightning.nn import MLP
@@ -450,6 +451,39 @@ def test_resuming_gives_the_weights_of_the_uninterrupted_run(tmp_path):
 def test_bad_arguments_are_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         small(**arguments)
+
+
+def test_lists_of_explainers_are_named_after_their_classes():
+    model = small(
+        explainers=[Gradient(), KernelShap(8), KernelShap(16)],
+        test_explainers=[Gradient(), Lime(8), RandomAttributions()],
+    )
+    assert list(model.explainers) == ["gradient", "kernel_shap", "kernel_shap_2"]
+    assert list(model.validation_explainers) == list(model.explainers)
+    assert list(model.test_explainers) == ["gradient", "lime", "random_attributions"]
+    with pytest.raises(TypeError, match=r"explainers must be explainers by name, .* got Gradient"):
+        small(explainers=Gradient())
+    with pytest.raises(
+        TypeError, match=r"explainers\[1\] must be an Explainer, got the class Lime"
+    ):
+        small(explainers=[Gradient(), Lime])
+    with pytest.raises(ValueError, match=r"explainers must name two or more .* got \[\]"):
+        small(explainers={})
+
+
+def test_what_cannot_train_says_what_can():
+    with pytest.raises(
+        ValueError, match=r"got Lime, .*; use Lime\(\.\.\., penalty='ridge'\); valid"
+    ):
+        small(explainers=[Gradient(), Lime()])
+    wanted = r"use gradient explainers, KernelShap, Occlusion or Lime\(penalty='ridge'\)"
+    for build in (
+        lambda pair: small(explainers=pair),
+        lambda pair: ConsensusLoss().explain_with(pair),
+    ):
+        with pytest.raises(ValueError, match=f"got RandomAttributions, .*; {wanted}"):
+            build({"gradient": Gradient(), "random": RandomAttributions()})
+        build({"lime": Lime(8, penalty="ridge"), "shap": KernelShap(8)})
 
 
 def test_things_that_are_not_explainers():

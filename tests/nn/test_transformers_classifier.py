@@ -23,6 +23,16 @@ IDS = torch.tensor([[2, 7, 9, 3, 4], [2, 5, 3, 0, 0]])
 MASK = (IDS != 0).long()
 
 
+def test_token_types_reach_the_model():
+    model = TransformersClassifier(BERT).eval()
+    kinds = torch.tensor([[0, 0, 1, 1, 1], [0, 1, 1, 0, 0]])
+    wanted = model.model(IDS, attention_mask=MASK, token_type_ids=kinds).logits
+    for inputs in (IDS, model.embed(IDS)):
+        found = model(inputs, attention_mask=MASK, token_type_ids=kinds)
+        torch.testing.assert_close(found, wanted)
+    assert not torch.allclose(model(IDS, attention_mask=MASK), wanted)
+
+
 def name_of(config: dict) -> str:
     return config["model_type"]
 

@@ -12,6 +12,7 @@ from pear_lightning.functional.agreement import (
     agreement_of_ranked,
     chance_corrected,
     chance_level,
+    check_k,
     rank_saliency,
 )
 from pear_lightning.functional.ranks import TIES, Ties
@@ -54,6 +55,7 @@ class AgreementMetric(ExactStates, ABC):
     ) -> None:
         super().__init__(**kwargs)
         check_choice("ties", ties, TIES)
+        check_k("k", k)
         self.k = k
         self.ties: Ties = ties
         self.strict = strict

@@ -16,6 +16,7 @@ from pear_lightning.functional.agreement import (
     RankedSaliency,
     agreement_of_ranked,
     chance_level,
+    check_k,
     rank_saliency,
 )
 from pear_lightning.functional.aligned_text import aligned_text
@@ -43,6 +44,16 @@ class AgreementMatrix(ExactStates):
     with itself: it is measured from ``repeats``, second draws of stochastic explainers, and 1 for
     the others. Two stochastic explainers rarely agree better with each other than each agrees with
     itself, so read the other entries relative to the diagonal.
+
+    An explanation whose absolute values are all equal, such as zeros, ranks nothing. Such samples
+    count and have finite values, because a NaN would hide all other samples in the mean, and
+    leaving them out would favour explainers that return nothing. Two explanations of zeros make the
+    same statement: they agree fully by the five metrics that compare statements, and have rank
+    correlation 0, because nothing varies. With an explanation that ranks its features, zeros have
+    rank correlation, sign, signed rank and pairwise rank agreement 0, while feature agreement
+    compares its top k with the first k features. With ``strict=True``, pairwise rank agreement is
+    the share of the pairs that the other explanation orders like ties, the later feature first.
+    :attr:`~pear_lightning.metrics.RankCorrelation.constant_rows` counts these samples.
 
     Shapes:
         - update: ``attributions``, one tensor ``(B, *S)`` for each name, flattened to ``(B, n)``;
@@ -106,6 +117,7 @@ class AgreementMatrix(ExactStates):
         if len(names) < 2 or len(set(names)) < len(names):
             raise ValueError(f"names must be two or more different names, got {list(names)}")
         self.names = tuple(names)
+        check_k("k", k)
         self.k = k
         self.ties: Ties = ties
         self.strict = strict

@@ -36,7 +36,9 @@ class FaithfulnessMetric(SampleMean, ABC):
         samples_per_pass: Largest number of perturbed samples in one forward pass, which bounds
             memory; None for half a MiB of inputs on a CPU, which fits its caches, and 64 MiB on
             other devices.
-        progress: Whether to show a progress bar during each update.
+        progress: Whether to show a progress bar during each update, with an estimate of the
+            evaluations of the model; None shows it on a terminal once an update has taken five
+            seconds.
         **kwargs: Options of :class:`torchmetrics.Metric`.
     """
 
@@ -46,7 +48,7 @@ class FaithfulnessMetric(SampleMean, ABC):
         *,
         output: OutputName | OutputFunction = "prob",
         samples_per_pass: int | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -139,10 +141,11 @@ class FaithfulnessMetric(SampleMean, ABC):
         size = self.evaluation.rows_per_pass(inputs)
         blocks = zip(batch.blocks(size), attributions.split(size), strict=True)
         parts = []
-        for block, of_block in blocks:
-            (readings,) = self.evaluation(model, block, [of_block], needs)
-            with trusted_values():
-                parts.append(self.reduce(readings))
+        with self.evaluation.bar(len(batch)) as bar:
+            for block, of_block in blocks:
+                (readings,) = self.evaluation(model, block, [of_block], needs, bar)
+                with trusted_values():
+                    parts.append(self.reduce(readings))
         scores = join(parts)
         check_finite(f"scores of {self.metric_name}", scores.values)
         return scores

@@ -12,25 +12,11 @@ from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.mean_ranks import bootstrap_means, ranks_of_means
 from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import check_finite, check_floating
+from pear_lightning.metrics.faithfulness.short_names import legend, metric_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-SHORT_NAMES = {
-    "faithfulness_correlation": "FC",
-    "faithfulness_estimate": "FE",
-    "monotonicity_correlation": "MC",
-    "region_perturbation": "RP",
-    "insertion": "INS",
-    "deletion": "DEL",
-    "negative_perturbation": "NEG",
-    "positive_perturbation": "POS",
-    "irof": "IROF",
-    "infidelity": "INF",
-    "max_sensitivity": "SENS",
-}
-"""Names of metrics in tables; other metrics keep their own names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +61,8 @@ class ExplainerRanking:
         explainer  mean rank  95 % interval  tied with  DEL↓  INS↑
         gradient        1.00   1.00 to 1.00                1     1
         random          2.00   2.00 to 2.00                2     2
+        <BLANKLINE>
+        DEL deletion, INS insertion; ↑ higher is better, ↓ lower is better
 
     References:
         Guo et al., *Learning for Highly Faithful Explainability*, ICLR 2026 (the mean rank over ten
@@ -188,7 +176,7 @@ class ExplainerRanking:
         """Return the table as aligned text, the best explainer first.
 
         The column ``tied with`` holds the places, in this table, of the explainers that are tied
-        with the one in the row.
+        with the one in the row. A legend of the metrics follows the table.
 
         Args:
             values: What the columns of the metrics hold: ``"ranks"`` or ``"means"``.
@@ -214,7 +202,7 @@ class ExplainerRanking:
                     *(form.format(value) for value in cells[:, place].tolist()),
                 ]
             )
-        return aligned_text(rows)
+        return f"{aligned_text(rows)}\n\n{legend(self._directions)}"
 
     def plot(
         self, axes: "Sequence[Axes] | None" = None, *, controls: Collection[str] = ()
@@ -244,10 +232,11 @@ class ExplainerRanking:
 
     def metric_labels(self) -> list[str]:
         """Return short names of the metrics, with an arrow for the direction that is better."""
-        return [
-            SHORT_NAMES.get(name, name) + ("↑" if higher else "↓")
-            for name, higher in zip(self.metrics, self.higher_is_better.tolist(), strict=True)
-        ]
+        return metric_labels(self._directions)
+
+    @property
+    def _directions(self) -> dict[str, bool]:
+        return dict(zip(self.metrics, self.higher_is_better.tolist(), strict=True))
 
 
 def _stacked(scores: Mapping[str, Tensor], explainers: Sequence[str]) -> Tensor:

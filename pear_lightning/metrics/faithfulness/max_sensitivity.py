@@ -11,6 +11,7 @@ from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.functional.hashed_random import derived_seeds, hashed_uniform, sample_seeds
 from pear_lightning.functional.max_sensitivity import max_sensitivity
 from pear_lightning.functional.per_sample import PerSample, join
+from pear_lightning.functional.validation import check_count
 from pear_lightning.metrics.faithfulness.explained_batch import explained_batch
 from pear_lightning.metrics.sample_mean import SampleMean
 from pear_lightning.scoring.batch import Batch
@@ -79,8 +80,7 @@ class MaxSensitivity(SampleMean):
             raise TypeError(f"explainer must be an Explainer such as Gradient(), got {explainer!r}")
         if not radius > 0:
             raise ValueError(f"radius must be positive, got {radius}")
-        if n_samples < 1:
-            raise ValueError(f"n_samples must be at least 1, got {n_samples}")
+        check_count("n_samples", n_samples)
         if samples_per_pass is not None and samples_per_pass < 1:
             raise ValueError(f"samples_per_pass must be at least 1, got {samples_per_pass}")
         self.explainer = explainer

@@ -1,6 +1,6 @@
 """Ranks explainers on a model and its data."""
 
-from collections.abc import Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import Any, Literal
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.explainers.explainer_sets import named_explainers
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking
@@ -17,6 +18,7 @@ from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
+from pear_lightning.scoring.progress import counted_evaluations, no_unasked_bars
 from pear_lightning.scoring.scorer import Forward, predicted_classes
 
 Target = Literal["predicted", "label"]
@@ -25,7 +27,7 @@ Target = Literal["predicted", "label"]
 def rank_explainers(
     model: Forward,
     batches: Iterable[Any],
-    explainers: Mapping[str, Explainer],
+    explainers: Mapping[str, Explainer] | Sequence[Explainer],
     suite: FaithfulnessSuite | Masker,
     *,
     target: Target = "predicted",
@@ -48,10 +50,13 @@ def rank_explainers(
         batches: The samples, such as a ``DataLoader``. Each batch has a form that
             :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads: inputs ``(B, *S)``, ``(inputs,
             labels)``, or a mapping with ``"inputs"``, optionally ``"target"``, and further keyword
-            arguments of the model, such as ``"attention_mask"``. Tensors are moved to the device of
-            the model. Token ids are embedded by the model's method ``embed``, if it has one and an
-            explainer takes gradients.
-        explainers: The explainers by name. Stochastic explainers without a seed draw from torch's
+            arguments of the model, such as ``"attention_mask"``; or a batch of Hugging Face. Data
+            that only maskers take are its ``masker_kwargs``: in a mapping, ``"input_ids"`` next to
+            embeddings, ``"special_tokens_mask"`` and ``"segments"``. Tensors are moved to the
+            device of the model. Token ids are embedded by the model's method ``embed``, if it has
+            one and an explainer takes gradients.
+        explainers: The explainers by name, or a sequence, whose explainers are named after their
+            classes (``"kernel_shap"``). Stochastic explainers without a seed draw from torch's
             global generator.
         suite: The metrics, with the explainers' names; or a masker, for the ten metrics of a
             :class:`~pear_lightning.metrics.FaithfulnessSuite` with its default settings.
@@ -63,12 +68,14 @@ def rank_explainers(
         n_resamples: Number of draws of the bootstrap.
         confidence_level: Confidence level of the intervals, between 0 and 1.
         seed: Seed of the bootstrap.
-        progress: Whether to show a progress bar over the batches.
+        progress: Whether to show a progress bar over the batches, with an estimate of the
+            evaluations of the model.
 
     Returns:
         The ranking; ``to_table()`` and ``plot()`` show it.
 
     Raises:
+        TypeError: If ``explainers`` is neither a mapping nor a sequence of explainers.
         ValueError: If there is no batch, a batch has no labels with ``target="label"``, or the
             suite's names are not those of the explainers.
 
@@ -98,6 +105,7 @@ def rank_explainers(
             f"batches must be an iterable of batches, got a tensor {tuple(batches.shape)}; give "
             "[inputs] for a single batch"
         )
+    explainers = named_explainers("explainers", explainers)
     if isinstance(suite, Masker):
         suite = FaithfulnessSuite(suite, list(explainers))
     if set(suite.names or ()) != set(explainers):
@@ -108,8 +116,14 @@ def rank_explainers(
     device = _device(model)
     total = len(batches) if isinstance(batches, Sized) else None
     parts: list[dict[str, Tensor]] = []
-    with Progress(transient=True, disable=not progress or suite.evaluation.progress) as bar:
-        for batch in bar.track(batches, total, description="ranking explainers"):
+    hidden = not progress or bool(suite.evaluation.progress)
+    with (
+        Progress(transient=True, disable=hidden) as bar,
+        counted_evaluations() as count,
+        no_unasked_bars(),
+    ):
+        task = bar.add_task("ranking explainers", total=total)
+        for done, batch in enumerate(batches, start=1):
             read = Batch.of(batch)
             if device is not None:
                 read = read.to(device)
@@ -138,8 +152,12 @@ def rank_explainers(
                 masker_kwargs=read.masker_kwargs,
             )
             parts.append({name: each.cpu() for name, each in scores.items()})
+            estimate = _estimate(count.evaluations, done, total)
+            bar.update(task, advance=1, description=f"ranking explainers, {estimate}")
     if not parts:
         raise ValueError("batches must hold at least one batch, got none")
+    if not any(each.shape[1] for part in parts for each in part.values()):
+        raise ValueError("batches must hold at least one sample, got empty batches")
     return ExplainerRanking.from_scores(
         {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]},
         suite.names or (),
@@ -148,6 +166,13 @@ def rank_explainers(
         confidence_level=confidence_level,
         seed=seed,
     )
+
+
+def _estimate(evaluations: int, done: int, total: int | None) -> str:
+    """Say how many evaluations there were and, if the number of batches is known, will be."""
+    if total is None or done >= total:
+        return f"{evaluations:,} model evaluations"
+    return f"{evaluations:,} of about {evaluations * total // done:,} model evaluations"
 
 
 def _device(model: Forward) -> torch.device | None:

@@ -28,6 +28,7 @@ from pear_lightning.metrics.faithfulness.monotonicity_correlation import Monoton
 from pear_lightning.metrics.faithfulness.negative_perturbation import NegativePerturbation
 from pear_lightning.metrics.faithfulness.positive_perturbation import PositivePerturbation
 from pear_lightning.metrics.faithfulness.region_perturbation import RegionPerturbation
+from pear_lightning.metrics.faithfulness.short_names import legend, metric_labels
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 from pear_lightning.scoring.evaluation import Evaluation, Need
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
@@ -49,9 +50,10 @@ class FaithfulnessSuite(ExactStates):
         masker: Defines the features, and what replaces a removed one.
         names: Names of the explanations that are compared; None for a single one.
         metrics: The metrics, as a mapping from names, or as a sequence to use their own names;
-            their ``output`` must be that of the suite. None for the ten of DeepFaith with the
-            settings below: faithfulness correlation and estimate, monotonicity correlation, region
-            perturbation, insertion, deletion, negative and positive perturbation, IROF, infidelity.
+            their ``output`` must be that of the suite. A string in a sequence, ``"deletion"``, is
+            one of the ten of DeepFaith with the settings below. None for all ten:
+            faithfulness correlation and estimate, monotonicity correlation, region perturbation,
+            insertion, deletion, negative and positive perturbation, IROF, infidelity.
         n_steps: Number of steps of removal curves; None for one feature at a time.
         n_subsets: Number of random subsets.
         subset_size: Size of random subsets: a number of features, a share of them,
@@ -98,7 +100,7 @@ class FaithfulnessSuite(ExactStates):
         self,
         masker: Masker,
         names: Sequence[str] | None = None,
-        metrics: Sequence[FaithfulnessMetric] | Metrics | None = None,
+        metrics: Sequence[FaithfulnessMetric | str] | Metrics | None = None,
         *,
         n_steps: int | None = 50,
         n_subsets: int = 100,
@@ -106,16 +108,18 @@ class FaithfulnessSuite(ExactStates):
         seed: int = 0,
         output: OutputName | OutputFunction = "prob",
         samples_per_pass: int | None = None,
-        progress: bool = False,
+        progress: bool | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         if names is not None and (not len(names) or len(set(names)) < len(names)):
             raise ValueError(f"names must be one or more different names, got {list(names)}")
-        if metrics is None:
+        if isinstance(metrics, str):
+            raise TypeError(f"metrics must be a sequence, got {metrics!r}; give [{metrics!r}]")
+        if not isinstance(metrics, Mapping):
             subsets: dict[str, Any] = {"n_subsets": n_subsets, "subset_size": subset_size}
             subsets.update(seed=seed, output=output)
-            members: list[FaithfulnessMetric] = [
+            ten: list[FaithfulnessMetric] = [
                 FaithfulnessCorrelation(masker, **subsets),
                 FaithfulnessEstimate(masker, output=output),
                 MonotonicityCorrelation(masker, output=output),
@@ -127,7 +131,7 @@ class FaithfulnessSuite(ExactStates):
                 IROF(masker, n_steps, output=output),
                 Infidelity(masker, **subsets),
             ]
-            metrics = members
+            metrics = ten if metrics is None else _chosen(ten, metrics)
         self.names = None if names is None else tuple(names)
         self.metrics = _by_name(metrics, resolve_output(output))
         self.masker = masker
@@ -325,15 +329,14 @@ class FaithfulnessSuite(ExactStates):
     def to_table(self) -> str:
         """Return the means as aligned text: explanations in rows, metrics in columns.
 
-        An arrow shows the direction that is better.
+        An arrow shows the direction that is better. A legend of the metrics follows the table.
         """
-        arrows = {name: "↑" if up else "↓" for name, up in self.directions.items()}
-        rows = [["", *(f"{name} {arrow}" for name, arrow in arrows.items())]]
+        rows = [["", *metric_labels(self.directions)]]
         means = self.compute()
         for name in self.names or ("",):
             labels = [f"{name}/{metric}" if self.names else metric for metric in self.metrics]
             rows.append([name, *(f"{float(means[label]):.4f}" for label in labels)])
-        return aligned_text(rows)
+        return f"{aligned_text(rows)}\n\n{legend(self.directions)}"
 
     @torch.no_grad()
     def _scores(
@@ -361,12 +364,13 @@ class FaithfulnessSuite(ExactStates):
         blocks = zip(
             batch.blocks(size), *(each.split(size) for each in named.values()), strict=True
         )
-        for block, *of_block in blocks:
-            *readings, own = self.evaluation(model, block, of_block, needs)
-            with trusted_values():
-                for (name, metric), each in zip(self.metrics.items(), readings, strict=True):
-                    parts[name].append(_in_rows(metric, each, len(named)))
-            ties.append(own.tied.view(len(named), -1))
+        with self.evaluation.bar(len(batch)) as bar:
+            for block, *of_block in blocks:
+                *readings, own = self.evaluation(model, block, of_block, needs, bar)
+                with trusted_values():
+                    for (name, metric), each in zip(self.metrics.items(), readings, strict=True):
+                        parts[name].append(_in_rows(metric, each, len(named)))
+                ties.append(own.tied.view(len(named), -1))
         scores = {
             name: PerSample(*(torch.cat(each, dim=1) for each in zip(*part, strict=True)))
             for name, part in parts.items()
@@ -408,6 +412,16 @@ class FaithfulnessSuite(ExactStates):
         # replaced instead of changed in place: Lightning may have reset it in inference mode
         state: Tensor = getattr(self, f"faithfulness_suite_{name}")
         setattr(self, f"faithfulness_suite_{name}", state + value.to(state.device))
+
+
+def _chosen(
+    ten: Sequence[FaithfulnessMetric], wanted: Sequence[FaithfulnessMetric | str]
+) -> list[FaithfulnessMetric]:
+    """Replace names by the metrics that they name."""
+    named = {metric.metric_name: metric for metric in ten}
+    if unknown := [each for each in wanted if isinstance(each, str) and each not in named]:
+        raise ValueError(f"metrics must be names among {list(named)}, got {unknown}")
+    return [named[each] if isinstance(each, str) else each for each in wanted]
 
 
 def _by_name(

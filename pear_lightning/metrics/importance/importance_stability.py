@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pear_lightning.functional.agreement import check_k
 from pear_lightning.functional.importance_agreement import (
     StabilityName,
     check_stability,
@@ -57,6 +58,7 @@ class ImportanceStability(ImportanceMetric):
         super().__init__(**kwargs)
         check_stability(of, k)
         self.of: StabilityName = of
+        check_k("k", k)
         self.k = k
 
     def update(self, scores: Tensor) -> None:

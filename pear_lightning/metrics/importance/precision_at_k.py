@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pear_lightning.functional.agreement import check_k
 from pear_lightning.functional.importance import precision_at_k
 from pear_lightning.metrics.importance.base import RelevanceMetric
 
@@ -45,6 +46,7 @@ class PrecisionAtK(RelevanceMetric):
 
     def __init__(self, k: int | float | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_k("k", k)
         self.k = k
 
     def _values(self, scores: Tensor, relevance: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pear_lightning.functional.agreement import check_k
 from pear_lightning.functional.importance_agreement import top_k_overlap
 from pear_lightning.metrics.importance.base import ReferenceMetric
 
@@ -43,6 +44,7 @@ class TopKOverlap(ReferenceMetric):
 
     def __init__(self, k: int | float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        check_k("k", k)
         self.k = k
 
     def _values(self, scores: Tensor, reference: Tensor) -> Tensor:

@@ -4,8 +4,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from pear_lightning.masking import ColumnMasker
+from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking
 from tests.reference.mean_rank import bootstrap, mean_ranks
 
@@ -112,7 +114,9 @@ def test_table_lists_the_best_first_with_directions_and_ties():
     ranking = ExplainerRanking.from_scores(
         scores(), NAMES, DIRECTIONS, n_resamples=500, confidence_level=0.9
     )
-    header, *lines = ranking.to_table().splitlines()
+    table, _, legend = ranking.to_table().partition("\n\n")
+    header, *lines = table.splitlines()
+    assert legend.startswith("DEL deletion, INS insertion, INF infidelity; ↑ higher is better")
     assert len({len(line) for line in [header, *lines]}) == 1
     assert "90 % interval" in header
     assert header.split()[-3:] == ["DEL↓", "INS↑", "INF↓"]
@@ -172,3 +176,16 @@ def test_bad_scores_are_refused(change, names, options, message):
         ExplainerRanking.from_scores({"a": torch.ones(1, 2).long()}, ["x"], {"a": True})
     with pytest.raises(ValueError, match="at least one metric"):
         ExplainerRanking.from_scores({}, ["x"], {})
+
+
+def test_the_table_of_the_ten_metrics_fits_into_100_columns():
+    names = [f"an explainer of a long name {n}" for n in range(12)]
+    suite = FaithfulnessSuite(ColumnMasker(4), names)
+    values = {name: torch.rand(12, 5) for name in suite.metrics}
+    ranking = ExplainerRanking.from_scores(values, names, suite.directions, n_resamples=50)
+    suite.update(nn.Linear(4, 2), torch.rand(2, 4), {name: torch.rand(2, 4) for name in names})
+    for table in (ranking.to_table(), ranking.to_table("means"), suite.to_table()):
+        assert max(map(len, table.splitlines())) <= 100
+        legend = table.split("\n\n")[-1].replace("\n", " ")
+        for meaning in ("FC faithfulness correlation", "MC monotonicity correlation", "↓ lower"):
+            assert meaning in legend

@@ -1,5 +1,9 @@
+import re
+import sys
+
 import pytest
 import torch
+from rich.progress import Progress
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -11,6 +15,7 @@ from pear_lightning.explainers import (
 )
 from pear_lightning.masking import ColumnMasker, TokenMasker
 from pear_lightning.metrics import FaithfulnessSuite, rank_explainers
+from pear_lightning.scoring.progress import counted_evaluations
 
 EXPLAINERS = {
     "random": RandomAttributions(seed=0),
@@ -115,12 +120,45 @@ def test_keyword_arguments_reach_model_and_masker():
     torch.testing.assert_close(results[0], results[1], rtol=1e-4, atol=1e-5)
 
 
+def test_a_list_of_explainers_is_named_after_its_classes():
+    pair = {"gradient": Gradient(), "input_x_gradient": InputXGradient()}
+    listed, named = (
+        rank(network(), [rows()], explainers=each, suite=ColumnMasker(6))
+        for each in (list(pair.values()), pair)
+    )
+    assert listed.explainers == named.explainers
+    assert torch.equal(listed.means, named.means)
+    with pytest.raises(TypeError, match=r"explainers must be explainers by name, .* got Gradient"):
+        rank(network(), [rows()], explainers=Gradient(), suite=ColumnMasker(6))
+
+
 def test_progress_bars_of_ranking_and_suite_do_not_collide():
     showing = FaithfulnessSuite(ColumnMasker(6), list(EXPLAINERS), subset_size=2, progress=True)
     for batches in ([rows(4)], iter([rows(4)])):  # of known and of unknown length
         for each in (suite(), showing):
             assert rank(network(), batches, suite=each, progress=True).n_samples == 4
             batches = [rows(4)]
+
+
+def test_the_bar_estimates_the_evaluations_of_the_model(monkeypatch):
+    descriptions = []
+
+    class Recorded(Progress):
+        def update(self, task_id, **changes):
+            descriptions.append(changes["description"])
+            super().update(task_id, **changes)
+
+    module = sys.modules["pear_lightning.metrics.faithfulness.rank_explainers"]
+    monkeypatch.setattr(module, "Progress", Recorded)
+    with counted_evaluations() as count:
+        rank(network(), list(rows(12).split(4)), suite=suite(), progress=True)
+    first, _, last = descriptions
+    assert count.evaluations == 0  # counted by the ranking itself
+    done, total = re.fullmatch(
+        r"ranking explainers, ([\d,]+) of about ([\d,]+) model evaluations", first
+    ).groups()
+    assert int(total.replace(",", "")) == 3 * int(done.replace(",", ""))
+    assert last == f"ranking explainers, {total} model evaluations"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from pear_lightning.metrics.faithfulness import (
     FaithfulnessSuite,
     MaxSensitivity,
 )
-from pear_lightning.scoring import evaluation
+from pear_lightning.scoring import progress
 from tests.ddp import run_distributed
 from tests.metrics.faithfulness.cases import CASES, images, mlp, score, table
 from tests.metrics.faithfulness.configurations import CONFIGURATIONS, make
@@ -62,13 +62,35 @@ def test_forward_returns_the_value_of_the_batch(name: str) -> None:
 def test_progress_is_shown_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     screen = io.StringIO()
     terminal = Console(file=screen, force_terminal=True)
-    monkeypatch.setattr(evaluation, "Progress", partial(Progress, console=terminal))
+    monkeypatch.setattr(progress, "Progress", partial(Progress, console=terminal))
     case = table()
     quiet = score(make("deletion", case.masker, samples_per_pass=4), case)
     assert screen.getvalue() == ""
     shown = make("deletion", case.masker, samples_per_pass=4, progress=True)
     assert torch.equal(score(shown, case), quiet)
     assert "evaluating perturbed inputs" in screen.getvalue()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_long_work_shows_progress_and_an_estimate_unasked(
+    monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    screen = io.StringIO()
+    terminal = Console(file=screen, force_terminal=True, width=120)
+    monkeypatch.setattr(progress, "Progress", partial(Progress, console=terminal))
+    monkeypatch.setattr(progress, "_SECONDS", seconds)
+    case = table()
+    suite = FaithfulnessSuite(case.masker, n_steps=4, samples_per_pass=2)
+    with progress.counted_evaluations() as count:
+        suite.update(case.model, case.inputs, case.attributions, forward_kwargs=case.kwargs)
+    shown = f"about {count.evaluations:,} model evaluations" in screen.getvalue()
+    assert shown == (seconds == 0)
+    with progress.no_unasked_bars():
+        before = screen.getvalue()
+        suite.update(case.model, case.inputs, case.attributions, forward_kwargs=case.kwargs)
+    assert screen.getvalue() == before
+    with Progress(console=terminal):  # of a trainer
+        suite.update(case.model, case.inputs, case.attributions, forward_kwargs=case.kwargs)
 
 
 def test_score_adds_nothing() -> None:

@@ -187,7 +187,7 @@ def test_directions_names_and_table() -> None:
             mean = means[f"{e}/{name}"]
             assert mean.dtype == torch.float32
             torch.testing.assert_close(mean, scores[name][number].mean().float())
-    lines = suite.to_table().splitlines()
+    lines = suite.to_table().partition("\n\n")[0].splitlines()
     assert lines[0].count("↓") == 3
     assert [line.split()[0] for line in lines[1:]] == list(given)
     single = FaithfulnessSuite(case.masker)
@@ -270,3 +270,21 @@ def test_without_samples() -> None:
     suite = FaithfulnessSuite(case.masker)
     suite.update(case.model, case.inputs[:0], case.attributions[:0])
     assert all(value.isnan() for value in suite.compute().values())
+
+
+def test_metrics_by_name_are_those_of_the_ten() -> None:
+    whole = FaithfulnessSuite(ColumnMasker(6), n_steps=3, n_subsets=7, subset_size=2)
+    chosen = FaithfulnessSuite(
+        ColumnMasker(6), metrics=["infidelity", "deletion"], n_steps=3, n_subsets=7, subset_size=2
+    )
+    model, inputs, attributions = mlp(6).float(), torch.rand(4, 6), torch.rand(4, 6)
+    scores = [each.score(model, inputs, attributions) for each in (whole, chosen)]
+    assert list(scores[1]) == ["infidelity", "deletion"]
+    for name, values in scores[1].items():
+        torch.testing.assert_close(values, scores[0][name])
+    mixed = FaithfulnessSuite(ColumnMasker(6), metrics=["deletion", Insertion(ColumnMasker(6), 3)])
+    assert list(mixed.metrics) == ["deletion", "insertion"]
+    with pytest.raises(ValueError, match=r"metrics must be names among .*, got \['accuracy'\]"):
+        FaithfulnessSuite(ColumnMasker(6), metrics=["deletion", "accuracy"])
+    with pytest.raises(TypeError, match=r"metrics must be a sequence, .*; give \['deletion'\]"):
+        FaithfulnessSuite(ColumnMasker(6), metrics="deletion")
