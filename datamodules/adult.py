@@ -55,6 +55,9 @@ class Adult(TabularDataModule):
         missing: Treatment of the 7 % of rows with a missing category (``?``): ``"category"`` treats
             it as a category, ``"drop"`` removes the rows.
         scaling: Scaling of the numerical columns.
+        target: Name of the target column.
+        class_names: Names of the two classes. None is ``["<=50K", ">50K"]``.
+        categories: Names of the categorical columns. None takes the eight of words.
         kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
@@ -90,6 +93,9 @@ class Adult(TabularDataModule):
         features: list[str] | None = None,
         missing: Literal["category", "drop"] = "category",
         scaling: Scaling = "standard",
+        target: str = "income",
+        class_names: list[str] | None = None,
+        categories: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         data_dir = None if data_dir is None else str(data_dir)
@@ -99,13 +105,15 @@ class Adult(TabularDataModule):
             raise ValueError(f"features must be columns of Adult, {COLUMNS}, got {unknown}")
         columns = COLUMNS if features is None else list(features)
         words = [name for name in columns if name in WORDS]
-        kwargs = {
-            "target": "income",
-            "class_names": ["<=50K", ">50K"],
-            "categories": words,
+        super().__init__(
+            revision=revision,
+            features=columns,
+            scaling=scaling,
+            target=target,
+            class_names=["<=50K", ">50K"] if class_names is None else class_names,
+            categories=words if categories is None else categories,
             **kwargs,
-        }
-        super().__init__(revision=revision, features=columns, scaling=scaling, **kwargs)
+        )
         self._refuse_source()
         self.data_dir = data_dir
         self.missing = missing

@@ -43,7 +43,7 @@ class NHANESAge(LocalTable):
         >>> _ = path.write_text(f"{names}\n{''.join(rows)}")
         >>> data = NHANESAge(folder.name)
         >>> data.setup()
-        >>> data.splits, data.n_features, data.class_names
+        >>> data.splits, data.num_features, data.class_names
         ({'train': 6, 'test': 2}, 7, ['Adult', 'Senior'])
         >>> folder.cleanup()
     """

@@ -37,7 +37,7 @@ class WholesaleCustomers(LocalTable):
         >>> _ = Path(folder.name, "Wholesale_customers_data.csv").write_text(f"{names}\n{rows}")
         >>> data = WholesaleCustomers(folder.name)
         >>> data.setup()
-        >>> data.splits, data.n_features, data.class_names
+        >>> data.splits, data.num_features, data.class_names
         ({'train': 6, 'test': 2}, 7, ['1', '2'])
         >>> folder.cleanup()
     """

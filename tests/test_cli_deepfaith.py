@@ -92,7 +92,7 @@ def test_configurations_of_tables_fit_test_and_predict(table, features, tmp_path
     assert all(name in printed for name in ("mean rank", "learned", "kernel_shap_prob", "random"))
     assert {"test_mean_rank", "test_place", "test_irof"} <= set(tested.trainer.callback_metrics)
     main(["predict", *common, *WRITER, f"--ckpt_path={checkpoint}"])
-    assert torch.load("out/predictions-rank0.pt")["saliency"].shape[1] == features
+    assert torch.load("out/predictions.pt")["saliency"].shape[1] == features
 
 
 def test_supervision_is_made_continued_and_learned_from(capsys):

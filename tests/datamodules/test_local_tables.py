@@ -15,7 +15,7 @@ def test_the_tables_are_those_of_the_files(data_dir, kind, counts, first):
     data = kind(str(data_dir), scaling="none")
     data.setup()
     assert sum(data.splits.values()) == sum(counts)
-    assert data.n_features == 7
+    assert data.num_features == 7
     assert data.feature_names[0] == first
     loaders = (data.train_dataloader(), data.test_dataloader())
     target = torch.cat([loader.dataset.target for loader in loaders])
