@@ -187,7 +187,8 @@ class AgreementMonitor(ExplanationMonitor):
         share = self._common_share(trainer, module)
         if share is not None:
             values["common_share"] = share
-        module.log_dict({f"{stage}_agreement/{name}": value for name, value in values.items()})
+        means = {f"{stage}_agreement/{name}": value for name, value in values.items()}
+        module.log_dict(means, sync_dist=True)  # all processes have the same means
         self._show(trainer, stage, share)
 
     def _of_features(

@@ -145,16 +145,17 @@ def _by_loader(
 def _results(
     title: str, name: str, logged: Mapping[str, Tensor], plain: Mapping[str, Tensor]
 ) -> Table:
-    """Return the table of all other metrics, with a row without PEAR if there is one."""
+    """Return the table of all other metrics, a row for each, with those without PEAR if given."""
     table = Table(title=title)
+    table.add_column("metric")
+    table.add_column(name if plain else "value", justify="right")
     if plain:
-        table.add_column("")
-    for column in logged:
-        table.add_column(column.replace("_", " "), justify="right")
-    table.add_row(*([name] if plain else []), *(f"{value:.4f}" for value in logged.values()))
-    if plain:
-        cells = (f"{plain[column]:.4f}" if column in plain else "" for column in logged)
-        table.add_row(f"without {name}", *cells)
+        table.add_column(f"without {name}", justify="right")
+    for metric, value in logged.items():
+        cells = [f"{value:.4f}"]
+        if plain:
+            cells.append(f"{plain[metric]:.4f}" if metric in plain else "")
+        table.add_row(metric.replace("_", " "), *cells)
     return table
 
 

@@ -192,3 +192,13 @@ def test_help_says_what_the_command_is_for():
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert "Train models whose explanations hold up" in result.stdout
     assert "pear_csv.yaml" in result.stdout
+
+
+def test_reports_have_the_features_of_the_table():
+    fit("--trainer.limit_train_batches=1", epochs=1)
+    (checkpoint,) = Path("lightning_logs").rglob("*.ckpt")
+    main(["explain", "--config=pear_csv.yaml", "--data.data=churn.csv", "--data.target=left",
+          f"--ckpt_path={checkpoint}", "--rows=6", "--pictures=0", "--faithfulness=false",
+          *QUICK])  # fmt: skip
+    written = pd.read_csv("explanations/attributions.csv")
+    assert list(written.columns[-4:]) == ["age", "job", "income", "member"]

@@ -60,7 +60,7 @@ def named_explainers(
         argument: Name of the argument that holds the explainers, for error messages.
         explainers: Explainers by name; or a sequence, whose explainers are named after their
             classes (``integrated_gradients``), and with a number from the second of a class on.
-        least: Smallest number of explainers.
+        least: Smallest number of explainers, 1 or 2.
 
     Raises:
         TypeError: If a value is not an explainer.
@@ -90,8 +90,8 @@ def named_explainers(
         if not isinstance(explainer, Explainer):
             raise TypeError(f"{argument}[{name!r}] must be an Explainer, got {_kind(explainer)}")
     if len(named) < least:
-        wanted = "one explainer" if least == 1 else f"{least} explainers"
-        raise ValueError(f"{argument} must hold at least {wanted}, got {list(named)}")
+        one, more = "hold at least one explainer", "name two or more explainers to compare"
+        raise ValueError(f"{argument} must {one if least == 1 else more}, got {list(named)}")
     return named
 
 
@@ -108,12 +108,7 @@ def explainer_set(
         TypeError: If a value is not an explainer.
         ValueError: If there are fewer than two.
     """
-    named = named_explainers(argument, explainers, least=0)
-    if len(named) < 2:
-        raise ValueError(
-            f"{argument} must name two or more explainers to compare, got {sorted(named)}"
-        )
-    return nn.ModuleDict(named)
+    return nn.ModuleDict(named_explainers(argument, explainers, least=2))
 
 
 def how_to_train(explainer: Explainer) -> str:

@@ -160,7 +160,10 @@ class ExplanationRun(LightningModule):
         """Choose what was not given, by the first samples, and fit reference data."""
         style = self.style.with_names_of(self.data)
         masker = style.masker or default_masker(batch, style, self.data)
-        self.style = replace(style, masker=masker).with_names_of(self.data)
+        # names of features depend on the masker, which may be chosen here
+        given = self.style.feature_names
+        style = replace(style, masker=masker, feature_names=given)
+        self.style = style.with_names_of(self.data)
         if self.explainers is None:
             embedder = getattr(self.model, "backbone", self.model)
             by_gradient = embedded(batch, embedder).inputs.is_floating_point()
