@@ -90,8 +90,11 @@ def named_explainers(
         if not isinstance(explainer, Explainer):
             raise TypeError(f"{argument}[{name!r}] must be an Explainer, got {_kind(explainer)}")
     if len(named) < least:
-        one, more = "hold at least one explainer", "name two or more explainers to compare"
-        raise ValueError(f"{argument} must {one if least == 1 else more}, got {list(named)}")
+        if least == 1:
+            raise ValueError(f"{argument} must hold at least one explainer, got none")
+        raise ValueError(
+            f"{argument} must name two or more explainers to compare, got {list(named)}"
+        )
     return named
 
 

@@ -53,11 +53,7 @@ class Scorer:
 
     def __post_init__(self) -> None:
         """Check the model and the target."""
-        if not callable(self.forward):
-            raise TypeError(
-                "model must be a module or a function that maps inputs (N, *S) to logits (N, C), "
-                f"got {self.forward!r}"
-            )
+        check_model(self.forward)
         _ = self.batch.classes
 
     @property
@@ -261,6 +257,22 @@ def as_logits(outputs: Any, n_rows: int) -> Tensor:
     return logits
 
 
+def check_model(forward: Any) -> None:
+    """Raise unless the model can be called.
+
+    Args:
+        forward: The model.
+
+    Raises:
+        TypeError: If it is no module or function.
+    """
+    if not callable(forward):
+        raise TypeError(
+            "model must be a module or a function that maps inputs (N, *S) to logits (N, C), "
+            f"got {forward!r}"
+        )
+
+
 @torch.no_grad()
 def logits_of(forward: Forward, batch: Batch) -> Tensor:
     """Return the logits ``(B, C)`` of samples by a model in eval mode.
@@ -269,6 +281,7 @@ def logits_of(forward: Forward, batch: Batch) -> Tensor:
         forward: Model; maps inputs ``(N, *S)`` to logits ``(N, C)``, or ``(N,)`` for one output.
         batch: The samples; their target is not used.
     """
+    check_model(forward)
     with eval_mode(forward):
         return as_logits(forward(batch.inputs, **batch.forward_kwargs), len(batch))
 
