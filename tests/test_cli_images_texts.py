@@ -57,7 +57,7 @@ def fits_tests_and_predicts(config: str, arguments: list[str]) -> None:
     writer = "--trainer.callbacks+=pear_lightning.callbacks.PredictionWriter"
     main(["predict", *common, writer, "--trainer.callbacks.output_dir=out",
           "--trainer.limit_predict_batches=1", f"--ckpt_path={checkpoint}"])  # fmt: skip
-    saved = torch.load("out/predictions-rank0.pt")
+    saved = torch.load("out/predictions.pt")
     for attributions in saved["attributions"].values():
         assert len(attributions) == len(saved["prediction"]) == 8
         assert attributions.isfinite().all()

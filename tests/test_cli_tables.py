@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import types
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import nn
 
 from pear_lightning.cli import main, run
 from pear_lightning.cli.arguments import shipped_configurations
+from pear_lightning.datamodules import DecoyDigits
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.modules import PEAR
 from pear_lightning.training import CosineDecay
@@ -202,3 +204,23 @@ def test_reports_have_the_features_of_the_table():
           *QUICK])  # fmt: skip
     written = pd.read_csv("explanations/attributions.csv")
     assert list(written.columns[-4:]) == ["age", "job", "income", "member"]
+
+
+def test_other_data_than_tables_are_read_by_the_fit_alone(monkeypatch):
+    loads = []
+
+    def load_rows(self):
+        loads.append(self)
+        return original(self)
+
+    original = DecoyDigits.load_rows
+    monkeypatch.setattr(DecoyDigits, "load_rows", load_rows)
+    options = ["--config=right_reasons_decoy_digits.yaml", *QUICK, "--trainer.max_epochs=1",
+               "--trainer.limit_train_batches=1"]  # fmt: skip
+    main(["fit", *options])
+    assert len(loads) == 1
+    shipped = Path(str(files("pear_lightning.configs") / "right_reasons_decoy_digits.yaml"))
+    Path("open.yaml").write_text(shipped.read_text().replace("        in_features: 64\n", ""))
+    cli = main(["fit", "--config=open.yaml", *options[1:]])
+    assert len(loads) == 3
+    assert cli.model.backbone.in_features == 64

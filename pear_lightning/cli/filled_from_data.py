@@ -4,6 +4,7 @@ from importlib import import_module
 from inspect import isclass, signature
 from typing import Any
 
+from pear_lightning.datamodules import TabularDataModule
 from pear_lightning.datamodules.in_memory import InMemoryDataModule
 
 _SIZES = {
@@ -21,16 +22,19 @@ def fill_from_data(config: Any) -> None:
 
     These are the sizes and the task, and for tables with categories the masker, for which the
     columns of a category are one feature, and the groups of a gate. An argument counts as given if
-    its value differs from its default. With a checkpoint, whose configuration has all arguments of
-    the model, the data are not read unless a value is missing.
+    its value differs from its default; for data other than tables, which take longer to read, if it
+    has a value. With a checkpoint, whose configuration has all arguments of the model, the data are
+    not read unless a value is missing.
 
     Args:
         config: The configuration of a subcommand, which is changed.
     """
     open_arguments = [name for name in _SIZES if _is_open(config, name)]
-    wants_groups = [name for name in ("masker", "gate", "gate.init_args.groups")
-                    if _is_open(config, name)]  # fmt: skip
-    if not open_arguments and (not wants_groups or config.get("ckpt_path")):
+    wants_groups = []
+    if _is_table(config) and not config.get("ckpt_path"):
+        names = ("masker", "gate", "gate.init_args.groups")
+        wants_groups = [name for name in names if _is_open(config, name)]
+    if not open_arguments and not wants_groups:
         return
     data = _data_of(config)
     if data is None:
@@ -58,9 +62,14 @@ def _is_open(config: Any, name: str) -> bool:
     if class_path is None or leaf not in (parameters := _parameters(class_path)):
         return False
     given = config.get(target)
-    if config.get("ckpt_path") or given is None:
+    if given is None or config.get("ckpt_path") or not _is_table(config):
         return given is None
     return bool(given == parameters[leaf].default)
+
+
+def _is_table(config: Any) -> bool:
+    kind = _object(config.get("data.class_path", "builtins.object"))
+    return isclass(kind) and issubclass(kind, TabularDataModule)
 
 
 def _data_of(config: Any) -> Any:
