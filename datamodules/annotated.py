@@ -49,6 +49,7 @@ class AnnotatedDataModule(SplitDataModule):
             number of annotated rows, or ``annotated_per_batch`` is given without annotated rows.
 
     Example:
+        >>> import torch
         >>> class Signs(AnnotatedDataModule):
         ...     class_names = ("negative", "positive")
         ...     def load_rows(self):

@@ -103,10 +103,13 @@ def test_metrics(name: str) -> None:
 # --- callbacks --------------------------------------------------------------------------------
 
 CALLBACKS: dict[str, Callable[[Any], Callback]] = {
+    "AgreementMonitor": lambda folder: callbacks.AgreementMonitor(top_k=3, rows=4),
     "AgreementTable": lambda folder: callbacks.AgreementTable(),
     "AlphaSchedule": lambda folder: callbacks.AlphaSchedule(
         monitor="loss", attribute="_weight_of_a_test"
     ),
+    "AttributionPictures": lambda folder: callbacks.AttributionPictures(samples=2),
+    "ExplainerComparison": lambda folder: callbacks.ExplainerComparison(),
     "ExplanationRegularizer": lambda folder: callbacks.ExplanationRegularizer(
         losses.ConsensusLoss()
     ),
@@ -115,6 +118,7 @@ CALLBACKS: dict[str, Callable[[Any], Callback]] = {
     ),
     "PredictionWriter": callbacks.PredictionWriter,
     "ScoresLogger": lambda folder: callbacks.ScoresLogger(table=False),
+    "SupervisionWriter": lambda folder: callbacks.SupervisionWriter(str(folder)),
 }
 
 

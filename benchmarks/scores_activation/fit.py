@@ -41,7 +41,7 @@ def fit(
 
     torch.manual_seed(seed)
     chosen = TableDataset(rows[0][:, columns], rows[1])
-    loader = data._loader(chosen, table.batch_size, shuffle=True)
+    loader = data.training_loader(chosen)
     module = make_module(method, table, data, groups, epochs)
     began = time.perf_counter()
     steps = train(module, loader, epochs)

@@ -109,7 +109,8 @@ class TestSources:
 
 class TestTokens:
     def test_texts_that_are_too_long_are_counted(self, caplog):
-        with caplog.at_level("INFO"):
+        # other tests may have silenced Lightning
+        with caplog.at_level("INFO"), caplog.at_level("INFO", logger="lightning.pytorch"):
             data = ready(TextClassification, TABLE, test_data=TABLE, max_tokens=6)
         lengths = [len(each) for each in data.tokenizer(TABLE["text"].tolist())["input_ids"]]
         n_long = sum(length > 6 for length in lengths)
