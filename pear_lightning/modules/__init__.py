@@ -4,6 +4,7 @@ from pear_lightning.modules.amortized import AmortizedModule
 from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.deep_lasso import DeepLasso
 from pear_lightning.modules.deepfaith import DeepFaith
+from pear_lightning.modules.fastshap import FastSHAP
 from pear_lightning.modules.find_another_explanation import FindAnotherExplanation
 from pear_lightning.modules.pear import PEAR
 from pear_lightning.modules.prior_explanations import PriorExplanations
@@ -11,6 +12,7 @@ from pear_lightning.modules.right_reasons import RightForTheRightReasons
 from pear_lightning.modules.scored_module import ScoredModule
 from pear_lightning.modules.scores_activation import ScoresActivationModule
 from pear_lightning.modules.supervised import SupervisedModule
+from pear_lightning.modules.surrogate import Surrogate
 
 __all__ = [
     "PEAR",
@@ -18,10 +20,12 @@ __all__ = [
     "DeepFaith",
     "DeepLasso",
     "ExplainedModule",
+    "FastSHAP",
     "FindAnotherExplanation",
     "PriorExplanations",
     "RightForTheRightReasons",
     "ScoredModule",
     "ScoresActivationModule",
     "SupervisedModule",
+    "Surrogate",
 ]

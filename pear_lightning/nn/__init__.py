@@ -14,6 +14,7 @@ from pear_lightning.nn.feature_gate import FeatureGate
 from pear_lightning.nn.gated_backbone import GatedBackbone
 from pear_lightning.nn.lightning_checkpoint import lightning_checkpoint
 from pear_lightning.nn.linear_model import LinearModel
+from pear_lightning.nn.masked_attention import MaskedAttention
 from pear_lightning.nn.mlp import MLP
 from pear_lightning.nn.recurrent_classifier import RecurrentClassifier
 from pear_lightning.nn.scores_activation import ScoresActivation
@@ -35,6 +36,7 @@ __all__ = [
     "FeatureGate",
     "GatedBackbone",
     "LinearModel",
+    "MaskedAttention",
     "PatchTokens",
     "RecurrentClassifier",
     "ScoresActivation",
