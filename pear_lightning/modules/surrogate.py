@@ -8,7 +8,8 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from pear_lightning.explainers import Occlusion
-from pear_lightning.functional.validation import at_least_float32, check_count
+from pear_lightning.functional.prediction_divergence import prediction_divergence
+from pear_lightning.functional.validation import check_count
 from pear_lightning.masking import Masker
 from pear_lightning.modules.base import ExplainedModule, adamw
 from pear_lightning.scoring.batch import Batch
@@ -130,7 +131,7 @@ class Surrogate(ExplainedModule):
         bound = self.masker.bind(batch.inputs, batch.sample_data)
         drawn = drawn_subsets(self.backbone, batch, bound, self.law, self.n_subsets, seed=seed)
         logits = masked_logits(self.backbone, batch, bound, drawn.keep, frozen=False)
-        found = self.divergence(batch, at_least_float32(logits))
+        found = self.divergence(batch, logits)
         return (drawn.weights.to(found.dtype) * found).sum(dim=0).mean()
 
     def divergence(self, batch: Batch, logits: Tensor) -> Tensor:
@@ -144,16 +145,8 @@ class Surrogate(ExplainedModule):
             ValueError: If f has another number of outputs.
         """
         with torch.autocast(batch.inputs.device.type, enabled=False):
-            wanted = at_least_float32(logits_of(self._target.forward, batch))
-        if wanted.shape[1] != logits.shape[2]:
-            raise ValueError(
-                f"network must have the {wanted.shape[1]} outputs of the target_model, got "
-                f"{logits.shape[2]}"
-            )
-        if wanted.shape[1] == 1:
-            return (logits - wanted).square()[..., 0]
-        log_f, log_v = wanted.log_softmax(dim=1), logits.log_softmax(dim=2)
-        return (log_f.exp() * (log_f - log_v)).sum(dim=2)
+            wanted = logits_of(self._target.forward, batch)
+        return prediction_divergence(wanted, logits)
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss of a training batch.

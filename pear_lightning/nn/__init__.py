@@ -2,6 +2,7 @@
 
 from pear_lightning.nn.backbone_tokens import BackboneTokens
 from pear_lightning.nn.cancel_out import CancelOut
+from pear_lightning.nn.explainer_ensemble import ExplainerEnsemble
 from pear_lightning.nn.explainer_mlp import ExplainerMLP
 from pear_lightning.nn.explainer_tokens import (
     ColumnTokens,
@@ -30,6 +31,7 @@ __all__ = [
     "BackboneTokens",
     "CancelOut",
     "ColumnTokens",
+    "ExplainerEnsemble",
     "ExplainerMLP",
     "ExplainerTokens",
     "ExplainerTransformer",

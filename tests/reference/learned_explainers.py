@@ -41,3 +41,50 @@ def fastshap_loss(
         (null + sum(used[i] for i in subset) - value(frozenset(subset))) ** 2 for subset in subsets
     ]
     return n * sum(errors) / len(errors) + penalty * n * excess**2
+
+
+def stochastic_amortization_loss(phi: Sequence[float], label: Sequence[float]) -> float:
+    """n MSE(phi, label)."""
+    n = len(phi)
+    return n * sum((a - b) ** 2 for a, b in zip(phi, label, strict=True)) / n
+
+
+def cxplain_loss(phi: Sequence[float], loss: float, losses: Sequence[float]) -> float:
+    """KL(omega || phi), with omega the shares in the rise of the loss without each feature."""
+    rises = [max(each - loss, 1e-7) for each in losses]
+    return kl([each / sum(rises) for each in rises], phi)
+
+
+def l2x_mask(
+    logits: Sequence[float], uniform: Sequence[Sequence[float]], tau: float
+) -> list[float]:
+    """The maximum over k draws of Gumbel-softmax."""
+    draws = [
+        softmax([(a - log(-log(u))) / tau for a, u in zip(logits, row, strict=True)])
+        for row in uniform
+    ]
+    return [max(column) for column in zip(*draws, strict=True)]
+
+
+def sigmoid(x: float) -> float:
+    return 1 / (1 + exp(-x))
+
+
+def rebar_objective(
+    logits: Sequence[float],
+    first: Sequence[float],
+    again: Sequence[float],
+    log_q: Callable[[list[float]], float],
+    weight: float,
+    tau: float,
+) -> tuple[float, float, float, list[float]]:
+    """log q at s and z~, log p(s), and s: the parts of REAL-X's objective, of one sample."""
+    s, given, log_p = [], [], 0.0
+    for logit, u, v in zip(logits, first, again, strict=True):
+        p = sigmoid(logit)
+        hard = 1.0 if logit + log(u / (1 - u)) > 0 else 0.0
+        w = 1 - p + v * p if hard else v * (1 - p)
+        s.append(hard)
+        given.append(sigmoid((logit + log(w / (1 - w))) / tau))
+        log_p += log(p) if hard else log(1 - p)
+    return log_q(s), log_q(given), log_p, s
