@@ -5,10 +5,12 @@ from pear_lightning.modules.base import ExplainedModule
 from pear_lightning.modules.cxplain import CXPlain
 from pear_lightning.modules.deep_lasso import DeepLasso
 from pear_lightning.modules.deepfaith import DeepFaith
+from pear_lightning.modules.diet import DiET
 from pear_lightning.modules.evalx import EvalX
 from pear_lightning.modules.fastshap import FastSHAP
 from pear_lightning.modules.find_another_explanation import FindAnotherExplanation
 from pear_lightning.modules.l2x import L2X
+from pear_lightning.modules.learned_order import LearnedOrder
 from pear_lightning.modules.pear import PEAR
 from pear_lightning.modules.prior_explanations import PriorExplanations
 from pear_lightning.modules.realx import RealX
@@ -26,10 +28,12 @@ __all__ = [
     "CXPlain",
     "DeepFaith",
     "DeepLasso",
+    "DiET",
     "EvalX",
     "ExplainedModule",
     "FastSHAP",
     "FindAnotherExplanation",
+    "LearnedOrder",
     "PriorExplanations",
     "RealX",
     "RightForTheRightReasons",

@@ -12,6 +12,7 @@ from pear_lightning.modules import (
     CXPlain,
     DeepFaith,
     FastSHAP,
+    LearnedOrder,
     RealX,
     StochasticAmortization,
 )
@@ -76,6 +77,9 @@ MEMBERS = {
     ),
     "l2x": lambda target, network: L2X(
         target, network, ColumnMasker(N), f(7), n_selected=2, optimizer=adam
+    ),
+    "learned order": lambda target, network: LearnedOrder(
+        target, network, ColumnMasker(N), optimizer=adam
     ),
     "realx": lambda target, network: RealX(target, network, ColumnMasker(N), f(7), optimizer=adam),
 }
@@ -208,6 +212,10 @@ def test_a_model_without_gradients_is_explained(name):
 
     model = build(name, target)
     trainer = quiet_trainer(max_epochs=1)
+    if name == "learned order":
+        with pytest.raises(ValueError, match="target_model must be differentiable"):
+            trainer.fit(model, loader(name))
+        return
     trainer.fit(model, loader(name))
     assert trainer.callback_metrics["train_loss"].isfinite()
 

@@ -88,3 +88,25 @@ def rebar_objective(
         given.append(sigmoid((logit + log(w / (1 - w))) / tau))
         log_p += log(p) if hard else log(1 - p)
     return log_q(s), log_q(given), log_p, s
+
+
+def areas(values: Value, order: Sequence[int], sizes: Sequence[int]) -> tuple[float, float]:
+    """Means of the output without, and with only, the first t features of an order."""
+    whole = frozenset(range(len(order)))
+    first = [frozenset(order[:t]) for t in sizes]
+    deletion = sum(values(whole - each) for each in first) / len(sizes)
+    insertion = sum(values(each) for each in first) / len(sizes)
+    return deletion, insertion
+
+
+def diet_losses(
+    mask: Sequence[float],
+    f_x: Sequence[float],
+    copy_x: Sequence[float],
+    copy_masked: Sequence[float],
+    weight: float,
+) -> tuple[float, float]:
+    """The loss of the mask, and the loss of the copy, on probabilities."""
+    same = sum(abs(a - b) for a, b in zip(f_x, copy_x, strict=True))
+    masked = sum(abs(a - b) for a, b in zip(copy_x, copy_masked, strict=True))
+    return weight * sum(mask) / len(mask) + same + masked, same + masked
