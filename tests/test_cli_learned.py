@@ -176,3 +176,21 @@ def test_diet_fits_and_tests(task, data, checkpoints):
     (checkpoint,) = Path("checkpoints").glob("*.ckpt")
     cli = main(["test", *common, "--trainer.limit_test_batches=1", f"--ckpt_path={checkpoint}"])
     assert cli.trainer.callback_metrics["test_loss"] >= 0
+
+
+@pytest.mark.vision
+@pytest.mark.slow
+def test_vit_shapley_fits_and_reloads(data, checkpoints):
+    common = [*QUICK, *SHORT, *data_of("cifar10", data), *target_of("cifar10", checkpoints)]
+    main(["fit", "--config", "vit_shapley_surrogate_cifar10.yaml", *common,
+          "--model.network.model.dict_kwargs.depth=1"])  # fmt: skip
+    (surrogate,) = Path("checkpoints").glob("*.ckpt")
+    surrogate = surrogate.rename("v.ckpt")
+    cli = main(["fit", "--config", "vit_shapley_cifar10.yaml", *common,
+                "--model.network.tokens.arguments={depth: 1}"])  # fmt: skip
+    (checkpoint,) = Path("checkpoints").glob("*.ckpt")
+    explainer = AmortizedExplainer.load_from_checkpoint(checkpoint)
+    images, target = torch.randn(2, 3, 32, 32), torch.tensor([3, 7])
+    found = explainer.attributions((images, target))
+    torch.testing.assert_close(found, cli.model.cpu().explainer.attributions((images, target)))
+    assert found.shape == images.shape

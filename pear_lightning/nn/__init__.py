@@ -23,6 +23,7 @@ from pear_lightning.nn.sklearn_classifier import SklearnClassifier
 from pear_lightning.nn.small_cnn import SmallCNN
 from pear_lightning.nn.stochastic_gates import StochasticGates
 from pear_lightning.nn.timm_model import timm_model
+from pear_lightning.nn.timm_tokens import TimmTokens
 from pear_lightning.nn.transformer_text_classifier import TransformerTextClassifier
 from pear_lightning.nn.transformers_classifier import TransformersClassifier
 
@@ -46,6 +47,7 @@ __all__ = [
     "SmallCNN",
     "StochasticGates",
     "TextTokens",
+    "TimmTokens",
     "TransformerTextClassifier",
     "TransformersClassifier",
     "lightning_checkpoint",
