@@ -26,7 +26,7 @@ class ExplainerMLP(Rebuildable, nn.Module):
         per_class: Whether scores of all classes are returned, ``(B, n, C)``. Otherwise, with
             ``num_classes``, the explained class is an input.
         side_channels: Number of further values of each feature that are given as ``side``.
-        scale: ``"unbounded"``, ``"sigmoid"`` or ``"minmax"`` (per sample).
+        scale: ``"unbounded"``, ``"sigmoid"``, ``"minmax"`` or ``"softmax"`` (per sample).
 
     Raises:
         ValueError: If an argument is out of range.
