@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.explainer_ranking.data_set import Data, Split
+from benchmarks.shared.data_set import Data, Split
 
 MAX_TOKENS = 64
 PADDING, UNKNOWN = 0, 1

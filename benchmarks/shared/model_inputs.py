@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from benchmarks.explainer_ranking.ag_news import PADDING
-from benchmarks.explainer_ranking.text_cnn import TextCNN
+from benchmarks.shared.ag_news import PADDING
+from benchmarks.shared.text_cnn import TextCNN
 
 
 def model_inputs(model: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
