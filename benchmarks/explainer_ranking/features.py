@@ -3,8 +3,8 @@
 from typing import Any
 
 from benchmarks.explainer_ranking.settings import OTHER_BASELINES, TERMS
-from benchmarks.shared.ag_news import MAX_TOKENS
 from benchmarks.shared.data_set import Data
+from benchmarks.shared.word_ids import MAX_TOKENS
 from pear_lightning.masking import (
     ColumnMasker,
     Masker,

@@ -6,9 +6,9 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from benchmarks.shared.ag_news import PADDING, UNKNOWN
 from benchmarks.shared.model_inputs import model_inputs
 from benchmarks.shared.text_cnn import TextCNN
+from benchmarks.shared.word_ids import PADDING, UNKNOWN
 
 
 class Classifier(LightningModule):

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from benchmarks.shared.ag_news import PADDING
 from benchmarks.shared.text_cnn import TextCNN
+from benchmarks.shared.word_ids import PADDING
 
 
 def model_inputs(model: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
