@@ -12,7 +12,6 @@ from benchmarks.deepfaith.problem import Part, Problem
 from benchmarks.shared.watched import Watched
 from pear_lightning.explainers.prior_sets import explain_with_priors
 
-BATCH = 25
 Explained = dict[str, Any]
 """``saliency`` (N, n), ``seconds`` of processor time, ``evaluations``, of all samples."""
 
@@ -31,7 +30,7 @@ def explained_by_priors(problem: Problem, part: Part, cache: Path) -> dict[str, 
         if not path.exists():
             torch.manual_seed(problem.seed)
             model, start, parts = Watched(problem.model).eval(), time.process_time(), []
-            for batch in problem.chunks(part, BATCH):
+            for batch in problem.chunks(part):
                 given = explain_with_priors(model, batch, {name: prior}, points_per_pass=50)
                 bound = problem.masker.bind(batch.inputs, batch.sample_data)
                 parts.append(bound.pool(given[name]))

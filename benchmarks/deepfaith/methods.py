@@ -28,6 +28,7 @@ class Method:
         zero_rule: Whether features that equal the baseline have score 0.
         side: What the network reads of the explained model.
         given_class: Whether the explained class is an input of the network.
+        times_inputs: Whether the network for tables returns factors of the columns.
         made_up: Whether made-up rows fill up a table with too few training rows.
     """
 
@@ -38,6 +39,7 @@ class Method:
     zero_rule: bool = True
     side: tuple[SideInput, ...] = ()
     given_class: bool = True
+    times_inputs: bool = True
     made_up: bool = True
 
 
@@ -64,6 +66,7 @@ def papers(**changes: Any) -> Method:
         "sigmoid": True,
         "zero_rule": False,
         "given_class": False,
+        "times_inputs": False,
         "made_up": False,
     }
     return Method(**(recipe | changes))
@@ -157,6 +160,11 @@ def ablations(kind: Kind) -> dict[str, Method]:
         for output in ("centered_logit", "prob")
     )
     centred = tuple(replace(term, centered=True) for term in preset)
+    of_tables = {
+        "ours: scores instead of coefficients": ours(kind, times_inputs=False),
+        "ours: without made-up rows": ours(kind, made_up=False),
+    }
+    of_tables = of_tables if kind == "table" else {}
     everything = {"similarity": 0.9, "quantile": 0.0}
     return {
         "paper: full": papers(),
@@ -171,7 +179,8 @@ def ablations(kind: Kind) -> dict[str, Method]:
         "ours: correlation instead of cosine": Method(centred),
         "ours: without zero rule": ours(kind, zero_rule=False),
         "ours: class not given": ours(kind, given_class=False),
-        "ours: sigmoid": ours(kind, sigmoid=True, zero_rule=False),
+        **of_tables,
+        "ours: sigmoid": ours(kind, sigmoid=True, zero_rule=False, times_inputs=False),
         "ours: reads a gradient": ours(kind, side=("gradient",)),
         "ours: reads single removals": ours(kind, side=("removals",)),
         "ours: alpha .2, best survivor": ours(kind, alpha=0.2, supervision={}),

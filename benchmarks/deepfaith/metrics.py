@@ -10,7 +10,6 @@ from torch import Tensor
 from benchmarks.deepfaith.problem import Part, Problem
 from pear_lightning.metrics import FaithfulnessSuite
 
-BATCH = 20
 Scores = dict[str, Tensor]
 """``(E, N)`` by metric."""
 
@@ -49,8 +48,8 @@ def scored(
     missing = [name for name, path in paths.items() if not path.exists()]
     if missing:
         suite, parts = suite_of(problem, missing, definition), []
-        for number, batch in enumerate(problem.chunks(part, BATCH)):
-            rows = slice(number * BATCH, (number + 1) * BATCH)
+        for number, batch in enumerate(problem.chunks(part)):
+            rows = slice(number * problem.at_once, (number + 1) * problem.at_once)
             parts.append(
                 suite.score(
                     problem.model,

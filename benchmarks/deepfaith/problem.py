@@ -50,9 +50,14 @@ class Problem:
         """Return the data of the samples that maskers take."""
         return dict(self.parts[part].sample_data)
 
-    def chunks(self, part: Part, size: int) -> list[Batch]:
+    @property
+    def at_once(self) -> int:
+        """Number of samples that are explained and scored together."""
+        return 200 if self.terms.kind == "table" else 20
+
+    def chunks(self, part: Part) -> list[Batch]:
         """Return the samples of a part in batches."""
-        batch = self.parts[part]
+        batch, size = self.parts[part], self.at_once
         return [batch.rows(slice(start, start + size)) for start in range(0, len(batch), size)]
 
 

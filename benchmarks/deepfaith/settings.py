@@ -50,13 +50,13 @@ class Terms:
 _SEVEN = "7 columns"
 _PATCHES = "49 patches of 4 x 4 pixels"
 _WORDS = "up to 64 words"
-_OF_SEVEN = (4000, 1000, 200, 200, 7, 3, 32, 128, 1200, 128)
+_OF_SEVEN = (8000, 1000, 200, 200, 7, 3, 32, 128, 1200, 128)
 _OF_IMAGES = (1500, 150, 60, 100, 16, 0.1, 200, 600, 1200, 64)
 _OF_TEXTS = (1500, 150, 60, 100, 16, 0.2, 100, 500, 1000, 64)
 TASKS = {
     "bank": Terms("Bank Marketing", "table", _SEVEN, 12, *_OF_SEVEN),
     "adult": Terms(
-        "Adult", "table", "14 columns", 4, 4000, 500, 200, 200, 14, 0.3, 128, 512, 1200, 128
+        "Adult", "table", "14 columns", 4, 8000, 500, 200, 200, 14, 0.3, 128, 512, 1200, 128
     ),
     "nhanes": Terms("NHANES age", "table", _SEVEN, 30, *_OF_SEVEN),
     "wholesale": Terms("Wholesale customers", "table", _SEVEN, 60, *_OF_SEVEN),

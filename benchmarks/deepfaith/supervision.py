@@ -38,7 +38,8 @@ def scored_priors(problem: Problem, cache: Path) -> dict[str, Any]:
             points_per_pass=50,
         )
         samples = problem.parts["train"].rows(slice(problem.terms.supervised))
-        loader = DataLoader(Rows(as_mapping(samples)), batch_size=None, sampler=_slices(samples))
+        slices = [list(each) for each in torch.arange(len(samples)).split(problem.at_once)]
+        loader = DataLoader(Rows(as_mapping(samples)), batch_size=None, sampler=slices)
         start = time.process_time()
         batches: Any = quiet_trainer(accelerator="cpu").predict(module, loader)
         saved = {
@@ -78,7 +79,3 @@ def labels_of(
         "without_survivor": int(selection.without.sum()),
     }
     return sample, found["saliency"][sample, method], counts
-
-
-def _slices(samples: Any) -> list[list[int]]:
-    return [list(each) for each in torch.arange(len(samples)).split(25)]

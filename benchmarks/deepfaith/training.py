@@ -22,6 +22,7 @@ from benchmarks.shared.watched import Watched
 from pear_lightning.callbacks import AlphaSchedule
 from pear_lightning.explainers import AmortizedExplainer
 from pear_lightning.losses import LocalCorrelationLoss, PatternConsistencyLoss
+from pear_lightning.masking import ColumnMasker
 from pear_lightning.modules import DeepFaith
 from pear_lightning.nn import (
     ExplainerMLP,
@@ -203,6 +204,9 @@ def network_of(problem: Problem, method: Method) -> nn.Module:
     options: dict[str, Any] = {"scale": scale, "side_channels": len(method.side)}
     options["num_classes"] = problem.n_classes if method.given_class else None
     if problem.terms.kind == "table":
+        assert isinstance(problem.masker, ColumnMasker)
+        if method.times_inputs:
+            options |= {"times_inputs": True, "groups": problem.masker.groups}
         return ExplainerMLP(inputs.shape[1], problem.n_features, **options)
     tokens: PatchTokens | TextTokens = PatchTokens(4, 28, in_channels=1, dim=64)
     if problem.terms.kind == "text":
