@@ -138,16 +138,20 @@ class Fit:
         return {**chosen(self.rows, slice(len(joined["keep"]))), "removals": joined}
 
     def _blocks(self) -> Iterator[dict[str, Any]]:
-        """Yield blocks of rows while more than half of the seconds are left."""
+        """Yield blocks of rows while half of the seconds, and evaluations, are left."""
         for first in range(0, len(self.rows["inputs"]), _BLOCK):
-            if first and self.left()[1] < self.terms.seconds / 2:
+            evaluations, seconds = self.left()
+            if first and (evaluations <= 0 or seconds < self.terms.seconds / 2):
                 break
             yield chosen(self.rows, slice(first, first + _BLOCK))
 
     def samples_of_a_label(self) -> int:
-        """Return how many evaluations the label of a row gets: noisy, but for many rows."""
+        """Return how many evaluations the label of a row gets: noisy, but for many rows.
+
+        With fewer than a few per feature, the regression of KernelSHAP is nearly singular.
+        """
         affordable = self.terms.evaluations // len(self.rows["inputs"])
-        return max(min(affordable, 8 * self.task.n_features), 16)
+        return max(min(affordable, 8 * self.task.n_features), 4 * self.task.n_features)
 
 
 def _unchanged(batch: Any) -> Any:
