@@ -51,7 +51,7 @@ class TimmTokens(BackboneTokens):
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         sizes = {"img_size": image_size, "patch_size": patch_size}
-        given = {key: value for key, value in sizes.items() if value is not None}
+        given: dict[str, Any] = {key: value for key, value in sizes.items() if value is not None}
         backbone: Any = timm_model(
             name, num_classes=0, pretrained=pretrained, **given, **dict(arguments or {})
         )
