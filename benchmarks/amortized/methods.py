@@ -23,7 +23,7 @@ from pear_lightning.explainers import (
     PermutationShap,
     explain,
 )
-from pear_lightning.losses import LocalCorrelationLoss
+from pear_lightning.losses import CorrelationTerm, LocalCorrelationLoss
 from pear_lightning.modules import (
     L2X,
     AmortizedModule,
@@ -37,7 +37,7 @@ from pear_lightning.modules import (
     StochasticAmortization,
     Surrogate,
 )
-from pear_lightning.scoring import Batch, SingleRemovalLaw
+from pear_lightning.scoring import Batch, ShapleyLaw, SingleRemovalLaw
 from pear_lightning.scoring.removals import remove_subsets
 
 _BLOCK = 256
@@ -158,13 +158,13 @@ def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _deepfaith(fit: Fit) -> AmortizedModule:
+def _deepfaith(fit: Fit, terms: list[CorrelationTerm] | None = None) -> AmortizedModule:
     preset: Any = fit.terms.preset
     module = DeepFaith(
         fit.model,
         network(fit.task),
         fit.task.masker,
-        local_correlation=LocalCorrelationLoss(preset),
+        local_correlation=LocalCorrelationLoss(terms or preset),
         optimizer=adam,
     )
     fit.train(module)
@@ -228,8 +228,11 @@ def _diet(fit: Fit) -> DiET:
     return module
 
 
+_SHAPLEY = CorrelationTerm(ShapleyLaw(full_weight=0.3), output="prob", centered=False, n_subsets=32)
+
 METHODS: dict[str, Callable[[Fit], LightningModule]] = {
     "DeepFaith": _deepfaith,
+    "DeepFaith, Shapley kernel": partial(_deepfaith, terms=[_SHAPLEY]),
     "FastSHAP": _fastshap,
     "FastSHAP, surrogate": partial(_fastshap, with_surrogate=True),
     "StochasticAmortization, KernelSHAP": partial(_stochastic, kind=KernelShap),
