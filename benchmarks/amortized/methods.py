@@ -228,7 +228,7 @@ def _diet(fit: Fit) -> DiET:
     return module
 
 
-_SHAPLEY = CorrelationTerm(ShapleyLaw(full_weight=0.3), output="prob", centered=False, n_subsets=32)
+_SHAPLEY = CorrelationTerm(ShapleyLaw(), output="prob", n_subsets=32)
 
 METHODS: dict[str, Callable[[Fit], LightningModule]] = {
     "DeepFaith": _deepfaith,
