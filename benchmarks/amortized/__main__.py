@@ -17,12 +17,21 @@ from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
-from benchmarks.amortized.settings import BESIDE, FEWER_ROWS, HEADLINE, LEARNED, SEEDS, TITLES
+from benchmarks.amortized.settings import (
+    BESIDE,
+    FEWER_ROWS,
+    HEADLINE,
+    LEARNED,
+    OPTIONS,
+    SEEDS,
+    TITLES,
+)
 from benchmarks.shared.command_line import command_line
 from benchmarks.shared.finished_runs import Run, append_run, finished, read_runs
 from benchmarks.shared.one_thread import one_thread
 
 KINDS = ("table", "samples", "headline")
+METHODS = LEARNED + OPTIONS + BESIDE
 _KEYS = ("task", "method", "seed", "rows")
 
 
@@ -34,7 +43,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=TITLES, default=list(TITLES))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
-    parser.add_argument("--methods", nargs="+", choices=LEARNED + BESIDE, default=LEARNED + BESIDE)
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS)
     parser.add_argument("--samples", type=int, help="test samples of each task, for a trial")
     parser.add_argument("--shrink", type=float, default=1.0, help="factor of budgets, for a trial")
     arguments = parser.parse_args()

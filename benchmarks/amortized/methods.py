@@ -23,7 +23,7 @@ from pear_lightning.explainers import (
     PermutationShap,
     explain,
 )
-from pear_lightning.losses import LocalCorrelationLoss
+from pear_lightning.losses import CorrelationTerm, LocalCorrelationLoss
 from pear_lightning.modules import (
     L2X,
     AmortizedModule,
@@ -37,7 +37,7 @@ from pear_lightning.modules import (
     StochasticAmortization,
     Surrogate,
 )
-from pear_lightning.scoring import Batch, SingleRemovalLaw
+from pear_lightning.scoring import Batch, ShapleyLaw, SingleRemovalLaw
 from pear_lightning.scoring.removals import remove_subsets
 
 _BLOCK = 256
@@ -138,29 +138,33 @@ class Fit:
         return {**chosen(self.rows, slice(len(joined["keep"]))), "removals": joined}
 
     def _blocks(self) -> Iterator[dict[str, Any]]:
-        """Yield blocks of rows while more than half of the seconds are left."""
+        """Yield blocks of rows while half of the seconds, and evaluations, are left."""
         for first in range(0, len(self.rows["inputs"]), _BLOCK):
-            if first and self.left()[1] < self.terms.seconds / 2:
+            evaluations, seconds = self.left()
+            if first and (evaluations <= 0 or seconds < self.terms.seconds / 2):
                 break
             yield chosen(self.rows, slice(first, first + _BLOCK))
 
     def samples_of_a_label(self) -> int:
-        """Return how many evaluations the label of a row gets: noisy, but for many rows."""
+        """Return how many evaluations the label of a row gets: noisy, but for many rows.
+
+        With fewer than a few per feature, the regression of KernelSHAP is nearly singular.
+        """
         affordable = self.terms.evaluations // len(self.rows["inputs"])
-        return max(min(affordable, 8 * self.task.n_features), 16)
+        return max(min(affordable, 8 * self.task.n_features), 4 * self.task.n_features)
 
 
 def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _deepfaith(fit: Fit) -> AmortizedModule:
+def _deepfaith(fit: Fit, terms: list[CorrelationTerm] | None = None) -> AmortizedModule:
     preset: Any = fit.terms.preset
     module = DeepFaith(
         fit.model,
         network(fit.task),
         fit.task.masker,
-        local_correlation=LocalCorrelationLoss(preset),
+        local_correlation=LocalCorrelationLoss(terms or preset),
         optimizer=adam,
     )
     fit.train(module)
@@ -224,8 +228,11 @@ def _diet(fit: Fit) -> DiET:
     return module
 
 
+_SHAPLEY = CorrelationTerm(ShapleyLaw(), output="prob", n_subsets=32)
+
 METHODS: dict[str, Callable[[Fit], LightningModule]] = {
     "DeepFaith": _deepfaith,
+    "DeepFaith, Shapley kernel": partial(_deepfaith, terms=[_SHAPLEY]),
     "FastSHAP": _fastshap,
     "FastSHAP, surrogate": partial(_fastshap, with_surrogate=True),
     "StochasticAmortization, KernelSHAP": partial(_stochastic, kind=KernelShap),

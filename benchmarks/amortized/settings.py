@@ -15,6 +15,9 @@ LEARNED = (
 )
 """Networks that explain in one pass; ranks are ranks among these."""
 
+OPTIONS = ("DeepFaith, Shapley kernel",)
+"""Another setting of a method, for tasks where its default does not lead; not ranked."""
+
 BESIDE = ("DiET", "KernelShap", "Occlusion", "IntegratedGradients", "Random")
 """What is shown beside them: an optimisation for each sample, explainers that evaluate the model,
 and noise."""

@@ -1,6 +1,6 @@
 """FastSHAP: a network that returns Shapley values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -16,6 +16,7 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.removals import Removals, remove_subsets
 from pear_lightning.scoring.scorer import Forward
+from pear_lightning.scoring.side_inputs import SideInput
 from pear_lightning.scoring.subset_laws import FixedSizeLaw, ShapleyLaw, SubsetLaw
 
 
@@ -49,6 +50,7 @@ class FastSHAP(AmortizedModule):
             to the Shapley values.
         efficiency_weight: λ, at least 0.
         explained: Class that is explained; ``"all"`` at once, or one of them (see there).
+        side: See there.
         zero_rule: See there; features that equal the baseline have Shapley value 0.
         output: Scalar of the logits whose Shapley values are learned: ``"prob"`` as in the paper.
         optimizer: Callable from parameters to an optimiser.
@@ -106,6 +108,7 @@ class FastSHAP(AmortizedModule):
         normalize: bool = True,
         efficiency_weight: float = 1.0,
         explained: ExplainedClass = "all",
+        side: Sequence[SideInput] = (),
         zero_rule: bool = True,
         output: OutputName = "prob",
         optimizer: OptimizerCallable = adamw,
@@ -116,6 +119,7 @@ class FastSHAP(AmortizedModule):
             network,
             masker,
             explained=explained,
+            side=side,
             zero_rule=zero_rule,
             output=output,
             optimizer=optimizer,

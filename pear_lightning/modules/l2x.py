@@ -1,6 +1,6 @@
 """L2X: a network that selects the features from which a prediction can be guessed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -17,6 +17,7 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.scorer import logits_of
+from pear_lightning.scoring.side_inputs import SideInput
 
 
 class L2X(AmortizedModule):
@@ -39,8 +40,8 @@ class L2X(AmortizedModule):
             needs a method ``embed``, as :class:`~pear_lightning.nn.TransformerTextClassifier` has.
         n_selected: k, the number of selected features.
         temperature: τ > 0.
-        zero_rule: See :class:`~pear_lightning.modules.AmortizedModule`; a score of 0 means nothing
-            special here.
+        side: See :class:`~pear_lightning.modules.AmortizedModule`.
+        zero_rule: See there; a score of 0 means nothing special here.
         optimizer: Callable from parameters to an optimiser.
         lr_scheduler: Callable from the optimiser to a scheduler.
 
@@ -84,6 +85,7 @@ class L2X(AmortizedModule):
         n_selected: int = 4,
         temperature: float = 0.5,
         *,
+        side: Sequence[SideInput] = (),
         zero_rule: bool = False,
         optimizer: OptimizerCallable = adamw,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -92,6 +94,7 @@ class L2X(AmortizedModule):
             target_model,
             network,
             masker,
+            side=side,
             zero_rule=zero_rule,
             optimizer=optimizer,
             lr_scheduler=lr_scheduler,

@@ -1,6 +1,6 @@
 """REAL-X: a network that selects features for a fixed predictor."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import torch
@@ -18,6 +18,7 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.masked_logits import masked_logits
+from pear_lightning.scoring.side_inputs import SideInput
 
 
 class RealX(AmortizedModule):
@@ -44,8 +45,8 @@ class RealX(AmortizedModule):
         sparsity_weight: λ, at least 0.
         temperature: Temperature of the relaxations, above 0.
         explained: y: the ``"predicted"`` class or the ``"true"`` one.
-        zero_rule: See :class:`~pear_lightning.modules.AmortizedModule`; a score of 0 means that a
-            feature is selected with probability 1/2.
+        side: See :class:`~pear_lightning.modules.AmortizedModule`.
+        zero_rule: See there; a score of 0 means that a feature is selected with probability 1/2.
         optimizer: Callable from parameters to an optimiser.
         lr_scheduler: Callable from the optimiser to a scheduler.
 
@@ -91,6 +92,7 @@ class RealX(AmortizedModule):
         temperature: float = 0.1,
         *,
         explained: ExplainedClass = "predicted",
+        side: Sequence[SideInput] = (),
         zero_rule: bool = False,
         optimizer: OptimizerCallable = adamw,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -101,6 +103,7 @@ class RealX(AmortizedModule):
             network,
             masker,
             explained=explained,
+            side=side,
             zero_rule=zero_rule,
             optimizer=optimizer,
             lr_scheduler=lr_scheduler,

@@ -24,7 +24,9 @@ class StochasticAmortization(AmortizedModule):
     :class:`~pear_lightning.explainers.KernelShap`,
     :class:`~pear_lightning.explainers.PermutationShap` or :class:`~pear_lightning.explainers.Lime`.
     Noise of mean zero averages out over the training samples: the minimum is the expected
-    explanation. Biased labels leave their bias.
+    explanation. Biased labels leave their bias. With fewer than a few evaluations per feature, the
+    regression of KernelSHAP is nearly singular and its noise large; permutations have no such
+    limit.
 
     Batches are mappings with ``supervision`` ``(B, n)``:
     :class:`~pear_lightning.modules.PriorExplanations` with one prior stores them, and

@@ -1,5 +1,6 @@
 """A vision transformer that does not see removed patches."""
 
+import inspect
 from typing import Any
 
 import torch
@@ -22,12 +23,14 @@ class MaskedAttention(nn.Module):
     patches of this value in an image count as removed, too. The class token and registers remain.
 
     Args:
-        model: A vision transformer of timm whose ``forward`` takes ``attn_mask``.
+        model: A vision transformer whose ``forward`` takes ``attn_mask``, as those of timm from
+            version 1.0.19 do.
         patch_size: Side length of the patches of the model, as in
             :class:`~pear_lightning.masking.PatchMasker`.
         value: Value of removed pixels, the ``baseline`` of the masker.
 
     Raises:
+        TypeError: If the model does not take ``attn_mask``.
         ValueError: If the size is not positive; when called, if it does not divide the images.
 
     Shapes:
@@ -55,6 +58,11 @@ class MaskedAttention(nn.Module):
     def __init__(self, model: nn.Module, patch_size: int, value: float = 0.0) -> None:
         super().__init__()
         check_count("patch_size", patch_size)
+        if "attn_mask" not in inspect.signature(model.forward).parameters:
+            raise TypeError(
+                "model must take attn_mask, as vision transformers of timm from version 1.0.19 do, "
+                f"got {type(model).__name__}"
+            )
         self.model = model
         self.patch_size = patch_size
         self.value = value

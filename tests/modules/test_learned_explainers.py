@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from pear_lightning.explainers import AmortizedExplainer, explain
+from pear_lightning.explainers import AmortizedExplainer, KernelShap, explain
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.modules import (
     L2X,
@@ -60,36 +60,43 @@ def given_class(name):
 
 
 MEMBERS = {
-    "deepfaith": lambda target, network: DeepFaith(
-        target, network, ColumnMasker(N), optimizer=adam
+    "deepfaith": lambda target, network, **kwargs: DeepFaith(
+        target, network, ColumnMasker(N), optimizer=adam, **kwargs
     ),
-    "fastshap": lambda target, network: FastSHAP(
-        target, network, ColumnMasker(N), n_subsets=8, optimizer=adam
+    "fastshap": lambda target, network, **kwargs: FastSHAP(
+        target, network, ColumnMasker(N), n_subsets=8, optimizer=adam, **kwargs
     ),
-    "stochastic amortisation": lambda target, network: StochasticAmortization(
-        target, network, ColumnMasker(N), optimizer=adam
+    "stochastic amortisation": lambda target, network, **kwargs: StochasticAmortization(
+        target, network, ColumnMasker(N), optimizer=adam, **kwargs
     ),
-    "cxplain": lambda target, network: CXPlain(
-        target, network, ColumnMasker(N), explained="predicted", optimizer=adam
+    "cxplain": lambda target, network, **kwargs: CXPlain(
+        target, network, ColumnMasker(N), explained="predicted", optimizer=adam, **kwargs
     ),
-    "cxplain ensemble": lambda target, network: CXPlain(
-        target, ExplainerEnsemble([network]), ColumnMasker(N), explained="predicted", optimizer=adam
+    "cxplain ensemble": lambda target, network, **kwargs: CXPlain(
+        target,
+        ExplainerEnsemble([network]),
+        ColumnMasker(N),
+        explained="predicted",
+        optimizer=adam,
+        **kwargs,
     ),
-    "l2x": lambda target, network: L2X(
-        target, network, ColumnMasker(N), f(7), n_selected=2, optimizer=adam
+    "l2x": lambda target, network, **kwargs: L2X(
+        target, network, ColumnMasker(N), f(7), n_selected=2, optimizer=adam, **kwargs
     ),
-    "learned order": lambda target, network: LearnedOrder(
-        target, network, ColumnMasker(N), optimizer=adam
+    "learned order": lambda target, network, **kwargs: LearnedOrder(
+        target, network, ColumnMasker(N), optimizer=adam, **kwargs
     ),
-    "realx": lambda target, network: RealX(target, network, ColumnMasker(N), f(7), optimizer=adam),
+    "realx": lambda target, network, **kwargs: RealX(
+        target, network, ColumnMasker(N), f(7), optimizer=adam, **kwargs
+    ),
 }
 every_member = pytest.mark.parametrize("name", MEMBERS)
 
 
-def build(name, target=None, network=None):
+def build(name, target=None, network=None, **kwargs):
     torch.manual_seed(2)
     network = mlp(name) if network is None else network
-    return MEMBERS[name](f() if target is None else target, network)
+    return MEMBERS[name](f() if target is None else target, network, **kwargs)
 
 
 def rows(count=64, seed=0):
@@ -163,6 +170,25 @@ def test_fits_validates_tests_predicts_and_reloads_without_the_model(name, netwo
         for row, c in zip(rows(), wanted, strict=True)
     ]
     torch.testing.assert_close(torch.cat(alone), attributions, atol=1e-5, rtol=1e-4)
+
+
+@every_member
+def test_side_inputs_zero_rule_and_fallback_are_those_of_the_base(name):
+    target, side = f().eval(), ("gradient", "removals")
+    model = build(name, target, mlp(name, side_channels=2), side=side, zero_rule=True)
+    quiet_trainer(max_epochs=1).fit(model, loader(name))
+    inputs = rows(8)
+    inputs[:, 2] = 0
+    wanted = target(inputs).argmax(dim=1)
+    explainer = model.explainer.eval()
+    _, (found,) = explain(target, inputs, wanted, [explainer])
+    assert (found[:, 2] == 0).all()
+    assert (found[:, 3] != 0).any()
+    explainer.set_fallback(KernelShap(masker=ColumnMasker(N)), share=1.0)
+    both = [explain(target, inputs, wanted, [each])[1][0] for each in (explainer, KernelShap())]
+    torch.testing.assert_close(*both)
+    with pytest.raises(ValueError, match="forward must be the explained model"):
+        explainer.attributions((inputs, wanted))
 
 
 @every_member

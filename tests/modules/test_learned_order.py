@@ -129,7 +129,7 @@ def test_a_network_finds_the_order_of_a_linear_model(kind):
         optimizer=lambda params: torch.optim.Adam(params, lr=1e-2),
     )  # fmt: skip
     loader = DataLoader(torch.randn(1024, N), batch_size=64)
-    trainer = quiet_trainer(max_epochs=10)
+    trainer = quiet_trainer(max_epochs=20)
     trainer.fit(model, loader, loader)
     inputs = torch.randn(200, N)
     sign = 2 * model_of(inputs).argmax(dim=1) - 1
@@ -147,7 +147,7 @@ def test_a_network_finds_the_order_of_a_linear_model(kind):
         return judge.evaluation_loss(judge.batch_of(inputs))["loss"].item()
 
     best, worst = area(sign[:, None] * inputs * weights), area(-sign[:, None] * inputs * weights)
-    assert area(model.explainer.attributions(inputs)) < best + 0.05 * (worst - best)
+    assert area(model.explainer.attributions(inputs)) < best + 0.04 * (worst - best)
     metrics = trainer.callback_metrics
     assert metrics["val_loss"] == pytest.approx(
         metrics["val_deletion"].item() - metrics["val_insertion"].item(), abs=1e-3

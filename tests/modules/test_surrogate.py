@@ -192,5 +192,7 @@ def test_bad_arguments():
         build(n_subsets=0)
     with pytest.raises(ValueError, match="network must have the 3 outputs"):
         Surrogate(f(), MLP(N, 2), ColumnMasker(N)).loss(Batch(torch.randn(2, N)), 0)
+    with pytest.raises(TypeError, match="model must take attn_mask"):
+        MaskedAttention(MLP(N), 4)
     with pytest.raises(ValueError, match="inputs must be images"):
         MaskedAttention(Transformer(), 4)(torch.randn(1, 1, 6, 6))

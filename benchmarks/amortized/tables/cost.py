@@ -10,7 +10,7 @@ from benchmarks.amortized.records import (
     present,
     table_runs,
 )
-from benchmarks.amortized.settings import BESIDE, FEWER_ROWS, LEARNED, TITLES
+from benchmarks.amortized.settings import BESIDE, FEWER_ROWS, LEARNED, OPTIONS, TITLES
 from benchmarks.shared.finished_runs import Run, Runs
 from benchmarks.shared.markdown import markdown
 from benchmarks.shared.mean_and_interval import mean_and_interval
@@ -25,7 +25,7 @@ def cost_table(runs: Runs, task: str) -> str:
     """
     found, seeds = table_runs(runs, task), complete_seeds(runs, task)
     lines = []
-    for method in LEARNED + BESIDE:
+    for method in LEARNED + OPTIONS + BESIDE:
         known = [found[method, seed] for seed in seeds if (method, seed) in found]
         if not known:
             continue

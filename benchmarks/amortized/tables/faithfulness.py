@@ -8,7 +8,7 @@ from benchmarks.amortized.records import (
     present,
     table_runs,
 )
-from benchmarks.amortized.settings import BESIDE, LEARNED, TITLES
+from benchmarks.amortized.settings import BESIDE, LEARNED, OPTIONS, TITLES
 from benchmarks.shared.finished_runs import Runs
 from benchmarks.shared.markdown import markdown
 from benchmarks.shared.mean_and_interval import mean_and_interval
@@ -32,7 +32,7 @@ def task_table(runs: Runs, task: str) -> str:
         ]
         ranks = [mean_and_interval(each[place].tolist(), 2) for each in (five, ten)]
         lines.append([method, *cells, *ranks])
-    for method in BESIDE:
+    for method in OPTIONS + BESIDE:
         known = [found[method, seed] for seed in seeds if (method, seed) in found]
         if known:
             cells = [mean_and_interval([run["scores"][name] for run in known]) for name in FIVE]
@@ -66,7 +66,7 @@ def ten_table(runs: Runs, task: str) -> str:
     found, seeds = table_runs(runs, task), complete_seeds(runs, task)
     metrics = all_metrics(runs)
     lines = []
-    for method in LEARNED + BESIDE:
+    for method in LEARNED + OPTIONS + BESIDE:
         known = [found[method, seed] for seed in seeds if (method, seed) in found]
         if known:
             means = [sum(run["scores"][name] for run in known) / len(known) for name in metrics]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.amortized.settings import BESIDE, LEARNED
+from benchmarks.amortized.settings import BESIDE, LEARNED, OPTIONS
 from tests.benchmarks.running import run_benchmark
 
 
@@ -29,7 +29,7 @@ def test_smoke_it_compares_reports_and_resumes(tmp_path: Path) -> None:
     assert "bank DeepFaith 0 None" in run(tmp_path)
     path = tmp_path / "output" / "runs.jsonl"
     records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    assert [each["method"] for each in records] == list(LEARNED + BESIDE)
+    assert [each["method"] for each in records] == list(LEARNED + OPTIONS + BESIDE)
     assert all(len(each["scores"]) == 10 for each in records)
     learned = {each["method"]: each for each in records if each["method"] in LEARNED}
     assert all(each["evaluations_per_explanation"] == 0 for each in learned.values())
@@ -38,4 +38,4 @@ def test_smoke_it_compares_reports_and_resumes(tmp_path: Path) -> None:
     assert run(tmp_path) == ""
     assert path.read_text("utf-8") == before
     report = (tmp_path / "output" / "README.md").read_text("utf-8")
-    assert all(name in report for name in LEARNED + BESIDE)
+    assert all(name in report for name in LEARNED + OPTIONS + BESIDE)
