@@ -34,7 +34,7 @@ from pear_lightning.nn.score_scale import ScoreScale
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.removals import Removals
 
-SUBSETS = 128
+SUBSETS = {"table": 128, "image": 64, "text": 64}
 """Subsets of each term and sample; all of those of seven columns."""
 
 RATES = {"table": 3e-3, "image": 1e-3, "text": 1e-3}
@@ -138,7 +138,7 @@ def _train(
         for name in ("seconds", "evaluations"):
             record[f"supervision_{name}"] = round(found[name], 2)
     elif method.alpha == 0:
-        loss = LocalCorrelationLoss(method.terms, n_subsets=SUBSETS)
+        loss = LocalCorrelationLoss(method.terms, n_subsets=SUBSETS[problem.terms.kind])
         stored = evaluated(problem, model, loss, batch)
     record["subsets_seconds"] = round(time.process_time() - start, 2)
     if method.alpha is None:
