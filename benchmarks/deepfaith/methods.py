@@ -29,6 +29,8 @@ class Method:
         side: What the network reads of the explained model.
         given_class: Whether the explained class is an input of the network.
         times_inputs: Whether the network for tables returns factors of the columns.
+        from_model: Whether the network for images begins with the convolutions of the explained
+            one, which it trains further.
         made_up: Whether made-up rows fill up a table with too few training rows.
     """
 
@@ -41,6 +43,7 @@ class Method:
     given_class: bool = True
     times_inputs: bool = True
     made_up: bool = True
+    from_model: bool = True
 
 
 def ours(kind: Kind, **changes: Any) -> Method:
@@ -68,6 +71,7 @@ def papers(**changes: Any) -> Method:
         "given_class": False,
         "times_inputs": False,
         "made_up": False,
+        "from_model": False,
     }
     return Method(**(recipe | changes))
 
@@ -164,7 +168,8 @@ def ablations(kind: Kind) -> dict[str, Method]:
         "ours: scores instead of coefficients": ours(kind, times_inputs=False),
         "ours: without made-up rows": ours(kind, made_up=False),
     }
-    of_tables = of_tables if kind == "table" else {}
+    of_images = {"ours: convolutions from scratch": ours(kind, from_model=False)}
+    of_kind = {"table": of_tables, "image": of_images, "text": {}}[kind]
     everything = {"similarity": 0.9, "quantile": 0.0}
     return {
         "paper: full": papers(),
@@ -179,7 +184,7 @@ def ablations(kind: Kind) -> dict[str, Method]:
         "ours: correlation instead of cosine": Method(centred),
         "ours: without zero rule": ours(kind, zero_rule=False),
         "ours: class not given": ours(kind, given_class=False),
-        **of_tables,
+        **of_kind,
         "ours: sigmoid": ours(kind, sigmoid=True, zero_rule=False, times_inputs=False),
         "ours: reads a gradient": ours(kind, side=("gradient",)),
         "ours: reads single removals": ours(kind, side=("removals",)),

@@ -1,5 +1,6 @@
 """DeepFaith, trained and asked for explanations."""
 
+import copy
 import hashlib
 import math
 import time
@@ -17,6 +18,7 @@ from benchmarks.deepfaith.methods import Method
 from benchmarks.deepfaith.problem import Part, Problem, with_predictions
 from benchmarks.deepfaith.rows import Rows, as_mapping, shuffled
 from benchmarks.deepfaith.supervision import labels_of, scored_priors
+from benchmarks.shared.image_cnn import ImageCNN
 from benchmarks.shared.quiet_trainer import quiet_trainer, silence_lightning
 from benchmarks.shared.watched import Watched
 from pear_lightning.callbacks import AlphaSchedule
@@ -25,19 +27,21 @@ from pear_lightning.losses import LocalCorrelationLoss, PatternConsistencyLoss
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.modules import DeepFaith
 from pear_lightning.nn import (
+    BackboneTokens,
     ExplainerMLP,
     ExplainerTransformer,
     PatchTokens,
     TextTokens,
 )
+from pear_lightning.nn.explainer_tokens import ExplainerTokens
 from pear_lightning.nn.score_scale import ScoreScale
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.removals import Removals
 
-SUBSETS = 128
+SUBSETS = {"table": 128, "image": 64, "text": 64}
 """Subsets of each term and sample; all of those of seven columns."""
 
-RATES = {"table": 3e-3, "image": 1e-3, "text": 1e-3}
+RATES = {"table": 3e-3, "image": 3e-3, "text": 1e-3}
 """Learning rates of AdamW, falling to 0 along a half cosine."""
 
 ALPHA = {"window": 5, "threshold": 1e-4, "factor": 10.0}
@@ -138,7 +142,7 @@ def _train(
         for name in ("seconds", "evaluations"):
             record[f"supervision_{name}"] = round(found[name], 2)
     elif method.alpha == 0:
-        loss = LocalCorrelationLoss(method.terms, n_subsets=SUBSETS)
+        loss = LocalCorrelationLoss(method.terms, n_subsets=SUBSETS[problem.terms.kind])
         stored = evaluated(problem, model, loss, batch)
     record["subsets_seconds"] = round(time.process_time() - start, 2)
     if method.alpha is None:
@@ -208,7 +212,10 @@ def network_of(problem: Problem, method: Method) -> nn.Module:
         if method.times_inputs:
             options |= {"times_inputs": True, "groups": problem.masker.groups}
         return ExplainerMLP(inputs.shape[1], problem.n_features, **options)
-    tokens: PatchTokens | TextTokens = PatchTokens(4, 28, in_channels=1, dim=64)
+    tokens: ExplainerTokens = PatchTokens(4, 28, in_channels=1, dim=64)
+    if isinstance(problem.model, ImageCNN) and method.from_model:
+        layers = copy.deepcopy(problem.model.features).requires_grad_(True)
+        tokens = BackboneTokens(layers, problem.n_features, dim=32)
     if problem.terms.kind == "text":
         tokens = TextTokens(None, inputs.shape[2], n_tokens=inputs.shape[1], dim=64)
     return ExplainerTransformer(tokens, **options)

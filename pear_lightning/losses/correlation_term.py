@@ -64,7 +64,8 @@ PRESETS: dict[str, tuple[CorrelationTerm, ...]] = {
     ),
     "text": (
         CorrelationTerm(UniformSizeLaw(), 1.0, "centered_logit"),
+        CorrelationTerm(UniformSizeLaw(), 1.0),
         CorrelationTerm(FixedSizeLaw(0.1), 0.5),
-        CorrelationTerm(_SINGLE, 0.5, centered=False),
+        CorrelationTerm(_SINGLE, 0.3, centered=False),
     ),
 }

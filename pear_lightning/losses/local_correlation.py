@@ -48,8 +48,8 @@ class LocalCorrelationLoss(nn.Module):
       columns), ``"prob"``, 0.5; single removals without centring, ``"prob"``, 0.3.
     - ``"image"``: Bernoulli(1/2), 1; a share of 0.1, 0.15; single removals without centring, 0.15;
       all of ``"prob"``.
-    - ``"text"``: uniform size, ``"centered_logit"``, 1; a share of 0.1, ``"prob"``, 0.5; single
-      removals without centring, ``"prob"``, 0.5. Not tuned.
+    - ``"text"``: uniform size, ``"centered_logit"``, 1, and ``"prob"``, 1; a share of 0.1,
+      ``"prob"``, 0.5; single removals without centring, ``"prob"``, 0.3.
 
     Args:
         terms: The terms, or the name of a preset.
