@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmarks.images_text.data import batches_of, data_of, masker_of, measured_rows
 from benchmarks.images_text.measurement import OUTPUT, explainers_of
+from benchmarks.images_text.photographs import save_small
 from benchmarks.images_text.run import weights_name
 from benchmarks.images_text.sentences import SENTENCES
 from benchmarks.images_text.settings import PROBLEMS, WEIGHTS, Problem
@@ -20,8 +21,8 @@ from pear_lightning.reports.pictures import spread_over_pixels
 from pear_lightning.reports.tokens import tokens_of
 
 SHORT = {
-    "input_x_gradient": "input x gradient",
-    "integrated_gradients": "integrated gradients",
+    "input_x_gradient": "input x grad.",
+    "integrated_gradients": "int. gradients",
     "occlusion": "occlusion",
     "kernel_shap": "KernelSHAP",
 }
@@ -45,7 +46,7 @@ def draw_explanations(data_dir: str, cache: Path, output: Path) -> None:
         modules = {method: _module(problem, data, files[method], method) for method in METHODS}
         draw = _draw_images if problem.data == "cifar10" else _draw_texts
         figure = draw(problem, data, modules)
-        figure.savefig(output / f"explained_{name.replace('/', '_')}.png", dpi=110)
+        save_small(figure, output / f"explained_{name.replace('/', '_')}.png", dpi=90)
 
 
 def _module(problem: Problem, data: Any, path: Path, method: str) -> PEAR:
@@ -68,7 +69,7 @@ def _draw_images(problem: Problem, data: Any, modules: dict[str, PEAR]) -> Any:
     batch = next(batches_of(data, rows))
     found = {name: _explained(problem, module, data, batch) for name, module in modules.items()}
     maps = {
-        f"{method}:\n{SHORT[name]}": each[:, 0]
+        f"{method}: {SHORT[name]}": each[:, 0]
         for method, samples in found.items()
         for name, each in spread_over_pixels(samples, masker_of(problem, data)).items()
     }
