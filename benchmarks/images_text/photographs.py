@@ -143,24 +143,27 @@ def draw_photographs(output: Path) -> None:
         "photographs_agreement": lambda: _agreement(found),
     }
     for name, draw in pictures.items():
-        save_small(draw(), output / f"explained_{name}.png", dpi=64)
+        save_small(draw(), output / f"explained_{name}.png", dpi=64, photographs=True)
 
 
-def save_small(figure: Any, path: Path, dpi: int) -> None:
+def save_small(figure: Any, path: Path, dpi: int, *, photographs: bool = False) -> None:
     """Save a figure with a palette of 256 colours, a third of the size of all colours.
 
     Args:
         figure: The figure.
         path: File to write to.
         dpi: Pixels per inch.
+        photographs: Whether to mix colours, which photographs need; drawings get larger by it.
     """
     from PIL import Image
 
     buffer = BytesIO()
     figure.savefig(buffer, dpi=dpi)
     image = Image.open(buffer).convert("RGB")
-    palette = image.quantize(256)
-    image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
+    reduced = image.quantize(256)
+    if photographs:
+        reduced = image.quantize(palette=reduced, dither=Image.Dither.FLOYDSTEINBERG)
+    reduced.save(path, optimize=True)
 
 
 def _pooled(found: Any, masker: Any) -> dict[str, Tensor]:

@@ -69,8 +69,13 @@ def write_report(runs: Runs, output: Path) -> None:
         "Within one model and predicted class: the probability that of two samples, one above and "
         "one below the class's median faithfulness (mean rank of the ten metrics), the former has "
         "the higher agreement among the four explainers (AUROC; .5 = no use), beside that of the "
-        "model's confidence, which costs nothing. The last column compares samples in the same "
-        "third of the confidence of their class only: what agreement says beyond confidence.",
+        "model's confidence, which costs nothing. Occlusion is what two of the metrics (FE, MC) "
+        "compare with, so agreement with it is in part faithfulness by another name: the gradient "
+        "pair alone, input x gradient with integrated gradients, knows nothing of removals. The "
+        "last columns compare samples in the same third of the confidence of their class only: "
+        "what agreement says beyond confidence. Two of the ten metrics are copies of others with "
+        "these settings (NEG of INS, POS of DEL), and curves of the probability start where the "
+        "model's confidence is: high for INS, and bad for DEL.",
         figure("within_classes", "AUROC of agreement and of confidence"),
         within_table(runs) if runs else "Not run.",
         "For each metric alone, over all models:",
@@ -84,6 +89,7 @@ def write_report(runs: Runs, output: Path) -> None:
         pictures_table(pictures) if pictures else "Not run.",
         "## 6. Explanations",
         "\n\n".join(f"![{name.replace('_', ' ')}]({name}.png)" for name in drawn),
+        "## 7. What was not run",
         f"{len(runs)} runs, {cpu:.0f} minutes of CPU time in all. Not run: {_missing(runs)}.",
     ]
     write_readme(parts, output)

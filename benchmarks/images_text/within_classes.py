@@ -5,9 +5,6 @@ from torch import Tensor
 
 from benchmarks.shared.finished_runs import Run
 
-PREDICTORS = ("agreement", "confidence")
-"""What is asked to predict: agreement of the explainers, and what is known without explanations."""
-
 
 def column(run: Run, name: str) -> Tensor:
     """Return a number of each sample of a run.

@@ -5,7 +5,7 @@ from typing import Any
 from benchmarks.images_text.records import problems_of
 from benchmarks.images_text.settings import TITLES
 from benchmarks.images_text.within_classes import auroc_of, column
-from benchmarks.shared.drawing import BLUE, ORANGE, PURPLE
+from benchmarks.shared.drawing import BLUE, GREEN, ORANGE, PURPLE
 from benchmarks.shared.finished_runs import Runs
 
 
@@ -21,24 +21,25 @@ def draw_within(plt: Any, runs: Runs) -> Any:
         return None
     kinds = (
         ("agreement", False, BLUE, "agreement"),
-        ("confidence", False, ORANGE, "confidence of the model"),
-        ("agreement", True, PURPLE, "agreement, among samples of similar confidence"),
+        ("trained pair", False, GREEN, "agreement of the gradient pair"),
+        ("confidence", False, ORANGE, "confidence"),
+        ("agreement", True, PURPLE, "agreement, similar confidence"),
     )
     figure, ax = plt.subplots(figsize=(7.5, 1.3 + 0.6 * len(problems)), layout="constrained")
     for row, problem in enumerate(problems):
         own = [run for run in runs if run["problem"] == problem]
         for place, (predictor, by_thirds, colour, label) in enumerate(kinds):
             values = [auroc_of(run, predictor, by_thirds=by_thirds) for run in own]
-            y = row + 0.24 * (place - 1)
+            y = row + 0.2 * (place - 1.5)
             ax.plot(values, [y] * len(values), "o", ms=4, alpha=0.7, color=colour,
                     label=label if row == 0 else None)  # fmt: skip
             mean = sum(values) / len(values)
-            ax.plot([mean, mean], [y - 0.1, y + 0.1], lw=2.5, color=colour)
+            ax.plot([mean, mean], [y - 0.08, y + 0.08], lw=2.5, color=colour)
     ax.axvline(0.5, color="black", lw=0.8)
     ax.set_yticks(range(len(problems)), [TITLES[problem] for problem in problems])
     ax.invert_yaxis()
     ax.set_xlabel("AUROC of “more faithful than the median of its class” (.5 = no use)")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.4, -0.22), ncol=3)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.35, -0.2), ncol=2)
     return figure
 
 
