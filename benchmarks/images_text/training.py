@@ -28,13 +28,15 @@ def make_module(problem: Problem, data: Any, weight: float) -> PEAR:
     def cosine(optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LRScheduler:
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, problem.epochs)
 
+    pair = {
+        "input_x_gradient": InputXGradient(),
+        "integrated_gradients": IntegratedGradients(NODES, baseline="zeros"),
+    }
     return PEAR(
         network_of(problem),
         weight,
-        explainers={
-            "input_x_gradient": InputXGradient(),
-            "integrated_gradients": IntegratedGradients(NODES, baseline="zeros"),
-        },
+        explainers=pair,
+        test_explainers=pair,
         masker=masker_of(problem, data),
         rows=ROWS,
         num_classes=CLASSES[problem.data],
