@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
-from pear_lightning.datamodules.in_memory import InMemoryDataModule
+from pear_lightning.datamodules.loading_data_module import LoadingDataModule
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
 from pear_lightning.datamodules.table_checks import (
     category_columns,
@@ -39,7 +39,7 @@ _SPLITS = ("train", "val", "test")
 _FAR = 5.0
 
 
-class TabularDataModule(InMemoryDataModule):
+class TabularDataModule(LoadingDataModule):
     """Data module for a table from a file, a data frame, arrays or the Hugging Face hub.
 
     The rows are split and encoded, and all rows are kept in memory as tensors. Columns of numbers
