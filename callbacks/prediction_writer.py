@@ -19,8 +19,8 @@ class PredictionWriter(BasePredictionWriter):
     """Write the results of ``predict``, including probabilities and explanations.
 
     The file ``predictions.<format>`` has one row for each row of the data, in order; with several
-    processes, each writes a file ``predictions-rank<r>.<format>``. With several dataloaders, each has
-    files of its own, ``predictions-dataloader<i>.<format>``.
+    processes, each writes a file ``predictions-rank<r>.<format>``. With several dataloaders, each
+    has files of its own, ``predictions-dataloader<i>.<format>``.
 
     A table (``"csv"``, ``"parquet"``) has the columns ``row`` (position in the data set),
     ``prediction`` (the name of the class, or the value), ``probability[<class>]``, and one column

@@ -10,7 +10,7 @@ from pear_lightning.datamodules.loading_data_module import LoadingDataModule
 
 
 def drop_checkpoints(config: Any) -> None:
-    """Remove ``ModelCheckpoint`` from a configuration with ``--trainer.enable_checkpointing false``.
+    """Remove ``ModelCheckpoint`` if ``--trainer.enable_checkpointing`` is false.
 
     Lightning refuses the two together, and the callback comes from a shipped configuration.
 

@@ -61,8 +61,8 @@ class Lime(PerturbationExplainer):
             original input (Captum, PEAR), so large elements count more and a nonzero baseline
             shifts the kernel: of columns in different units, the one with the largest numbers
             decides which copies count. Give such columns unit variance first, as the data modules
-            do, or choose ``"masks"``. ``"masks"`` compares z with the mask of ones (the paper's code for
-            text and images), and is required for token ids.
+            do, or choose ``"masks"``. ``"masks"`` compares z with the mask of ones (the paper's
+            code for text and images), and is required for token ids.
         exhaustive: Whether to use all masks, without randomness, if ``n_samples`` is large enough.
         seed: Seed of masks shared by all samples and calls. ``None`` draws for each sample from
             torch's global generator.
