@@ -13,6 +13,8 @@ from typing import Any
 from benchmarks.mutation.mutants import Mutant
 from benchmarks.mutation.settings import MARKERS, SECONDS
 
+_COLLECTION, _NOTHING_RAN = 2, 5  # exit codes of pytest; larger ones than 2 are not about tests
+
 
 def preload() -> None:
     """Import what the tests need, but not the library."""
@@ -57,6 +59,10 @@ class Trials:
             finally:
                 _forget_compiled(path)
                 path.write_text(source, "utf-8")
+            if code == _NOTHING_RAN or code > _COLLECTION:
+                raise RuntimeError(f"pytest must run {list(tests)}, got exit code {code}")
+            if code == _COLLECTION and not self._collected(tests):
+                raise RuntimeError(f"pytest must collect {list(tests)} without a mutant, too")
             if code == 0 or by is None or self._passes_without(by):
                 break
         return {
@@ -65,6 +71,12 @@ class Trials:
             "by": by or ("" if code == 0 else "time" if code < 0 else "collection"),
             "seconds": round(time.monotonic() - start, 1),
         }
+
+    def _collected(self, tests: Sequence[str]) -> bool:
+        key = " ".join(tests)
+        if key not in self._sound and run_tests(self._root, ["--collect-only", *tests])[0] == 0:
+            self._sound.add(key)
+        return key in self._sound
 
     def _passes_without(self, test: str) -> bool:
         if test not in self._sound and run_tests(self._root, [test])[0] == 0:
@@ -123,7 +135,9 @@ def _run(root: Path, tests: Sequence[str], report: Path) -> None:
                     target.write_text(report.nodeid)
 
         target = report
+        # plugins that are imported already are not rewritten, which does not matter here
         options = ["-qx", "-n0", "-p", "no:cacheprovider", "--tb=no", "-m", MARKERS]
+        options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         code = int(pytest.main([*options, *tests], plugins=[First()]))
     finally:
         os._exit(code)

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
 from pear_lightning.functional.validation import check_count, check_share_or_count
@@ -309,9 +309,10 @@ class Objective(nn.Module):
         self._was_on = self._has_acted = False
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Warn, on the first rank, if R had no part in the training on any rank.
+        """Report what the weight did, or warn if R had no part in the training on any rank.
 
-        Must be called on all ranks. There is no warning for a weight of 0, which is deliberate.
+        Both are on the first rank. Must be called on all ranks. There is no warning for a weight of
+        0, which is deliberate.
 
         Args:
             trainer: The trainer.
@@ -319,6 +320,8 @@ class Objective(nn.Module):
         if not self.schedule.weight or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if trainer.strategy.reduce_boolean_decision(self._has_acted, all=False):
+            if (outcome := self.schedule.outcome) is not None:
+                rank_zero_info(outcome)
             return
         reason = self.schedule.why_idle
         if self._was_on:
