@@ -18,7 +18,6 @@ from benchmarks.shared.timing import clock
 from benchmarks.shared.training_step import optimizer_and_schedule, training_step
 from pear_lightning.modules import PEAR
 
-
 FEATURES = {
     "pear_bank_marketing": 7,
     "pear_breast_cancer": 30,
