@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--cost-of-pictures", action="store_true", help="time a fit with pictures")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the costs")
     parser.add_argument("--repetitions", type=int, default=3, help="steps that --cost times")
+    parser.add_argument("--steps", type=int, help="of an epoch of --cost-of-pictures; default all")
     parser.add_argument("--no-memory", action="store_true", help="let --cost measure times only")
     parser.add_argument("--memory-of", nargs=2, help="used by --cost in processes of their own")
     arguments = parser.parse_args()
@@ -71,7 +72,7 @@ def main() -> None:
     elif arguments.cost_of_pictures:
         from benchmarks.images_text.pictures_cost import measure_pictures
 
-        record = measure_pictures(arguments.data_dir, arguments.device)
+        record = measure_pictures(arguments.data_dir, arguments.device, steps=arguments.steps)
         append_run(arguments.output / "pictures.jsonl", record)
     elif not arguments.report:
         _train_missing(arguments, path)

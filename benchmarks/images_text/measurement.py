@@ -142,6 +142,7 @@ def measure(problem: Problem, module: PEAR, data: Any) -> dict[str, Any]:
         )
         for metric, of_explainers in scores.items():
             keep(f"faithfulness {metric}", of_explainers.mean(dim=0))
+        keep("features", bound.present.sum(dim=1))
         keep("confidence", confidence)
         keep("predicted", predicted)
         keep("right", (predicted == truth).long())

@@ -12,8 +12,9 @@ def column(run: Run, name: str) -> Tensor:
     Args:
         run: The record.
         name: ``"agreement"``, the mean over the pairs of explainers; ``"trained pair"``, that of
-            the first pair; ``"faithfulness"``, the mean rank over the ten metrics, from 0 to 1,
-            higher is better; or a key of the record.
+            the first pair; ``"few features"``, minus the number of features; ``"faithfulness"``,
+            the mean rank over the ten metrics, from 0 to 1, higher is better; or a key of the
+            record.
     """
     samples = {key: torch.tensor(values) for key, values in run["samples"].items()}
     pairs = [values for key, values in samples.items() if key.startswith("agreement ")]
@@ -21,10 +22,12 @@ def column(run: Run, name: str) -> Tensor:
         return torch.stack(pairs).mean(dim=0)
     if name == "trained pair":
         return pairs[0]
+    if name == "few features":
+        return -samples["features"].double()
     if name == "faithfulness":
         ranks = [_ranks(oriented(run, metric)) for metric in run["higher_is_better"]]
         return torch.stack(ranks).mean(dim=0)
-    return samples[name]
+    return samples[name].double()
 
 
 def oriented(run: Run, metric: str) -> Tensor:
@@ -75,7 +78,7 @@ def thirds(run: Run) -> Tensor:
     Args:
         run: The record.
     """
-    predicted, confidence = column(run, "predicted"), column(run, "confidence")
+    predicted, confidence = column(run, "predicted").long(), column(run, "confidence")
     groups = torch.zeros_like(predicted)
     for label in predicted.unique():
         of_class = predicted == label
@@ -96,7 +99,7 @@ def auroc_of(
         by_thirds: Whether to compare samples of similar confidence only.
     """
     values = column(run, "faithfulness") if metric is None else oriented(run, metric)
-    groups = thirds(run) if by_thirds else column(run, "predicted")
+    groups = thirds(run) if by_thirds else column(run, "predicted").long()
     return auroc_within(column(run, predictor), values, groups)
 
 

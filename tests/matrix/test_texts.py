@@ -29,6 +29,7 @@ from tests.matrix.cells import (
     saliency_and_scores,
     trained_by,
 )
+from tests.training.test_objective import compiled_by
 
 VOCABULARY, WIDTH, LENGTH = 30, 8, 9
 BERT = {"model_type": "bert", "vocab_size": VOCABULARY, "hidden_size": WIDTH,
@@ -132,3 +133,19 @@ def test_a_text_does_not_depend_on_its_batch_or_its_padding(name, precision, sid
             if precision == "32-true":  # scores follow ranks, and ranks of rounded values have ties
                 for metric, values in scores.items():
                     close(alone[1][metric][:, 0], values[:, row], precision)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # it looks at that of embeddings, too
+def test_a_compiled_consensus_of_padded_texts_equals_the_eager_one(monkeypatch):
+    compiled_by(monkeypatch)
+
+    def gradients(compile: bool) -> list[Tensor]:
+        module = trained_by("pear", build("transformer"), MASKER)
+        module.objective.compile_loss = compile
+        module.training_loss(texts())["loss"].backward()
+        found = [each.grad for each in module.backbone.parameters()]
+        return [each for each in found if each is not None and each.any()]
+
+    torch.testing.assert_close(gradients(compile=True), gradients(compile=False))

@@ -11,6 +11,7 @@ PREDICTORS = (
     ("agreement", False, "agreement"),
     ("trained pair", False, "agreement of the gradient pair alone"),
     ("confidence", False, "confidence"),
+    ("few features", False, "shortness of the text"),
     ("agreement", True, "agreement, similar confidence"),
     ("trained pair", True, "gradient pair, similar confidence"),
 )

@@ -18,6 +18,7 @@ def run(n: int = 60) -> dict[str, Any]:
         "faithfulness first": agreement,
         "faithfulness second": -confidence,
         "confidence": confidence,
+        "features": torch.full((n,), 7),
         "predicted": torch.arange(n) % 3,
     }
     directions = {"first": True, "second": False}
@@ -47,6 +48,10 @@ def test_each_metric_is_predicted_by_what_it_follows(by_thirds):
     assert abs(auroc_of(record, "agreement", "second", by_thirds=by_thirds) - 0.5) < 0.2
 
 
+def test_a_constant_predicts_nothing():
+    assert auroc_of(run(), "few features") == 0.5
+
+
 def test_metrics_are_turned_and_ranked():
     faithfulness = column(run(), "faithfulness")
     assert faithfulness.min() >= 0
@@ -59,7 +64,7 @@ def test_metrics_are_turned_and_ranked():
 def test_samples_of_a_third_have_similar_confidence():
     record = run()
     groups, confidence = thirds(record), column(record, "confidence")
-    predicted = column(record, "predicted")
+    predicted = column(record, "predicted").long()
     for label in range(3):
         sizes = [(groups == 3 * label + third).sum().item() for third in range(3)]
         assert sum(sizes) == 20
