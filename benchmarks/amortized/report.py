@@ -31,11 +31,12 @@ explainers, by the mean score over the samples, for each seed; ± is the half wi
 interval over the seeds. Insertion into the baseline of the removal equals negative perturbation and
 deletion equals positive perturbation in these definitions, so INS and NEG are one measurement.
 
-In italics, not ranked: *DeepFaith, Shapley kernel* has one term instead of the preset, subsets from
-the Shapley kernel and the probability, chosen among six losses on held-out training rows of Bank
-Marketing; *DiET* optimises a mask for each sample, for a copy of f that
-was trained for it, and is scored on f like the others; *KernelShap* evaluates f {samples} times for
-an explanation (fewer where all coalitions are fewer)."""
+In italics, not ranked: *DeepFaith* with one term instead of the preset, subsets from the *Shapley
+kernel* and the probability, chosen among six losses on held-out training rows of Bank Marketing,
+and with scores of *all classes*, which FastSHAP always has: its network need not find out which
+class is predicted. *DiET* optimises a mask for each sample, for a copy of f that was trained for
+it, and is scored on f like the others; *KernelShap* evaluates f {samples} times for an explanation
+(fewer where all coalitions are fewer)."""
 
 HEADLINE = """\
 Squared distance to the exact Shapley values (all coalitions) relative to their mean square, on test
