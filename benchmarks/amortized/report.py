@@ -19,8 +19,9 @@ INTRODUCTION = """\
 Learned explainers explain in one pass of a network. Here they are trained for the same models, with
 the same explainer network (an MLP of two layers of 256 for tables, a transformer of two layers of
 64 for texts and images), the same optimiser, and the same two budgets: evaluations of the explained
-model f, and seconds of one CPU core. Whichever is used up first ends a training. A surrogate or a
-predictor gets half of what is left, labels at most half of the seconds. No setting was tuned for
+model f, and seconds of one CPU core. FastSHAP's network has scores of all classes, as in its paper,
+the others of the predicted class. Whichever budget is used up first ends a training. A surrogate or
+a predictor gets half of what is left, labels at most half of the seconds. No setting was tuned for
 these tables here, for any method. DeepFaith's loss is the library's preset, which was chosen
 earlier by these metrics on tables (Bank Marketing among them), so it has an advantage that the
 others do not have; its terms also contain the law of the random subsets of FC.
