@@ -51,10 +51,9 @@ class TimmTokens(BackboneTokens):
         arguments: Mapping[str, Any] | None = None,
     ) -> None:
         sizes = {"img_size": image_size, "patch_size": patch_size}
-        given: dict[str, Any] = {key: value for key, value in sizes.items() if value is not None}
-        backbone: Any = timm_model(
-            name, num_classes=0, pretrained=pretrained, **given, **dict(arguments or {})
-        )
+        options: dict[str, Any] = {key: size for key, size in sizes.items() if size is not None}
+        options |= arguments or {}
+        backbone: Any = timm_model(name, num_classes=0, pretrained=pretrained, **options)
         super().__init__(backbone, backbone.patch_embed.num_patches, backbone.num_features)
         self.name, self.image_size, self.patch_size = name, image_size, patch_size
         self.pretrained, self.arguments = pretrained, dict(arguments or {})

@@ -126,6 +126,37 @@ def test_scales():
     assert shown[0, :2].tolist() == [0, 1]
 
 
+def test_coefficients_of_columns_are_multiplied_by_the_inputs_and_summed_in_groups():
+    groups = [[1, 4], [2, 3]]
+    for per_class in (False, True):
+        network = ExplainerMLP(
+            6, times_inputs=True, groups=groups, num_classes=3, per_class=per_class
+        ).double()
+        rows, target = torch.randn(4, 6).double(), torch.tensor([0, 1, 2, 0])
+        found = network(rows, target=None if per_class else target)
+        classes = torch.nn.functional.one_hot(target, 3).double()
+        parts = rows if per_class else torch.cat([rows, classes], dim=1)
+        coefficients = network.mlp(parts)
+        coefficients = coefficients.view(4, 6, 3) if per_class else coefficients
+        shares = coefficients * (rows[..., None] if per_class else rows)
+        wanted = [shares[:, 0], shares[:, 1] + shares[:, 4], shares[:, 2] + shares[:, 3],
+                  shares[:, 5]]  # fmt: skip
+        torch.testing.assert_close(found, torch.stack(wanted, dim=1))
+    assert network(torch.zeros(1, 6).double()).eq(0).all()
+    again = rebuild(recipe_of(network))
+    assert again.groups == groups
+    assert again.times_inputs
+
+
+def test_groups_of_columns_must_fit():
+    with pytest.raises(ValueError, match="groups must be None without times_inputs"):
+        ExplainerMLP(6, groups=[[0, 1]])
+    with pytest.raises(ValueError, match=r"n_features must be the number of features.*5.*got 6"):
+        ExplainerMLP(6, 6, times_inputs=True, groups=[[0, 1]])
+    with pytest.raises(ValueError, match="groups must name each column once"):
+        ExplainerMLP(6, times_inputs=True, groups=[[0, 1], [1, 2]])
+
+
 def test_groups_and_patches_are_those_of_the_maskers():
     tokens = ColumnTokens(7, 8, GROUPS)
     masker = ColumnMasker(7, GROUPS)
