@@ -158,13 +158,16 @@ def _unchanged(batch: Any) -> Any:
     return batch
 
 
-def _deepfaith(fit: Fit, terms: list[CorrelationTerm] | None = None) -> AmortizedModule:
+def _deepfaith(
+    fit: Fit, terms: list[CorrelationTerm] | None = None, *, all_classes: bool = False
+) -> AmortizedModule:
     preset: Any = fit.terms.preset
     module = DeepFaith(
         fit.model,
-        network(fit.task),
+        network(fit.task, per_class=all_classes),
         fit.task.masker,
         local_correlation=LocalCorrelationLoss(terms or preset),
+        explained="all" if all_classes else "predicted",
         optimizer=adam,
     )
     fit.train(module)
@@ -233,6 +236,10 @@ _SHAPLEY = CorrelationTerm(ShapleyLaw(), output="prob", n_subsets=32)
 METHODS: dict[str, Callable[[Fit], LightningModule]] = {
     "DeepFaith": _deepfaith,
     "DeepFaith, Shapley kernel": partial(_deepfaith, terms=[_SHAPLEY]),
+    "DeepFaith, all classes": partial(_deepfaith, all_classes=True),
+    "DeepFaith, Shapley kernel, all classes": partial(
+        _deepfaith, terms=[_SHAPLEY], all_classes=True
+    ),
     "FastSHAP": _fastshap,
     "FastSHAP, surrogate": partial(_fastshap, with_surrogate=True),
     "StochasticAmortization, KernelSHAP": partial(_stochastic, kind=KernelShap),

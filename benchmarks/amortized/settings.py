@@ -15,8 +15,12 @@ LEARNED = (
 )
 """Networks that explain in one pass; ranks are ranks among these."""
 
-OPTIONS = ("DeepFaith, Shapley kernel",)
-"""Another setting of a method, for tasks where its default does not lead; not ranked."""
+OPTIONS = (
+    "DeepFaith, Shapley kernel",
+    "DeepFaith, all classes",
+    "DeepFaith, Shapley kernel, all classes",
+)
+"""Other settings of a method, for tasks where its default does not lead; not ranked."""
 
 BESIDE = ("DiET", "KernelShap", "Occlusion", "IntegratedGradients", "Random")
 """What is shown beside them: an optimisation for each sample, explainers that evaluate the model,

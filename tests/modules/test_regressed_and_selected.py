@@ -74,7 +74,7 @@ def test_stochastic_amortization_selects_the_predicted_class_of_all():
 
 
 LABELS = {
-    "kernel": (KernelShap(40), KernelShap(4096)),
+    "kernel": (KernelShap(48, paired=False), KernelShap(4096)),
     "permutation": (PermutationShap(12), KernelShap(4096)),
     "lime": (
         Lime(40, alpha=0, similarity="masks", kernel_width=1e6),
