@@ -12,8 +12,8 @@ NAMES = sorted(path.parents[1].name for path in ROOT.glob("benchmarks/*/results/
 
 
 def test_every_benchmark_has_a_report() -> None:
-    assert len(NAMES) == 9
-    assert all((ROOT / "benchmarks" / name / "__main__.py").exists() for name in NAMES)
+    benchmarks = [path.parent for path in ROOT.glob("benchmarks/*/__main__.py")]
+    assert NAMES == sorted(folder.name for folder in benchmarks if (folder / "report.py").exists())
 
 
 @pytest.mark.slow
