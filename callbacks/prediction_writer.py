@@ -19,7 +19,8 @@ class PredictionWriter(BasePredictionWriter):
     """Write the results of ``predict``, including probabilities and explanations.
 
     The file ``predictions.<format>`` has one row for each row of the data, in order; with several
-    processes, each writes a file ``predictions-rank<r>.<format>``.
+    processes, each writes a file ``predictions-rank<r>.<format>``. With several dataloaders, each
+    has files of its own, ``predictions-dataloader<i>.<format>``.
 
     A table (``"csv"``, ``"parquet"``) has the columns ``row`` (position in the data set),
     ``prediction`` (the name of the class, or the value), ``probability[<class>]``, and one column
@@ -36,8 +37,8 @@ class PredictionWriter(BasePredictionWriter):
         format: ``"pt"``, ``"csv"`` or ``"parquet"``.
 
     Raises:
-        ValueError: If the format is unknown; when writing, if there are several dataloaders, or a
-            result is neither a tensor nor a mapping of tensors.
+        ValueError: If the format is unknown; when writing, if a result is neither a tensor nor a
+            mapping of tensors.
 
     Example:
         >>> import tempfile
@@ -75,28 +76,38 @@ class PredictionWriter(BasePredictionWriter):
         Args:
             trainer: The trainer.
             pl_module: The module that predicted.
-            predictions: Results of ``predict_step``, one per batch.
+            predictions: Results of ``predict_step``, one per batch, for each dataloader if there
+                are several.
             batch_indices: Indices of the rows of each batch, for each dataloader.
 
         Raises:
-            ValueError: If there are several dataloaders, or a result is neither a tensor nor a
-                mapping of tensors.
+            ValueError: If a result is neither a tensor nor a mapping of tensors.
         """
-        if len(batch_indices) > 1:
-            raise ValueError(
-                f"dataloaders must be a single one for PredictionWriter, got {len(batch_indices)}; "
-                "run predict once for each"
-            )
+        if len(batch_indices) < 2:
+            self._write(trainer, pl_module, predictions, (batch_indices or [[]])[0], "")
+            return
+        for number, parts in enumerate(zip(predictions, batch_indices, strict=True)):
+            self._write(trainer, pl_module, *parts, f"-dataloader{number}")
+
+    def _write(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        predictions: Sequence[Any],
+        batch_indices: Sequence[Any],
+        loader: str,
+    ) -> None:
+        """Write the predictions of one dataloader; ``loader`` is part of the name of the file."""
         contents = _concatenate(predictions)
         if not isinstance(contents, dict):
             contents = {"prediction": contents}
-        rows = [row for batch in (batch_indices or [[]])[0] for row in batch or ()]
+        rows = [row for batch in batch_indices for row in batch or ()]
         contents["indices"] = torch.tensor(rows, dtype=torch.long)
         if getattr(pl_module, "task", "classification") == "classification":
             _add_probabilities(contents)
         names = _names_of(trainer)
         rank = "" if trainer.world_size == 1 else f"-rank{trainer.global_rank}"
-        path = Path(self.output_dir, f"predictions{rank}.{self.format}")
+        path = Path(self.output_dir, f"predictions{loader}{rank}.{self.format}")
         path.parent.mkdir(parents=True, exist_ok=True)
         if self.format == "pt":
             torch.save({**contents, **{key: value for key, value in names.items() if value}}, path)

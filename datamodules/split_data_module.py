@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, Self
 import torch
 from typing_extensions import override
 
-from pear_lightning.datamodules.in_memory import InMemoryDataModule
+from pear_lightning.datamodules.loading_data_module import LoadingDataModule
 
 
 class Rows(Protocol):
@@ -22,7 +22,7 @@ class Rows(Protocol):
         """Return a data set of some of the samples."""
 
 
-class SplitDataModule(InMemoryDataModule):
+class SplitDataModule(LoadingDataModule):
     """Base class of data modules that hold the samples of all splits.
 
     Subclasses implement :meth:`load_rows`, which returns the splits ``"train"``, and ``"val"`` and

@@ -2,6 +2,15 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pear_lightning.datamodules.table_checks import (
+    check_rows,
+    class_indices,
+    clean_columns,
+    regression_values,
+)
+from pear_lightning.datamodules.table_encoder import TableEncoder
+from pear_lightning.datamodules.table_marks import marks_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
@@ -29,6 +38,52 @@ class Part(NamedTuple):
         """
         marks = None if self.marks is None else self.marks[rows]
         return Part(self.table.iloc[rows].reset_index(drop=True), self.target[rows], marks)
+
+
+def cleaned_part(
+    table: "DataFrame",
+    encoder: TableEncoder,
+    part: str,
+    *,
+    target: str,
+    classes: list[Any] | None,
+    marks: "NDArray[Any] | None",
+    irrelevant: list[str] | None,
+) -> Part:
+    """Return the cleaned rows of a table with their targets and marks.
+
+    Args:
+        table: The rows.
+        encoder: The features, and how missing values are treated.
+        part: What the table is, for error messages.
+        target: Name of the column to predict.
+        classes: Values of the target; None for a target of numbers.
+        marks: Features that must not matter, ``(N, features)`` bool; None without annotations.
+        irrelevant: Features that must not matter in any row.
+
+    Raises:
+        ValueError: If a column is missing, has values that do not fit, or is unknown.
+    """
+    table = table.rename(columns=str)
+    check_rows(table, part)
+    cleaned = clean_columns(
+        table, encoder.features, encoder.categories, impute=encoder.impute, part=part
+    )
+    if target not in table.columns:
+        raise ValueError(
+            f"target must be a column of the {part}, {list(table.columns)}, got {target!r}"
+        )
+    found = table[target]
+    values = regression_values(found) if classes is None else class_indices(found, classes, part)
+    if irrelevant:
+        unknown = [name for name in irrelevant if name not in encoder.features]
+        if unknown:
+            raise ValueError(
+                f"irrelevant must name features of the table, {encoder.features}, got {unknown}"
+            )
+        marks = marks_of(None, encoder.features, len(table)) if marks is None else marks
+        marks[:, [encoder.features.index(name) for name in irrelevant]] = True
+    return Part(cleaned.reset_index(drop=True), values, marks)
 
 
 def hold_out(

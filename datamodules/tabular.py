@@ -6,40 +6,34 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
-from pear_lightning.datamodules.in_memory import InMemoryDataModule
+from pear_lightning.datamodules.far_values import warn_of_far_values
+from pear_lightning.datamodules.named_columns import NamedColumns
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
 from pear_lightning.datamodules.table_checks import (
     category_columns,
     check_rows,
-    class_indices,
     classes_of,
     clean_columns,
     feature_columns,
-    regression_values,
 )
 from pear_lightning.datamodules.table_dataset import TableDataset
 from pear_lightning.datamodules.table_encoder import TableEncoder
 from pear_lightning.datamodules.table_marks import marks_of
-from pear_lightning.datamodules.table_part import Part, hold_out
+from pear_lightning.datamodules.table_part import Part, cleaned_part, hold_out
 from pear_lightning.datamodules.table_source import as_frame, as_rows, read_hub
-from pear_lightning.masking import ColumnMasker
-from pear_lightning.masking.baseline_spec import BaselineSpec
-from pear_lightning.masking.bound_masker import Pooling
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
 _SPLITS = ("train", "val", "test")
-_FAR = 5.0
 
 
-class TabularDataModule(InMemoryDataModule):
+class TabularDataModule(NamedColumns):
     """Data module for a table from a file, a data frame, arrays or the Hugging Face hub.
 
     The rows are split and encoded, and all rows are kept in memory as tensors. Columns of numbers
@@ -315,7 +309,7 @@ class TabularDataModule(InMemoryDataModule):
                 )
         if self._encoder is None:
             self._encoder = encoder.fit(parts["train"].table)
-            self._warn_of_far_values(parts["train"])
+            warn_of_far_values(parts["train"], encoder)
         self._parts = {split: parts[split] for split in _SPLITS if split in parts}
 
     def _read(self, data: Any) -> "DataFrame":
@@ -361,47 +355,17 @@ class TabularDataModule(InMemoryDataModule):
         marks: "NDArray[Any] | None" = None,
     ) -> Part:
         """Return the cleaned rows of a table with their targets and marks."""
-        table = table.rename(columns=str)
-        check_rows(table, part)
-        cleaned = clean_columns(
-            table, encoder.features, encoder.categories, impute=encoder.impute, part=part
-        )
-        if self.target not in table.columns:
-            raise ValueError(
-                f"target must be a column of the {part}, {list(table.columns)}, got {self.target!r}"
-            )
-        column = table[self.target]
-        if self.task == "regression":
-            target = regression_values(column)
-        else:
-            target = class_indices(column, self._classes, part)
-        if marks is None and (self.irrelevant or self.annotations is not None):
+        if marks is None and self.annotations is not None:
             marks = marks_of(None, encoder.features, len(table))
-        if self.irrelevant and marks is not None:
-            unknown = [name for name in self.irrelevant if name not in encoder.features]
-            if unknown:
-                raise ValueError(
-                    f"irrelevant must name features of the table, {encoder.features}, got {unknown}"
-                )
-            marks[:, [encoder.features.index(name) for name in self.irrelevant]] = True
-        return Part(cleaned.reset_index(drop=True), target, marks)
-
-    def _warn_of_far_values(self, part: Part) -> None:
-        """Warn of quantile scaling that maps most values to the ends of the distribution."""
-        encoder = self.encoder
-        if encoder.scaling != "quantile" or not encoder.numbers:
-            return
-        rows = encoder.transform(part.table)
-        columns = [encoder.names.index(name) for name in encoder.numbers]
-        far = (abs(rows[:, columns]) > _FAR).mean(axis=0)
-        if far.mean() > 0.5:
-            worst = [name for name, share in zip(encoder.numbers, far, strict=True) if share > 0.5]
-            rank_zero_warn(
-                f"scaling='quantile' maps {far.mean():.0%} of the values of the training rows to "
-                f"more than {_FAR:g} in magnitude, because {worst} have few different values, "
-                "whose smallest and largest are mapped to the ends of the normal distribution; use "
-                "scaling='standard'"
-            )
+        return cleaned_part(
+            table,
+            encoder,
+            part,
+            target=self.target,
+            classes=None if self.task == "regression" else self._classes,
+            marks=marks,
+            irrelevant=self.irrelevant,
+        )
 
     @property
     def encoder(self) -> TableEncoder:
@@ -453,7 +417,7 @@ class TabularDataModule(InMemoryDataModule):
         encoder = self.encoder
         if split == "test" and self.legacy_test_scaling:
             encoder = self._new_encoder(encoder.features, []).fit(part.table)
-        inputs = self._with_junk(encoder.transform(part.table), _SPLITS.index(split))
+        inputs = self.with_junk(encoder.transform(part.table), _SPLITS.index(split))
         dtype = torch.long if self.task == "classification" else torch.float32
         target = torch.as_tensor(part.target).to(dtype)
         if part.marks is None:
@@ -461,19 +425,6 @@ class TabularDataModule(InMemoryDataModule):
         marks = torch.as_tensor(part.marks)[:, torch.tensor(encoder.groups)]
         junk = torch.zeros(len(inputs), inputs.shape[1] - marks.shape[1], dtype=torch.bool)
         return AnnotatedDataset(inputs, target, torch.cat([marks, junk], dim=1))
-
-    def _with_junk(self, rows: "NDArray[Any]", stream: int) -> Tensor:
-        import numpy as np
-
-        size = (len(rows), self._n_junk)
-        noise = np.random.default_rng([self.seed, stream]).uniform(size=size)
-        return torch.as_tensor(np.concatenate([rows, noise], axis=1), dtype=torch.float32)
-
-    @property
-    def _n_junk(self) -> int:
-        if self.junk_features == "double":
-            return len(self.encoder.names)
-        return int(self.junk_features or 0)
 
     def predict_rows(self) -> TableDataset:
         """Return the encoded rows of ``predict_data``, without target.
@@ -495,7 +446,7 @@ class TabularDataModule(InMemoryDataModule):
                 f"predict_data has categories that the training rows do not have, {unknown}; they "
                 "are encoded as zeros"
             )
-        return TableDataset(self._with_junk(encoder.transform(table), len(_SPLITS)))
+        return TableDataset(self.with_junk(encoder.transform(table), len(_SPLITS)))
 
     @override
     def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
@@ -508,48 +459,6 @@ class TabularDataModule(InMemoryDataModule):
         if self.predict_data is None:
             return self.test_dataloader()
         return self._loader(self.predict_rows(), self.eval_batch_size or self.batch_size)
-
-    # --- names and sizes --------------------------------------------------------------------
-
-    @property
-    def num_features(self) -> int:
-        """Number of columns n of ``inputs``, including junk features."""
-        return len(self.encoder.names) + self._n_junk
-
-    @property
-    def feature_names(self) -> list[str]:
-        """Names of the columns of ``inputs``: ``age``, ``job=clerk``, ``job=cook``."""
-        return [*self.encoder.names, *(f"junk_{i}" for i in range(self._n_junk))]
-
-    @property
-    def groups(self) -> list[int]:
-        """Number of the feature of each column of ``inputs``, from 0; a category is one feature."""
-        groups = self.encoder.groups
-        return [*groups, *(max(groups) + 1 + i for i in range(self._n_junk))]
-
-    @property
-    def group_names(self) -> list[str]:
-        """Names of the features that :attr:`groups` numbers: the columns of the table."""
-        return [*self.encoder.features, *(f"junk_{i}" for i in range(self._n_junk))]
-
-    def masker(self, baseline: BaselineSpec = "zeros", pooling: Pooling = "sum") -> ColumnMasker:
-        """Return the masker of the features, for which the columns of a category are one feature.
-
-        Args:
-            baseline: Values of removed columns; see :class:`~pear_lightning.masking.Masker`.
-            pooling: ``"sum"`` or ``"mean"`` of the attributions of a feature.
-        """
-        return ColumnMasker(
-            self.num_features, self.column_groups, baseline=baseline, pooling=pooling
-        )
-
-    @property
-    def column_groups(self) -> list[list[int]]:
-        """The columns of each feature that has several."""
-        columns: dict[int, list[int]] = {}
-        for column, group in enumerate(self.groups):
-            columns.setdefault(group, []).append(column)
-        return [each for each in columns.values() if len(each) > 1]
 
     @property
     def class_names(self) -> list[str]:

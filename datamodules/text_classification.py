@@ -20,6 +20,9 @@ from pear_lightning.datamodules.text_tokenizer import (
     tokenizer_from_json,
     train_tokenizer,
 )
+from pear_lightning.masking import TokenMasker
+from pear_lightning.masking.baseline_spec import BaselineSpec
+from pear_lightning.masking.bound_masker import Pooling
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -266,6 +269,27 @@ class TextClassification(SplitDataModule):
     def pad_token_id(self) -> int:
         """Token id of padding; 0 if the tokenizer has none."""
         return int(self._tokenizer.pad_token_id or 0)
+
+    @property
+    def special_token_ids(self) -> list[int]:
+        """Token ids that the tokenizer adds to every text, such as those of [CLS] and [SEP]."""
+        names = ("bos_token_id", "cls_token_id", "sep_token_id", "eos_token_id")
+        found = (getattr(self.tokenizer, name, None) for name in names)
+        return sorted({int(each) for each in found if each is not None})
+
+    def masker(self, baseline: BaselineSpec = "zeros", pooling: Pooling = "sum") -> TokenMasker:
+        """Return the masker of the tokens, which leaves special tokens and padding in place.
+
+        Args:
+            baseline: Values of removed tokens; see :class:`~pear_lightning.masking.Masker`.
+            pooling: ``"sum"`` or ``"mean"`` of the attributions of a token.
+        """
+        return TokenMasker(
+            special_token_ids=[*self.special_token_ids],
+            pad_token_id=self.pad_token_id,
+            baseline=baseline,
+            pooling=pooling,
+        )
 
     # --- checkpoints ------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from lightning.pytorch.callbacks import EarlyStopping
 from torch import nn
 
 from pear_lightning.cli import main, run
@@ -140,7 +141,8 @@ def test_gates_take_the_features_of_the_data():
     assert cli.model.feature_names() == ["age", "job", "income", "member"]
 
 
-def test_a_bare_name_is_that_of_this_package(monkeypatch):
+@pytest.fixture
+def _other_mlp(monkeypatch):
     other = types.ModuleType("other_ops")
 
     class MLP(nn.Module):
@@ -152,8 +154,42 @@ def test_a_bare_name_is_that_of_this_package(monkeypatch):
     MLP.__module__, MLP.__qualname__ = "other_ops", "MLP"
     other.MLP = MLP  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "other_ops", other)
+    return MLP
+
+
+@pytest.mark.usefixtures("_other_mlp")
+def test_a_bare_name_is_that_of_this_package():
     cli = fit("--model.backbone=MLP", "--model.backbone.hidden_features=[8]", epochs=1)
     assert type(cli.model.backbone).__module__ == "pear_lightning.nn.mlp"
+
+
+@pytest.mark.usefixtures("_other_mlp")
+def test_a_bare_name_in_a_configuration_is_that_of_this_package():
+    backbone = {"class_path": "MLP", "init_args": {"hidden_features": [8]}}
+    callbacks = [{"class_path": "AgreementTable"}]
+    own = {"model": {"class_path": "PEAR", "init_args": {"backbone": backbone}},
+           "trainer": {"callbacks": callbacks}}  # fmt: skip
+    Path("own.yaml").write_text(yaml.safe_dump(own))
+    cli = fit("--config=own.yaml", epochs=1)
+    assert type(cli.model.backbone).__module__ == "pear_lightning.nn.mlp"
+    assert any(type(each).__name__ == "AgreementTable" for each in cli.trainer.callbacks)
+    saved = yaml.safe_load(next(Path().rglob("config.yaml")).read_text())
+    assert saved["model"]["init_args"]["backbone"]["class_path"] == "pear_lightning.nn.MLP"
+
+
+def test_without_validation_rows_training_does_not_stop_early():
+    with pytest.warns(UserWarning, match="no validation rows .*'val_objective' is not known"):
+        cli = fit("--data.val_fraction=0")
+    assert cli.trainer.current_epoch == 2
+    assert not any(isinstance(each, EarlyStopping) for each in cli.trainer.callbacks)
+    (checkpoint,) = Path().rglob("*.ckpt")
+    assert checkpoint.name.startswith("epoch=1")
+
+
+def test_checkpoints_of_a_configuration_can_be_switched_off():
+    cli = fit("--trainer.enable_checkpointing=false", epochs=1)
+    assert not list(Path().rglob("*.ckpt"))
+    assert any(isinstance(each, EarlyStopping) for each in cli.trainer.callbacks)
 
 
 ERRORS = {

@@ -1,17 +1,20 @@
-"""How long faithfulness metrics take here, in Quantus and in Captum, and how much memory.
+"""How long faithfulness metrics take here, in Quantus, Captum and TorchXAI, and how much memory.
 
     python -m benchmarks.faithfulness_speed [--data-dir <folder>] [--threads 1 2] [--device cuda]
 
-Compares the metrics that two have on a table and on images, with the same model, samples and
-attributions, and counts how often each side evaluates the model and which share of its time that
-takes. Then: batches of several sizes; one ``FaithfulnessSuite`` for 14 explanations against metrics
-one by one; agreement of the values, and where the two differ on purpose.
+Compares the metrics that two of them have on a table and on images, with the same model, samples
+and attributions, and counts how often each side evaluates the model and which share of its time
+that takes. Then: batches of several sizes; one ``FaithfulnessSuite`` for 14 explanations against
+metrics one by one; KernelSHAP and LIME of many rows against Captum's; agreement of the values with
+Quantus', and where the two differ on purpose.
 
-Quantus is needed for its own columns only. Its areas need a NumPy that has ``trapz``, below 2.4::
+Quantus and TorchXAI are needed for their own columns only. Quantus' areas need a NumPy that has
+``trapz``, below 2.4::
 
     python -m venv venv && . venv/bin/activate
     pip install torch  # the build of your choice
     pip install "quantus==0.6.0" "numpy<2.4" -e .
+    pip install --no-deps torchxai-tools  # 0.1.3 asks for NumPy 1, and runs with 2
 
 Both sides run in one process and take turns; ratios of medians. With one thread, processor time,
 which other load on the machine disturbs less than time on the wall; with several, wall time. Memory
@@ -58,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
         action="store_true",
         help="measure agreement alone, keep the last run's times",
     )
+    parser.add_argument("--repetitions", type=int, default=15, help="of each side, at most")
     parser.add_argument("--quick", action="store_true", help="few samples, few repetitions")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
@@ -81,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> Path:
                 arguments.data_dir,
                 memory=not (arguments.no_memory or arguments.keep_memory),
                 memory_from=path if arguments.keep_memory else None,
+                repetitions=arguments.repetitions,
                 quick=arguments.quick,
             )
         write_json(path, results)

@@ -1,4 +1,4 @@
-"""The metrics that this library and Quantus or Captum have."""
+"""The metrics that this library and Quantus, Captum or TorchXAI have."""
 
 from benchmarks.faithfulness_speed.captum_side import captum_infidelity, captum_max_sensitivity
 from benchmarks.faithfulness_speed.features import elements, elements_per_step, patches, subset_size
@@ -12,6 +12,10 @@ from benchmarks.faithfulness_speed.ours import (
 from benchmarks.faithfulness_speed.pair import Pair
 from benchmarks.faithfulness_speed.quantus_side import gradient_for_quantus, theirs_of
 from benchmarks.faithfulness_speed.settings import DRAWS, PATCH, PIXELS_PER_STEP, RADIUS, RUNS
+from benchmarks.faithfulness_speed.torchxai_side import (
+    torchxai_faithfulness_correlation,
+    torchxai_faithfulness_estimate,
+)
 from pear_lightning.metrics import (
     Deletion,
     FaithfulnessCorrelation,
@@ -148,5 +152,23 @@ PAIRS = (
         f"gradient, {DRAWS} draws of uniform noise of {RADIUS}",
         our_max_sensitivity,
         captum_max_sensitivity,
+    ),
+    Pair(
+        "faithfulness correlation",
+        "TorchXAI faithfulness_corr",
+        f"{RUNS} random subsets of a tenth of the elements",
+        ours_of(
+            lambda problem: FaithfulnessCorrelation(
+                elements(problem), n_subsets=RUNS, subset_size=subset_size(problem)
+            )
+        ),
+        torchxai_faithfulness_correlation,
+    ),
+    Pair(
+        "faithfulness estimate",
+        "TorchXAI faithfulness_estimate",
+        "every element removed alone",
+        ours_of(lambda problem: FaithfulnessEstimate(elements(problem))),
+        torchxai_faithfulness_estimate,
     ),
 )

@@ -9,6 +9,7 @@ from benchmarks.faithfulness_speed.tables import (
     Record,
     agreement_section,
     batch_section,
+    explainer_section,
     machine_section,
     metric_section,
     suite_section,
@@ -38,6 +39,7 @@ def write_report(results: Record, output: Path) -> str:
         *metric_section(results["metrics"]),
         *batch_section(results["batches"]),
         *suite_section(results["suite"]),
+        *explainer_section(results.get("explainers", [])),
         *agreement_section(results["agreement"]),
         notes_of(output).rstrip(),
     ]

@@ -10,6 +10,7 @@ import torch
 
 from benchmarks.faithfulness_speed import agreement
 from benchmarks.faithfulness_speed.comparison import compare
+from benchmarks.faithfulness_speed.explainer_times import ROWS, compare_explainers
 from benchmarks.faithfulness_speed.memory import keep_memory
 from benchmarks.faithfulness_speed.pairs import PAIRS
 from benchmarks.faithfulness_speed.problem import Problem
@@ -29,6 +30,7 @@ def run(
     *,
     memory: bool,
     memory_from: Path | None,
+    repetitions: int,
     quick: bool,
 ) -> dict[str, Any]:
     """Measure.
@@ -39,6 +41,7 @@ def run(
         data_dir: Folder of MNIST; without it, small digits.
         memory: Whether to measure memory, in fresh processes.
         memory_from: Results of an earlier run, whose memory is kept.
+        repetitions: How often each side runs, at most.
         quick: Little of everything, to see that it runs.
 
     Returns:
@@ -55,11 +58,12 @@ def run(
             "numpy": version("numpy"),
             "quantus": version("quantus") if find_spec("quantus") else None,
             "captum": version("captum"),
+            "torchxai": version("torchxai-tools") if find_spec("torchxai") else None,
             "images": "MNIST" if data_dir else "scikit-learn's digits, enlarged",
         },
         "metrics": [],
     }
-    repetitions = 3 if quick else 15
+    repetitions = 3 if quick else repetitions
     for n in threads:
         measured = memory and n == threads[0]
         results["metrics"] += _metrics(problems, repetitions, device, n, memory=measured)
@@ -80,6 +84,9 @@ def run(
         for name, problem in problems.items()
         if name != "wide"
     ]
+    results["explainers"] = compare_explainers(
+        PROBLEMS["table"](2 if quick else ROWS, data_dir, device), 3, now
+    )
     results["agreement"] = agreement.measure() if find_spec("quantus") else None
     return results
 

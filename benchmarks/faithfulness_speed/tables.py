@@ -14,11 +14,11 @@ def machine_section(results: Record) -> str:
     quantus = f"Quantus {machine['quantus']}" if machine["quantus"] else "no Quantus"
     return (
         f"{machine['device']}, torch {machine['torch']}, NumPy {machine['numpy']}, {quantus}, "
-        f"Captum {machine['captum']}, Python {machine['python']}; load average "
-        f"{machine['load']:.1f} at the start. Table: scikit-learn's breast cancer. Images: "
-        f"{machine['images']}. Both sides get the same model, samples, classes and attributions, "
-        "in one batch, and take turns in one process; medians. With one thread on a CPU, "
-        "processor time, otherwise time on the wall."
+        f"Captum {machine['captum']}, TorchXAI {machine.get('torchxai')}, Python "
+        f"{machine['python']}; load average {machine['load']:.1f} at the start. Table: "
+        f"scikit-learn's breast cancer. Images: {machine['images']}. Both sides get the same "
+        "model, samples, classes and attributions, in one batch, and take turns in one process; "
+        "medians. With one thread on a CPU, processor time, otherwise time on the wall."
     )
 
 
@@ -145,6 +145,30 @@ def suite_section(records: Sequence[Record]) -> Iterable[str]:
                 f"{record['seconds']['one_by_one'] / record['seconds']['together']:.1f}",
             )
             for record in records
+        ),
+    )
+
+
+def explainer_section(records: Sequence[Record]) -> Iterable[str]:
+    """Yield the section on explainers; nothing where they were not measured."""
+    if not records:
+        return
+    first = records[0]
+    yield "## KernelSHAP and LIME of many rows"
+    yield (
+        f"{first['rows']} rows of the table, {first['coalitions']} coalitions each. Captum "
+        f"explains one row after another; its time is extrapolated from {first['their_rows']} rows."
+    )
+    yield markdown(
+        ("explainer", "ours, s", "Captum, s", "times faster"),
+        (
+            (
+                each["explainer"],
+                f"{each['ours']:.2f}",
+                f"{each['theirs']:.1f}",
+                f"**{each['theirs'] / each['ours']:.0f}**",
+            )
+            for each in records
         ),
     )
 

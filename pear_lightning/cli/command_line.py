@@ -16,8 +16,10 @@ import pear_lightning.datamodules
 import pear_lightning.modules  # noqa: F401 (used by being imported)
 from pear_lightning import __version__
 from pear_lightning.cli.arguments import resolved
+from pear_lightning.cli.bare_names import bare_names_in_configurations
 from pear_lightning.cli.errors import ConciseParser, root_cause, run_with_short_errors
 from pear_lightning.cli.filled_from_data import fill_from_data
+from pear_lightning.cli.without_validation import drop_checkpoints, stop_watching_validation
 from pear_lightning.reports.reporting_trainer import ReportingTrainer
 
 DESCRIPTION = """Train models whose explanations hold up, test them, and explain their predictions.
@@ -50,6 +52,7 @@ class CommandLine(LightningCLI):
         checkpoint = config.get("ckpt_path")
         if checkpoint and str(checkpoint).endswith(".ckpt") and not Path(checkpoint).exists():
             raise FileNotFoundError(f"--ckpt_path must be a file, got {str(checkpoint)!r}")
+        drop_checkpoints(config)
         fill_from_data(config)
 
     def instantiate_classes(self) -> None:
@@ -61,6 +64,10 @@ class CommandLine(LightningCLI):
             if cause is error:
                 raise
             raise cause from None
+
+    def before_fit(self) -> None:
+        """Adapt callbacks to a fit without validation rows."""
+        stop_watching_validation(self.trainer, self.datamodule)
 
     def before_validate(self) -> None:
         """Warn of random weights."""
@@ -112,7 +119,7 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
     """
     if args is None:
         sys.argv[1:] = resolved(sys.argv[1:])
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), bare_names_in_configurations():
         _ignore_upstream_warnings()
         return CommandLine(
             LightningModule,

@@ -5,7 +5,7 @@ from inspect import isclass, signature
 from typing import Any
 
 from pear_lightning.datamodules import TabularDataModule
-from pear_lightning.datamodules.in_memory import InMemoryDataModule
+from pear_lightning.datamodules.loading_data_module import LoadingDataModule
 
 _SIZES = {
     "task": "task",
@@ -76,7 +76,7 @@ def _data_of(config: Any) -> Any:
     """Return the data module of a configuration, set up; ``None`` if it is of another kind."""
     class_path = config.get("data.class_path")
     kind = None if class_path is None else _object(class_path)
-    if not (isclass(kind) and issubclass(kind, InMemoryDataModule)):
+    if not (isclass(kind) and issubclass(kind, LoadingDataModule)):
         return None
     arguments = config.get("data.init_args")
     data = kind(**({} if arguments is None else arguments.as_dict()), **_further(config))

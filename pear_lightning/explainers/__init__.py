@@ -14,6 +14,8 @@ from pear_lightning.explainers.integrated_gradients import IntegratedGradients
 from pear_lightning.explainers.kernel_shap import KernelShap
 from pear_lightning.explainers.lime import Lime
 from pear_lightning.explainers.occlusion import Occlusion
+from pear_lightning.explainers.optimized_mask import OptimizedMask
+from pear_lightning.explainers.permutation_shap import PermutationShap
 from pear_lightning.explainers.perturbation_explainer import PerturbationExplainer
 from pear_lightning.explainers.prior_sets import Prior, prior_set
 from pear_lightning.explainers.random_attributions import RandomAttributions
@@ -36,6 +38,8 @@ __all__ = [
     "KernelShap",
     "Lime",
     "Occlusion",
+    "OptimizedMask",
+    "PermutationShap",
     "PerturbationExplainer",
     "Prior",
     "Query",

@@ -59,8 +59,10 @@ class Lime(PerturbationExplainer):
         penalty: ``"lasso"``, whose coefficients cannot train a model, or ``"ridge"``.
         similarity: Vectors that the cosine compares. ``"inputs"`` compares the perturbed with the
             original input (Captum, PEAR), so large elements count more and a nonzero baseline
-            shifts the kernel. ``"masks"`` compares z with the mask of ones (the paper's code for
-            text and images), and is required for token ids.
+            shifts the kernel: of columns in different units, the one with the largest numbers
+            decides which copies count. Give such columns unit variance first, as the data modules
+            do, or choose ``"masks"``. ``"masks"`` compares z with the mask of ones (the paper's
+            code for text and images), and is required for token ids.
         exhaustive: Whether to use all masks, without randomness, if ``n_samples`` is large enough.
         seed: Seed of masks shared by all samples and calls. ``None`` draws for each sample from
             torch's global generator.

@@ -4,15 +4,12 @@ A sample gets the same numbers in every batch and process, at every position and
 """
 
 import math
-from collections.abc import Callable
 from zlib import crc32
 
 import torch
 from torch import Tensor
 
-_STEP = -7046029254386353131  # 0x9e3779b97f4a7c15, the increment of SplitMix64
-_FACTORS = (-4658895280553007687, -7723592293110705685)  # 0xbf58476d1ce4e5b9, 0x94d049bb133111eb
-_NUMBERS_IN_CACHE = 2**16  # on a CPU a dozen passes over more than this take three times as long
+from pear_lightning.functional.splitmix64 import STEP, mixed, mixed_streams
 
 
 def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> Tensor:
@@ -41,11 +38,11 @@ def sample_seeds(inputs: Tensor, seed: int = 0, where: Tensor | None = None) -> 
     else:
         where = where.expand(inputs.shape).flatten(1)
         position = ranks(where)
-    hashed = _mix(bits + _mix((position + 1) * _STEP))
+    hashed = mixed(bits + mixed((position + 1) * STEP))
     if where is not None:
         hashed = hashed.masked_fill(~where, 0)
     # integers: the order of the sum does not matter
-    return _mix(hashed.sum(dim=1) + _signed(_signed(seed) * _STEP))
+    return mixed(hashed.sum(dim=1) + _signed(_signed(seed) * STEP))
 
 
 def derived_seeds(seeds: Tensor, purpose: str, seed: int = 0) -> Tensor:
@@ -65,7 +62,7 @@ def derived_seeds(seeds: Tensor, purpose: str, seed: int = 0) -> Tensor:
         >>> bool((derived_seeds(seeds, "noise") != derived_seeds(seeds, "subsets")).all())
         True
     """
-    return _mix(_mix(seeds + crc32(purpose.encode())) + _signed(_signed(seed) * _STEP))
+    return mixed(mixed(seeds + crc32(purpose.encode())) + _signed(_signed(seed) * STEP))
 
 
 def hashed_keys(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
@@ -85,7 +82,7 @@ def hashed_keys(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
         >>> hashed_keys(seeds, torch.arange(2), 5).shape
         torch.Size([2, 4, 5])
     """
-    return _in_blocks(seeds, draws, size, torch.int64, lambda keys: keys)
+    return mixed_streams(_streams(seeds, draws), size, torch.int64, lambda keys: keys)
 
 
 def hashed_uniform(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
@@ -105,8 +102,12 @@ def hashed_uniform(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
         >>> bool((values.mean() - 0.5).abs() < 0.01), bool(values.min() > 0)
         (True, True)
     """
-    high = _shift(hashed_keys(seeds, draws, size), 41)  # 23 bits, so that adding 0.5 is exact
-    return (high.float() + 0.5) * 2.0**-23
+
+    def in_unit(high: Tensor) -> Tensor:
+        return high.float().add_(0.5).mul_(2.0**-23)
+
+    # 23 bits, so that adding 0.5 is exact
+    return mixed_streams(_streams(seeds, draws), size, torch.float32, in_unit, shift=41)
 
 
 def hashed_numbers(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
@@ -131,7 +132,7 @@ def hashed_numbers(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
     def in_unit(keys: Tensor) -> Tensor:
         return keys.to(dtype).mul_(-(2.0**-64)).add_(0.5)
 
-    return _in_blocks(seeds, draws, size, dtype, in_unit)
+    return mixed_streams(_streams(seeds, draws), size, dtype, in_unit)
 
 
 def hashed_normal(seeds: Tensor, draws: Tensor, size: int) -> Tensor:
@@ -172,40 +173,9 @@ def ranks(where: Tensor) -> Tensor:
     return where.cumsum(dim=-1) - where.long()
 
 
-def _in_blocks(
-    seeds: Tensor,
-    draws: Tensor,
-    size: int,
-    dtype: torch.dtype,
-    convert: Callable[[Tensor], Tensor],
-) -> Tensor:
-    """Return converted keys ``(K, B, m)``, on a CPU in blocks that stay in its caches."""
-    streams = _mix(seeds + _mix((draws[:, None] + 1) * _STEP))
-    elements = torch.arange(1, size + 1, device=seeds.device) * _STEP
-    at_once = max(1, _NUMBERS_IN_CACHE // max(1, len(seeds) * size))
-    if streams.device.type != "cpu" or torch.compiler.is_compiling() or len(streams) <= at_once:
-        return convert(_mix(streams[..., None] + elements))
-    numbers = streams.new_empty(*streams.shape, size, dtype=dtype)
-    for part, block in zip(streams.split(at_once), numbers.split(at_once), strict=True):
-        block.copy_(convert(_mix(part[..., None] + elements)))
-    return numbers
-
-
-def _mix(z: Tensor) -> Tensor:
-    """Return the finaliser of SplitMix64 (Steele, Lea, Flood 2014); int64 products wrap around."""
-    z = _folded(z, 30).mul_(_FACTORS[0])
-    z = _folded(z, 27).mul_(_FACTORS[1])
-    return _folded(z, 31)
-
-
-def _folded(z: Tensor, bits: int) -> Tensor:
-    """Return numbers xor themselves shifted to the right."""
-    return _shift(z, bits).bitwise_xor_(z)
-
-
-def _shift(z: Tensor, bits: int) -> Tensor:
-    """Return a logical shift to the right; the shift of torch is arithmetic and keeps the sign."""
-    return (z >> bits).bitwise_and_((1 << (64 - bits)) - 1)
+def _streams(seeds: Tensor, draws: Tensor) -> Tensor:
+    """Return the start of the random numbers of each draw and sample, ``(K, B)`` long."""
+    return mixed(seeds + mixed((draws[:, None] + 1) * STEP))
 
 
 def _signed(seed: int) -> int:

@@ -10,6 +10,7 @@ from pear_lightning.functional.validation import (
     check_attributions,
     check_finite,
     check_floating,
+    is_traced,
 )
 
 
@@ -55,7 +56,8 @@ def max_sensitivity(attributions: Tensor, perturbed: Tensor) -> PerSample:
     original, moved = at_least_float32(attributions).flatten(1), at_least_float32(perturbed)
     moved = moved.flatten(2)
     room = torch.minimum(headroom(original), headroom(moved, (1, 2))[..., 0])
-    original, moved = original * room, moved * room[..., None]
+    if is_traced(room) or bool((room != 1).any()):
+        original, moved = original * room, moved * room[..., None]
     change = moved - original[:, None]
     norm = _norm(original)
     undefined = norm == 0

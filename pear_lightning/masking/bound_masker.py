@@ -7,8 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.chosen import chosen
 from pear_lightning.functional.hashed_random import sample_seeds
-from pear_lightning.functional.validation import check_attributions
+from pear_lightning.functional.validation import check_attributions, is_traced
 from pear_lightning.masking.baseline import Baseline
 
 Pooling = Literal["sum", "mean"]
@@ -45,6 +46,12 @@ class BoundMasker:
     def present(self) -> Tensor:
         """Which features a sample has, ``(B, n)`` bool; samples may have different numbers."""
         return (self._sizes(self.feature_map) > 0).expand(len(self.inputs), -1)
+
+    @cached_property
+    def present_if_some_lack(self) -> Tensor | None:
+        """:attr:`present`, or ``None`` if every sample has all features."""
+        present = self.present
+        return None if not torch.compiler.is_compiling() and bool(present.all()) else present
 
     @cached_property
     def at_baseline(self) -> Tensor:
@@ -153,7 +160,7 @@ class BoundMasker:
             keep: ``(K, B, n)`` or ``(K, 1, n)`` bool.
             draws: ``(K,)`` long, or ``None``.
         """
-        return torch.where(self._elements(keep), self.inputs, self._replacements(draws))
+        return chosen(self._elements(keep), self.inputs, self._replacements(draws))
 
     def _elements(self, keep: Tensor) -> Tensor:
         """Return which elements are kept, broadcastable to ``(K, B, *S)``."""
@@ -179,7 +186,12 @@ class BoundMasker:
     def _shared_replacements(self) -> Tensor:
         draw = torch.tensor([self.draw], device=self.inputs.device)
         seeds = self.seeds if self.baseline.is_random else draw
-        return self.baseline.replacements(self.inputs, seeds, draw, self._where)
+        values = self.baseline.replacements(self.inputs, seeds, draw, self._where)
+        if values.device.type == "cpu" and not is_traced(values) and not values.requires_grad:
+            # a single number is copied faster
+            same = bool((values == 0).all()) and not bool(values.signbit().any())
+            return values.new_zeros((1,) * values.ndim) if same else values
+        return values
 
     @cached_property
     def _is_identity(self) -> bool:

@@ -27,7 +27,7 @@ class ExplainerMLP(Rebuildable, nn.Module):
         per_class: Whether scores of all classes are returned, ``(B, n, C)``. Otherwise, with
             ``num_classes``, the explained class is an input.
         side_channels: Number of further values of each feature that are given as ``side``.
-        scale: ``"unbounded"``, ``"sigmoid"`` or ``"minmax"`` (per sample).
+        scale: ``"unbounded"``, ``"sigmoid"``, ``"minmax"`` or ``"softmax"`` (per sample).
         times_inputs: Whether the network returns a coefficient of each column, and the score of a
             feature is the sum of its columns times their coefficients. A column that is 0 has no
             share then, so removed columns must become 0, as they do by default. The network learns

@@ -208,11 +208,13 @@ class Batch:
             object.__setattr__(self, "_finite", True)
         return self
 
-    def rows(self, index: Tensor | slice) -> "Batch":
+    def rows(self, index: Tensor | slice, inputs: Tensor | None = None) -> "Batch":
         """Return a batch of some of the samples.
 
         Args:
             index: Indices ``(A,)`` long, a mask ``(B,)`` bool, or a slice.
+            inputs: Other inputs of these samples, ``(A, *S)``, which have not been checked; None
+                for the same ones.
         """
 
         def chosen(value: Any) -> Any:
@@ -220,7 +222,8 @@ class Batch:
 
         return replace(
             self,
-            inputs=self.inputs[index],
+            inputs=self.inputs[index] if inputs is None else inputs,
+            _finite=self._finite and inputs is None,
             target=chosen(self.target),
             mask=self.mask if self._shares_mask else chosen(self.mask),
             forward_kwargs={name: chosen(each) for name, each in self.forward_kwargs.items()},

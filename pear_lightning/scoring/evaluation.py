@@ -13,6 +13,7 @@ from pear_lightning.functional.validation import at_least_float32, check_finite
 from pear_lightning.masking import BoundMasker, Masker
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
+from pear_lightning.scoring.keep_blocks import KeepBlocks
 from pear_lightning.scoring.outputs import OutputFunction
 from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies, n_passes
 from pear_lightning.scoring.probes import Ground, Original, Probe
@@ -34,10 +35,12 @@ class Need(NamedTuple):
     Attributes:
         masker: The masker that defines the features.
         probes: The probes at which the metric reads the model.
+        hits: Whether the metric needs to know if the predicted class is the target.
     """
 
     masker: Masker
     probes: Sequence[Probe]
+    hits: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,9 @@ class Evaluation:
             with self.bar(len(batch)) as bar:
                 return self(model, batch, attributions, needs, bar)
         plan = _Plan(batch, attributions, needs)
+        hits = any(need.hits for need in needs)
         with eval_mode(model), torch.no_grad():
-            scorer, original, n_classes = self._explained(model, batch)
+            scorer, original, n_classes = self._explained(model, batch, hits)
             at_once = max(1, self.rows_per_pass(batch.inputs) // max(1, len(batch)))
             sets = plan.copy_sets()
             copies = sum(each.n_copies for each in sets)
@@ -122,16 +126,18 @@ class Evaluation:
                 scorer,
                 sets,
                 copies_per_pass=at_once,
-                read=lambda scores, logits: _outcome(scorer, scores, logits),
+                read=lambda scores, logits: _outcome(scorer, scores, logits, hits),
                 advance=bar.advance,
             )
         check_finite("explained output of perturbed inputs", _all_scores(original, read))
         # a curve of one step consists of its ends and has no copies
-        nothing = (original[0][:0], original[1][:0])
+        nothing = tuple(each[:0] for each in original)
         outcomes = [Outcome(*(each or nothing)) for each in read]
         return plan.readings(Outcome(*original), outcomes, n_classes)
 
-    def _explained(self, model: Forward, batch: Batch) -> tuple[Scorer, tuple[Tensor, Tensor], int]:
+    def _explained(
+        self, model: Forward, batch: Batch, hits: bool
+    ) -> tuple[Scorer, tuple[Tensor, ...], int]:
         """Return the scorer of the explained class, the outcome of the samples, and C."""
         scorer = Scorer(model, batch, self.output)
         if batch.target is None:
@@ -139,12 +145,13 @@ class Evaluation:
             scores, logits = self.output(logits, scorer.batch.labels)[None], logits[None]
         else:
             scores, logits = scorer.evaluate(batch.inputs[None])
-        return scorer, _outcome(scorer, scores, logits), logits.shape[2]
+        return scorer, _outcome(scorer, scores, logits, hits), logits.shape[2]
 
 
-def _outcome(scorer: Scorer, scores: Tensor, logits: Tensor) -> tuple[Tensor, Tensor]:
+def _outcome(scorer: Scorer, scores: Tensor, logits: Tensor, hits: bool) -> tuple[Tensor, ...]:
     """Return scores, and whether logits ``(K, B, C)`` predict the target, ``(K, B)`` each."""
-    return at_least_float32(scores), logits.argmax(dim=2) == scorer.batch.labels
+    scores = at_least_float32(scores)
+    return (scores, logits.argmax(dim=2) == scorer.batch.labels) if hits else (scores,)
 
 
 def _all_scores(original: tuple[Tensor, ...], read: Sequence[tuple[Tensor, ...]]) -> Tensor:
@@ -169,7 +176,7 @@ class _Plan:
         self._bound: dict[int, BoundMasker] = {}
         self._saliency: dict[int, list[Tensor]] = {}
         self._grounds: dict[tuple[int, int | None], Ground] = {}
-        for masker, _ in needs:
+        for masker in (need.masker for need in needs):
             if id(masker) not in self._bound:
                 self._add(masker)
         # a dict, because a set does not keep the order
@@ -203,16 +210,11 @@ class _Plan:
     def _copy_set(self, job: _Job) -> CopySet:
         bound, ground = self._bound[job.masker], self._grounds[job.masker, job.explanation]
         n_copies = job.probe.n_points(ground.n_features)
+        blocks = KeepBlocks(job.probe, ground)
         # drawing random subsets is slow
-        keeps = not job.probe.ranked and n_copies * ground.present.numel() <= _ELEMENTS_KEPT
-
-        def keep(points: Tensor) -> Tensor:
-            kept = job.probe.keep(ground, points)
-            if keeps:
-                self._kept.setdefault(job, []).append(kept)
-            return kept
-
-        return CopySet(bound, n_copies, keep, job.probe.draws)
+        if not job.probe.ranked and n_copies * ground.present.numel() <= _ELEMENTS_KEPT:
+            self._kept[job] = blocks.drawn = []
+        return CopySet(bound, n_copies, blocks, job.probe.draws)
 
     def readings(
         self, original: Outcome, outcomes: Sequence[Outcome], n_classes: int
@@ -240,11 +242,7 @@ class _Plan:
                 saliency=torch.cat(self._saliency[masker]),
                 outcomes=each,
                 n_classes=n_classes,
-                kept={
-                    job.probe: torch.cat(keep)
-                    for job, keep in self._kept.items()
-                    if job.masker == masker
-                },
+                kept={job.probe: keep for job, keep in self._kept.items() if job.masker == masker},
             )
             for masker, each in of_probe.items()
         }
@@ -263,10 +261,9 @@ def _fields(ground: Ground) -> tuple[Tensor, ...]:
 
 def _in_rows(outcomes: Sequence[Outcome]) -> Outcome:
     """Return outcomes ``(K, B)`` of E explanations as rows ``(E B, K)``."""
-    return Outcome(
-        torch.cat([each.scores.T for each in outcomes]),
-        torch.cat([each.hits.T for each in outcomes]),
-    )
+    hits = [each.hits.T for each in outcomes if each.hits is not None]
+    scores = torch.cat([each.scores.T for each in outcomes])
+    return Outcome(scores, torch.cat(hits) if hits else None)
 
 
 def _saliency(bound: BoundMasker, attributions: Tensor) -> Tensor:

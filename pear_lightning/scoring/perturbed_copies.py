@@ -9,8 +9,11 @@ from torch import Tensor
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.scorer import Scorer
 
+# small enough for the caches of a CPU; one pass of a small network has only a few hundred logits
+_LOGITS_READ_TOGETHER = 2**16
+
 Read = Callable[[Tensor, Tensor], tuple[Tensor, ...]]
-"""Maps scores ``(k, B)`` and logits ``(k, B, C)`` of a pass to the values to keep, ``(k, ...)``."""
+"""Maps scores ``(k, B)`` and logits ``(k, B, C)`` of passes to the values to keep, ``(k, ...)``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,7 @@ def evaluate_copies(
         scorer: The explained scalar.
         sets: Copies of the scorer's samples; a pass may hold copies of several sets.
         copies_per_pass: At most this many copies of each sample in one pass; None for all.
-        read: Returns the values to keep from the scores and logits of a pass.
+        read: Returns the values to keep from the scores and logits of one or more passes.
         advance: Called after each pass.
 
     Returns:
@@ -87,14 +90,31 @@ def evaluate_copies(
         True
     """
     kept: list[list[tuple[Tensor, ...]]] = [[] for _ in sets]
+    waiting: list[tuple[int, Tensor]] = []  # logits of each part, to be read together
+
+    def read_waiting() -> None:
+        if not waiting:
+            return
+        logits = _joined([each for _, each in waiting])
+        scores = scorer.scores_of(logits.flatten(0, 1), len(logits)).unflatten(0, logits.shape[:2])
+        sizes = [len(each) for _, each in waiting]
+        of_parts = zip(*(each.split(sizes) for each in read(scores, logits)), strict=True)
+        for (number, _), chunk in zip(waiting, of_parts, strict=True):
+            kept[number].append(chunk)
+        waiting.clear()
+
+    n_samples = len(scorer.batch)
     for parts in _passes(sets, copies_per_pass, scorer.batch.inputs.device):
         made = [sets[number].copies(points) for number, points in parts]
-        outputs = read(*scorer.evaluate(made[0] if len(made) == 1 else torch.cat(made)))
+        rows = (made[0] if len(made) == 1 else torch.cat(made)).flatten(0, 1)
         sizes = [len(points) for _, points in parts]
-        of_parts = zip(*(each.split(sizes) for each in outputs), strict=True)
-        for (number, _), chunk in zip(parts, of_parts, strict=True):
-            kept[number].append(chunk)
+        logits = scorer.logits_of_rows(rows, sum(sizes)).unflatten(0, (sum(sizes), n_samples))
+        chunks = zip(parts, logits.split(sizes), strict=True)
+        waiting += [(number, chunk) for (number, _), chunk in chunks]
         advance()
+        if sum(chunk.numel() for _, chunk in waiting) >= _LOGITS_READ_TOGETHER:
+            read_waiting()
+    read_waiting()
     return [tuple(map(_joined, zip(*chunks, strict=True))) for chunks in kept]
 
 

@@ -1,12 +1,13 @@
 """Outputs of the model at the probes, for a batch of samples with several explanations each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.chosen import chosen
 from pear_lightning.scoring.probes import (
     Empty,
     Ground,
@@ -15,7 +16,7 @@ from pear_lightning.scoring.probes import (
     RemovalCurve,
 )
 
-_ELEMENTS_AT_ONCE = 2**20
+_ELEMENTS_AT_ONCE = 2**17  # half a MiB of float32, which fits the caches of a CPU
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +25,12 @@ class Outcome:
 
     Attributes:
         scores: The explained scalar, ``(R, K)``.
-        hits: Whether the predicted class is the target, ``(R, K)`` bool.
+        hits: Whether the predicted class is the target, ``(R, K)`` bool; None if no metric needs
+            to know it.
     """
 
     scores: Tensor
-    hits: Tensor
+    hits: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,15 +42,15 @@ class Readings:
         saliency: ``(R, n)``; 0 for features that a sample does not have.
         outcomes: Outputs at each requested probe.
         n_classes: Number of outputs of the model.
-        kept: Features that the copies of a probe keep, ``(K, B, n)`` or ``(K, 1, n)`` bool, shared
-            by all explanations of the B samples; drawn again for probes that are not listed.
+        kept: Features that the copies of a probe keep, blocks ``(k, B, n)`` or ``(k, 1, n)`` bool,
+            shared by all explanations of the B samples; drawn again for probes that are not listed.
     """
 
     ground: Ground
     saliency: Tensor
     outcomes: Mapping[Probe, Outcome]
     n_classes: int
-    kept: Mapping[Probe, Tensor] = field(default_factory=dict)
+    kept: Mapping[Probe, Sequence[Tensor]] = field(default_factory=dict)
     _removed: dict[Probe, Tensor] = field(default_factory=dict)
 
     @property
@@ -68,9 +70,10 @@ class Readings:
     def curve(self, probe: RemovalCurve) -> Outcome:
         """Return scores and hits along a removal curve, both ends included, ``(R, m + 1)``."""
         parts = [self.outcomes[each] for each in (Original(), probe, Empty())]
+        hits = [part.hits for part in parts if part.hits is not None]
         return Outcome(
             torch.cat([part.scores for part in parts], dim=1),
-            torch.cat([part.hits for part in parts], dim=1),
+            torch.cat(hits, dim=1) if hits else None,
         )
 
     def removed_fractions(self, probe: RemovalCurve) -> Tensor:
@@ -88,17 +91,19 @@ class Readings:
         rows, n_features = self.saliency.shape
         at_once = max(1, _ELEMENTS_AT_ONCE // max(1, rows * n_features))
         if probe in self.kept:
-            keep = self.kept[probe]
+            blocks = self.kept[probe]
             # rows of the first explanation come first
-            parts = self.saliency.split(rows if keep.shape[1] == 1 else keep.shape[1])
+            samples = blocks[0].shape[1] if blocks else rows
+            parts = self.saliency.split(rows if samples == 1 else samples)
             sums = [
-                torch.cat([part.masked_fill(chunk, 0).sum(dim=-1) for part in parts], dim=1)
-                for chunk in keep.split(at_once)
+                torch.cat([_sums(part, chunk) for part in parts], dim=1)
+                for block in blocks
+                for chunk in block.split(at_once)
             ]
         else:
             points = torch.arange(probe.n_points(n_features), device=self.saliency.device)
             sums = [
-                self.saliency.masked_fill(probe.keep(self.ground, chunk), 0).sum(dim=-1)
+                _sums(self.saliency, probe.keep(self.ground, chunk))
                 for chunk in points.split(at_once)
             ]
         return torch.cat(sums).T
@@ -112,3 +117,8 @@ class Readings:
         tied[:, 1:] |= same
         tied[:, :-1] |= same
         return tied.sum(dim=1) / self.ground.counts
+
+
+def _sums(saliency: Tensor, keep: Tensor) -> Tensor:
+    """Return the sums of the saliency ``(R, n)`` of features that are not kept, ``(k, R)``."""
+    return chosen(~keep, saliency, saliency.new_zeros(1)).sum(dim=-1)

@@ -104,9 +104,24 @@ class Scorer:
         Raises:
             ValueError: As in :meth:`evaluate`.
         """
-        outputs = run_model(self.forward, rows, self.repeat_kwargs(n_points))
-        logits = as_logits(outputs, len(rows))
+        logits = self.logits_of_rows(rows, n_points)
         return self.scores_of(logits, n_points), logits
+
+    def logits_of_rows(self, rows: Tensor, n_points: int) -> Tensor:
+        """Run the model once on points in rows, without its explained scalar.
+
+        Args:
+            rows: Query points, ``(K·B, *S)``; rows of the first point come first.
+            n_points: K.
+
+        Returns:
+            Logits ``(K·B, C)``.
+
+        Raises:
+            ValueError: If the model does not return logits ``(N, C)``.
+        """
+        outputs = run_model(self.forward, rows, self.repeat_kwargs(n_points))
+        return as_logits(outputs, len(rows))
 
     def scores_of(self, logits: Tensor, n_points: int = 1) -> Tensor:
         """Return the explained scalar of logits.

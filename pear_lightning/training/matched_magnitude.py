@@ -9,6 +9,9 @@ from torch import Tensor
 
 from pear_lightning.training.weight_schedule import LateStart
 
+_SHARE = 0.05  # of a step in the moving means
+_KEPT = 1.5  # a task loss below this multiple of that at t₀ is about as good
+
 
 class MatchedMagnitude(LateStart):
     r"""A weight that is 0 until a start epoch and then scaled by the ratio of both losses.
@@ -28,9 +31,11 @@ class MatchedMagnitude(LateStart):
     loss falls, towards 0 if a confound gives the classes away, and a weight matched to the task
     loss at t₀ would have no effect where it is needed most.
 
-    The weight is of the right order of magnitude, not the best one. It is reported at t₀; raise w
-    until the accuracy on the training rows decreases. The measurements are part of the state, so
-    training can be resumed before t₀.
+    The weight is a start, not the best one. A confound that gives the classes away makes the model
+    confident and R̄ large, so the weight can be too small by a factor of 10 to 100. It is reported
+    at t₀, and at the end of training what became of both losses: if the task loss stayed as it was,
+    the message says so and names a larger w. Raise w until the accuracy on the training rows
+    decreases. The measurements are part of the state, so training can be resumed before t₀.
 
     Args:
         weight: w, the cost of the learned explanations at t₀ relative to L₀, at least 0.
@@ -60,6 +65,7 @@ class MatchedMagnitude(LateStart):
         self._sums: Tensor | None = None  # over all ranks: task loss, penalty, steps
         self._first: Tensor | None = None
         self._factor: float | None = None  # the scale, read once from its device
+        self._after: Tensor | None = None  # moving means of task loss and penalty after t₀
 
     @property
     def factor(self) -> float:
@@ -104,6 +110,7 @@ class MatchedMagnitude(LateStart):
             trainer: The trainer, used to sum over ranks.
         """
         if self.is_matched:
+            self._follow(task_loss, penalty)
             return
         if self._first is None:  # in the first step, which all ranks take
             self._first = task_loss.detach().float().clone()  # reduced in place
@@ -145,6 +152,37 @@ class MatchedMagnitude(LateStart):
                 f"{found}. If the accuracy on the training rows does not decrease, try a larger "
                 f"weight than {self.weight:g}"
             )
+
+    def _follow(self, task_loss: Tensor, penalty: Tensor | None) -> None:
+        """Update the moving means of both losses after the match, without reading them."""
+        if penalty is None:
+            return
+        losses = torch.stack([task_loss.detach().float(), penalty.detach().float()])
+        self._after = losses if self._after is None else torch.lerp(self._after, losses, _SHARE)
+
+    @property
+    def outcome(self) -> str | None:
+        """Both losses at the end relative to t₀, and whether the weight seems too small.
+
+        A model that no longer uses a confound cannot keep the task loss that it had with it.
+        """
+        if self._after is None or self._sums is None:
+            return None
+        task_sum, penalty_sum, steps = self._sums.tolist()
+        before, penalty_before = task_sum / steps, penalty_sum / steps
+        after, penalty_after = self._after.tolist()
+        found = (
+            f"match_magnitude: with the weight {self.weight * self.factor:.3g}, the explanation "
+            f"loss went from {penalty_before:.3g} to {penalty_after:.3g}, and the task loss from "
+            f"{before:.3g} to {after:.3g}"
+        )
+        if after < _KEPT * before:
+            return (
+                f"{found}. The training rows are predicted about as well as before. If the marked "
+                "features give the classes away, the model still uses them: the weight is too "
+                f"small; try weight={10 * self.weight:g}"
+            )
+        return f"{found}: the model gave up what it predicted by the marked features"
 
     @property
     def why_idle(self) -> str:

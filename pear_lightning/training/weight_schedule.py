@@ -61,6 +61,11 @@ class WeightSchedule(nn.Module, ABC):
         """
 
     @property
+    def outcome(self) -> str | None:
+        """What the weight did, for a report at the end of training; None if nothing is known."""
+        return None
+
+    @property
     def why_idle(self) -> str:
         """Reason why the weight was 0 during the whole training, for a warning."""
         return "its weight was 0 at every step"

@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import PredictionWriter
 from pear_lightning.datamodules import Friedman, TabularDataModule
@@ -100,3 +101,25 @@ def test_ensembles_and_data_without_names(tmp_path):
 def test_unknown_format():
     with pytest.raises(ValueError, match="format must be one of"):
         PredictionWriter("out", format="xlsx")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format", ["pt", "csv"])
+def test_several_loaders_have_files_of_their_own(tmp_path, format):
+    source = data()
+    source.setup()
+    first, second = torch.rand(5, source.num_features), torch.rand(3, source.num_features)
+    loaders = [DataLoader(TensorDataset(rows), batch_size=2) for rows in (first, second)]
+    results = predicted(pear(source), loaders, tmp_path, format)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"predictions-dataloader0.{format}", f"predictions-dataloader1.{format}",
+    ]  # fmt: skip
+    for number, rows in enumerate((first, second)):
+        path = tmp_path / f"predictions-dataloader{number}.{format}"
+        logits = torch.cat([batch["logits"] for batch in results[number]])
+        assert len(logits) == len(rows)
+        if format == "pt":
+            contents = torch.load(path)
+            assert torch.equal(contents["logits"], logits)
+            assert contents["indices"].tolist() == list(range(len(rows)))
+        else:
+            assert pd.read_csv(path)["prediction"].tolist() == logits.argmax(1).tolist()

@@ -140,6 +140,17 @@ class TestTokens:
         )
         assert torch.equal(rows[0]["input_ids"], rows.ids(0))
 
+    def test_the_masker_leaves_special_tokens_in_place(self):
+        data = ready(TextClassification, TABLE, batch_size=4)
+        batch = next(iter(data.train_dataloader()))
+        ids, masker = batch["input_ids"], data.masker(pooling="mean")
+        assert data.special_token_ids == [2, 3]
+        assert masker.pooling == "mean"
+        bound = masker.bind(ids, {"attention_mask": batch["attention_mask"]})
+        words = (ids != 2) & (ids != 3) & (ids != data.pad_token_id)
+        assert torch.equal(bound.feature_map >= 0, words)
+        assert torch.equal(bound.present.sum(dim=1), words.sum(dim=1))
+
     def test_padding_on_the_left(self):
         rows = TextDataset(["a", "b"], [[5], [6, 7]], torch.tensor([0, 1]), 9, "left")
         batch = rows.__getitems__([0, 1])

@@ -338,6 +338,28 @@ def test_test_and_predictions_of_each_model_and_of_all(sequence, tmp_path):
     assert out["mutual_information"][0] > out["mutual_information"][1] + 0.1
 
 
+def test_one_of_the_models_can_predict(sequence):
+    model, _ = sequence
+    data, conflict = redundant_loader(seed=3), torch.tensor([[6.0, -6.0, 0.0, 0.0]])
+    each = [member(conflict).softmax(1) for member in model.accepted]
+    try:
+        for number, probabilities in enumerate(each, start=1):
+            model.predictor = number
+            predicted = model.eval().predict_step((conflict,), 0)
+            torch.testing.assert_close(predicted["probabilities"], probabilities)
+            assert predicted["prediction"].item() == probabilities.argmax().item()
+            assert predicted["mutual_information"].item() > 0  # still of all models
+            results = quiet_trainer().test(model, data, verbose=False)[0]
+            assert results["test_accuracy"] == results[f"test_accuracy_of_model_{number}"]
+        model.predictor = 3
+        with pytest.raises(ValueError, match="predictor must be the number of one of the 2 acce"):
+            model.predict_step((conflict,), 0)
+    finally:
+        model.predictor = None
+    with pytest.raises(ValueError, match="predictor must be at least 1, got 0"):
+        build(predictor=0)
+
+
 def test_all_models_are_in_the_checkpoint(sequence, tmp_path):
     model, trainer = sequence
     trainer.save_checkpoint(tmp_path / "all.ckpt")

@@ -106,7 +106,7 @@ def test_classes_and_side_inputs(build):
     with pytest.raises(ValueError, match="num_classes must be given"):
         network(per_class=True)
     with pytest.raises(ValueError, match="scale must be one of"):
-        network(scale="softmax")
+        network(scale="tanh")
 
 
 def test_scales():
@@ -119,6 +119,9 @@ def test_scales():
     assert scores.amax(dim=1).tolist() == [1] * 5
     torch.testing.assert_close(network(TABLE[:1]), scores[:1])  # per sample, not per batch
     assert scaled_scores(torch.ones(2, 3), "minmax").tolist() == [[0] * 3] * 2
+    shares = scaled_scores(torch.tensor([[1.0, 3.0, 9.0]]), "softmax", torch.tensor([[1, 1, 0]]))
+    torch.testing.assert_close(shares[:, :2], torch.tensor([[1.0, 3.0]]).softmax(dim=1))
+    assert shares[0, 2] == 0
     shown = scaled_scores(torch.tensor([[1.0, 3.0, 9.0]]), "minmax", torch.tensor([[1, 1, 0]]))
     assert shown[0, :2].tolist() == [0, 1]
 

@@ -160,3 +160,36 @@ def test_the_first_step_is_no_time_to_match():
         weight_schedule(1.0, start_epoch=-1)
     with pytest.raises(ValueError, match="weight must be at least 0 and finite, got inf"):
         weight_schedule(float("inf"))
+
+
+@pytest.mark.parametrize(("after", "says"), [(0.06, "try weight=10"), (0.5, "gave up")])
+def test_it_says_at_the_end_whether_the_weight_had_an_effect(after, says):
+    weight, trainer = MatchedMagnitude(1.0, start_epoch=2), quiet_trainer()
+    assert weight.outcome is None
+    for task, epochs in ((0.7, 0.0), (0.05, 1.8), (0.05, 2.0)):
+        weight.observe(epochs, torch.tensor(task), torch.tensor(0.5), trainer)
+    assert weight.outcome is None  # nothing is known about the time after the match
+    for _ in range(200):
+        weight.observe(3.0, torch.tensor(after), torch.tensor(0.02), trainer)
+    assert weight.outcome is not None
+    assert f"from 0.5 to 0.02, and the task loss from 0.05 to {after}" in weight.outcome
+    assert says in weight.outcome
+
+
+def test_the_end_of_training_reports_it(caplog):
+    target = torch.arange(64) % 2
+    inputs = torch.randn(64, 4)
+    inputs[:, 0] = 3 * (2 * target - 1)
+    mask = torch.zeros_like(inputs)
+    mask[:, 0] = 1
+    data = DataLoader(TensorDataset(inputs, target, mask), batch_size=16)
+    module = RightForTheRightReasons(
+        MLP(4, hidden_features=(8,)),
+        1e-3,
+        match_magnitude=True,
+        start_epoch=6,
+        optimizer=lambda parameters: torch.optim.Adam(parameters, lr=2e-2),
+    )
+    with caplog.at_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero"):
+        quiet_trainer(max_epochs=9).fit(module, data)
+    assert "the explanation loss went from" in caplog.text

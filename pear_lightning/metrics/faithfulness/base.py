@@ -66,6 +66,11 @@ class FaithfulnessMetric(SampleMean, ABC):
     def probes(self) -> tuple[Probe, ...]:
         """Where the metric evaluates the model."""
 
+    @property
+    def needs_hits(self) -> bool:
+        """Whether the metric needs to know if the predicted class is the explained one."""
+        return False
+
     @abstractmethod
     def reduce(self, readings: Readings) -> PerSample:
         """Reduce the outputs of the model at the probes to scores, ``(R,)``.
@@ -137,7 +142,7 @@ class FaithfulnessMetric(SampleMean, ABC):
         if not len(batch):
             nothing = torch.zeros(0, device=inputs.device)
             return PerSample(nothing, nothing.bool())
-        needs = [Need(self.masker, self.probes)]
+        needs = [Need(self.masker, self.probes, self.needs_hits)]
         size = self.evaluation.rows_per_pass(inputs)
         blocks = zip(batch.blocks(size), attributions.split(size), strict=True)
         parts = []

@@ -64,6 +64,11 @@ class CurveMetric(FaithfulnessMetric, ABC):
         """The sample, the sample without any feature, and the steps between the two."""
         return Original(), self.probe, Empty()
 
+    @property
+    def needs_hits(self) -> bool:
+        """Whether the value is an accuracy, or freezes when the predicted class changes."""
+        return self.freeze or self.value == "accuracy"
+
     def reduce(self, readings: Readings) -> PerSample:
         """Return the area of each row, ``(R,)``."""
         if self.value == "accuracy" and readings.n_classes < 2:
@@ -76,7 +81,7 @@ class CurveMetric(FaithfulnessMetric, ABC):
         fractions = readings.removed_fractions(self.probe).to(scores.dtype)
         if self.inserting:
             scores, fractions = reverse_curve(scores, fractions)
-            hits = hits.flip(1)
+            hits = None if hits is None else hits.flip(1)
         return perturbation_area(
             scores,
             fractions,

@@ -356,7 +356,10 @@ class FaithfulnessSuite(ExactStates):
             nothing = torch.zeros(len(named), 0, device=inputs.device)
             return {name: PerSample(nothing, nothing.bool()) for name in self.metrics}, nothing
         # the suite's own masker comes last, for the shares of ties
-        needs = [Need(metric.masker, metric.probes) for metric in self.metrics.values()]
+        needs = [
+            Need(metric.masker, metric.probes, metric.needs_hits)
+            for metric in self.metrics.values()
+        ]
         needs.append(Need(self.masker, ()))
         parts: dict[str, list[PerSample]] = {name: [] for name in self.metrics}
         ties = []

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.functional.entropy import entropy
-from pear_lightning.functional.validation import at_least_float32
+from pear_lightning.functional.validation import at_least_float32, check_count
 from pear_lightning.losses import ExplanationLoss, RightReasonsLoss
 from pear_lightning.losses.masks import annotated_rows, element_mask, largest_components
 from pear_lightning.modules.find_another_explanation.comparison import (
@@ -64,6 +64,12 @@ class FindAnotherExplanation(SupervisedModule):
     the validation rows, or on the training rows if there are no validation rows. A test logs the
     metrics of the ensemble, the accuracy of each model and the mean ``disagreement``.
 
+    *Predictions* are those of the ensemble, the mean of the probabilities of all accepted models. A
+    model that relies on a strong confound is the most confident one and dominates this mean: on
+    rows without the confound, the ensemble is hardly better than that model alone. Once the
+    explanations or a few clean rows have shown which model to trust, set :attr:`predictor` to its
+    number, also after training; the disagreement of all models is still reported.
+
     Args:
         backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; the first model.
         weight: λ, at least 0, or a list with one value per model (the last value also applies to
@@ -87,6 +93,8 @@ class FindAnotherExplanation(SupervisedModule):
             measures it.
         initialize: Draws new weights for a module, in place, for the models after the first.
             ``None`` calls ``reset_parameters`` of every layer.
+        predictor: Number of the accepted model that predicts, from 1; ``None`` is the ensemble of
+            all of them.
         num_classes: Number of classes C.
         optimizer: Callable from parameters to an optimiser; Adam with rate 1e-3 by default.
         lr_scheduler: Callable from the optimiser to a scheduler, which restarts for each model.
@@ -94,7 +102,8 @@ class FindAnotherExplanation(SupervisedModule):
     Raises:
         TypeError: If the loss is not an explanation loss.
         ValueError: If a value is out of range, or new weights cannot be drawn; when training
-            starts, if a callback averages weights.
+            starts, if a callback averages weights; when predicting, if there is no accepted model
+            with the number ``predictor``.
 
     Shapes:
         - batch: inputs ``(B, *S)``, target ``(B,)``, optionally a mask of features that no model
@@ -141,6 +150,7 @@ class FindAnotherExplanation(SupervisedModule):
         max_accuracy_drop: float | None = None,
         max_similarity: float = 0.35,
         initialize: Initializer | None = None,
+        predictor: int | None = None,
         num_classes: int = 2,
         optimizer: OptimizerCallable = adam,
         lr_scheduler: LRSchedulerCallable | None = None,
@@ -165,6 +175,9 @@ class FindAnotherExplanation(SupervisedModule):
             loss.warns_of_full_masks = False  # a full mask is a valid result here
         self.weights = weights
         self.cutoff = cutoff
+        if predictor is not None:
+            check_count("predictor", predictor)
+        self.predictor = predictor
         self.sequence = ModelSequence(
             backbone,
             max_models=max_models,
@@ -468,7 +481,7 @@ class FindAnotherExplanation(SupervisedModule):
             self._sums = sums if self._sums is None else self._sums + sums
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Log the metrics of the ensemble, the accuracy of each model, and their disagreement.
+        """Log the metrics of the predictions, the accuracy of each model, and their disagreement.
 
         Args:
             batch: As in training.
@@ -477,7 +490,7 @@ class FindAnotherExplanation(SupervisedModule):
         """
         batch = self.batch_of(batch)
         logits = self._logits_of_models(batch)
-        probabilities = torch.softmax(at_least_float32(logits), dim=2).mean(dim=1)
+        probabilities = self._combined(torch.softmax(at_least_float32(logits), dim=2))
         self.log_task("test", batch, probabilities.log(), dataloader_idx)
         right = (logits.argmax(dim=2) == batch.labels[:, None]).float().mean(dim=0)
         values = {f"test_accuracy_of_model_{i}": each for i, each in enumerate(right, start=1)}
@@ -485,7 +498,7 @@ class FindAnotherExplanation(SupervisedModule):
         self.log_dict(values, batch_size=len(batch), sync_dist=True)
 
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
-        """Return predictions of all accepted models and of their ensemble.
+        """Return predictions of all accepted models, and of their ensemble or the chosen one.
 
         Args:
             batch: As in training; only inputs and keyword arguments are used.
@@ -494,8 +507,9 @@ class FindAnotherExplanation(SupervisedModule):
 
         Returns:
             ``logits`` ``(B, M, C)`` of M models; ``prediction`` ``(B,)`` and ``probabilities``
-            ``(B, C)`` of the ensemble, whose probabilities are the mean over the models;
-            ``disagreement`` ``(B,)``, the share of pairs of models that predict different classes;
+            ``(B, C)`` of the ensemble, whose probabilities are the mean over the models, or of the
+            model with the number :attr:`predictor`; ``disagreement`` ``(B,)``, the share of pairs
+            of models that predict different classes;
             ``mutual_information`` ``(B,)``, the entropy of the ensemble minus the mean entropy of
             its models, in nats; and ``explanations`` ``(B, M, *S)``, the features that each model
             uses.
@@ -503,16 +517,28 @@ class FindAnotherExplanation(SupervisedModule):
         batch = self.batch_of(batch, labelled=False)
         logits = self._logits_of_models(batch)
         each = torch.softmax(at_least_float32(logits), dim=2)
-        probabilities = each.mean(dim=1)
+        mean = each.mean(dim=1)
+        probabilities = self._combined(each)
         explanations = [self.explanation(model, batch) for model in self.accepted]
         return {
             "logits": logits,
             "prediction": probabilities.argmax(dim=1),
             "probabilities": probabilities,
             "disagreement": disagreement(logits),
-            "mutual_information": entropy(probabilities) - entropy(each).mean(dim=1),
+            "mutual_information": entropy(mean) - entropy(each).mean(dim=1),
             "explanations": torch.stack(explanations, dim=1),
         }
+
+    def _combined(self, probabilities: Tensor) -> Tensor:
+        """Return the probabilities ``(B, C)`` that predict, from those of all models."""
+        if self.predictor is None:
+            return probabilities.mean(dim=1)
+        if not 1 <= self.predictor <= probabilities.shape[1]:
+            raise ValueError(
+                f"predictor must be the number of one of the {probabilities.shape[1]} accepted "
+                f"models, from 1, got {self.predictor}"
+            )
+        return probabilities[:, self.predictor - 1]
 
     def _logits_of_models(self, batch: Batch) -> Tensor:
         """Return the logits of the accepted models, ``(B, M, C)``."""

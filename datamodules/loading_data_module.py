@@ -1,4 +1,4 @@
-"""Base class of data modules that keep all rows in memory."""
+"""Base class of all data modules: it makes the loaders of their rows."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -16,10 +16,10 @@ from pear_lightning.datamodules.resumable_loader import ResumableLoader
 from pear_lightning.datamodules.table_dataset import as_batch
 
 
-class InMemoryDataModule(LightningDataModule):
-    """Base class of data modules that keep all rows in memory.
+class LoadingDataModule(LightningDataModule):
+    """Base class of data modules that makes the loaders of their rows.
 
-    The class makes the loaders. Training resumes in the middle of an epoch with the batches that
+    Training resumes in the middle of an epoch with the batches that
     were left. Without validation rows, ``fit`` runs no validation. ``predict`` uses the test rows,
     in order.
 
