@@ -12,7 +12,7 @@ A small network is trained for each task and seed; priors and DeepFaith explain 
 explanations and scores are kept in ``--cache``, part by part: delete the folder after a change of
 the settings. A finished run is appended to ``runs.jsonl`` in the output folder and skipped the next
 time, so a stopped benchmark resumes where it was. ``--only`` chooses runs by a regular expression
-on ``kind/task/seed``; ``--report`` writes the report from the finished runs without running
+on ``kind/task/seed/variant``; ``--report`` writes the report from the finished runs without running
 anything.
 """
 
@@ -61,7 +61,7 @@ def _run_missing(arguments: argparse.Namespace, path: Path) -> None:
     (cache / ".gitignore").write_text("*\n", encoding="utf-8")
     limits = {name: int(number) for name, number in (each.split("=") for each in arguments.limits)}
     for job in jobs():
-        name = f"{job.kind}/{job.task}/{job.seed}"
+        name = f"{job.kind}/{job.task}/{job.seed}/{job.variant}"
         keys = tuple(asdict(job))
         if not re.search(arguments.only, name) or tuple(asdict(job).values()) in finished(
             path, keys
@@ -70,7 +70,7 @@ def _run_missing(arguments: argparse.Namespace, path: Path) -> None:
         run = run_job(job, arguments.data_dir, cache, limits)
         if run is not None:
             append_run(path, run)
-            print(f"{name:30} {run.get('wall_seconds', 0):.0f} s", flush=True)
+            print(f"{name:40} {run.get('wall_seconds', 0):.0f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Parts of both recipes left out, and fewer or more training samples."""
 
 from pathlib import Path
+from typing import Any
 
 from benchmarks.deepfaith.contest import Contest
 from benchmarks.deepfaith.methods import ablations, ours
@@ -11,22 +12,21 @@ from benchmarks.shared.finished_runs import Run
 SIZES = (100, 300, 1000, 3000, 10000)
 
 
-def ablate(problem: Problem, cache: Path) -> Run:
-    """Train every variant, and see how it stands on test samples.
+def ablate(problem: Problem, cache: Path, variant: str) -> Run:
+    """Train a variant, and see how it stands on test samples.
 
     Args:
         problem: What is explained.
         cache: Folder of explanations and scores.
+        variant: Its name.
     """
-    contest, found = Contest(problem, "test", cache), {}
-    for name, method in ablations(problem.terms.kind).items():
-        trained = train(problem, method, cache)
-        found[name] = {
-            **contest.standing(saliency_of(problem, trained.explainer, "test")),
-            "training": trained.record,
-            "curves": trained.curves,
-        }
-    return {"variants": found}
+    contest = Contest(problem, "test", cache)
+    trained = train(problem, ablations(problem.terms.kind)[variant], cache)
+    return {
+        **contest.standing(saliency_of(problem, trained.explainer, "test")),
+        "training": trained.record,
+        "curves": trained.curves,
+    }
 
 
 def vary_samples(problem: Problem, cache: Path) -> Run:
@@ -37,7 +37,7 @@ def vary_samples(problem: Problem, cache: Path) -> Run:
             many.
         cache: Folder of explanations and scores.
     """
-    contest, found = Contest(problem, "test", cache), {}
+    contest, found = Contest(problem, "test", cache), dict[str, Any]()
     available = len(problem.parts["train"])
     for size in [each for each in SIZES if each <= available]:
         trained = train(problem, ours(problem.terms.kind), cache, samples=size)

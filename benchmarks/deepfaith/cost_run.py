@@ -17,7 +17,7 @@ from benchmarks.shared.watched import Watched
 from pear_lightning.explainers.prior_sets import explain_with_priors
 from pear_lightning.scoring.batch import Batch
 
-SAMPLES = 50
+SAMPLES = {"table": 50, "image": 10, "text": 10}
 REPETITIONS = 7
 
 
@@ -28,7 +28,7 @@ def measure_cost(problem: Problem, cache: Path) -> Run:
         problem: What is explained.
         cache: Folder of the supervision.
     """
-    batch = problem.parts["test"].rows(slice(SAMPLES))
+    batch = problem.parts["test"].rows(slice(SAMPLES[problem.terms.kind]))
     model = Watched(problem.model).eval()
     method = ours(problem.terms.kind)
     trained = train(problem, method, cache)
@@ -41,7 +41,7 @@ def measure_cost(problem: Problem, cache: Path) -> Run:
         model.reset()
         function()
         evaluations[name] = round(model.samples / len(batch), 2)
-    times = interleaved(functions, REPETITIONS, time.process_time)
+    times = interleaved(functions, REPETITIONS, time.process_time, seconds=20)
     labelled = train(problem, papers(), cache).record
     return {
         **machine("cpu"),

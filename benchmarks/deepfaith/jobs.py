@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchmarks.deepfaith.methods import ablations
 from benchmarks.deepfaith.settings import SEEDS, TASKS
 
 KINDS = ("ranking", "pooled", "cost", "confidence", "choice", "held out", "ablation", "samples")
@@ -18,11 +19,13 @@ class Job:
         kind: What is measured, one of ``KINDS``.
         task: Name of the task.
         seed: Seed; -1 for all seeds together.
+        variant: Name of the variant, of ablations.
     """
 
     kind: str
     task: str
     seed: int
+    variant: str = ""
 
 
 def jobs() -> Iterator[Job]:
@@ -34,8 +37,10 @@ def jobs() -> Iterator[Job]:
             yield Job("pooled", task, -1)
         for kind, task in itertools.product(("cost", "confidence"), tasks):
             yield Job(kind, task, 0)
-    for kind, task in itertools.product(KINDS[4:], ["bank", "fashion"]):
+    for task in ("nhanes", "wholesale", "bank", "fashion"):
+        for variant in ablations(TASKS[task].kind):
+            yield Job("ablation", task, 0, variant)
+    for kind, task in itertools.product(("choice", "held out", "samples"), ("bank", "fashion")):
         yield Job(kind, task, 0)
-    for kind, task in itertools.product(("choice", "held out"), ["nhanes", "ag_news"]):
+    for kind, task in itertools.product(("choice", "held out"), ("nhanes", "ag_news")):
         yield Job(kind, task, 0)
-    yield Job("ablation", "wholesale", 0)

@@ -10,8 +10,15 @@ Records = dict[tuple[str, str, int], Run]
 
 
 def by_name(runs: Runs) -> Records:
-    """Return records by kind, task and seed; of equal ones the last counts."""
-    return {(run["kind"], run["task"], run["seed"]): run for run in runs}
+    """Return records by kind, task and seed; ablations as one record with all ``variants``."""
+    found: Records = {}
+    for run in runs:
+        key = (run["kind"], run["task"], run["seed"])
+        if run["variant"]:
+            found.setdefault(key, {"variants": {}})["variants"][run["variant"]] = run
+        else:
+            found[key] = run
+    return found
 
 
 def main_record(records: Records, task: str) -> Run | None:

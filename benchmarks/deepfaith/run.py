@@ -24,7 +24,6 @@ _RUNS: dict[str, Callable[[Problem, Path], Run]] = {
     "confidence": try_confidence,
     "choice": choose,
     "held out": hold_out,
-    "ablation": ablate,
     "samples": vary_samples,
 }
 
@@ -54,7 +53,10 @@ def run_job(job: Job, folder: Path, cache: Path, limits: dict[str, int]) -> Run 
     own = _cache(cache, job.task, job.seed)
     own.mkdir(parents=True, exist_ok=True)
     problem = problem_of(job.task, job.seed, terms, folder, own)
-    record = asdict(job) | _RUNS[job.kind](problem, own)
+    if job.kind == "ablation":
+        record = asdict(job) | ablate(problem, own, job.variant)
+    else:
+        record = asdict(job) | _RUNS[job.kind](problem, own)
     return record | {"wall_seconds": round(time.perf_counter() - start, 1)}
 
 

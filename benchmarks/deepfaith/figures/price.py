@@ -6,6 +6,17 @@ from benchmarks.deepfaith.records import Records, main_record, of_kind
 from benchmarks.deepfaith.settings import DEFINITIONS, OURS, TASKS
 from benchmarks.shared.drawing import BLUE, RED
 
+_NAMED = (
+    OURS,
+    "KernelSHAP",
+    "LIME",
+    "Occlusion",
+    "IntGrad",
+    "DeepLift",
+    "Gradient",
+    "LIME 200 [p]",
+)
+
 
 def draw_price(plt: Any, records: Records) -> Any:
     """Draw the mean rank over the milliseconds of an explanation, one panel for each task."""
@@ -27,8 +38,12 @@ def draw_price(plt: Any, records: Records) -> Any:
         for name, ms in cost["ms"].items():
             own = name == OURS
             ax.plot(ms, ranks[name], "o", ms=6 if own else 4, color=RED if own else BLUE)
-            ax.annotate(name, (ms, ranks[name]), (3, 2), textcoords="offset points", fontsize=5.5)
+            if name in _NAMED:
+                ax.annotate(name, (ms, ranks[name]), (4, 3), textcoords="offset points", fontsize=7)
         ax.set_xscale("log")
+        ax.xaxis.set_major_locator(plt.LogLocator(subs=(1, 3)))
+        ax.xaxis.set_major_formatter(plt.FuncFormatter(lambda ms, _: f"{ms:g}"))
+        ax.xaxis.set_minor_formatter(plt.NullFormatter())
         ax.invert_yaxis()
         ax.set_title(TASKS[task].title, loc="left")
         ax.set_xlabel("ms per explanation")
