@@ -34,7 +34,7 @@ from benchmarks.faithfulness_speed import agreement
 from benchmarks.faithfulness_speed.memory import growth
 from benchmarks.faithfulness_speed.pairs import PAIRS
 from benchmarks.faithfulness_speed.report import write_report
-from benchmarks.faithfulness_speed.run import run
+from benchmarks.faithfulness_speed.run import measure_memory, run
 from benchmarks.shared.command_line import command_line
 from benchmarks.shared.json_files import read_json, write_json
 
@@ -61,6 +61,12 @@ def main(argv: Sequence[str] | None = None) -> Path:
         action="store_true",
         help="measure agreement alone, keep the last run's times",
     )
+    parser.add_argument(
+        "--memory",
+        nargs="+",
+        choices=["ours", "theirs"],
+        help="measure memory of these sides alone, keep the last run's times",
+    )
     parser.add_argument("--repetitions", type=int, default=15, help="of each side, at most")
     parser.add_argument("--quick", action="store_true", help="few samples, few repetitions")
     parser.add_argument("--memory-of", nargs=3, help=argparse.SUPPRESS)
@@ -78,6 +84,9 @@ def main(argv: Sequence[str] | None = None) -> Path:
         results: dict[str, Any]
         if arguments.agreement:
             results = read_json(path) | {"agreement": agreement.measure()}
+        elif arguments.memory:
+            results = read_json(path)
+            measure_memory(results, arguments.memory, arguments.data_dir, arguments.device)
         else:
             results = run(
                 arguments.device,

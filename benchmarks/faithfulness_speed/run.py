@@ -11,7 +11,7 @@ import torch
 from benchmarks.faithfulness_speed import agreement
 from benchmarks.faithfulness_speed.comparison import compare
 from benchmarks.faithfulness_speed.explainer_times import ROWS, compare_explainers
-from benchmarks.faithfulness_speed.memory import keep_memory
+from benchmarks.faithfulness_speed.memory import keep_memory, peak_memory
 from benchmarks.faithfulness_speed.pairs import PAIRS
 from benchmarks.faithfulness_speed.problem import Problem
 from benchmarks.faithfulness_speed.problems import PROBLEMS
@@ -89,6 +89,28 @@ def run(
     )
     results["agreement"] = agreement.measure() if find_spec("quantus") else None
     return results
+
+
+def measure_memory(
+    results: dict[str, Any], sides: Sequence[str], data_dir: Path | None, device: str
+) -> None:
+    """Measure memory alone, and put it in the place of that of the last run.
+
+    Args:
+        results: Results of the last run, changed in place.
+        sides: ``"ours"``, ``"theirs"``, or both.
+        data_dir: Folder of MNIST; without it, small digits.
+        device: ``"cpu"`` or ``"cuda"``.
+    """
+    first = results["metrics"][0]["threads"]
+    problems = [make(SAMPLES[name], data_dir, device) for name, make in PROBLEMS.items()]
+    of_name = {problem.name: problem for problem in problems}
+    of_peer = {(pair.name, pair.peer): pair for pair in PAIRS}
+    for record in results["metrics"]:
+        pair, problem = of_peer[record["metric"], record["peer"]], of_name[record["problem"]]
+        for side in sides if record["threads"] == first else ():
+            if record[side]:
+                record[side]["memory"] = peak_memory(pair, problem, side)
 
 
 def _metrics(

@@ -24,7 +24,7 @@ one_thread()
 
 from benchmarks.mutation.covering import Covering  # noqa: E402
 from benchmarks.mutation.mutants import check_package, sample  # noqa: E402
-from benchmarks.mutation.report import latest, write_report  # noqa: E402
+from benchmarks.mutation.report import judgements, latest, write_report  # noqa: E402
 from benchmarks.mutation.settings import PACKAGES  # noqa: E402
 from benchmarks.mutation.trial import Trials, preload  # noqa: E402
 from benchmarks.shared.command_line import command_line  # noqa: E402
@@ -77,6 +77,7 @@ def run(path: Path, work: Path, arguments: argparse.Namespace) -> None:
     covering = Covering(root)
     preload()
     trials = Trials(root)
+    equivalent = {name for name, each in judgements(path.parent).items() if each.get("equivalent")}
     known = {each["name"]: each for each in latest(read_runs(path))}
     chosen = [
         sample(root, package, arguments.sample, arguments.seed) for package in arguments.packages
@@ -85,6 +86,8 @@ def run(path: Path, work: Path, arguments: argparse.Namespace) -> None:
     for mutant in (each for turn in zip_longest(*chosen) for each in turn if each):
         before = known.get(mutant.name)
         if before and (arguments.again is None or before["outcome"] == "killed"):
+            continue
+        if mutant.name in equivalent:
             continue
         tests = list(dict.fromkeys([*(arguments.again or ()), *covering.tests_of(mutant.path)]))
         result = trials.outcome(mutant, tests)

@@ -21,6 +21,16 @@ def latest(runs: Runs) -> Runs:
     return list({run["name"]: run for run in runs}.values())
 
 
+def judgements(output: Path) -> dict[str, dict[str, Any]]:
+    """Return what was judged by hand of mutants that survived, by name.
+
+    Args:
+        output: Folder of ``judged.json``.
+    """
+    path = output / "judged.json"
+    return read_json(path) if path.exists() else {}
+
+
 def write_report(runs: Runs, output: Path) -> str:
     """Write ``README.md``.
 
@@ -32,7 +42,7 @@ def write_report(runs: Runs, output: Path) -> str:
     Returns:
         The report.
     """
-    judged = read_json(output / "judged.json") if (output / "judged.json").exists() else {}
+    judged = judgements(output)
     return write_readme([*_sections(latest(runs), judged), notes_of(output).rstrip()], output)
 
 

@@ -1,10 +1,12 @@
 import math
+import warnings
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pear_lightning.explainers import Gradient, InputXGradient
 from pear_lightning.losses import ConsensusLoss
 from tests.reference.consensus import consensus_loss
 
@@ -164,3 +166,22 @@ def test_a_batch_without_samples_costs_nothing():
     assert [len(each) for each in terms] == [0, 0, 0]
     with pytest.raises(ValueError, match=r"at least one feature, got \(4, 0\)"):
         ConsensusLoss()(torch.zeros(2, 0), torch.zeros(2, 0))
+
+
+def test_a_scalar_that_sees_what_all_logits_share_is_warned_of_once_in_training():
+    model = torch.nn.Sequential(torch.nn.Linear(4, 6), torch.nn.Tanh(), torch.nn.Linear(6, 3))
+    batch = (torch.rand(5, 4), torch.randint(3, (5,)))
+    pair = {"gradient": Gradient(), "product": InputXGradient()}
+    loss = ConsensusLoss().explain_with(pair, "logit")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ConsensusLoss().explain_with(pair).of_model(
+            model, batch
+        )  # the centred logit does not see it
+        with torch.no_grad():
+            loss.of_model(model, batch)
+    with pytest.warns(UserWarning, match="output='logit', which changes when a function is added"):
+        loss.of_model(model, batch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss.of_model(model, batch)

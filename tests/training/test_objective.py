@@ -1,7 +1,9 @@
 """The objective: what it reads, and how it compiles."""
 
 import copy
+import math
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +15,7 @@ from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.nn import MLP
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.training.objective import Objective
+from pear_lightning.training.objective import Objective, epochs_so_far
 from pear_lightning.training.weight_schedule import ConstantWeight
 
 
@@ -200,3 +202,19 @@ def test_compiled_gradients_do_not_follow_later_running_statistics(monkeypatch):
         wanted, found = map(gradients_of, objectives)
         torch.testing.assert_close(found, wanted)
         network.train()(rows(16).inputs)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "batch", "batches", "expected"),
+    [
+        (0, -1, 4, 0.0),  # before the first batch
+        (2, 3, 4, 2.75),
+        (2, 0, 1, 2.0),
+        (1, 5, math.inf, 1.0),  # a stream has no fractions
+        (1, 5, 0, 1.0),
+    ],
+)
+def test_epochs_so_far_count_batches(epoch, batch, batches, expected):
+    loop = SimpleNamespace(max_batches=batches, epoch_loop=SimpleNamespace(batch_idx=batch))
+    trainer = SimpleNamespace(fit_loop=loop, current_epoch=epoch)
+    assert epochs_so_far(trainer) == expected
