@@ -1,6 +1,6 @@
 """A callback that logs the agreement of explainers during training."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
@@ -163,8 +163,15 @@ class AgreementMonitor(ExplanationMonitor):
                 points_per_pass=self.points_per_pass,
             )
         again = {name: each.detach() for name, each in zip(repeated, second, strict=True)}
-        for first, repeats in self._of_features(samples.batch, samples.attributions, again):
-            self.matrix.update(first, repeats=repeats)
+        first, present = dict(samples.attributions), None
+        if self.masker is not None:
+            bound = self.masker.bind(samples.batch.inputs, samples.batch.sample_data)
+            first, again = (
+                {name: bound.pool(each) for name, each in explanations.items()}
+                for explanations in (first, again)
+            )
+            present = bound.present_if_some_lack
+        self.matrix.update(first, repeats=again, present=present)
         classes = samples.logits.shape[1]
         if classes > 1:
             if self._share is None:
@@ -190,24 +197,6 @@ class AgreementMonitor(ExplanationMonitor):
         means = {f"{stage}_agreement/{name}": value for name, value in values.items()}
         module.log_dict(means, sync_dist=True)  # all processes have the same means
         self._show(trainer, stage, share)
-
-    def _of_features(
-        self, batch: Batch, *explanations: Mapping[str, Tensor]
-    ) -> Iterator[list[dict[str, Tensor]]]:
-        """Pool sets of explanations, and split them into samples of equal numbers of features."""
-        if self.masker is None:
-            yield [dict(each) for each in explanations]
-            return
-        bound = self.masker.bind(batch.inputs, batch.sample_data)
-        pooled = [{name: bound.pool(a) for name, a in each.items()} for each in explanations]
-        counts = bound.present.sum(dim=1)
-        for count in counts.unique().tolist():
-            rows = counts == count
-            keep = bound.present[rows]
-            yield [
-                {name: saliency[rows][keep].view(-1, count) for name, saliency in each.items()}
-                for each in pooled
-            ]
 
     def _common_share(self, trainer: Trainer, module: LightningModule) -> Tensor | None:
         """Return the share over all processes, some of which may have no rows."""

@@ -52,6 +52,11 @@ class ExplainingCallback(Callback):
     ) -> None:
         if batch_to_inputs is not None and not callable(batch_to_inputs):
             raise TypeError(f"batch_to_inputs must be a function, got {batch_to_inputs!r}")
+        if masker is not None and not isinstance(masker, Masker):
+            raise TypeError(
+                "masker must be a Masker, such as PatchMasker(4), or None, got "
+                f"{masker!r}; other arguments have names"
+            )
         resolve_output(output)
         if explainers is None:
             explainers = {"integrated_gradients": IntegratedGradients()}

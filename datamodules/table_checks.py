@@ -1,6 +1,7 @@
 """Conversion of table columns to arrays, with errors that name the column."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ def clean_columns(
     columns = {}
     for name in names:
         if name in categories:
-            words = [_word(value) for value in frame[name].tolist()]
+            word = lru_cache(maxsize=None, typed=True)(_word)  # few values, many rows
+            words = [word(value) for value in frame[name].tolist()]
             columns[name] = pd.Series(words, dtype=object, index=frame.index)
             continue
         try:

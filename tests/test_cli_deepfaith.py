@@ -9,6 +9,7 @@ from pear_lightning.cli import main
 from pear_lightning.explainers import AmortizedExplainer
 from pear_lightning.losses import CorrelationTerm
 from pear_lightning.modules import DeepFaith
+from pear_lightning.scoring import Batch
 from pear_lightning.training.supervision_store import SupervisionStore
 
 CONFIG = "deepfaith_breast_cancer.yaml"
@@ -45,9 +46,10 @@ def test_shipped_configuration_fits_tests_and_predicts():
 
     explainer = AmortizedExplainer.load_from_checkpoint(checkpoint)
     inputs = torch.cat([batch[0] for batch in cli.datamodule.predict_dataloader()])
-    torch.testing.assert_close(explainer.attributions(inputs), saved["saliency"])
+    explained = Batch(inputs, saved["target"])
+    torch.testing.assert_close(explainer.attributions(explained), saved["saliency"])
     again = DeepFaith.load_from_checkpoint(checkpoint)  # from the configuration alone
-    torch.testing.assert_close(again.explainer.attributions(inputs), saved["saliency"])
+    torch.testing.assert_close(again.explainer.attributions(explained), saved["saliency"])
 
 
 # numbers of values of the categories of Adult, whose other columns are numbers

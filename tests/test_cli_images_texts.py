@@ -13,8 +13,11 @@ from pear_lightning.datamodules.text_tokenizer import train_tokenizer
 from pear_lightning.nn import TransformersClassifier
 
 CONFIGS = sorted(path.name for path in Path(str(files("pear_lightning.configs"))).glob("*.yaml"))
-IMAGES = [name for name in CONFIGS if "cifar10" in name]
-TEXTS = [name for name in CONFIGS if "ag_news" in name or "sst2" in name]
+METHODS = ("pear", "right_reasons")
+IMAGES = [name for name in CONFIGS if "cifar10" in name and name.startswith(METHODS)]
+TEXTS = [
+    name for name in CONFIGS if name.startswith(METHODS) and ("ag_news" in name or "sst2" in name)
+]
 QUICK = ["--trainer.logger=false", "--trainer.enable_progress_bar=false",
          "--trainer.accelerator=cpu", "--trainer.max_epochs=1", "--trainer.limit_train_batches=2",
          "--trainer.limit_val_batches=1", "--trainer.precision=32-true",

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.explainer_ranking.ag_news import read_ag_news
-from benchmarks.explainer_ranking.data_set import Data, Split
+from benchmarks.shared.ag_news import read_ag_news
+from benchmarks.shared.data_set import Data, Split
 from benchmarks.shared.digit_images import digit_images
 from benchmarks.shared.table_rows import table_rows
 from pear_lightning.datamodules import BankMarketing

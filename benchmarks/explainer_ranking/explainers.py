@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.explainer_ranking.data_set import Data
 from benchmarks.explainer_ranking.features import masker_of
-from benchmarks.explainer_ranking.model_inputs import model_inputs
 from benchmarks.explainer_ranking.settings import BUDGETS, TERMS
+from benchmarks.shared.data_set import Data
+from benchmarks.shared.model_inputs import model_inputs
 from pear_lightning.explainers import (
     CaptumExplainer,
     ExpectedGradients,

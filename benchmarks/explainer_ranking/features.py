@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from benchmarks.explainer_ranking.ag_news import MAX_TOKENS
-from benchmarks.explainer_ranking.data_set import Data
 from benchmarks.explainer_ranking.settings import OTHER_BASELINES, TERMS
+from benchmarks.shared.data_set import Data
+from benchmarks.shared.word_ids import MAX_TOKENS
 from pear_lightning.masking import (
     ColumnMasker,
     Masker,

@@ -7,13 +7,13 @@ from benchmarks.explainer_ranking.figures.metrics import draw_metrics
 from benchmarks.explainer_ranking.figures.overview import draw_overview
 from benchmarks.explainer_ranking.figures.ranking import draw_ranking
 from benchmarks.explainer_ranking.records import rankings_of
-from benchmarks.explainer_ranking.settings import TITLES
+from benchmarks.explainer_ranking.settings import CONTROLS, TITLES
 from benchmarks.explainer_ranking.tables.budgets import budget_table
 from benchmarks.explainer_ranking.tables.controls import behind_random_table, control_table
 from benchmarks.explainer_ranking.tables.families import family_table
 from benchmarks.explainer_ranking.tables.kinds import kinds_table
 from benchmarks.explainer_ranking.tables.metrics import correlation_table
-from benchmarks.explainer_ranking.tables.ranks import overview_table, rank_table, score_table
+from benchmarks.explainer_ranking.tables.ranks import overview_table
 from benchmarks.explainer_ranking.tables.terms import cost_table, settings_table
 from benchmarks.explainer_ranking.texts import (
     BUDGET,
@@ -25,6 +25,7 @@ from benchmarks.explainer_ranking.texts import (
 )
 from benchmarks.shared.drawing import save_figures
 from benchmarks.shared.finished_runs import Runs
+from benchmarks.shared.ranking_tables import rank_table, score_table
 from benchmarks.shared.report import notes_of, write_readme
 
 
@@ -59,7 +60,7 @@ def write_report(lines: Runs, output: Path) -> None:
             f"### {TITLES[name]}",
             f"![{TITLES[name]}]({name}.png)",
             "Ranks; `tied` gives the places of the explainers that are tied with one:",
-            rank_table(ranking),
+            rank_table(ranking, CONTROLS),
             "Mean scores:",
             score_table(ranking),
         ]

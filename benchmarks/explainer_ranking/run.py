@@ -12,16 +12,16 @@ from rich.progress import track
 from torch import Tensor, nn
 
 from benchmarks.explainer_ranking.data import load
-from benchmarks.explainer_ranking.data_set import Data
 from benchmarks.explainer_ranking.explainers import budget_explainers, explainers_of
 from benchmarks.explainer_ranking.features import masker_of
 from benchmarks.explainer_ranking.metrics import suite_of
-from benchmarks.explainer_ranking.model_inputs import model_inputs
-from benchmarks.explainer_ranking.records import as_record, rounded
 from benchmarks.explainer_ranking.settings import CONTROLS, TERMS
 from benchmarks.explainer_ranking.training import trained
 from benchmarks.explainer_ranking.within_samples import metric_correlation_within_samples
+from benchmarks.shared.data_set import Data
 from benchmarks.shared.finished_runs import Run
+from benchmarks.shared.model_inputs import model_inputs
+from benchmarks.shared.ranking_records import as_record, rounded
 from benchmarks.shared.watched import Watched
 from pear_lightning.explainers import Explainer, explain
 from pear_lightning.masking import Masker, TokenMasker

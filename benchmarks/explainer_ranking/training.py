@@ -9,12 +9,12 @@ from lightning.pytorch import Trainer
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.explainer_ranking.classifier import Classifier
-from benchmarks.explainer_ranking.data_set import Data, Split
-from benchmarks.explainer_ranking.image_cnn import ImageCNN
-from benchmarks.explainer_ranking.model_inputs import model_inputs
-from benchmarks.explainer_ranking.text_cnn import TextCNN
+from benchmarks.shared.classifier import Classifier
+from benchmarks.shared.data_set import Data, Split
+from benchmarks.shared.image_cnn import ImageCNN
+from benchmarks.shared.model_inputs import model_inputs
 from benchmarks.shared.quiet_trainer import silence_lightning
+from benchmarks.shared.text_cnn import TextCNN
 from pear_lightning.nn import MLP
 
 EPOCHS = {"mnist": 4, "fashion": 8, "bank": 30, "ag_news": 8}

@@ -27,7 +27,8 @@ class ExplanationConfidence:
     Args:
         n_subsets: k, at least 2; each is one evaluation of the model.
         law: Law of the subsets; ``None`` for a uniform number of features.
-        output: Explained scalar.
+        output: Explained scalar; with the probability, the confidence agrees best with faithfulness
+            metrics, which read it.
         seed: Seed of the subsets; training uses the numbers of its steps, from 0.
 
     Raises:
@@ -50,7 +51,7 @@ class ExplanationConfidence:
         n_subsets: int = 16,
         law: SubsetLaw | None = None,
         *,
-        output: OutputName = "centered_logit",
+        output: OutputName = "prob",
         seed: int = 2**31,
     ) -> None:
         check_count("n_subsets", n_subsets, least=2)

@@ -1,16 +1,13 @@
 """Grad-CAM that supports training."""
 
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
-from pear_lightning.explainers.base import Explainer
+from pear_lightning.explainers.class_activation import ClassActivation
 from pear_lightning.scoring.layer_gradients import layer_gradients_at
 from pear_lightning.scoring.scorer import Scorer
 
-_INTERPOLATION = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
-
-class GradCAM(Explainer):
+class GradCAM(ClassActivation):
     r"""Sum of the channels of a layer, weighted by their mean gradients.
 
     .. math:: S = \mathrm{ReLU}\Big( \sum_k \alpha_k A^k \Big), \qquad
@@ -56,42 +53,12 @@ class GradCAM(Explainer):
 
     differentiable = True
 
-    def __init__(self, layer: str, *, relu: bool = True, resize: bool = True) -> None:
-        super().__init__()
-        if not isinstance(layer, str) or not layer:
-            raise ValueError(f"layer must be the name of a layer of the model, got {layer!r}")
-        self.layer = layer
-        self.relu = relu
-        self.resize = resize
-
-    def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
-        """Return the map of each input, ``(B, C, *S)``, or ``(B, 1, *L)`` without ``resize``.
+    def activation_and_weights(self, scorer: Scorer, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output of the layer, and the mean gradients of its channels.
 
         Args:
             scorer: Evaluates the explained scalar.
             inputs: Inputs, ``(B, C, *S)``.
         """
         _, activation, gradients = layer_gradients_at(scorer, inputs, self.layer)
-        if activation.ndim - 2 not in _INTERPOLATION:
-            raise ValueError(
-                f"layer {self.layer!r} must return channels and positions, (B, K, *L) with one to "
-                f"three dimensions L, got {tuple(activation.shape)}"
-            )
-        weights = gradients.flatten(2).mean(dim=2)
-        maps = (weights[:, :, None] * activation.flatten(2)).sum(dim=1)
-        maps = maps.reshape(len(inputs), 1, *activation.shape[2:])
-        maps = maps.relu() if self.relu else maps
-        if not self.resize:
-            return maps
-        if inputs.ndim != maps.ndim:
-            raise ValueError(
-                f"inputs must have {maps.ndim - 2} spatial dimensions, like the map of layer "
-                f"{self.layer!r}, got {tuple(inputs.shape)}; use GradCAM(..., resize=False) to "
-                "keep the map as it is"
-            )
-        resized = F.interpolate(maps, inputs.shape[2:], mode=_INTERPOLATION[maps.ndim - 2])
-        return resized.expand(inputs.shape)
-
-    def extra_repr(self) -> str:
-        """Return the settings for ``repr``."""
-        return f"layer={self.layer!r}, relu={self.relu}, resize={self.resize}"
+        return self.checked(activation), gradients.flatten(2).mean(dim=2)

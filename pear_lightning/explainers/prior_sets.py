@@ -11,12 +11,14 @@ from pear_lightning.explainers.captum_explainer import CaptumExplainer
 from pear_lightning.explainers.expected_gradients import ExpectedGradients
 from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.explainers.grad_cam import GradCAM
+from pear_lightning.explainers.grad_cam_plus_plus import GradCAMPlusPlus
 from pear_lightning.explainers.gradient import Gradient
 from pear_lightning.explainers.input_x_gradient import InputXGradient
 from pear_lightning.explainers.integrated_gradients import IntegratedGradients
 from pear_lightning.explainers.kernel_shap import KernelShap
 from pear_lightning.explainers.lime import Lime
 from pear_lightning.explainers.occlusion import Occlusion
+from pear_lightning.explainers.score_cam import ScoreCAM
 from pear_lightning.explainers.smooth_grad import SmoothGrad
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking.masker import Masker
@@ -71,8 +73,8 @@ def prior_set(
       and of the probability.
     - ``"paper_table"`` and ``"paper_text"``: the eight methods of DeepFaith. With one element per
       feature, occlusion and feature ablation are the same computation.
-    - ``"paper_image"``: its methods for images except Score-CAM and Grad-CAM++. LRP supports the
-      layers that Captum has rules for.
+    - ``"paper_image"``: its 14 methods for images. The output of ``layer`` must not be negative, as
+      after a ReLU (Grad-CAM++). LRP supports the layers that Captum has rules for.
 
     All explainers are seeded. Integrated gradients and input x gradient start from zeros, and
     explainers that remove features replace them as the masker does.
@@ -80,7 +82,8 @@ def prior_set(
     Args:
         name: Name of the set.
         masker: Defines the features, and their values when removed.
-        layer: Layer of Grad-CAM, such as ``"layer4"``; required by ``"paper_image"``.
+        layer: Layer of the three methods of the Grad-CAM family, such as ``"layer4"``; required by
+            ``"paper_image"``.
         background: Rows of DeepLiftShap, ``(N, *S)``, DeepFaith uses 16; required by
             ``"paper_image"``.
 
@@ -206,6 +209,8 @@ def _paper_image(masker: Masker, layer: str | None, background: Tensor | None) -
             "input_x_gradient": InputXGradient(),
             "guided_backprop": CaptumExplainer("GuidedBackprop"),
             "grad_cam": GradCAM(layer),
+            "score_cam": ScoreCAM(layer),
+            "grad_cam_plus_plus": GradCAMPlusPlus(layer),
             "integrated_gradients": IntegratedGradients(30),
             "expected_gradients": ExpectedGradients(40, seed=0),
             "deep_lift": CaptumExplainer("DeepLift", method_kwargs={"eps": 1e-9}),

@@ -11,12 +11,17 @@ implementations. Without ties all rules give the same values.
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from pear_lightning.functional.correlation import constant_rows, pearson
+from pear_lightning.functional.present_features import (
+    check_present,
+    filled_with_first,
+    filled_with_mean,
+)
 from pear_lightning.functional.ranks import TIES, Ties, hard_ranks
 from pear_lightning.functional.validation import (
     at_least_float32,
@@ -111,19 +116,33 @@ class RankedSaliency(NamedTuple):
         constant: ``(...)`` bool, whether all absolute values are equal, so that there is no
             ranking.
         top: ``(..., n)`` bool, the top k, or None if no k was given.
-        k: size of the top k, or 0 if no k was given.
+        k: size of the top k: a number, or one for each row ``(...)`` if rows lack features; 0 if no
+            k was given.
+        present: ``(..., n)`` bool, the features that a row has, or None for all. Other features
+            have rank 0.
     """
 
     ranks: Tensor
     signs: Tensor
     constant: Tensor
     top: Tensor | None
-    k: int
+    k: int | Tensor
+    present: Tensor | None = None
+
+    def select(self, index: list[int]) -> Self:
+        """Return some of the explanations, by their positions in the first dimension."""
+        parts = [each[index] if isinstance(each, Tensor) else each for each in self]
+        return type(self)(*parts)  # type: ignore[arg-type]
 
 
 @torch.no_grad()
 def rank_saliency(
-    saliency: Tensor, k: int | float | None, *, ties: Ties = "average", name: str = "saliency"
+    saliency: Tensor,
+    k: int | float | None,
+    *,
+    ties: Ties = "average",
+    name: str = "saliency",
+    present: Tensor | None = None,
 ) -> RankedSaliency:
     """Rank one explanation ``(..., n)``; see :class:`RankedSaliency` for the result.
 
@@ -132,10 +151,13 @@ def rank_saliency(
         k: see :func:`resolve_k`; None for rank correlation and pairwise rank agreement alone.
         ties: see :func:`~pear_lightning.functional.ranks.hard_ranks`.
         name: name of the tensor in error messages.
+        present: ``(..., n)`` bool, the features that a row has, such as the tokens of a text
+            without its padding; None for all. A row with fewer than k features has all of them in
+            its top k.
 
     Raises:
-        TypeError: if ``saliency`` is not floating.
-        ValueError: for NaN or infinite values, or ``k`` out of range.
+        TypeError: if ``saliency`` is not floating, or ``present`` not bool.
+        ValueError: for NaN or infinite values, ``k`` out of range, or a row without features.
 
     Example:
         >>> rank_saliency(torch.tensor([0.5, -0.9, 0.1]), k=2).top
@@ -145,6 +167,8 @@ def rank_saliency(
     check_rows(name, saliency)
     check_finite(name, saliency)
     size = at_least_float32(saliency).abs()
+    if present is not None:
+        return _rank_present(size, saliency.sign(), k, ties, present, name)
     ranks = hard_ranks(size, ties=ties, descending=True)
     constant = constant_rows(size)
     if k is None:
@@ -152,6 +176,44 @@ def rank_saliency(
     k = resolve_k(k, saliency.shape[-1])
     positions = hard_ranks(size, ties="ordinal", descending=True)
     return RankedSaliency(ranks, saliency.sign(), constant, positions <= k, k)
+
+
+def _rank_present(
+    size: Tensor, signs: Tensor, k: int | float | None, ties: Ties, present: Tensor, name: str
+) -> RankedSaliency:
+    """Rank the features that a row has among themselves."""
+    check_present(name, size, present)
+    check_k("k", k)
+    constant = constant_rows(filled_with_first(size, present))
+    size = size.masked_fill(~present, -1)  # below all others, so ranked last
+    ranks = hard_ranks(size, ties=ties, descending=True).masked_fill(~present, 0)
+    if k is None:
+        return RankedSaliency(ranks, signs, constant, None, 0, present)
+    sizes = top_sizes(k, present)
+    positions = hard_ranks(size, ties="ordinal", descending=True)
+    return RankedSaliency(ranks, signs, constant, positions <= sizes[..., None], sizes, present)
+
+
+def top_sizes(k: int | float, present: Tensor) -> Tensor:
+    """Return the size of the top k of rows with different numbers of features.
+
+    Args:
+        k: see :func:`resolve_k`; a row with fewer than k features has that many in its top k.
+        present: ``(..., n)`` bool, the features that a row has.
+
+    Returns:
+        ``(...)`` long.
+
+    Example:
+        >>> present = torch.tensor([[True, True, True, True], [True, True, False, False]])
+        >>> top_sizes(3, present), top_sizes(0.5, present)
+        (tensor([3, 2]), tensor([2, 1]))
+    """
+    counts = present.sum(dim=-1)
+    if isinstance(k, int):
+        return counts.clamp(max=k)
+    every = [0, *(resolve_k(k, n) for n in range(1, present.shape[-1] + 1))]
+    return torch.tensor(every, device=counts.device)[counts]
 
 
 def agreement_of_ranked(
@@ -166,7 +228,8 @@ def agreement_of_ranked(
         strict: for ``"pairwise_rank_agreement"``, see :func:`pairwise_rank_agreement`.
 
     Raises:
-        ValueError: for an unknown name, or a missing ``k``.
+        ValueError: for an unknown name, a missing ``k``, or a row with fewer than two features for
+            ``"pairwise_rank_agreement"``.
 
     Example:
         >>> a = rank_saliency(torch.tensor([0.5, -0.4, 0.3]), k=2)
@@ -176,11 +239,14 @@ def agreement_of_ranked(
     check_choice("name", name, AGREEMENT_NAMES)
     if name == "rank_correlation":
         # ordinal ranks of a constant row look like a ranking
-        correlation = pearson(a.ranks, b.ranks, validate=False)
+        ranks = [a.ranks, b.ranks]
+        if a.present is not None:
+            ranks = [filled_with_mean(each, a.present) for each in ranks]
+        correlation = pearson(*ranks, validate=False)
         return correlation.masked_fill(a.constant | b.constant, 0)
     if name == "pairwise_rank_agreement":
-        return _pairwise_agreement(a.ranks, b.ranks, strict)
-    if a.top is None or b.top is None or a.k != b.k:
+        return _pairwise_agreement(a.ranks, b.ranks, strict, a.present)
+    if a.top is None or b.top is None or (isinstance(a.k, int) and a.k != b.k):
         raise ValueError(
             f"a and b must be ranked with the same k for {name}, got {a.k} and {b.k}; "
             "give rank_saliency that k"
@@ -428,12 +494,12 @@ def chance_level(name: AgreementName, n: int, k: int | float | None = None) -> f
     return levels[name]
 
 
-def chance_corrected(agreement: Tensor, chance: float) -> Tensor:
+def chance_corrected(agreement: Tensor, chance: float | Tensor) -> Tensor:
     r"""Rescale agreement so that chance is 0 and full agreement 1: :math:`(m − c)/(1 − c)`.
 
     Args:
         agreement: any shape.
-        chance: from :func:`chance_level`, below 1.
+        chance: from :func:`chance_level`, below 1; a tensor if it differs between samples.
 
     Raises:
         ValueError: if chance is 1, as for feature agreement with k = n.
@@ -442,9 +508,10 @@ def chance_corrected(agreement: Tensor, chance: float) -> Tensor:
         >>> chance_corrected(torch.tensor([0.5, 0.75, 1.0]), 0.5)
         tensor([0.0000, 0.5000, 1.0000])
     """
-    if not chance < 1:
+    largest = chance if isinstance(chance, float) else float(torch.as_tensor(chance).amax())
+    if not largest < 1:
         raise ValueError(
-            f"chance must be below 1, got {chance}; with k = n feature agreement is always 1, so "
+            f"chance must be below 1, got {largest}; with k = n feature agreement is always 1, so "
             "choose a smaller k"
         )
     return (agreement - chance) / (1 - chance)
@@ -464,12 +531,14 @@ def _agreement(
     return agreement_of_ranked(name, ranked_a, ranked_b, strict=strict)
 
 
-def _pairwise_agreement(a: Tensor, b: Tensor, strict: bool) -> Tensor:
+def _pairwise_agreement(a: Tensor, b: Tensor, strict: bool, present: Tensor | None) -> Tensor:
     """Compare the order of all pairs, a block of features at a time to bound memory."""
     n = a.shape[-1]
-    if n < 2:
+    counts = n if present is None else present.sum(dim=-1)
+    fewest = counts if isinstance(counts, int) else int(counts.amin()) if counts.numel() else 2
+    if fewest < 2:
         raise ValueError(
-            f"a and b must have at least 2 features for pairwise rank agreement, got {n}"
+            f"a and b must have at least 2 features for pairwise rank agreement, got {fewest}"
         )
     step = max(1, PAIRS_AT_ONCE // max(1, a.numel()))
     feature = torch.arange(n, device=a.device)
@@ -482,5 +551,7 @@ def _pairwise_agreement(a: Tensor, b: Tensor, strict: bool) -> Tensor:
         if not strict:
             equal &= (first_a > second_a) == (first_b > second_b)
         equal &= feature[part, None] < feature  # each pair once
+        if present is not None:
+            equal &= present[..., part, None] & present[..., None, :]
         agreeing += equal.sum(dim=(-2, -1))
-    return agreeing.to(a.dtype) / (n * (n - 1) / 2)
+    return agreeing.to(a.dtype) / (counts * (counts - 1) / 2)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.correlation import pearson
-from pear_lightning.functional.headroom import headroom
 from pear_lightning.functional.per_sample import PerSample
+from pear_lightning.functional.present_features import filled_with_mean
 from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import (
     at_least_float32,
@@ -54,7 +54,8 @@ def masked_pearson(
     """
     a, b, present = _checked(a, b, present, names)
     undefined = _constant(a, present) | _constant(b, present)
-    correlation = pearson(_filled(a, present), _filled(b, present), validate=False)
+    filled_a, filled_b = filled_with_mean(a, present), filled_with_mean(b, present)
+    correlation = pearson(filled_a, filled_b, validate=False)
     return PerSample(correlation.masked_fill(undefined, 0), undefined)
 
 
@@ -144,15 +145,3 @@ def _constant(x: Tensor, present: Tensor) -> Tensor:
     size = torch.maximum(low.abs(), high.abs())
     # "not above" instead of "at most": in a row without entries both sides are infinite or NaN
     return ~((high - low) > _ROUNDING * torch.finfo(x.dtype).eps * size)
-
-
-def _filled(x: Tensor, present: Tensor) -> Tensor:
-    """Replace absent values by the mean of the present ones.
-
-    They then add nothing to a covariance or a variance, so the correlation of the filled rows is
-    that of the present values. Rows of very large values are scaled, which does not change it
-    either.
-    """
-    x = x * headroom(x)
-    mean = x.sum(dim=-1, keepdim=True) / present.sum(dim=-1, keepdim=True).clamp(min=1)
-    return torch.where(present, x, mean)

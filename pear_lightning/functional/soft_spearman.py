@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from pear_lightning.functional.correlation import check_row_pair, pearson
@@ -24,6 +25,7 @@ def soft_rank_saliency(
     strength: float | None = None,
     backend: SoftRankBackend = "torch",
     *,
+    present: Tensor | None = None,
     validate: bool = True,
 ) -> Tensor:
     """Soft ranks of the absolute values of each row, with a strength that fits its scale.
@@ -37,10 +39,13 @@ def soft_rank_saliency(
             ``"max"`` a strength of 2/n or more ranks nothing: the result is linear in the absolute
             values.
         backend: see :func:`~pear_lightning.functional.soft_rank.soft_rank`.
+        present: ``(..., n)`` bool, or broadcasts to that: the features that a row has. They get the
+            ranks, and n in the strength is the number, of the features of the row. None for all.
         validate: whether to check for NaN and infinite values.
 
     Returns:
-        ``(..., n)`` in [1, n], float64 for float64 input and float32 otherwise.
+        ``(..., n)`` in [1, n], float64 for float64 input and float32 otherwise; 0 for features that
+        a row lacks.
 
     Raises:
         TypeError: if ``attributions`` is not floating.
@@ -67,15 +72,26 @@ def soft_rank_saliency(
     if validate:
         check_finite("attributions", attributions)
     saliency = at_least_float32(attributions).abs()
+    if present is not None:
+        saliency = saliency.masked_fill(~present, 0)
     if normalize == "max":
         largest = saliency.detach().amax(dim=-1, keepdim=True)
         saliency = saliency / largest.masked_fill(largest == 0, 1)
-    if strength is None:
-        relative = RELATIVE_STRENGTH / attributions.shape[-1]
-        strength = relative if normalize == "max" else PAPER_STRENGTH
     # the only error left for soft_rank to find is an overflow, which needs unbounded values
     check_again = validate and normalize == "none"
-    return soft_rank(saliency, strength, backend=backend, validate=check_again)
+    if present is None:
+        if strength is None:
+            relative = RELATIVE_STRENGTH / attributions.shape[-1]
+            strength = relative if normalize == "max" else PAPER_STRENGTH
+        return soft_rank(saliency, strength, backend=backend, validate=check_again)
+    strengths = _strengths(present, normalize, strength).to(saliency.dtype)
+    # above the largest by more than the n ranks can bridge, so absent features are ranked last, in
+    # blocks of their own, and leave the other ranks and their gradients as they are
+    above = saliency.detach().amax(dim=-1, keepdim=True) + (present.shape[-1] + 1) * strengths
+    ranks = soft_rank(
+        torch.where(present, saliency, above), strengths, backend=backend, validate=check_again
+    )
+    return ranks.masked_fill(~present, 0)
 
 
 def soft_spearman(
@@ -128,3 +144,11 @@ def soft_spearman(
         soft_rank_saliency(row, normalize, strength, backend, validate=False) for row in (a, b)
     )
     return pearson(rank_a, rank_b, validate=False)
+
+
+def _strengths(present: Tensor, normalize: Normalization, strength: float | None) -> Tensor:
+    """Return the strength of each row, ``(..., 1)``."""
+    counts = present.sum(dim=-1, keepdim=True).double()
+    if strength is None and normalize == "max":
+        return RELATIVE_STRENGTH / counts.clamp(min=1)
+    return torch.full_like(counts, PAPER_STRENGTH if strength is None else strength)

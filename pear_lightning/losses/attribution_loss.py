@@ -133,7 +133,8 @@ class AttributionLoss(ExplanationLoss):
         _ = batch.classes  # checks the whole batch, before rows are selected
         if not len(batch):
             return None, self.nothing(batch.inputs)
-        mask = element_mask(batch, self.mask_features)
+        # a loss that is not about annotations leaves masks of any form alone
+        mask = element_mask(batch, self.mask_features) if self.needs_mask else None
         rows = self._rows_to_explain(batch.inputs, mask)
         if rows is not None and not len(rows):
             return None, self.nothing(batch.inputs)

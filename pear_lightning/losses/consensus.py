@@ -14,6 +14,7 @@ from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explainer_sets import paper_pair
 from pear_lightning.functional.bounded_gradient import bounded_gradient
 from pear_lightning.functional.correlation import standardize
+from pear_lightning.functional.present_features import check_present, filled_with_mean
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency
 from pear_lightning.functional.validation import at_least_float32, check_attributions
@@ -51,7 +52,9 @@ class ConsensusLoss(AttributionLoss):
     Pearson weight.
 
     An explanation that is constant over the features (such as all zeros) has correlation 0 with
-    every other explanation and no gradient, so its loss is 1/2.
+    every other explanation and no gradient, so its loss is 1/2. That holds for a sample with a
+    single feature, too. Features that a sample lacks, such as the padding of a text, have no part
+    in its loss.
 
     Given a model instead of attributions, the loss explains the target's logit by the paper's two
     explainers, the gradient and the average gradient (from the training mean, 5 query points);
@@ -160,7 +163,7 @@ class ConsensusLoss(AttributionLoss):
         """
         if self.masker is not None:
             attributions = tuple(map(self.masker.pool, attributions))
-        return self._reduced(attributions)
+        return self._reduced(attributions, None)
 
     @override
     def look_at_logits(self, logits: Tensor, batch: Batch) -> None:
@@ -186,30 +189,42 @@ class ConsensusLoss(AttributionLoss):
     ) -> Tensor:
         if self.masker is not None:  # bound to the batch: it may need more than the attributions
             bound = self.masker.bind(batch.inputs, batch.sample_data, validate=False)
-            attributions = [bound.pool(each) for each in attributions]
-        return self._reduced(attributions)
+            return self._reduced(list(map(bound.pool, attributions)), bound.present_if_some_lack)
+        return self._reduced(attributions, None)
 
-    def _reduced(self, saliency: Sequence[Tensor]) -> Tensor:
-        loss = self.terms(*saliency).loss
+    def _reduced(self, saliency: Sequence[Tensor], present: Tensor | None) -> Tensor:
+        loss = self.terms(*saliency, present=present).loss
         if self.reduction == "none":
             return loss
         return loss.mean() if len(loss) else loss.sum()  # 0 for a batch without samples
 
-    def terms(self, *attributions: Tensor) -> ConsensusTerms:
+    def terms(self, *attributions: Tensor, present: Tensor | None = None) -> ConsensusTerms:
         """Return the loss and both correlations of each sample, ``(B,)`` each, without pooling.
 
         Args:
             *attributions: Two or more explanations of the same samples, ``(B, *S)`` each, or
                 pooled to features, ``(B, n)``.
+            present: Which features a sample has, ``(B, n)`` bool, such as
+                :attr:`BoundMasker.present <pear_lightning.masking.BoundMasker.present>`; ``None``
+                for all.
 
         Raises:
-            ValueError: See :meth:`forward`.
+            TypeError: If ``present`` is not bool.
+            ValueError: See :meth:`forward`; or if ``present`` has another shape, or a sample
+                without features.
         """
-        stacked = bounded_gradient(self._stack(attributions))
+        stacked = self._stack(attributions)
+        if present is not None:
+            check_present("attributions", stacked[0], present)
+            stacked = stacked.masked_fill(~present, 0)
+        stacked = bounded_gradient(stacked)
         ranks = soft_rank_saliency(
-            stacked, self.normalize, self.strength, self.backend, validate=False
+            stacked, self.normalize, self.strength, self.backend, present=present, validate=False
         )
-        both = standardize(torch.stack([stacked, ranks], dim=1), validate=False)  # (E, 2, B, n)
+        both = torch.stack([stacked, ranks], dim=1)  # (E, 2, B, n)
+        if present is not None:
+            both = filled_with_mean(both, present)
+        both = standardize(both, validate=False)
         pairs = [(left * right).sum(dim=-1) for left, right in combinations(both.unbind(), 2)]
         mean = pairs[0] if len(pairs) == 1 else torch.stack(pairs).mean(dim=0)
         pearson, spearman = mean.unbind()

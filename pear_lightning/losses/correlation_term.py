@@ -53,8 +53,9 @@ PRESETS: dict[str, tuple[CorrelationTerm, ...]] = {
     "paper": (CorrelationTerm(BernoulliLaw(), n_subsets=10),),
     "table": (
         CorrelationTerm(UniformSizeLaw(), 1.0, "centered_logit"),
+        CorrelationTerm(UniformSizeLaw(), 1.0),
         CorrelationTerm(FixedSizeLaw(0.43), 0.5),
-        CorrelationTerm(_SINGLE, 1.0, centered=False),
+        CorrelationTerm(_SINGLE, 0.3, centered=False),
     ),
     "image": (
         CorrelationTerm(BernoulliLaw(), 1.0),
@@ -63,7 +64,8 @@ PRESETS: dict[str, tuple[CorrelationTerm, ...]] = {
     ),
     "text": (
         CorrelationTerm(UniformSizeLaw(), 1.0, "centered_logit"),
+        CorrelationTerm(UniformSizeLaw(), 1.0),
         CorrelationTerm(FixedSizeLaw(0.1), 0.5),
-        CorrelationTerm(_SINGLE, 0.5, centered=False),
+        CorrelationTerm(_SINGLE, 0.3, centered=False),
     ),
 }

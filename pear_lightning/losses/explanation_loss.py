@@ -23,7 +23,8 @@ class ExplanationLoss(nn.Module, ABC):
 
     Attributes:
         needs_mask: Whether the loss is about annotated features. If it is and the batch has no
-            mask, the loss is 0 and the model is not explained.
+            mask, the loss is 0 and the model is not explained. Other losses leave masks of any form
+            alone.
         needs_classes: Whether the loss needs class labels, which regression does not have.
         trains_half_weights: Whether gradients of bfloat16 weights are precise enough for the loss.
         default_weight: Default weight of the loss.

@@ -44,12 +44,12 @@ class LocalCorrelationLoss(nn.Module):
     Presets, as law, Δ and weight of each term:
 
     - ``"paper"``: Bernoulli(1/2), ``"prob"``, 10 subsets.
-    - ``"table"``: uniform size, ``"centered_logit"``, 1; a share of 0.43 (3 of 7 columns),
-      ``"prob"``, 0.5; single removals without centring, ``"prob"``, 1.
+    - ``"table"``: uniform size, ``"centered_logit"``, 1, and ``"prob"``, 1; a share of 0.43 (3 of 7
+      columns), ``"prob"``, 0.5; single removals without centring, ``"prob"``, 0.3.
     - ``"image"``: Bernoulli(1/2), 1; a share of 0.1, 0.15; single removals without centring, 0.15;
       all of ``"prob"``.
-    - ``"text"``: uniform size, ``"centered_logit"``, 1; a share of 0.1, ``"prob"``, 0.5; single
-      removals without centring, ``"prob"``, 0.5. Not tuned.
+    - ``"text"``: uniform size, ``"centered_logit"``, 1, and ``"prob"``, 1; a share of 0.1,
+      ``"prob"``, 0.5; single removals without centring, ``"prob"``, 0.3.
 
     Args:
         terms: The terms, or the name of a preset.

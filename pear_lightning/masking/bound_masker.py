@@ -48,6 +48,12 @@ class BoundMasker:
         return (self._sizes(self.feature_map) > 0).expand(len(self.inputs), -1)
 
     @cached_property
+    def present_if_some_lack(self) -> Tensor | None:
+        """:attr:`present`, or ``None`` if every sample has all features."""
+        present = self.present
+        return None if not torch.compiler.is_compiling() and bool(present.all()) else present
+
+    @cached_property
     def at_baseline(self) -> Tensor:
         """Which features equal the baseline, so that removing them has no effect, ``(B, n)`` bool.
 

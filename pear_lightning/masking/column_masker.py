@@ -9,6 +9,7 @@ from torch import Tensor
 from pear_lightning.functional.validation import check_count
 from pear_lightning.masking.baseline_spec import BaselineSpec
 from pear_lightning.masking.bound_masker import Pooling
+from pear_lightning.masking.features_of_columns import features_of_columns
 from pear_lightning.masking.masker import Masker
 
 
@@ -54,7 +55,7 @@ class ColumnMasker(Masker):
         check_count("n_columns", n_columns)
         self.n_columns = n_columns
         self.groups = [sorted(group) for group in groups or []]
-        features = _features(n_columns, self.groups)
+        features = features_of_columns(n_columns, self.groups)
         self._n_features = max(features) + 1
         self._map = torch.tensor([features])
 
@@ -80,27 +81,3 @@ class ColumnMasker(Masker):
     def settings(self) -> str:
         """Return the columns and groups, for ``repr``."""
         return f"n_columns={self.n_columns}" + (f", groups={self.groups}" if self.groups else "")
-
-
-def _features(n_columns: int, groups: list[list[int]]) -> list[int]:
-    """Return the feature index of each column."""
-    group_of: dict[int, int] = {}
-    for number, group in enumerate(groups):
-        if not group:
-            raise ValueError(f"groups[{number}] must have at least one column, got none")
-        for column in group:
-            if not 0 <= column < n_columns:
-                raise ValueError(
-                    f"groups[{number}] must name columns in 0..{n_columns - 1}, got {column}"
-                )
-            if column in group_of:
-                raise ValueError(
-                    f"groups must name each column once, got column {column} in "
-                    f"groups[{group_of[column]}] and groups[{number}]"
-                )
-            group_of[column] = number
-    number_of: dict[Any, int] = {}
-    return [
-        number_of.setdefault(("group", group_of[c]) if c in group_of else c, len(number_of))
-        for c in range(n_columns)
-    ]

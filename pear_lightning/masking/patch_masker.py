@@ -26,6 +26,7 @@ class PatchMasker(Masker):
         pooling: ``"sum"`` or ``"mean"`` of the attributions of a patch.
 
     Raises:
+        TypeError: If a size is neither a number of pixels nor two of them.
         ValueError: If a size is not positive; when used, if the inputs are not images of that
             size.
 
@@ -107,7 +108,13 @@ class PatchMasker(Masker):
 
 def _pair(name: str, size: int | tuple[int, int]) -> tuple[int, int]:
     """Return a size as height and width."""
-    height, width = (size, size) if isinstance(size, int) else size
+    pair = (size, size) if isinstance(size, int) else size
+    counted = isinstance(pair, tuple | list) and len(pair) == 2
+    if not counted or any(isinstance(each, bool) or not isinstance(each, int) for each in pair):
+        raise TypeError(
+            f"{name} must be a number of pixels, or a height and a width (int, int), got {size!r}"
+        )
+    height, width = pair
     if height < 1 or width < 1:
         raise ValueError(f"{name} must be positive, got {size}")
     return height, width

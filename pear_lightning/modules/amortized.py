@@ -97,7 +97,17 @@ class AmortizedModule(ExplainedModule):
             network, masker, explained=explained, side=side, zero_rule=zero_rule, output=output
         )
         super().__init__(explainer, optimizer=optimizer, lr_scheduler=lr_scheduler)
-        self._target = TargetModel(target_model)
+        self._held: list[TargetModel] = []
+        self._target = self.hold(target_model)
+
+    def hold(self, model: Forward | None) -> TargetModel:
+        """Hold a model that is evaluated, and neither trained nor saved, on the module's device.
+
+        Args:
+            model: The explained model, or another model that the method needs; may be ``None``.
+        """
+        self._held.append(TargetModel(model))
+        return self._held[-1]
 
     @property
     def explainer(self) -> AmortizedExplainer:
@@ -302,7 +312,7 @@ class AmortizedModule(ExplainedModule):
     def on_fit_start(self) -> None:
         """Prepare the explained model, and fit reference data to the training split."""
         super().on_fit_start()
-        self._target.prepare(self.trainer, self.device)
+        self._prepare_models()
         fit_references(self, afresh=self.trainer.ckpt_path is None)
 
     def on_validation_start(self) -> None:
@@ -323,8 +333,12 @@ class AmortizedModule(ExplainedModule):
 
     def _prepare_evaluation(self) -> None:
         if self.trainer.state.fn != "fit":
-            self._target.prepare(self.trainer, self.device)
+            self._prepare_models()
             fit_references(self)
+
+    def _prepare_models(self) -> None:
+        for model in self._held:
+            model.prepare(self.trainer, self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :meth:`AmortizedExplainer.load_from_checkpoint` needs, as plain values.

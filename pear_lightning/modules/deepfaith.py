@@ -40,7 +40,9 @@ class DeepFaith(AmortizedModule):
         target_model: The explained model f; see :class:`~pear_lightning.modules.AmortizedModule`.
         network: The explainer network, such as
             :class:`~pear_lightning.nn.ExplainerTransformer` or
-            :class:`~pear_lightning.nn.ExplainerMLP`.
+            :class:`~pear_lightning.nn.ExplainerMLP`. With ``num_classes``, the explained class is
+            an input, and the network need not learn where the prediction of f changes, and with it
+            the sign of the evidence.
         masker: Defines the features and their values when removed.
         alpha: α in [0, 1]; may be set to another value during training.
         local_correlation: :math:`L_{LC}`; ``None`` means its preset ``"table"``. For the paper's:

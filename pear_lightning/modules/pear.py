@@ -21,6 +21,7 @@ from pear_lightning.explainers.explainer_sets import (
 from pear_lightning.functional.agreement import check_k
 from pear_lightning.functional.bounded_gradient import saturated_rows
 from pear_lightning.functional.correlation import constant_rows
+from pear_lightning.functional.present_features import filled_with_first
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization
 from pear_lightning.losses import ConsensusLoss
@@ -294,17 +295,20 @@ class PEAR(SupervisedModule):
             dataloader_idx: Index of the data loader.
         """
         batch = self.batch_of(batch)
-        logits, saliency = self._explain(self.explained(batch), self.validation_explainers)
+        logits, saliency, present = self._explain(self.explained(batch), self.validation_explainers)
         self.log_task("val", batch, logits, dataloader_idx)
-        self.of_loader("val_agreement", dataloader_idx).update(saliency, logits=logits)
-        consensus = self.consensus.terms(*saliency.values()).loss.mean()
+        self.of_loader("val_agreement", dataloader_idx).update(
+            saliency, logits=logits, present=present
+        )
+        consensus = self.consensus.terms(*saliency.values(), present=present).loss.mean()
         self.log("val_consensus", consensus, batch_size=len(batch), sync_dist=True)
         weight = self.consensus_weight
         objective = (1 - weight) * self.task_loss(logits, batch.labels) + weight * consensus
         self.log("val_objective", objective, batch_size=len(batch), sync_dist=True)
         # rows of constant attributions (dead units, for example) count as correlation 0
         stacked = torch.stack([*saliency.values()]).flatten(2)
-        constant = constant_rows(stacked).sum().float()
+        compared = stacked if present is None else filled_with_first(stacked, present)
+        constant = constant_rows(compared).sum().float()
         self.log("val_constant_rows", constant, reduce_fx="sum", sync_dist=True)
         saturated = saturated_rows(stacked).any(dim=0).sum()
         self.log("val_saturated_rows", saturated.float(), reduce_fx="sum", sync_dist=True)
@@ -333,13 +337,13 @@ class PEAR(SupervisedModule):
             return
         explained = self.explained(batch.rows(slice(left)))
         self._rows_explained[dataloader_idx] = done + len(explained)
-        logits, saliency = self._explain(explained, self.test_explainers)
+        logits, saliency, present = self._explain(explained, self.test_explainers)
         stochastic: dict[str, Any] = {
             name: each for name, each in self.test_explainers.items() if each.stochastic
         }
         repeats = self._explain(explained, stochastic)[1]
         matrix = self.of_loader("test_agreement", dataloader_idx)
-        matrix.update(saliency, repeats=repeats, logits=logits)
+        matrix.update(saliency, repeats=repeats, logits=logits, present=present)
 
     def on_test_epoch_start(self) -> None:
         """Reset the agreement matrices."""
@@ -399,13 +403,13 @@ class PEAR(SupervisedModule):
         batch = self.batch_of(batch, labelled=False)
         prediction = self.prediction(logits := self.run_backbone(batch))
         explained = self.explained(batch.explaining(prediction))
-        _, attributions = self._explain(explained, self.validation_explainers)
+        _, attributions, _ = self._explain(explained, self.validation_explainers)
         return {"logits": logits, "prediction": prediction, "attributions": attributions}
 
     def _explain(
         self, batch: Batch, explainers: Mapping[str, Explainer] | nn.ModuleDict
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return logits, and attributions by name, pooled if there is a masker."""
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
+        """Return logits; attributions by name, pooled if there is a masker; present features."""
         logits, attributions = explain_batch(
             self.backbone,
             batch,
@@ -413,11 +417,12 @@ class PEAR(SupervisedModule):
             output=self.consensus.output,
             points_per_pass=self.objective.points_per_pass,
         )
-        masker = self.consensus.masker
+        masker, present = self.consensus.masker, None
         if masker is not None:
             bound = masker.bind(batch.inputs, batch.sample_data, validate=False)
             attributions = [bound.pool(each) for each in attributions]
-        return logits, dict(zip(explainers, attributions, strict=True))
+            present = bound.present_if_some_lack
+        return logits, dict(zip(explainers, attributions, strict=True)), present
 
     def _log_agreement(
         self, stage: Literal["val", "test"], matrix: AgreementMatrix, suffix: str

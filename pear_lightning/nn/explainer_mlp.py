@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.functional.rebuilding import Rebuildable
 from pear_lightning.functional.validation import check_count
+from pear_lightning.masking.features_of_columns import features_of_columns
 from pear_lightning.nn.activations import Activation
 from pear_lightning.nn.mlp import MLP
 from pear_lightning.nn.score_scale import ScoreScale, check_scale, scaled_scores
@@ -26,10 +27,16 @@ class ExplainerMLP(Rebuildable, nn.Module):
         per_class: Whether scores of all classes are returned, ``(B, n, C)``. Otherwise, with
             ``num_classes``, the explained class is an input.
         side_channels: Number of further values of each feature that are given as ``side``.
-        scale: ``"unbounded"``, ``"sigmoid"`` or ``"minmax"`` (per sample).
+        scale: ``"unbounded"``, ``"sigmoid"``, ``"minmax"`` or ``"softmax"`` (per sample).
+        times_inputs: Whether the network returns a coefficient of each column, and the score of a
+            feature is the sum of its columns times their coefficients. A column that is 0 has no
+            share then, so removed columns must become 0, as they do by default. The network learns
+            less, because the effect of a column grows with its distance from 0 in most models.
+        groups: Groups of columns that form one feature, as in
+            :class:`~pear_lightning.masking.ColumnMasker`; only with ``times_inputs``.
 
     Raises:
-        ValueError: If an argument is out of range.
+        ValueError: If an argument is out of range, or the groups do not fit.
 
     Shapes:
         - inputs: ``(B, in_features)``
@@ -41,6 +48,8 @@ class ExplainerMLP(Rebuildable, nn.Module):
         >>> ExplainerMLP(7, num_classes=3, per_class=True)(torch.rand(4, 7)).shape
         torch.Size([4, 7, 3])
     """
+
+    feature_of: Tensor
 
     def __init__(
         self,
@@ -54,21 +63,36 @@ class ExplainerMLP(Rebuildable, nn.Module):
         per_class: bool = False,
         side_channels: int = 0,
         scale: ScoreScale = "unbounded",
+        times_inputs: bool = False,
+        groups: Sequence[Sequence[int]] | None = None,
     ) -> None:
         super().__init__()
         check_count("side_channels", side_channels, least=0)
         check_scale(scale)
         if per_class and num_classes is None:
             raise ValueError("num_classes must be given with per_class, got None")
+        if groups is not None and not times_inputs:
+            raise ValueError("groups must be None without times_inputs, got groups")
         self.in_features = in_features
-        self.n_features = in_features if n_features is None else n_features
+        feature_of = features_of_columns(in_features, groups)
+        in_groups = max(feature_of) + 1
+        self.n_features = n_features or (in_groups if times_inputs else in_features)
+        if times_inputs and self.n_features != in_groups:
+            raise ValueError(
+                f"n_features must be the number of features of {in_features} columns in these "
+                f"groups, {in_groups}, with times_inputs, got {n_features}"
+            )
+        self.times_inputs = times_inputs
+        self.groups = None if groups is None else [sorted(group) for group in groups]
+        self.register_buffer("feature_of", torch.tensor(feature_of), persistent=False)
         self.hidden_features, self.activation = tuple(hidden_features), activation
         self.dropout, self.num_classes, self.per_class = dropout, num_classes, per_class
         self.side_channels, self.scale = side_channels, scale
         widths = in_features + side_channels * self.n_features
         if self.uses_target:
             widths += int(num_classes or 0)
-        n_scores = self.n_features * (int(num_classes or 0) if per_class else 1)
+        n_scores = in_features if times_inputs else self.n_features
+        n_scores *= int(num_classes or 0) if per_class else 1
         self.mlp = MLP(widths, n_scores, self.hidden_features, activation, dropout)
 
     @property
@@ -104,5 +128,9 @@ class ExplainerMLP(Rebuildable, nn.Module):
             parts.append(F.one_hot(target, int(self.num_classes or 0)).to(inputs))
         scores: Tensor = self.mlp(torch.cat(parts, dim=1))
         if self.per_class:
-            scores = scores.unflatten(1, (self.n_features, -1))
+            scores = scores.unflatten(1, (-1, int(self.num_classes or 0)))
+        if self.times_inputs:
+            shares = scores * (inputs[..., None] if self.per_class else inputs)
+            sums = shares.new_zeros(len(shares), self.n_features, *shares.shape[2:])
+            scores = sums.index_add(1, self.feature_of, shares)
         return scaled_scores(scores, self.scale)

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +9,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.functional.rebuilding import Rebuildable
 from pear_lightning.functional.validation import check_count
+from pear_lightning.masking.features_of_columns import features_of_columns
 
 
 class ExplainerTokens(Rebuildable, nn.Module, ABC):
@@ -63,13 +63,8 @@ class ColumnTokens(ExplainerTokens):
         check_count("dim", dim)
         self.n_columns, self.dim = n_columns, dim
         self.groups = [sorted(group) for group in groups or []]
-        group_of = {column: number for number, g in enumerate(self.groups) for column in g}
-        number_of: dict[Any, int] = {}
-        features = [
-            number_of.setdefault(("group", group_of[c]) if c in group_of else c, len(number_of))
-            for c in range(n_columns)
-        ]
-        self.n_tokens = len(number_of)
+        features = features_of_columns(n_columns, self.groups)
+        self.n_tokens = max(features) + 1
         self.register_buffer("feature_of", torch.tensor(features), persistent=False)
         self.weight = nn.Parameter(torch.randn(n_columns, dim) / dim**0.5)
         self.bias = nn.Parameter(torch.randn(n_columns, dim) / dim**0.5)

@@ -32,8 +32,8 @@ class ExplainerTransformer(Rebuildable, nn.Module):
             ``num_classes``, the explained class is an input.
         side_channels: Number of further values of each feature that are given as ``side``, such as
             the gradient or the effect of removing the feature alone.
-        scale: ``"unbounded"``, ``"sigmoid"`` or ``"minmax"`` (per sample). Scores in [0, 1] cannot
-            express evidence against a class.
+        scale: ``"unbounded"``, ``"sigmoid"``, ``"minmax"`` or ``"softmax"`` (per sample). Scores in
+            [0, 1] cannot express evidence against a class.
 
     Raises:
         ValueError: If an argument is out of range.

@@ -148,6 +148,11 @@ class FeatureGate(nn.Module, ABC):
         return inputs * weights
 
     def _check_shape(self, inputs: Tensor) -> None:
+        if not inputs.is_floating_point():
+            raise TypeError(
+                f"inputs must be floating-point, got {inputs.dtype}; gate the embeddings of token "
+                "ids, with axis=1 for positions or axis=-1 for components"
+            )
         dimension = self.axis if self.axis >= 0 else inputs.ndim + self.axis
         if not 0 < dimension < inputs.ndim or inputs.shape[dimension] != self.in_features:
             raise ValueError(

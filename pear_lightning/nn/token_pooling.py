@@ -18,6 +18,26 @@ def positions_of_tokens(mask: Tensor) -> Tensor:
     return (mask.cumsum(dim=1) - 1).clamp(min=0)
 
 
+def positions_from_first_token(mask: Tensor) -> Tensor:
+    """Return an order of the positions that moves padding in front of a text behind it.
+
+    Args:
+        mask: ``(B, L)``, non-zero for a token.
+
+    Returns:
+        ``(B, L)`` long: the position that comes first, second, and so on. Zeros between tokens stay
+        where they are.
+
+    Example:
+        >>> positions_from_first_token(torch.tensor([[0, 1, 1, 1], [1, 0, 1, 0]]))
+        tensor([[1, 2, 3, 0],
+                [0, 1, 2, 3]])
+    """
+    places = torch.arange(mask.shape[1], device=mask.device)
+    first = (mask != 0).to(torch.uint8).argmax(dim=1, keepdim=True)
+    return (places + first) % mask.shape[1]
+
+
 def last_token(hidden: Tensor, mask: Tensor) -> Tensor:
     """Return the vector ``(B, D)`` of the last token of each text that is not padding.
 

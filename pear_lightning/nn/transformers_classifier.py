@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from pear_lightning.functional.validation import check_count
 from pear_lightning.nn.text_classifier import TextClassifier, embedded_ids
-from pear_lightning.nn.token_pooling import last_token
+from pear_lightning.nn.token_pooling import last_token, positions_from_first_token
 from pear_lightning.scoring.eval_mode import eval_mode
 
 
@@ -23,10 +23,11 @@ class TransformersClassifier(TextClassifier):
         explain(model, embeddings, target, explainers, forward_kwargs={"attention_mask": mask})
 
     Weights are float32. Attention is that of torch (``sdpa``) if the model supports it: fused,
-    except in explanations that train the model, which take second derivatives. Padding does not
-    change the logits: classifiers that read the last token (GPT-2, Llama and similar models) read
-    the last token that is not padding, which transformers itself does not do for embeddings. The
-    gradient at a padding token is zero.
+    except in explanations that train the model, which take second derivatives. Padding on either
+    side does not change the logits: models number positions from the start of the row, so padding
+    in front of a text is moved behind it; and classifiers that read the last token (GPT-2, Llama
+    and similar models) read the last token that is not padding, which transformers itself does not
+    do for embeddings. The gradient at a padding token is zero.
 
     Shapes:
         - ``inputs``: ``(B, L, D)`` float embeddings, or ``(B, L)`` long token ids
@@ -112,7 +113,13 @@ class TransformersClassifier(TextClassifier):
                 "depend on padding if it is given embeddings, got zeros; use batches of texts of "
                 "one length"
             )
-        kinds = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        # models number positions from the start of the row, padding included
+        order = positions_from_first_token(attention_mask)
+        embeddings = embeddings.gather(1, order[..., None].expand_as(embeddings))
+        attention_mask = attention_mask.gather(1, order)
+        kinds = (
+            {} if token_type_ids is None else {"token_type_ids": token_type_ids.gather(1, order)}
+        )
         return self._logits(embeddings, attention_mask, **kinds)
 
     def _logits(self, embeddings: Tensor, mask: Tensor, **kinds: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ def embedded(batch: Batch, forward: Any) -> Batch:
 
     Args:
         batch: The batch.
-        forward: A module or a method of a module. If the module has a method ``embed``, which maps
-            ids ``(B, L)`` to embeddings ``(B, L, D)``, as in
+        forward: A module or a method of a module. If the module, or its ``backbone``, has a method
+            ``embed``, which maps ids ``(B, L)`` to embeddings ``(B, L, D)``, as in
             :class:`~pear_lightning.nn.TransformersClassifier`, it embeds the ids, and maskers
             receive the ids as ``input_ids``.
 
@@ -33,5 +33,9 @@ def embedded(batch: Batch, forward: Any) -> Batch:
         >>> read.inputs.shape, read.masker_kwargs["input_ids"].tolist()
         (torch.Size([1, 3, 4]), [[3, 1, 4]])
     """
-    embed: Callable[[Tensor], Tensor] | None = getattr(module_of(forward), "embed", None)
+    owner = module_of(forward)
+    backbone = getattr(owner, "backbone", None)
+    embed: Callable[[Tensor], Tensor] | None = getattr(
+        owner, "embed", getattr(backbone, "embed", None)
+    )
     return batch if embed is None else batch.embedded(embed)

@@ -69,6 +69,24 @@ def eval_mode(forward: Any) -> Iterator[None]:
             norm.running_mean, norm.running_var = mean, variance
 
 
+@contextmanager
+def copied_statistics(forward: Any) -> Iterator[None]:
+    """Let a graph refer to copies of the running statistics of batch norm.
+
+    For a pass that is compiled as a whole, in which :func:`eval_mode` cannot replace them.
+
+    Args:
+        forward: A module, or any callable.
+    """
+    modules = [each for module in modules_behind(forward) for each in module.modules()]
+    statistics = _with_copies_of_statistics(list(dict.fromkeys(modules)))
+    try:
+        yield
+    finally:
+        for norm, mean, variance in statistics:
+            norm.running_mean, norm.running_var = mean, variance
+
+
 def _with_copies_of_statistics(modules: list[nn.Module]) -> list[tuple[Any, Any, Any]]:
     """Replace running statistics by copies, if a graph is built, and return the originals."""
     if not torch.is_grad_enabled():

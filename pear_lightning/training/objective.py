@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pear_lightning.functional.validation import check_count, check_share_or_count
 from pear_lightning.losses import ExplanationLoss
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.eval_mode import copied_statistics
 from pear_lightning.scoring.scorer import Forward, run_model
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
 from pear_lightning.training.precision import explanation_precision
@@ -273,13 +274,16 @@ class Objective(nn.Module):
         Returns:
             Logits ``(B, C)`` of the network in eval mode or ``None``, and R.
         """
-        of_model: Any = self.loss.of_model
         if self.compile_loss and torch.is_grad_enabled():
             mode = None if self.compile_loss is True else self.compile_loss
-            self._compiled = self._compiled or torch.compile(of_model, mode=mode)
-            of_model = self._compiled
-        logits, penalty = of_model(network, batch, points_per_pass=self.points_per_pass)
-        return logits, penalty
+            if self._compiled is None:
+                self._compiled = torch.compile(self.loss.of_model, mode=mode)
+            with copied_statistics(network):
+                logits, penalty = self._compiled(
+                    network, batch, points_per_pass=self.points_per_pass
+                )
+            return logits, penalty
+        return self.loss.of_model(network, batch, points_per_pass=self.points_per_pass)
 
     def weight_at(self, epochs: float) -> float:
         """Return the weight of R after a number of epochs of training.

@@ -9,7 +9,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import pear_lightning.callbacks.attribution_pictures as module_under_test
-from pear_lightning.callbacks import AttributionPictures
+from pear_lightning.callbacks import AgreementMonitor, AttributionPictures
 from pear_lightning.explainers import (
     Gradient,
     IntegratedGradients,
@@ -267,6 +267,14 @@ def test_bars_have_the_names_of_the_data_module(monkeypatch):
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         AttributionPictures(**arguments)
+
+
+@pytest.mark.parametrize("callback", [AttributionPictures, AgreementMonitor])
+def test_a_masker_that_is_none_is_refused(callback):
+    with pytest.raises(
+        TypeError, match=r"masker must be a Masker, such as PatchMasker\(4\).* got 2"
+    ):
+        callback(2)
 
 
 class Rows(Dataset[Any]):

@@ -50,7 +50,8 @@ def rows(count=40, seed=0):
 
 
 def build(**kwargs):
-    return AmortizedExplainer(RightOnOneHalf(), MASKER, **kwargs)
+    confidence = ExplanationConfidence(output="centered_logit")  # in which the model is additive
+    return AmortizedExplainer(RightOnOneHalf(), MASKER, **{"confidence": confidence} | kwargs)
 
 
 def shap():

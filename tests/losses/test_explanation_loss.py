@@ -3,7 +3,7 @@ import re
 import pytest
 import torch
 
-from pear_lightning.explainers import Gradient, InputXGradient, Lime
+from pear_lightning.explainers import Gradient, InputXGradient, IntegratedGradients, Lime
 from pear_lightning.losses import (
     AttributionLoss,
     ConsensusLoss,
@@ -284,3 +284,13 @@ def test_a_mask_that_is_not_binary_is_refused(value):
     mask[1, 3] = value
     with pytest.raises(ValueError, match=f"mask must hold zeros and ones only, got {value}"):
         aligned_mask(mask, torch.rand(2, 6))
+
+
+def test_a_loss_without_annotations_leaves_masks_of_any_form_alone():
+    model, (x, y) = MLP(5, 3), batch()
+    loss = ConsensusLoss().explain_with(
+        {"a": Gradient(), "b": IntegratedGradients(2, baseline="zeros")}
+    )
+    _, wanted = loss.of_model(model, (x, y))
+    for mask in (torch.ones(8, 2), torch.ones(8, 5)):
+        torch.testing.assert_close(loss.of_model(model, (x, y, mask))[1], wanted)

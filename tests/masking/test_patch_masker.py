@@ -60,6 +60,15 @@ def test_bad_arguments(arguments):
         PatchMasker(*arguments)
 
 
+@pytest.mark.parametrize(
+    "arguments", [("a",), (2.0,), ((2, "a"),), ((2, 2, 2),), (2, True), (None,)]
+)
+def test_sizes_that_are_no_integers(arguments):
+    name = "patch_size" if len(arguments) == 1 else "image_size"
+    with pytest.raises(TypeError, match=f"{name} must be a number of pixels, or a height and a"):
+        PatchMasker(*arguments)
+
+
 @pytest.mark.parametrize("shape", [(2, 4, 6), (2, 3, 6, 4), (2, 3, 4)])
 def test_inputs_of_another_shape(shape):
     with pytest.raises(ValueError, match=r"images \(B, C, 4, 6\)"):

@@ -107,7 +107,7 @@ def test_validation_logs_what_the_matrix_says():
     matrix = AgreementMatrix(list(PAIR), k=3)
     consensus = []
     for x, y in data:
-        _, attributions = model._explain(Batch(x, y), model.validation_explainers)
+        _, attributions, _ = model._explain(Batch(x, y), model.validation_explainers)
         matrix.update(attributions)
         consensus.append(model.consensus(*attributions.values()))
     for metric, values in matrix.compute().items():

@@ -219,7 +219,7 @@ def test_the_image_set_of_the_paper_needs_a_layer_and_background_and_runs():
     with pytest.raises(ValueError, match="layer must be given"):
         prior_set("paper_image", masker)
     images = torch.rand(2, 1, 60, 60)
-    explainers = prior_set("paper_image", masker, layer="conv", background=torch.rand(3, 1, 60, 60))
+    explainers = prior_set("paper_image", masker, layer="relu", background=torch.rand(3, 1, 60, 60))
     explainers["expected_gradients"].explainer.fit_reference(images.mean(dim=0), images)
     model = PriorExplanations(
         Network(),
@@ -228,7 +228,7 @@ def test_the_image_set_of_the_paper_needs_a_layer_and_background_and_runs():
         suite=lambda masker, names: FaithfulnessSuite(masker, names, [Deletion(masker)]),
     )
     found = model.predict_step(images, 0)
-    assert found["saliency"].shape == (2, 12, 4)
+    assert found["saliency"].shape == (2, 14, 4)
     assert found["saliency"].isfinite().all()
 
 

@@ -62,6 +62,7 @@ def fit(kind, **trainer_arguments):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the inputs of a feature gate")  # rows in [0, 1]
 @pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
 @pytest.mark.parametrize("kind", ["scores_activation", "deep_lasso"])
 def test_trainer_on_two_ranks_scores_as_on_one(kind):

@@ -106,7 +106,7 @@ def test_classes_and_side_inputs(build):
     with pytest.raises(ValueError, match="num_classes must be given"):
         network(per_class=True)
     with pytest.raises(ValueError, match="scale must be one of"):
-        network(scale="softmax")
+        network(scale="tanh")
 
 
 def test_scales():
@@ -119,8 +119,42 @@ def test_scales():
     assert scores.amax(dim=1).tolist() == [1] * 5
     torch.testing.assert_close(network(TABLE[:1]), scores[:1])  # per sample, not per batch
     assert scaled_scores(torch.ones(2, 3), "minmax").tolist() == [[0] * 3] * 2
+    shares = scaled_scores(torch.tensor([[1.0, 3.0, 9.0]]), "softmax", torch.tensor([[1, 1, 0]]))
+    torch.testing.assert_close(shares[:, :2], torch.tensor([[1.0, 3.0]]).softmax(dim=1))
+    assert shares[0, 2] == 0
     shown = scaled_scores(torch.tensor([[1.0, 3.0, 9.0]]), "minmax", torch.tensor([[1, 1, 0]]))
     assert shown[0, :2].tolist() == [0, 1]
+
+
+def test_coefficients_of_columns_are_multiplied_by_the_inputs_and_summed_in_groups():
+    groups = [[1, 4], [2, 3]]
+    for per_class in (False, True):
+        network = ExplainerMLP(
+            6, times_inputs=True, groups=groups, num_classes=3, per_class=per_class
+        ).double()
+        rows, target = torch.randn(4, 6).double(), torch.tensor([0, 1, 2, 0])
+        found = network(rows, target=None if per_class else target)
+        classes = torch.nn.functional.one_hot(target, 3).double()
+        parts = rows if per_class else torch.cat([rows, classes], dim=1)
+        coefficients = network.mlp(parts)
+        coefficients = coefficients.view(4, 6, 3) if per_class else coefficients
+        shares = coefficients * (rows[..., None] if per_class else rows)
+        wanted = [shares[:, 0], shares[:, 1] + shares[:, 4], shares[:, 2] + shares[:, 3],
+                  shares[:, 5]]  # fmt: skip
+        torch.testing.assert_close(found, torch.stack(wanted, dim=1))
+    assert network(torch.zeros(1, 6).double()).eq(0).all()
+    again = rebuild(recipe_of(network))
+    assert again.groups == groups
+    assert again.times_inputs
+
+
+def test_groups_of_columns_must_fit():
+    with pytest.raises(ValueError, match="groups must be None without times_inputs"):
+        ExplainerMLP(6, groups=[[0, 1]])
+    with pytest.raises(ValueError, match=r"n_features must be the number of features.*5.*got 6"):
+        ExplainerMLP(6, 6, times_inputs=True, groups=[[0, 1]])
+    with pytest.raises(ValueError, match="groups must name each column once"):
+        ExplainerMLP(6, times_inputs=True, groups=[[0, 1], [1, 2]])
 
 
 def test_groups_and_patches_are_those_of_the_maskers():

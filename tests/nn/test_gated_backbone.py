@@ -89,3 +89,10 @@ def test_tokens_of_a_transformer():
     model = GatedBackbone(gate_of(5, axis=1), layer).train()
     model(torch.randn(3, 5, 8)).square().sum().backward()
     assert model.gate.s.grad.any()
+
+
+def test_token_ids_are_not_gated():
+    backbone = nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(20, 2))
+    model = GatedBackbone(gate_of(5), backbone, "0")
+    with pytest.raises(TypeError, match=r"inputs must be floating-point, got torch\.int64"):
+        model(torch.randint(9, (3, 5)))

@@ -103,12 +103,21 @@ def test_gradient_checkpointing_changes_no_gradient():
     torch.testing.assert_close(found, wanted)
 
 
-def test_left_padding_of_a_decoder():
-    model = TransformersClassifier(LLAMA).eval()
-    ids = torch.tensor([[0, 0, 2, 5, 3]])
-    padded = model(model.embed(ids), attention_mask=(ids != 0).long())
-    # Llama's positions are relative
-    torch.testing.assert_close(padded, model(model.embed(ids[:, 2:])), rtol=1e-4, atol=1e-5)
+@pytest.mark.parametrize("config", MODELS, ids=name_of)
+def test_padding_in_front_is_padding_behind(config):
+    model = TransformersClassifier(config).eval()
+    ids = torch.tensor([[0, 0, 2, 5, 3], [0, 2, 7, 4, 3]])
+    behind = torch.stack([ids[0].roll(-2), ids[1].roll(-1)])
+    kinds = {}
+    if config["model_type"] == "bert":
+        kinds = {"token_type_ids": torch.tensor([[0, 0, 0, 1, 1], [0, 0, 1, 1, 1]])}
+    moved = {
+        name: torch.stack([each[0].roll(-2), each[1].roll(-1)]) for name, each in kinds.items()
+    }
+    for inputs in (lambda row: row, model.embed):
+        found = model(inputs(ids), attention_mask=(ids != 0).long(), **kinds)
+        wanted = model(inputs(behind), attention_mask=(behind != 0).long(), **moved)
+        torch.testing.assert_close(found, wanted)
 
 
 def test_a_model_that_reads_padding_refuses_it():

@@ -16,6 +16,42 @@ def grad_cam(features, head, x, k):
     return total
 
 
+def grad_cam_plus_plus(features, head, x, k):
+    """Σ_k w_k A^k of one image, with derivatives of exp(logit) of a piecewise linear head."""
+    activation = features(x[None])
+    score = head(activation)[0, k].exp()
+    (first,) = torch.autograd.grad(score, activation)
+    g = first[0] / score.detach()  # derivative of the logit
+    second, third = score.detach() * g**2, score.detach() * g**3
+    total = 0
+    for channel in range(len(g)):
+        weight = 0
+        for i in range(g.shape[1]):
+            for j in range(g.shape[2]):
+                if g[channel, i, j] != 0:
+                    a = second[channel, i, j] / (
+                        2 * second[channel, i, j]
+                        + activation[0, channel].sum() * third[channel, i, j]
+                    )
+                    weight = weight + a * max(first[0, channel, i, j], 0)
+        total = total + weight * activation[0, channel]
+    return (total / score).detach()
+
+
+@torch.no_grad()
+def score_cam(features, head, x, k):
+    """Σ_k w_k A^k of one image, w the softmax of the increase of the logit over a black image."""
+    activation = features(x[None])[0]
+    increase = []
+    for channel in activation:
+        large = F.interpolate(channel[None, None], x.shape[1:], mode="bilinear")[0, 0]
+        mask = min_max(large) if large.max() > large.min() else torch.zeros_like(large)
+        masked, black = (head(features(each[None]))[0, k] for each in (x * mask, 0 * x))
+        increase.append(masked - black)
+    weights = torch.stack(increase).exp() / torch.stack(increase).exp().sum()
+    return sum(weight * channel for weight, channel in zip(weights, activation, strict=True))
+
+
 def min_max(s):
     return (s - s.min()) / (s.max() - s.min())
 

@@ -1,11 +1,13 @@
 """The objective: what it reads, and how it compiles."""
 
+import copy
 import math
 from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
 from torch.torch_version import TorchVersion
 
 from pear_lightning.explainers import Gradient, IntegratedGradients
@@ -193,3 +195,26 @@ def test_epochs_so_far_count_batches(epoch, batch, batches, expected):
     loop = SimpleNamespace(max_batches=batches, epoch_loop=SimpleNamespace(batch_idx=batch))
     trainer = SimpleNamespace(fit_loop=loop, current_epoch=epoch)
     assert epochs_so_far(trainer) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_compiled_gradients_do_not_follow_later_running_statistics(monkeypatch):
+    """A pass in training mode writes to the statistics to which a compiled graph would refer."""
+    compiled_by(monkeypatch)
+    network = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Softplus(), nn.Linear(5, 2))
+    objectives = [consensus(), consensus(compile=True)]
+
+    def gradients_of(objective):
+        torch.manual_seed(0)  # for the average gradient of the consensus
+        copied, batch = copy.deepcopy(network).train(), rows(16)
+        _, penalty = objective.of_model(copied, batch)
+        copied(5 + batch.inputs)
+        penalty.backward()
+        named = copied.named_parameters()
+        return {name: each.grad for name, each in named if name != "3.bias"}  # not reached
+
+    for _ in range(3):
+        wanted, found = map(gradients_of, objectives)
+        torch.testing.assert_close(found, wanted)
+        network.train()(rows(16).inputs)

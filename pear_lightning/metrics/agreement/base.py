@@ -21,6 +21,7 @@ from pear_lightning.functional.validation import (
     check_choice,
     check_same_shape,
 )
+from pear_lightning.metrics.agreement.comparable import comparable
 from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 
@@ -66,28 +67,35 @@ class AgreementMetric(ExactStates, ABC):
                 f"{self.measure}_{state}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
             )
 
-    def update(self, attributions_a: Tensor, attributions_b: Tensor) -> None:
+    def update(
+        self, attributions_a: Tensor, attributions_b: Tensor, present: Tensor | None = None
+    ) -> None:
         """Add a batch.
 
         Args:
             attributions_a: ``(B, *S)`` floating, signed; flattened to ``(B, n)``.
             attributions_b: the same shape, another explanation of the same samples.
+            present: ``(B, n)`` bool, the features that a sample has, such as
+                :attr:`BoundMasker.present <pear_lightning.masking.BoundMasker.present>`; None for
+                all. See :func:`comparable`.
 
         Raises:
-            TypeError: if an argument is not floating.
-            ValueError: for different shapes, NaN or infinite values, or ``k`` above n.
+            TypeError: if an argument is not floating, or ``present`` not bool.
+            ValueError: for different shapes, NaN or infinite values, ``k`` above n, or a sample
+                without features.
         """
         check_attributions("attributions_a", attributions_a)
         check_attributions("attributions_b", attributions_b)
         check_same_shape("attributions_a", attributions_a, "attributions_b", attributions_b)
+        both = torch.stack([attributions_a.detach(), attributions_b.detach()]).flatten(2)
+        both, present = comparable(both, present)
         a, b = (
-            rank_saliency(each.detach().flatten(1), self.k, ties=self.ties)
-            for each in (attributions_a, attributions_b)
+            rank_saliency(each, self.k, ties=self.ties, name="attributions", present=present)
+            for each in both
         )
         values = agreement_of_ranked(self.measure, a, b, strict=self.strict)
         if self.chance_corrected:
-            chance = chance_level(self.measure, a.ranks.shape[-1], self.k)
-            values = chance_corrected(values, chance)
+            values = chance_corrected(values, self._chance(both.shape[-1], present))
         self._add("sum", to_fixed_point(values).sum())
         self._add("square_sum", to_fixed_point(values.square()).sum())
         self._add("count", torch.tensor(len(values)))
@@ -112,6 +120,18 @@ class AgreementMetric(ExactStates, ABC):
         variance = (mean_square - mean.square()).clamp(min=0) * count / (count - 1)
         error = (variance / count).sqrt().float()
         return error if count > 1 else torch.full_like(error, torch.nan)
+
+    def _chance(self, n: int, present: Tensor | None) -> float | Tensor:
+        """Return the chance level, or one for each sample if samples lack features."""
+        if present is None:
+            return chance_level(self.measure, n, self.k)
+        counts = present.sum(dim=-1).tolist()
+        k = self.k
+        levels = [
+            chance_level(self.measure, each, min(k, each) if isinstance(k, int) else k)
+            for each in counts
+        ]
+        return torch.tensor(levels, dtype=torch.float64, device=present.device)
 
     def _count_rows(self, a: RankedSaliency, b: RankedSaliency) -> None:
         """Count rows of a special kind; none by default."""

@@ -27,6 +27,7 @@ from pear_lightning.functional.validation import (
     check_same_shape,
 )
 from pear_lightning.metrics.agreement.common_share import CommonShare
+from pear_lightning.metrics.agreement.comparable import comparable
 from pear_lightning.metrics.exact_states import ExactStates
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 
@@ -54,6 +55,11 @@ class AgreementMatrix(ExactStates):
     compares its top k with the first k features. With ``strict=True``, pairwise rank agreement is
     the share of the pairs that the other explanation orders like ties, the later feature first.
     :attr:`~pear_lightning.metrics.RankCorrelation.constant_rows` counts these samples.
+
+    Samples may have different numbers of features (``present`` in :meth:`update`), as texts have.
+    A sample is then compared by its own features only, with all of them in its top k if there are
+    fewer than k, and a sample with a single feature is left out, because all explanations agree on
+    it.
 
     Shapes:
         - update: ``attributions``, one tensor ``(B, *S)`` for each name, flattened to ``(B, n)``;
@@ -142,6 +148,7 @@ class AgreementMatrix(ExactStates):
         attributions: Mapping[str, Tensor],
         repeats: Mapping[str, Tensor] | None = None,
         logits: Tensor | None = None,
+        present: Tensor | None = None,
     ) -> None:
         """Add a batch with the attributions of every explainer.
 
@@ -149,11 +156,14 @@ class AgreementMatrix(ExactStates):
             attributions: ``(B, *S)`` floating, signed, for each name.
             repeats: independent second draws of stochastic explainers on the same samples.
             logits: the model's logits of these samples, ``(B, C)``; used with ``num_classes``.
+            present: ``(B, n)`` bool, the features that a sample has, such as
+                :attr:`BoundMasker.present <pear_lightning.masking.BoundMasker.present>`; None for
+                all.
 
         Raises:
-            TypeError: if a tensor is not floating.
-            ValueError: for missing or unknown names, different shapes, NaN or infinite values,
-                ``k`` above n, or a single feature.
+            TypeError: if a tensor is not floating, or ``present`` not bool.
+            ValueError: for missing or unknown names, different shapes, NaN or infinite values, a
+                sample without features, or, without ``present``, ``k`` above n or a single feature.
         """
         if set(attributions) != set(self.names):
             raise ValueError(
@@ -163,17 +173,18 @@ class AgreementMatrix(ExactStates):
         if unknown := set(repeats) - set(self.names):
             raise ValueError(f"repeats must have names of {self.names}, got {sorted(unknown)}")
         repeated = [index for index, name in enumerate(self.names) if name in repeats]
-        first = self._rank("attributions", attributions, self.names)
+        first = self._rank("attributions", attributions, self.names, present)
         samples, n = first.ranks.shape[1:]
-        left, right = (_of_explainers(first, side) for side in self._pairs)
+        left, right = (first.select(side) for side in self._pairs)
         sums = self._sums(left, right)
         # States are replaced instead of changed in place: Lightning may have reset them in
         # inference mode. All checks come first, so that a batch that raises changes no state.
         if repeated:
             reference = attributions[self.names[0]]
             check_same_shape("attributions", reference, "repeats", next(iter(repeats.values())))
-            second = self._rank("repeats", repeats, [self.names[index] for index in repeated])
-            repeat_sums = self._sums(_of_explainers(first, repeated), second)
+            names = [self.names[index] for index in repeated]
+            second = self._rank("repeats", repeats, names, present)
+            repeat_sums = self._sums(first.select(repeated), second)
             position = torch.tensor(repeated, device=sums.device)
             self.agreement_matrix_repeat_sum = self.agreement_matrix_repeat_sum.index_add(
                 1, position, repeat_sums
@@ -185,7 +196,8 @@ class AgreementMatrix(ExactStates):
             self._common_share.update(logits)
         self.agreement_matrix_sum = self.agreement_matrix_sum + sums
         self.agreement_matrix_count = self.agreement_matrix_count + samples
-        self._feature_counts.add(n)
+        counts = [n] if first.present is None else first.present[0].sum(dim=-1).unique().tolist()
+        self._feature_counts.update(counts if samples else ())
 
     def compute(self) -> dict[str, Tensor]:
         """Return a symmetric ``(E, E)`` float32 matrix for each metric; NaN without samples."""
@@ -332,7 +344,11 @@ class AgreementMatrix(ExactStates):
         )
 
     def _rank(
-        self, argument: str, attributions: Mapping[str, Tensor], names: Sequence[str]
+        self,
+        argument: str,
+        attributions: Mapping[str, Tensor],
+        names: Sequence[str],
+        present: Tensor | None,
     ) -> RankedSaliency:
         """Rank the named explanations together, ``(E, B, n)``."""
         for name in names:
@@ -344,7 +360,10 @@ class AgreementMatrix(ExactStates):
                 attributions[name],
             )
         stacked = torch.stack([attributions[name].detach().flatten(1) for name in names])
-        return rank_saliency(stacked, self.k, ties=self.ties)
+        stacked, present = comparable(stacked, present)
+        if present is not None:
+            present = present.expand_as(stacked)
+        return rank_saliency(stacked, self.k, ties=self.ties, name=argument, present=present)
 
     def _sums(self, left: RankedSaliency, right: RankedSaliency) -> Tensor:
         """Sum each metric over the samples: ``(6, pairs)`` from explanations ``(pairs, B, n)``."""
@@ -353,11 +372,3 @@ class AgreementMatrix(ExactStates):
             for metric in self.metric_names
         ]
         return to_fixed_point(torch.stack(values)).sum(dim=-1).to(self.agreement_matrix_sum.device)
-
-
-def _of_explainers(ranked: RankedSaliency, index: list[int]) -> RankedSaliency:
-    """Select explanations by their position in the first dimension."""
-    top = None if ranked.top is None else ranked.top[index]
-    return RankedSaliency(
-        ranked.ranks[index], ranked.signs[index], ranked.constant[index], top, ranked.k
-    )

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from benchmarks.explainer_ranking.ag_news import MAX_TOKENS, PADDING
+from benchmarks.shared.word_ids import MAX_TOKENS, PADDING
 
 
 class TextCNN(nn.Module):

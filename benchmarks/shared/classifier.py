@@ -6,9 +6,9 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
-from benchmarks.explainer_ranking.ag_news import PADDING, UNKNOWN
-from benchmarks.explainer_ranking.model_inputs import model_inputs
-from benchmarks.explainer_ranking.text_cnn import TextCNN
+from benchmarks.shared.model_inputs import model_inputs
+from benchmarks.shared.text_cnn import TextCNN
+from benchmarks.shared.word_ids import PADDING, UNKNOWN
 
 
 class Classifier(LightningModule):

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
-from benchmarks.explainer_ranking.ag_news import PADDING
-from benchmarks.explainer_ranking.text_cnn import TextCNN
+from benchmarks.shared.text_cnn import TextCNN
+from benchmarks.shared.word_ids import PADDING
 
 
 def model_inputs(model: nn.Module, inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

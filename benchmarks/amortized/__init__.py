@@ -1,0 +1,1 @@
+"""Learned explainers at equal budgets: faithfulness, cost, samples needed."""

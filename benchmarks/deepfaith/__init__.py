@@ -1,0 +1,1 @@
+"""DeepFaith, compared with the explainers that it can imitate."""

@@ -1,0 +1,269 @@
+"""DiET: a copy of a model that predicts the same from a mask of its input."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
+from torch import Tensor, nn
+
+from pear_lightning.explainers import OptimizedMask
+from pear_lightning.explainers.optimized_mask import masked_probabilities, probabilities
+from pear_lightning.functional.validation import check_count
+from pear_lightning.masking import Masker
+from pear_lightning.modules.base import ExplainedModule, adamw
+from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.scorer import as_logits, logits_of
+from pear_lightning.training.reference_data import fit_references
+from pear_lightning.training.target_model import TargetModel
+
+_ROUNDS = ((1.0, 0.40), (0.82, 0.32), (0.64, 0.24), (0.46, 0.16), (0.28, 0.08))
+"""Weight w of the sparsity, and the number added to masks before rounding, in each round."""
+
+
+class DiET(ExplainedModule):
+    r"""Train a copy of a model to predict the same from a sparse mask of each input.
+
+    .. math::
+        \min_{θ, m} \; E_x \left[ w \, \frac{1}{n} \sum_i m_i(x)
+        + \left\| f(x) - f_θ(x) \right\|_1
+        + \left\| f_θ(x) - f_θ(m ⊙ x + (1 - m) ⊙ b) \right\|_1 \right]
+
+    with the probabilities of all classes. In each step, the masks of the samples are improved for a
+    few steps with a fixed :math:`f_θ`, and :math:`f_θ` learns from the rounded masks. Five rounds,
+    equal parts of the training, lower w and round towards smaller masks.
+
+    This is not an amortised explainer, but the comparison with them: there is no explainer network,
+    and the explanation of a new sample is an optimisation (:attr:`explainer`,
+    :class:`~pear_lightning.explainers.OptimizedMask`). **It explains the copy** :math:`f_θ`, not f:
+    say which of the two a metric evaluates.
+
+    Args:
+        target_model: The given model f; it is neither trained nor saved.
+        network: :math:`f_θ`, which starts as a copy of f.
+        masker: Defines the features and their values when removed.
+        mask_steps: Number of steps of the masks for each step of the network.
+        explanation_steps: Number of steps of the mask of a new sample.
+        mask_learning_rate: Learning rate of the masks.
+        optimizer: Callable from parameters to an optimiser.
+        lr_scheduler: Callable from the optimiser to a scheduler.
+
+    Raises:
+        TypeError: If an argument is of the wrong type.
+        ValueError: If a number is out of range.
+
+    Shapes:
+        - batch: any form that :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads
+        - saliency: ``(B, n)`` in [0, 1]
+
+    Example:
+        >>> from copy import deepcopy
+        >>> from lightning.pytorch import Trainer
+        >>> from pear_lightning.explainers import explain
+        >>> from pear_lightning.masking import ColumnMasker
+        >>> from pear_lightning.nn import MLP
+        >>> f, rows = MLP(6), torch.randn(64, 6)  # f has been trained before
+        >>> model = DiET(f, deepcopy(f), ColumnMasker(6), mask_steps=2)
+        >>> trainer = Trainer(max_epochs=1, accelerator="cpu", logger=False,
+        ...                   enable_checkpointing=False, enable_progress_bar=False,
+        ...                   enable_model_summary=False)
+        >>> trainer.fit(model, torch.utils.data.DataLoader(rows, batch_size=32))
+        >>> _, (masks,) = explain(model.backbone, rows[:4], 0, [model.explainer])
+        >>> masks.shape
+        torch.Size([4, 6])
+
+    References:
+        Bhalla, Srinivas, Lakkaraju, *Discriminative Feature Attributions: Bridging Post Hoc
+        Explainability and Inherent Interpretability* (DiET; VerT in version 1), NeurIPS 2023,
+        arXiv 2307.15007.
+
+    Deviations from the paper:
+        Steps of masks and network alternate within a batch instead of running to convergence; Adam
+        for the masks; any masker and baseline. Masks are kept for each training sample.
+    """
+
+    not_hyperparameters: ClassVar[tuple[str, ...]] = (
+        *ExplainedModule.not_hyperparameters,
+        "target_model",
+        "network",
+        "masker",
+    )
+
+    def __init__(
+        self,
+        target_model: nn.Module | Callable[..., Tensor] | None,
+        network: nn.Module,
+        masker: Masker,
+        mask_steps: int = 5,
+        explanation_steps: int = 100,
+        mask_learning_rate: float = 0.1,
+        *,
+        optimizer: OptimizerCallable = adamw,
+        lr_scheduler: LRSchedulerCallable | None = None,
+    ) -> None:
+        if not isinstance(network, nn.Module):
+            raise TypeError(f"network must be a torch.nn.Module, got {network!r}")
+        check_count("mask_steps", mask_steps)
+        super().__init__(network, optimizer=optimizer, lr_scheduler=lr_scheduler)
+        self.mask_steps = mask_steps
+        self.explainer = OptimizedMask(
+            masker, explanation_steps, mask_learning_rate, sparsity_weight=_ROUNDS[-1][0]
+        )
+        self._target = TargetModel(target_model)
+        self._masks: dict[int, Tensor] = {}  # of the training samples, by their seeds
+
+    def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
+        """Return logits ``(B, C)`` of the copy.
+
+        Args:
+            inputs: Inputs, ``(B, *S)``.
+            **kwargs: Further arguments of the network.
+        """
+        logits: Tensor = self.backbone(inputs, **kwargs)
+        return logits
+
+    @property
+    def round(self) -> int:
+        """Number of the round, 0 to 4."""
+        trainer = self.attached_trainer
+        if trainer is None or not trainer.training or not trainer.max_epochs:
+            return len(_ROUNDS) - 1
+        done = trainer.current_epoch / max(1, trainer.max_epochs)
+        return min(int(done * len(_ROUNDS)), len(_ROUNDS) - 1)
+
+    def loss(self, batch: Batch, masks: Tensor) -> dict[str, Tensor]:
+        """Return the two terms of the network's loss, and their sum.
+
+        Args:
+            batch: The samples.
+            masks: m, ``(B, n)``.
+
+        Returns:
+            ``loss``; ``same_loss``, the distance to f; and ``masked_loss``, the distance between
+            masked and whole samples.
+        """
+        with torch.autocast(batch.inputs.device.type, enabled=False):
+            wanted = probabilities(logits_of(self._target.forward, batch))
+        whole = probabilities(
+            as_logits(self.backbone(batch.inputs, **batch.forward_kwargs), len(batch))
+        )
+        read = embedded(batch, self.backbone)
+        bound = self.explainer.masker.bind(read.inputs, read.sample_data)
+        masked = masked_probabilities(self.backbone, read, bound, masks, frozen=False)
+        same = (wanted - whole).abs().sum(dim=1).mean()
+        kept = (whole - masked).abs().sum(dim=1).mean()
+        return {"loss": same + kept, "same_loss": same, "masked_loss": kept}
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Improve the masks of a batch, and return the loss of the network.
+
+        Args:
+            batch: See the class.
+            batch_idx: Not used.
+        """
+        read = Batch.of(batch)
+        bound = self.explainer.masker.bind(read.inputs, read.sample_data)
+        weight, shift = _ROUNDS[self.round]
+        numbers = bound.seeds.tolist()
+        fresh = torch.ones(bound.n_features)
+        start = [self._masks.get(number, fresh) for number in numbers]
+        start = [each if len(each) == bound.n_features else fresh for each in start]
+        masks = self.explainer.optimized(
+            self.backbone,
+            read,
+            torch.stack(start).to(self.device),
+            n_steps=self.mask_steps,
+            sparsity_weight=weight,
+        )
+        self._masks.update(zip(numbers, masks.cpu(), strict=True))
+        parts = self.loss(read, (masks + shift).round().clamp(0, 1))
+        share = masks.sum(dim=1) / bound.present.sum(dim=1)
+        return self.log_parts(parts | {"kept": share.mean()}, len(read))
+
+    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Log the loss with new masks.
+
+        Args:
+            batch: See the class.
+            batch_idx: Not used.
+            dataloader_idx: Not used.
+        """
+        self._evaluate("val", batch)
+
+    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Log the loss with new masks.
+
+        Args:
+            batch: See the class.
+            batch_idx: Not used.
+            dataloader_idx: Not used.
+        """
+        self._evaluate("test", batch)
+
+    def _evaluate(self, stage: str, batch: Any) -> None:
+        read = Batch.of(batch)
+        for name, value in self.loss(read, self._new_masks(read)).items():
+            self.log(
+                f"{stage}_{name}",
+                value,
+                prog_bar=name == "loss",
+                batch_size=len(read),
+                sync_dist=True,
+            )
+
+    def _new_masks(self, read: Batch) -> Tensor:
+        bound = self.explainer.masker.bind(read.inputs, read.sample_data)
+        start = torch.ones(len(read), bound.n_features, device=self.device)
+        return self.explainer.optimized(self.backbone, read, start)
+
+    def predict_step(
+        self, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> dict[str, Tensor]:
+        """Return ``saliency`` ``(B, n)``, the masks of new samples.
+
+        Args:
+            batch: See the class.
+            batch_idx: Not used.
+            dataloader_idx: Not used.
+        """
+        return {"saliency": self._new_masks(Batch.of(batch))}
+
+    def on_fit_start(self) -> None:
+        """Prepare the given model, and fit reference data to the training split."""
+        super().on_fit_start()
+        self._target.prepare(self.trainer, self.device)
+        fit_references(self, afresh=self.trainer.ckpt_path is None)
+
+    def on_validation_start(self) -> None:
+        """Prepare the given model."""
+        super().on_validation_start()
+        self._prepare_evaluation()
+
+    def on_test_start(self) -> None:
+        """Prepare the given model."""
+        super().on_test_start()
+        self._prepare_evaluation()
+
+    def _prepare_evaluation(self) -> None:
+        if self.trainer.state.fn != "fit":
+            self._target.prepare(self.trainer, self.device)
+            fit_references(self)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the masks of the training samples.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["masks"] = dict(self._masks)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the masks of the training samples.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        super().on_load_checkpoint(checkpoint)
+        self._masks = dict(checkpoint["masks"])

@@ -1,0 +1,146 @@
+"""DiET: its losses, masks that keep what matters, and what a checkpoint holds."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from pear_lightning.explainers import OptimizedMask, explain
+from pear_lightning.masking import ColumnMasker, TokenMasker
+from pear_lightning.modules import DiET
+from pear_lightning.nn import MLP, TransformerTextClassifier
+from pear_lightning.scoring import Batch
+from tests.modules.helpers import quiet_trainer
+from tests.reference import learned_explainers as reference
+
+N = 5
+
+
+def f():
+    torch.manual_seed(1)
+    return MLP(N, 3, hidden_features=(16,), activation="gelu")
+
+
+def first_two(inputs):
+    score = 4 * inputs[:, 0] + 4 * inputs[:, 1]
+    return torch.stack([-score, score], dim=1)
+
+
+def test_equals_the_formula():
+    target, copy = f().eval(), MLP(N, 3)
+    model, inputs, masks = DiET(target, copy, ColumnMasker(N)), torch.randn(4, N), torch.rand(4, N)
+    found = model.loss(Batch(inputs), masks)
+    wanted = 0.0
+    for row, mask in zip(inputs, masks, strict=True):
+        p = [z.softmax(dim=0).tolist() for z in (target(row), copy(row), copy(mask * row))]
+        wanted += reference.diet_losses(mask.tolist(), *p, weight=0.5)[1] / 4
+    assert found["loss"].item() == pytest.approx(wanted, rel=1e-4)
+
+
+def test_a_mask_is_a_minimum_of_the_formula():
+    inputs, model = torch.randn(6, N), f().eval()
+    explainer = OptimizedMask(ColumnMasker(N), 300, 0.05, sparsity_weight=0.5)
+    _, (masks,) = explain(model, inputs, 0, [explainer])
+
+    def loss_of(masks):
+        losses = []
+        for row, mask in zip(inputs, masks, strict=True):
+            p, q = (z.softmax(dim=0).tolist() for z in (model(row), model(mask * row)))
+            losses.append(reference.diet_losses(mask.tolist(), p, p, q, 0.5)[0])
+        return torch.tensor(losses)
+
+    at = loss_of(masks)
+    assert (at <= loss_of(torch.ones(6, N)) + 1e-3).all()
+    others = torch.stack(
+        [loss_of((masks + 0.1 * torch.randn(6, N)).clamp(0, 1)) for _ in range(20)]
+    )
+    assert (others > at - 0.02).float().mean() > 0.95
+
+
+def test_masks_keep_the_features_that_decide():
+    explainer = OptimizedMask(ColumnMasker(N), sparsity_weight=0.3)
+    inputs = torch.randn(50, N).sign() * (1 + torch.rand(50, N))
+    inputs[:, 1] = inputs[:, 0]
+    _, (masks,) = explain(first_two, inputs, 0, [explainer])
+    assert (masks[:, 2:] < 0.05).all()
+    assert (masks[:, :2].sum(dim=1) > 0.3).all()
+    alone = torch.cat([explain(first_two, row[None], 0, [explainer])[1][0] for row in inputs[:3]])
+    torch.testing.assert_close(alone, masks[:3], atol=1e-3, rtol=0)
+
+
+def test_training_makes_masked_samples_predictable():
+    torch.manual_seed(0)
+    model = DiET(
+        first_two, MLP(N, 2, (32,)), ColumnMasker(N), mask_steps=3, explanation_steps=50,
+        optimizer=lambda params: torch.optim.Adam(params, lr=1e-2),
+    )  # fmt: skip
+    rows = torch.randn(256, N)
+    loader = DataLoader(rows, batch_size=64)
+    trainer = quiet_trainer(max_epochs=25)
+    trainer.fit(model, loader)
+    same = (model(rows).argmax(dim=1) == first_two(rows).argmax(dim=1)).float().mean()
+    assert same > 0.9
+    assert trainer.callback_metrics["train_masked_loss"] < 0.3
+    saliency = torch.cat([each["saliency"] for each in trainer.predict(model, loader)])
+    assert saliency[:, :2].mean() > 3 * saliency[:, 2:].mean()
+
+
+def test_the_given_model_is_not_changed_and_masks_are_kept(tmp_path):
+    target = f()
+    before = [each.clone() for each in target.parameters()]
+    model = DiET(target, deepcopy(target), ColumnMasker(N), mask_steps=2, explanation_steps=3)
+    loader = DataLoader(torch.randn(32, N), batch_size=16)
+    trainer = quiet_trainer(max_epochs=2)
+    trainer.fit(model, loader, loader)
+    assert all(torch.equal(a, b) for a, b in zip(before, target.parameters(), strict=True))
+    assert all(p.grad is None for p in target.parameters())
+    trainer.validate(model, loader, verbose=False)
+    assert trainer.test(model, loader, verbose=False)[0]["test_loss"] > 0
+    assert len(model._masks) == 32
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    again = DiET.load_from_checkpoint(
+        tmp_path / "model.ckpt", target_model=None, network=f(), masker=ColumnMasker(N)
+    )
+    for number, mask in model._masks.items():
+        assert torch.equal(again._masks[number], mask)
+
+
+def test_rounds_divide_the_training():
+    model = DiET(f(), f(), ColumnMasker(N), mask_steps=1, explanation_steps=1)
+    seen = []
+
+    class Recorded(DiET):
+        def training_step(self, batch, batch_idx):
+            seen.append(self.round)
+            return super().training_step(batch, batch_idx)
+
+    assert model.round == 4
+    recorded = Recorded(f(), f(), ColumnMasker(N), mask_steps=1)
+    quiet_trainer(max_epochs=10).fit(recorded, DataLoader(torch.randn(4, N), batch_size=4))
+    assert seen == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_texts_with_padding():
+    classifier = TransformerTextClassifier(20, 2, max_tokens=6)
+    model = DiET(
+        classifier, deepcopy(classifier), TokenMasker(4, pad_token_id=0), mask_steps=1,
+        explanation_steps=2,
+    )  # fmt: skip
+    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 0, 0]])
+    batch = {"input_ids": ids, "attention_mask": (ids != 0).long()}
+    loader = DataLoader([batch], batch_size=None)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, loader, loader)
+    assert (trainer.predict(model, loader)[0]["saliency"][1, 2:] == 0).all()
+
+
+def test_bad_arguments():
+    with pytest.raises(TypeError, match="network must be"):
+        DiET(f(), None, ColumnMasker(N))
+    with pytest.raises(TypeError, match="masker must be a Masker"):
+        OptimizedMask(None)
+    with pytest.raises(ValueError, match="mask_steps must be"):
+        DiET(f(), f(), ColumnMasker(N), mask_steps=0)
+    with pytest.raises(ValueError, match="sparsity_weight must be"):
+        OptimizedMask(ColumnMasker(N), sparsity_weight=-1.0)
