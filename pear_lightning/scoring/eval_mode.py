@@ -53,8 +53,8 @@ def eval_mode(forward: Any) -> Iterator[None]:
     training = [each for each in modules if each.training]
     # the attribute that set_grad_checkpointing() of timm sets, looked up without __getattr__
     checkpointing: list[Any] = [each for each in modules if vars(each).get("grad_checkpointing")]
-    for each in training:  # past nn.Module.__setattr__, which is slow beside a small network
-        object.__setattr__(each, "training", False)
+    for each in training:
+        each.training = False
     for each in checkpointing:
         each.grad_checkpointing = False
     statistics = [] if torch.compiler.is_compiling() else _with_copies_of_statistics(training)
@@ -62,7 +62,7 @@ def eval_mode(forward: Any) -> Iterator[None]:
         yield
     finally:
         for each in training:
-            object.__setattr__(each, "training", True)
+            each.training = True
         for each in checkpointing:
             each.grad_checkpointing = True
         for norm, mean, variance in statistics:
