@@ -12,13 +12,8 @@ NAMES = sorted(path.parents[1].name for path in ROOT.glob("benchmarks/*/results/
 
 
 def test_every_benchmark_has_a_report() -> None:
-<<<<<<< HEAD
     benchmarks = [path.parent for path in ROOT.glob("benchmarks/*/__main__.py")]
-    assert NAMES == sorted(folder.name for folder in benchmarks if (folder / "report.py").exists())
-=======
-    assert len(NAMES) == 10
-    assert all((ROOT / "benchmarks" / name / "__main__.py").exists() for name in NAMES)
->>>>>>> defects
+    assert sorted(folder.name for folder in benchmarks if (folder / "report.py").exists()) == NAMES
 
 
 @pytest.mark.slow

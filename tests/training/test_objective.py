@@ -181,25 +181,6 @@ def test_unknown_modes_are_refused():
         consensus(compile="fast")
 
 
-<<<<<<< HEAD
-=======
-@pytest.mark.parametrize(
-    ("epoch", "batch", "batches", "expected"),
-    [
-        (0, -1, 4, 0.0),  # before the first batch
-        (2, 3, 4, 2.75),
-        (2, 0, 1, 2.0),
-        (1, 5, math.inf, 1.0),  # a stream has no fractions
-        (1, 5, 0, 1.0),
-    ],
-)
-def test_epochs_so_far_count_batches(epoch, batch, batches, expected):
-    loop = SimpleNamespace(max_batches=batches, epoch_loop=SimpleNamespace(batch_idx=batch))
-    trainer = SimpleNamespace(fit_loop=loop, current_epoch=epoch)
-    assert epochs_so_far(trainer) == expected
-
-
->>>>>>> defects
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit")
 def test_compiled_gradients_do_not_follow_later_running_statistics(monkeypatch):
@@ -221,7 +202,6 @@ def test_compiled_gradients_do_not_follow_later_running_statistics(monkeypatch):
         wanted, found = map(gradients_of, objectives)
         torch.testing.assert_close(found, wanted)
         network.train()(rows(16).inputs)
-<<<<<<< HEAD
 
 
 @pytest.mark.parametrize(
@@ -238,5 +218,3 @@ def test_epochs_so_far_count_batches(epoch, batch, batches, expected):
     loop = SimpleNamespace(max_batches=batches, epoch_loop=SimpleNamespace(batch_idx=batch))
     trainer = SimpleNamespace(fit_loop=loop, current_epoch=epoch)
     assert epochs_so_far(trainer) == expected
-=======
->>>>>>> defects
