@@ -111,11 +111,12 @@ class FindAnotherExplanation(SupervisedModule):
         - prediction: see :meth:`predict_step`
 
     Example:
-        >>> from lightning.pytorch import Trainer
+        >>> from lightning.pytorch import Trainer, seed_everything
         >>> from pear_lightning.datamodules import IrisCancer
         >>> from pear_lightning.nn import MLP
-        >>> model = FindAnotherExplanation(MLP(34), 1000.0, max_models=2, epochs_per_model=3)
-        >>> trainer = Trainer(max_epochs=6, accelerator="cpu", logger=False,
+        >>> _ = seed_everything(0, verbose=False)
+        >>> model = FindAnotherExplanation(MLP(34), 1000.0, max_models=2, epochs_per_model=10)
+        >>> trainer = Trainer(max_epochs=20, accelerator="cpu", logger=False,
         ...                   enable_checkpointing=False, enable_progress_bar=False,
         ...                   enable_model_summary=False)
         >>> trainer.fit(model, IrisCancer(n_annotated=0))
