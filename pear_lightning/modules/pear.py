@@ -302,8 +302,8 @@ class PEAR(SupervisedModule):
         )
         consensus = self.consensus.terms(*saliency.values(), present=present).loss.mean()
         self.log("val_consensus", consensus, batch_size=len(batch), sync_dist=True)
-        weight = self.consensus_weight
-        objective = (1 - weight) * self.task_loss(logits, batch.labels) + weight * consensus
+        task_loss = self.task_loss(logits, batch.labels)
+        objective = self.objective.weighted(task_loss, consensus, self.consensus_weight)
         self.log("val_objective", objective, batch_size=len(batch), sync_dist=True)
         # rows of constant attributions (dead units, for example) count as correlation 0
         stacked = torch.stack([*saliency.values()]).flatten(2)

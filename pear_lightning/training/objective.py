@@ -258,11 +258,24 @@ class Objective(nn.Module):
         if penalty is None:  # a step without R
             return Terms(task_weight * task_loss, unscaled, *self._last)
         self._has_acted |= penalty.requires_grad  # R has no graph without annotations
-        loss = task_weight * task_loss + weight * factor * scale * penalty
+        loss = self.weighted(task_loss, penalty, weight, factor * scale)
         without_graph = penalty.detach()
         ratio = weight * without_graph / (task_weight * unscaled.detach().abs())
         self._last = (without_graph, ratio)
         return Terms(loss, unscaled, penalty, ratio)
+
+    def weighted(
+        self, task_loss: Tensor, penalty: Tensor, weight: float, scale: float = 1.0
+    ) -> Tensor:
+        """Return ``v(w) L + w R``.
+
+        Args:
+            task_loss: L, a scalar.
+            penalty: R, a scalar.
+            weight: w.
+            scale: Factor of R.
+        """
+        return self.loss.task_weight(weight) * task_loss + weight * scale * penalty
 
     def of_model(self, network: Forward, batch: Batch) -> tuple[Tensor | None, Tensor]:
         """Compute R of a batch regardless of its weight.
