@@ -93,7 +93,7 @@ class ExplanationRegularizer(Callback):
         start_epoch: float = 0.0,
         match_magnitude: bool = False,
         points_per_pass: int | None = None,
-        rows: float | int | None = None,
+        rows: int | float | None = None,
         every: int = 1,
         name: str = "explanation_loss",
     ) -> None:

@@ -253,7 +253,7 @@ def check_count(name: str, value: int, least: int = 1) -> None:
         raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
-def check_share_or_count(name: str, rows: float | int | None) -> None:
+def check_share_or_count(name: str, rows: int | float | None) -> None:
     """Raise unless the value is a share, a float in (0, 1], or a number of rows, an int above 0.
 
     Args:

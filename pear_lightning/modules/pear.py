@@ -160,7 +160,7 @@ class PEAR(SupervisedModule):
         test_rows: int | None = None,
         masker: Masker | None = None,
         points_per_pass: int | None = None,
-        rows: float | int | None = None,
+        rows: int | float | None = None,
         every: int = 1,
         compile: Compilation = False,
         task: Task = "classification",

@@ -140,7 +140,7 @@ class RightForTheRightReasons(SupervisedModule):
         start_epoch: float = 0.0,
         match_magnitude: bool = False,
         points_per_pass: int | None = None,
-        rows: float | int | None = None,
+        rows: int | float | None = None,
         every: int = 1,
         task: Task = "classification",
         num_classes: int = 2,

@@ -129,7 +129,7 @@ class Objective(nn.Module):
         schedule: WeightSchedule | float,
         *,
         points_per_pass: int | None = None,
-        rows: float | int | None = None,
+        rows: int | float | None = None,
         every: int = 1,
         compile: Compilation = False,
     ) -> None:
