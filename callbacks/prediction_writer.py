@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BasePredictionWriter
 from torch import Tensor
+from torch.nn.functional import pad
 from typing_extensions import override
 
 from pear_lightning.functional.validation import check_choice
@@ -31,6 +32,9 @@ class PredictionWriter(BasePredictionWriter):
     ``"pt"`` holds the tensors of ``predict_step`` as they are, ``"probabilities"`` if they follow
     from the logits, the positions as ``"indices"``, and ``"class_names"`` and ``"feature_names"``
     if known. Read it with :func:`torch.load`.
+
+    Batches of texts have different lengths; the explanations of shorter ones are padded with zeros
+    at the end.
 
     Args:
         output_dir: Folder for the files; it is created if it does not exist.
@@ -122,16 +126,33 @@ class PredictionWriter(BasePredictionWriter):
 
 
 def _concatenate(batches: Sequence[Any]) -> Any:
-    """Concatenate tensors, or mappings of tensors, along their first dimension."""
+    """Concatenate tensors, or mappings of tensors, along their first dimension.
+
+    Batches of texts have different lengths: shorter ones are padded with zeros at the end, as
+    texts are within a batch.
+    """
     first = batches[0]
     if isinstance(first, Tensor):
-        return torch.cat([batch.cpu() for batch in batches])
+        return torch.cat(_of_equal_sizes([batch.cpu() for batch in batches]))
     if isinstance(first, Mapping):
         return {name: _concatenate([batch[name] for batch in batches]) for name in first}
     raise ValueError(
         "predict_step must return a tensor or a mapping of tensors for PredictionWriter, "
         f"got {type(first).__name__}"
     )
+
+
+def _of_equal_sizes(batches: Sequence[Tensor]) -> Sequence[Tensor]:
+    shapes = {tuple(batch.shape[1:]) for batch in batches}
+    if len(shapes) == 1 or len({len(shape) for shape in shapes}) > 1:
+        return batches
+    sizes = [max(each) for each in zip(*shapes, strict=True)]
+    padded = []
+    for batch in batches:
+        missing = [size - have for size, have in zip(sizes, batch.shape[1:], strict=True)]
+        widths = [width for each in reversed(missing) for width in (0, each)]
+        padded.append(pad(batch, widths))
+    return padded
 
 
 def _add_probabilities(contents: dict[str, Any]) -> None:

@@ -123,3 +123,18 @@ def test_several_loaders_have_files_of_their_own(tmp_path, format):
             assert contents["indices"].tolist() == list(range(len(rows)))
         else:
             assert pd.read_csv(path)["prediction"].tolist() == logits.argmax(1).tolist()
+
+
+def test_texts_of_different_lengths_are_padded_with_zeros(tmp_path):
+    class Lengths(ScoresActivationModule):
+        def predict_step(self, batch, batch_idx):
+            x = batch[0] if isinstance(batch, list) else batch
+            return {"attributions": {"length": x[:, : 2 + batch_idx]}}
+
+    rows = 1 + torch.arange(18.0).reshape(6, 3)
+    module = Lengths(MLP(3))
+    predicted(module, DataLoader(TensorDataset(rows), batch_size=3), tmp_path)
+    saved = torch.load(tmp_path / "predictions.pt")["attributions"]["length"]
+    wanted = rows.clone()
+    wanted[:3, 2] = 0
+    torch.testing.assert_close(saved, wanted)
