@@ -142,7 +142,7 @@ def _concatenate(batches: Sequence[Any]) -> Any:
     )
 
 
-def _of_equal_sizes(batches: Sequence[Tensor]) -> Sequence[Tensor]:
+def _of_equal_sizes(batches: list[Tensor]) -> list[Tensor]:
     shapes = {tuple(batch.shape[1:]) for batch in batches}
     if len(shapes) == 1 or len({len(shape) for shape in shapes}) > 1:
         return batches
