@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -12,15 +12,13 @@ from pear_lightning.explainers import AmortizedExplainer
 from pear_lightning.explainers.amortized_explainer import RECIPE, ExplainedClass
 from pear_lightning.masking import Masker
 from pear_lightning.masking.bound_masker import BoundMasker
-from pear_lightning.modules.base import ExplainedModule, adamw
+from pear_lightning.modules.base import adamw
+from pear_lightning.modules.target_model_module import TargetModelModule
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.removals import Removals
-from pear_lightning.scoring.scorer import Forward, predicted_classes
+from pear_lightning.scoring.scorer import predicted_classes
 from pear_lightning.scoring.side_inputs import SideInput
-from pear_lightning.training.objective import steps_so_far
-from pear_lightning.training.reference_data import fit_references
-from pear_lightning.training.target_model import TargetModel
 
 _OF_EXPLAINERS = ("supervision", "removals")
 
@@ -41,7 +39,7 @@ class ExplainerBatch(NamedTuple):
     removals: Removals | None = None
 
 
-class AmortizedModule(ExplainedModule):
+class AmortizedModule(TargetModelModule):
     """Base class of modules that train a network to explain a given model in one pass.
 
     The explained model f is any callable (a network, a LightningModule, a wrapped classifier of
@@ -73,13 +71,6 @@ class AmortizedModule(ExplainedModule):
         ValueError: If a name is unknown.
     """
 
-    not_hyperparameters: ClassVar[tuple[str, ...]] = (
-        *ExplainedModule.not_hyperparameters,
-        "target_model",
-        "network",
-        "masker",
-    )
-
     def __init__(
         self,
         target_model: nn.Module | Callable[..., Tensor] | None,
@@ -96,33 +87,13 @@ class AmortizedModule(ExplainedModule):
         explainer = AmortizedExplainer(
             network, masker, explained=explained, side=side, zero_rule=zero_rule, output=output
         )
-        super().__init__(explainer, optimizer=optimizer, lr_scheduler=lr_scheduler)
-        self._held: list[TargetModel] = []
-        self._target = self.hold(target_model)
-
-    def hold(self, model: Forward | None) -> TargetModel:
-        """Hold a model that is evaluated, and neither trained nor saved, on the module's device.
-
-        Args:
-            model: The explained model, or another model that the method needs; may be ``None``.
-        """
-        self._held.append(TargetModel(model))
-        return self._held[-1]
+        super().__init__(target_model, explainer, optimizer=optimizer, lr_scheduler=lr_scheduler)
 
     @property
     def explainer(self) -> AmortizedExplainer:
         """The explainer that is trained."""
         explainer: AmortizedExplainer = self.backbone  # type: ignore[assignment]
         return explainer
-
-    @property
-    def target_model(self) -> Forward:
-        """The explained model f.
-
-        Raises:
-            ValueError: If none was given.
-        """
-        return self._target.forward
 
     @abstractmethod
     def training_loss(self, batch: ExplainerBatch) -> dict[str, Tensor]:
@@ -228,12 +199,6 @@ class AmortizedModule(ExplainedModule):
         forward = self.target_model if self.explainer.uses_model else None
         return self.explainer.attributions(batch, forward=forward, evaluate=False)
 
-    @property
-    def step_seed(self) -> int:
-        """Seed of the subsets of a training step, the same after a resume; 0 outside of a fit."""
-        trainer = self.attached_trainer
-        return 0 if trainer is None or not trainer.training else 1 + steps_so_far(trainer)
-
     # --- steps --------------------------------------------------------------------------------
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:  # type: ignore[override]
@@ -252,36 +217,14 @@ class AmortizedModule(ExplainedModule):
         loss = parts["loss"]
         return {name: each.detach() for name, each in parts.items()} | {"loss": loss}
 
-    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Log the loss and its parts, with the same subsets in every epoch.
+    def evaluate(self, batch: Any) -> tuple[dict[str, Tensor], int]:
+        """Return :meth:`evaluation_loss` of a batch, and its number of rows.
 
         Args:
             batch: See the class.
-            batch_idx: Not used.
-            dataloader_idx: Not used.
         """
-        self._evaluate("val", batch)
-
-    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Log the loss and its parts.
-
-        Args:
-            batch: See the class.
-            batch_idx: Not used.
-            dataloader_idx: Not used.
-        """
-        self._evaluate("test", batch)
-
-    def _evaluate(self, stage: str, batch: Any) -> None:
         read = self.batch_of(batch)
-        for name, value in self.evaluation_loss(read).items():
-            self.log(
-                f"{stage}_{name}",
-                value,
-                prog_bar=name == "loss",
-                batch_size=len(read.batch),
-                sync_dist=True,
-            )
+        return self.evaluation_loss(read), len(read.batch)
 
     def predict_step(
         self, batch: Any, batch_idx: int, dataloader_idx: int = 0
@@ -309,36 +252,11 @@ class AmortizedModule(ExplainedModule):
 
     # --- hooks --------------------------------------------------------------------------------
 
-    def on_fit_start(self) -> None:
-        """Prepare the explained model, and fit reference data to the training split."""
-        super().on_fit_start()
-        self._prepare_models()
-        fit_references(self, afresh=self.trainer.ckpt_path is None)
-
-    def on_validation_start(self) -> None:
-        """Prepare the explained model."""
-        super().on_validation_start()
-        self._prepare_evaluation()
-
-    def on_test_start(self) -> None:
-        """Prepare the explained model."""
-        super().on_test_start()
-        self._prepare_evaluation()
-
     def on_predict_start(self) -> None:
         """Prepare the explained model, if predictions need it."""
         super().on_predict_start()
         if self._target.is_given:
             self._prepare_evaluation()
-
-    def _prepare_evaluation(self) -> None:
-        if self.trainer.state.fn != "fit":
-            self._prepare_models()
-            fit_references(self)
-
-    def _prepare_models(self) -> None:
-        for model in self._held:
-            model.prepare(self.trainer, self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :meth:`AmortizedExplainer.load_from_checkpoint` needs, as plain values.

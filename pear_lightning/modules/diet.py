@@ -1,7 +1,7 @@
 """DiET: a copy of a model that predicts the same from a mask of its input."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
@@ -11,18 +11,17 @@ from pear_lightning.explainers import OptimizedMask
 from pear_lightning.explainers.optimized_mask import masked_probabilities, probabilities
 from pear_lightning.functional.validation import check_count
 from pear_lightning.masking import Masker
-from pear_lightning.modules.base import ExplainedModule, adamw
+from pear_lightning.modules.base import adamw
+from pear_lightning.modules.target_model_module import TargetModelModule
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.scorer import as_logits, logits_of
-from pear_lightning.training.reference_data import fit_references
-from pear_lightning.training.target_model import TargetModel
 
 _ROUNDS = ((1.0, 0.40), (0.82, 0.32), (0.64, 0.24), (0.46, 0.16), (0.28, 0.08))
 """Weight w of the sparsity, and the number added to masks before rounding, in each round."""
 
 
-class DiET(ExplainedModule):
+class DiET(TargetModelModule):
     r"""Train a copy of a model to predict the same from a sparse mask of each input.
 
     .. math::
@@ -83,13 +82,6 @@ class DiET(ExplainedModule):
         for the masks; any masker and baseline. Masks are kept for each training sample.
     """
 
-    not_hyperparameters: ClassVar[tuple[str, ...]] = (
-        *ExplainedModule.not_hyperparameters,
-        "target_model",
-        "network",
-        "masker",
-    )
-
     def __init__(
         self,
         target_model: nn.Module | Callable[..., Tensor] | None,
@@ -105,12 +97,11 @@ class DiET(ExplainedModule):
         if not isinstance(network, nn.Module):
             raise TypeError(f"network must be a torch.nn.Module, got {network!r}")
         check_count("mask_steps", mask_steps)
-        super().__init__(network, optimizer=optimizer, lr_scheduler=lr_scheduler)
+        super().__init__(target_model, network, optimizer=optimizer, lr_scheduler=lr_scheduler)
         self.mask_steps = mask_steps
         self.explainer = OptimizedMask(
             masker, explanation_steps, mask_learning_rate, sparsity_weight=_ROUNDS[-1][0]
         )
-        self._target = TargetModel(target_model)
         self._masks: dict[int, Tensor] = {}  # of the training samples, by their seeds
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
@@ -181,36 +172,14 @@ class DiET(ExplainedModule):
         share = masks.sum(dim=1) / bound.present.sum(dim=1)
         return self.log_parts(parts | {"kept": share.mean()}, len(read))
 
-    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Log the loss with new masks.
+    def evaluate(self, batch: Any) -> tuple[dict[str, Tensor], int]:
+        """Return the loss with new masks and its terms, and the number of rows.
 
         Args:
             batch: See the class.
-            batch_idx: Not used.
-            dataloader_idx: Not used.
         """
-        self._evaluate("val", batch)
-
-    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Log the loss with new masks.
-
-        Args:
-            batch: See the class.
-            batch_idx: Not used.
-            dataloader_idx: Not used.
-        """
-        self._evaluate("test", batch)
-
-    def _evaluate(self, stage: str, batch: Any) -> None:
         read = Batch.of(batch)
-        for name, value in self.loss(read, self._new_masks(read)).items():
-            self.log(
-                f"{stage}_{name}",
-                value,
-                prog_bar=name == "loss",
-                batch_size=len(read),
-                sync_dist=True,
-            )
+        return self.loss(read, self._new_masks(read)), len(read)
 
     def _new_masks(self, read: Batch) -> Tensor:
         bound = self.explainer.masker.bind(read.inputs, read.sample_data)
@@ -228,27 +197,6 @@ class DiET(ExplainedModule):
             dataloader_idx: Not used.
         """
         return {"saliency": self._new_masks(Batch.of(batch))}
-
-    def on_fit_start(self) -> None:
-        """Prepare the given model, and fit reference data to the training split."""
-        super().on_fit_start()
-        self._target.prepare(self.trainer, self.device)
-        fit_references(self, afresh=self.trainer.ckpt_path is None)
-
-    def on_validation_start(self) -> None:
-        """Prepare the given model."""
-        super().on_validation_start()
-        self._prepare_evaluation()
-
-    def on_test_start(self) -> None:
-        """Prepare the given model."""
-        super().on_test_start()
-        self._prepare_evaluation()
-
-    def _prepare_evaluation(self) -> None:
-        if self.trainer.state.fn != "fit":
-            self._target.prepare(self.trainer, self.device)
-            fit_references(self)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the masks of the training samples.

@@ -11,18 +11,16 @@ from pear_lightning.explainers import Occlusion
 from pear_lightning.functional.prediction_divergence import prediction_divergence
 from pear_lightning.functional.validation import check_count
 from pear_lightning.masking import Masker
-from pear_lightning.modules.base import ExplainedModule, adamw
+from pear_lightning.modules.base import adamw
+from pear_lightning.modules.target_model_module import TargetModelModule
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.drawn_subsets import drawn_subsets
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.scorer import logits_of
 from pear_lightning.scoring.subset_laws import SubsetLaw, UniformSizeLaw
-from pear_lightning.training.objective import steps_so_far
-from pear_lightning.training.reference_data import fit_references
-from pear_lightning.training.target_model import TargetModel
 
 
-class Surrogate(ExplainedModule):
+class Surrogate(TargetModelModule):
     r"""Train a network that predicts the outputs of a given model from a part of the features.
 
     .. math:: \min_β \; E_{x, S} \; KL\left( f(x) \,\|\, v_β(x_S) \right)
@@ -80,10 +78,7 @@ class Surrogate(ExplainedModule):
     """
 
     not_hyperparameters: ClassVar[tuple[str, ...]] = (
-        *ExplainedModule.not_hyperparameters,
-        "target_model",
-        "network",
-        "masker",
+        *TargetModelModule.not_hyperparameters,
         "law",
     )
 
@@ -103,13 +98,12 @@ class Surrogate(ExplainedModule):
         if not isinstance(masker, Masker):
             raise TypeError(f"masker must be a Masker, such as ColumnMasker(30), got {masker!r}")
         check_count("n_subsets", n_subsets)
-        super().__init__(network, optimizer=optimizer, lr_scheduler=lr_scheduler)
+        super().__init__(target_model, network, optimizer=optimizer, lr_scheduler=lr_scheduler)
         self.masker = masker
         # an explainer of these features: its baseline receives the mean of the training data
         self.removal = Occlusion(masker)
         self.law = law or UniformSizeLaw()
         self.n_subsets = n_subsets
-        self._target = TargetModel(target_model)
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
         """Return logits ``(B, C)`` of inputs, masked or not, in the current mode.
@@ -156,33 +150,17 @@ class Surrogate(ExplainedModule):
             batch_idx: Not used.
         """
         read = Batch.of(batch)
-        loss = self.loss(read, 1 + steps_so_far(self.trainer))
+        loss = self.loss(read, self.step_seed)
         return self.log_parts({"loss": loss}, len(read))
 
-    def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Log the loss, with the same subsets in every epoch.
+    def evaluate(self, batch: Any) -> tuple[dict[str, Tensor], int]:
+        """Return the loss with the same subsets in every epoch, and the number of rows.
 
         Args:
             batch: See the class.
-            batch_idx: Not used.
-            dataloader_idx: Not used.
         """
-        self._evaluate("val", batch)
-
-    def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Log the loss.
-
-        Args:
-            batch: See the class.
-            batch_idx: Not used.
-            dataloader_idx: Not used.
-        """
-        self._evaluate("test", batch)
-
-    def _evaluate(self, stage: str, batch: Any) -> None:
         read = Batch.of(batch)
-        loss = self.loss(read, 0)
-        self.log(f"{stage}_loss", loss, prog_bar=True, batch_size=len(read), sync_dist=True)
+        return {"loss": self.loss(read, 0)}, len(read)
 
     def predict_step(
         self, batch: Any, batch_idx: int, dataloader_idx: int = 0
@@ -195,24 +173,3 @@ class Surrogate(ExplainedModule):
             dataloader_idx: Not used.
         """
         return {"logits": logits_of(self.backbone, Batch.of(batch))}
-
-    def on_fit_start(self) -> None:
-        """Prepare the given model, and fit reference data to the training split."""
-        super().on_fit_start()
-        self._target.prepare(self.trainer, self.device)
-        fit_references(self, afresh=self.trainer.ckpt_path is None)
-
-    def on_validation_start(self) -> None:
-        """Prepare the given model."""
-        super().on_validation_start()
-        self._prepare_evaluation()
-
-    def on_test_start(self) -> None:
-        """Prepare the given model."""
-        super().on_test_start()
-        self._prepare_evaluation()
-
-    def _prepare_evaluation(self) -> None:
-        if self.trainer.state.fn != "fit":
-            self._target.prepare(self.trainer, self.device)
-            fit_references(self)
