@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-# early: typing keeps the first of two equal unions, and after Optional[Union[float, int]] of another
-# package the command line reads --trainer.limit_predict_batches=1 as the share 1.0
+# early: typing keeps the first of two equal unions; after another package's Optional[Union[float,
+# int]], the command line reads --trainer.limit_predict_batches=1 as the share 1.0
 import lightning.pytorch  # noqa: F401
 import pytest
 import torch
