@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from benchmarks.amortized.task import PATCH, Task
-from benchmarks.explainer_ranking.ag_news import MAX_TOKENS
+from benchmarks.shared.word_ids import MAX_TOKENS
 from pear_lightning.nn import (
     MLP,
     ExplainerMLP,

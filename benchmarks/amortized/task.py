@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from benchmarks.amortized.settings import TERMS
-from benchmarks.explainer_ranking.ag_news import MAX_TOKENS, PADDING
 from benchmarks.explainer_ranking.data import load
-from benchmarks.explainer_ranking.data_set import Data, Split
 from benchmarks.explainer_ranking.training import trained
+from benchmarks.shared.data_set import Data, Split
 from benchmarks.shared.table_rows import table_rows
+from benchmarks.shared.word_ids import MAX_TOKENS, PADDING
 from pear_lightning.datamodules import Adult
 from pear_lightning.masking import ColumnMasker, Masker, PatchMasker, TokenMasker
 
