@@ -177,9 +177,10 @@ def explain_batch(
     with eval_mode(forward):
         with differentiable_kernels(forward):
             logits, found = _explain_at_points(scorer, explainers)
-        with differentiable_kernels(forward, by_inputs=False):
-            logits, by_copies = _explain_by_copies(scorer, explainers, logits)
-        found.update(by_copies)
+        if logits is None or len(found) < len(explainers):
+            with differentiable_kernels(forward, by_inputs=False):
+                logits, by_copies = _explain_by_copies(scorer, explainers, logits)
+            found.update(by_copies)
         for number, explainer in enumerate(explainers):
             if number not in found:
                 with differentiable_kernels(forward, by_inputs=explainer.takes_gradients):

@@ -52,10 +52,11 @@ def masked_pearson(
         >>> masked_pearson(a, b, torch.tensor([[True, True, True, False]] * 2))
         PerSample(values=tensor([0.5000, 0.0000]), undefined=tensor([False,  True]))
     """
-    a, b, present = _checked(a, b, present, names)
+    a, b = _checked(a, b, present, names)
     undefined = _constant(a, present) | _constant(b, present)
-    filled_a, filled_b = filled_with_mean(a, present), filled_with_mean(b, present)
-    correlation = pearson(filled_a, filled_b, validate=False)
+    if present is not None:
+        a, b = filled_with_mean(a, present), filled_with_mean(b, present)
+    correlation = pearson(a, b, validate=False)
     return PerSample(correlation.masked_fill(undefined, 0), undefined)
 
 
@@ -89,11 +90,11 @@ def masked_spearman(
         >>> masked_spearman(a, b, torch.tensor([[True, True, True, False]])).values
         tensor([0.5000])
     """
-    a, b, present = _checked(a, b, present, names)
+    a, b = _checked(a, b, present, names)
     undefined = _constant(a, present) | _constant(b, present)
-    # absent entries get the last ranks, so the others are ranked among themselves
-    ranks_a, ranks_b = (average_ranks(row.masked_fill(~present, torch.inf)) for row in (a, b))
-    correlation = masked_pearson(ranks_a, ranks_b, present).values
+    if present is not None:  # last ranks, so that the others are ranked among themselves
+        a, b = (row.masked_fill(~present, torch.inf) for row in (a, b))
+    correlation = masked_pearson(average_ranks(a), average_ranks(b), present).values
     return PerSample(correlation.masked_fill(undefined, 0), undefined)
 
 
@@ -123,25 +124,28 @@ def present_or_all(x: Tensor, present: Tensor | None, *, name: str = "x") -> Ten
 
 def _checked(
     a: Tensor, b: Tensor, present: Tensor | None, names: tuple[str, str]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return both rows in one floating dtype with absent entries set to 0, and ``present``."""
+) -> tuple[Tensor, Tensor]:
+    """Return both rows in one floating dtype with absent entries set to 0."""
     for name, row in zip(names, (a, b), strict=True):
         check_rows(name, row)
     check_same_shape(names[0], a, names[1], b)
-    present = present_or_all(a, present, name=names[0])
-    a, b = (row.masked_fill(~present, 0) for row in (a, b))
+    if present is not None:
+        absent = ~present_or_all(a, present, name=names[0])
+        a, b = a.masked_fill(absent, 0), b.masked_fill(absent, 0)
     for name, row in zip(names, (a, b), strict=True):
         check_finite(name, row)
     a, b = at_least_float32(a), at_least_float32(b)
     dtype = torch.promote_types(a.dtype, b.dtype)
-    return a.to(dtype), b.to(dtype), present
+    return a.to(dtype), b.to(dtype)
 
 
-def _constant(x: Tensor, present: Tensor) -> Tensor:
+def _constant(x: Tensor, present: Tensor | None) -> Tensor:
     """Return whether the present values of a row are equal up to rounding, ``(B,)`` bool."""
     x = x.detach()
-    low = x.masked_fill(~present, torch.inf).amin(dim=-1)
-    high = x.masked_fill(~present, -torch.inf).amax(dim=-1)
+    low = high = x
+    if present is not None:
+        low, high = x.masked_fill(~present, torch.inf), x.masked_fill(~present, -torch.inf)
+    low, high = low.amin(dim=-1), high.amax(dim=-1)
     size = torch.maximum(low.abs(), high.abs())
     # "not above" instead of "at most": in a row without entries both sides are infinite or NaN
     return ~((high - low) > _ROUNDING * torch.finfo(x.dtype).eps * size)

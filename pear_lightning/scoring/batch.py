@@ -192,8 +192,8 @@ class Batch:
 
         The first access synchronises with an accelerator; the result is kept.
         """
-        if self._range is None and self.classes is not None and len(self):
-            low, high = self.classes.aminmax()
+        if self._range is None and len(self) and (classes := self.classes) is not None:
+            low, high = classes.aminmax()
             object.__setattr__(self, "_range", (int(low), int(high)))
         return self._range
 
