@@ -18,16 +18,14 @@ from pear_lightning.nn.score_scale import ScoreScale
 
 
 def network(task: Task, scale: ScoreScale = "unbounded", *, per_class: bool = False) -> nn.Module:
-    """Return an explainer network with random weights.
+    """Return an explainer network with random weights, which is told the explained class.
 
     Args:
         task: The task.
         scale: Range of the scores.
-        per_class: Whether it explains all classes at once.
+        per_class: Whether it explains all classes at once; otherwise, the class is an input.
     """
-    options: dict[str, Any] = {"scale": scale}
-    if per_class:
-        options |= {"num_classes": task.classes, "per_class": True}
+    options: dict[str, Any] = {"num_classes": task.classes, "per_class": per_class, "scale": scale}
     inputs = task.train["inputs"]
     if inputs.ndim == 2:
         return ExplainerMLP(inputs.shape[1], task.n_features, **options)

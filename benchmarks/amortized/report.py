@@ -19,12 +19,13 @@ INTRODUCTION = """\
 Learned explainers explain in one pass of a network. Here they are trained for the same models, with
 the same explainer network (an MLP of two layers of 256 for tables, a transformer of two layers of
 64 for texts and images), the same optimiser, and the same two budgets: evaluations of the explained
-model f, and seconds of one CPU core. FastSHAP's network has scores of all classes, as in its paper,
-the others of the predicted class. Whichever budget is used up first ends a training. A surrogate or
-a predictor gets half of what is left, labels at most half of the seconds. No setting was tuned for
-these tables here, for any method. DeepFaith's loss is the library's preset, which was chosen
-earlier by these metrics on tables (Bank Marketing among them), so it has an advantage that the
-others do not have; its terms also contain the law of the random subsets of FC.
+model f, and seconds of one CPU core. Every network is told which class it explains: FastSHAP's has
+scores of all classes, as in its paper, the others have the predicted class as an input. Whichever
+budget is used up first ends a training. A surrogate or a predictor gets half of what is left,
+labels at most half of the seconds. No setting was tuned for these tables here, for any method.
+DeepFaith's loss is the library's preset, which was chosen earlier by these metrics on tables (Bank
+Marketing among them), so it has an advantage that the others do not have; its terms also contain
+the law of the random subsets of FC.
 
 All explanations explain the probability of the predicted class, are scored on f at the same test
 samples, and by the same ten metrics (`FaithfulnessSuite`). Ranks are ranks among the learned
@@ -34,10 +35,9 @@ deletion equals positive perturbation in these definitions, so INS and NEG are o
 
 In italics, not ranked: *DeepFaith* with one term instead of the preset, subsets from the *Shapley
 kernel* and the probability, chosen among six losses on held-out training rows of Bank Marketing,
-and with scores of *all classes*, which FastSHAP always has: its network need not find out which
-class is predicted. *DiET* optimises a mask for each sample, for a copy of f that was trained for
-it, and is scored on f like the others; *KernelShap* evaluates f {samples} times for an explanation
-(fewer where all coalitions are fewer)."""
+and with scores of *all classes* at once, as FastSHAP has them. *DiET* optimises a mask for each
+sample, for a copy of f that was trained for it, and is scored on f like the others; *KernelShap*
+evaluates f {samples} times for an explanation (fewer where all coalitions are fewer)."""
 
 HEADLINE = """\
 Squared distance to the exact Shapley values (all coalitions) relative to their mean square, on test
