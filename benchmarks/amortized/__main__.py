@@ -26,7 +26,7 @@ from benchmarks.amortized.settings import (
     SEEDS,
     TITLES,
 )
-from benchmarks.shared.command_line import command_line
+from benchmarks.shared.command_line import add_folders, cache_folder, command_line
 from benchmarks.shared.finished_runs import Run, append_run, finished, read_runs
 from benchmarks.shared.one_thread import one_thread
 
@@ -38,8 +38,7 @@ _KEYS = ("task", "method", "seed", "rows")
 def main() -> None:
     """Run what is missing, then write the report."""
     parser = command_line("amortized", __doc__)
-    parser.add_argument("--data-dir", type=Path, help="folder of the data; not for --report")
-    parser.add_argument("--cache", type=Path, help="default: <output>/cache, ignored by git")
+    add_folders(parser)
     parser.add_argument("--tasks", nargs="+", choices=TITLES, default=list(TITLES))
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--seeds", nargs="+", type=int, default=SEEDS)
@@ -64,9 +63,7 @@ def _run_missing(arguments: argparse.Namespace, path: Path) -> None:
     from benchmarks.amortized.run import run
     from benchmarks.amortized.task import task
 
-    folder = arguments.cache or arguments.output / "cache"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    folder = cache_folder(arguments)
 
     @cache
     def of(name: str) -> object:

@@ -22,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.deepfaith.jobs import jobs
-from benchmarks.shared.command_line import command_line
+from benchmarks.shared.command_line import add_folders, cache_folder, command_line
 from benchmarks.shared.finished_runs import append_run, finished, read_runs
 from benchmarks.shared.one_thread import one_thread
 
@@ -30,8 +30,7 @@ from benchmarks.shared.one_thread import one_thread
 def main() -> None:
     """Run what is missing, then write the report."""
     parser = command_line("deepfaith", __doc__)
-    parser.add_argument("--data-dir", type=Path, help="folder of the data; not for --report")
-    parser.add_argument("--cache", type=Path, help="default: <output>/cache, ignored by git")
+    add_folders(parser)
     parser.add_argument("--only", default="", help="regular expression on the runs")
     parser.add_argument(
         "--limits",
@@ -56,9 +55,7 @@ def main() -> None:
 def _run_missing(arguments: argparse.Namespace, path: Path) -> None:
     from benchmarks.deepfaith.run import run_job  # after the threads are limited
 
-    cache = arguments.cache or arguments.output / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    (cache / ".gitignore").write_text("*\n", encoding="utf-8")
+    cache = cache_folder(arguments)
     limits = {name: int(number) for name, number in (each.split("=") for each in arguments.limits)}
     for job in jobs():
         name = f"{job.kind}/{job.task}/{job.seed}/{job.variant}"

@@ -25,7 +25,7 @@ from benchmarks.explainer_ranking.settings import (
     KINDS,
     OTHER_BASELINES,
 )
-from benchmarks.shared.command_line import command_line
+from benchmarks.shared.command_line import add_folders, cache_folder, command_line
 from benchmarks.shared.finished_runs import append_run, finished, read_runs
 from benchmarks.shared.one_thread import one_thread
 
@@ -33,8 +33,7 @@ from benchmarks.shared.one_thread import one_thread
 def main() -> None:
     """Rank what is missing, then write the report."""
     parser = command_line("explainer_ranking", __doc__)
-    parser.add_argument("--data-dir", type=Path, help="folder of the data; not for --report")
-    parser.add_argument("--cache", type=Path, help="default: <output>/cache, ignored by git")
+    add_folders(parser)
     parser.add_argument("--datasets", nargs="+", choices=DATA_SETS, default=DATA_SETS)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, help="metrics")
     parser.add_argument("--samples", type=int, help="test samples of each data set, for a trial")
@@ -55,9 +54,7 @@ def main() -> None:
 def _rank_missing(arguments: argparse.Namespace, path: Path) -> None:
     from benchmarks.explainer_ranking.run import run  # after the threads are limited
 
-    cache = arguments.cache or arguments.output / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    (cache / ".gitignore").write_text("*\n", encoding="utf-8")
+    cache = cache_folder(arguments)
     done = finished(path, ("data_set", "kind"))
     only = {"other baseline": tuple(OTHER_BASELINES), "budget": tuple(BUDGETS)}
     for kind, name in itertools.product(arguments.kinds, arguments.datasets):

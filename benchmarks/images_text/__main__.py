@@ -24,7 +24,7 @@ import time
 from pathlib import Path
 
 from benchmarks.images_text.settings import PROBLEMS, WEIGHTS
-from benchmarks.shared.command_line import command_line
+from benchmarks.shared.command_line import add_folders, cache_folder, command_line
 from benchmarks.shared.finished_runs import append_run, finished, read_runs
 from benchmarks.shared.one_thread import one_thread
 
@@ -32,8 +32,7 @@ from benchmarks.shared.one_thread import one_thread
 def main() -> None:
     """Train what is missing, then write the report."""
     parser = command_line("images_text", __doc__)
-    parser.add_argument("--data-dir", help="folder of the data; not for --report")
-    parser.add_argument("--cache", type=Path, help="default: <output>/cache, ignored by git")
+    add_folders(parser)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", default=[""], help="regular expressions, in order")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin nothing later")
@@ -60,7 +59,8 @@ def main() -> None:
     if needs_data and arguments.data_dir is None:
         parser.error("--data-dir is needed")
     one_thread()
-    arguments.cache = arguments.cache or arguments.output / "cache"
+    if not arguments.report:
+        arguments.cache = cache_folder(arguments)
     if arguments.pictures:
         from benchmarks.images_text.photographs import draw_photographs
         from benchmarks.images_text.pictures import draw_explanations
@@ -102,8 +102,6 @@ def _measure_missing_costs(arguments: argparse.Namespace) -> None:
 def _train_missing(arguments: argparse.Namespace, path: Path) -> None:
     from benchmarks.images_text.run import KEYS, run  # after the threads are limited
 
-    arguments.cache.mkdir(parents=True, exist_ok=True)
-    (arguments.cache / ".gitignore").write_text("*\n", encoding="utf-8")
     done = finished(path, KEYS)
     start = time.monotonic()
     jobs = [(p, m, s) for p in PROBLEMS for s in arguments.seeds for m in WEIGHTS]

@@ -1,6 +1,7 @@
 """The data sets of the benchmark."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ LEAST_TOKENS = 6  # of a text that is measured, with the two special ones
 CHUNK = 25
 
 
-def data_of(problem: Problem, data_dir: str, seed: int) -> Any:
+def data_of(problem: Problem, data_dir: Path, seed: int) -> Any:
     """Return the data module of a problem, set up.
 
     Args:
@@ -27,12 +28,12 @@ def data_of(problem: Problem, data_dir: str, seed: int) -> Any:
     options: dict[str, Any] = {"val_fraction": 0.1, "seed": seed, "eval_batch_size": 256}
     options["batch_size"] = problem.batch_size
     if problem.data == "cifar10":
-        data: Any = CIFAR10(data_dir, flip=True, padding=4, **options)
+        data: Any = CIFAR10(str(data_dir), flip=True, padding=4, **options)
     else:
         kind = AGNews if problem.data == "ag_news" else SST2
         tokenizer = minilm_folder() if problem.network == "minilm" else None
         data = kind(
-            data_dir,
+            str(data_dir),
             max_tokens=MAX_TOKENS,
             tokenizer=tokenizer,
             vocab_size=VOCABULARY,

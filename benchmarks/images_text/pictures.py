@@ -30,7 +30,7 @@ IMAGES = 5
 METHODS = ("plain", "PEAR")
 
 
-def draw_explanations(data_dir: str, cache: Path, output: Path) -> None:
+def draw_explanations(data_dir: Path, cache: Path, output: Path) -> None:
     """Draw what is there of each problem, by the networks of seed 0.
 
     Args:

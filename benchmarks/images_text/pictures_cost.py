@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ class TimedPictures(AttributionPictures):
 
 
 def measure_pictures(
-    data_dir: str, device: str, epochs: int = 2, steps: int | None = None
+    data_dir: Path, device: str, epochs: int = 2, steps: int | None = None
 ) -> dict[str, Any]:
     """Fit with pictures of 8 samples in every epoch.
 
@@ -75,7 +76,7 @@ def measure_pictures(
     """
     silence_lightning()
     torch.manual_seed(0)
-    data = CIFAR10(data_dir, val_fraction=0.1, batch_size=128, eval_batch_size=256)
+    data = CIFAR10(str(data_dir), val_fraction=0.1, batch_size=128, eval_batch_size=256)
     backbone = timm_model("resnet18", num_classes=10)
     # any module that trains plainly: this one multiplies the channels by three learned numbers
     module = ScoresActivationModule(

@@ -19,7 +19,7 @@ def run(
     name: str,
     method: str,
     seed: int,
-    data_dir: str,
+    data_dir: Path,
     cache: Path,
     max_epochs: int | None = None,
 ) -> dict[str, Any]:

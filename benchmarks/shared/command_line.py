@@ -23,3 +23,25 @@ def command_line(name: str, description: str) -> argparse.ArgumentParser:
         "--report", action="store_true", help="write the report from what is there, run nothing"
     )
     return parser
+
+
+def add_folders(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data-dir`` and ``--cache``.
+
+    Args:
+        parser: The parser.
+    """
+    parser.add_argument("--data-dir", type=Path, help="folder of the data; not for --report")
+    parser.add_argument("--cache", type=Path, help="default: <output>/cache, ignored by git")
+
+
+def cache_folder(arguments: argparse.Namespace) -> Path:
+    """Return the folder for what a stopped benchmark does not compute again; git ignores it.
+
+    Args:
+        arguments: With ``output`` and ``cache``.
+    """
+    folder: Path = arguments.cache or arguments.output / "cache"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    return folder
