@@ -24,6 +24,7 @@ from pear_lightning.explainers import (
     explain,
 )
 from pear_lightning.losses import CorrelationTerm, LocalCorrelationLoss
+from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.modules import (
     L2X,
     AmortizedModule,
@@ -38,7 +39,7 @@ from pear_lightning.modules import (
     Surrogate,
 )
 from pear_lightning.scoring import Batch, ShapleyLaw, SingleRemovalLaw
-from pear_lightning.scoring.removals import remove_subsets
+from pear_lightning.scoring.removals import Removals, remove_subsets
 
 _BLOCK = 256
 
@@ -128,12 +129,25 @@ class Fit:
 
     def removals(self) -> dict[str, Any]:
         """Return training rows with evaluations of the model without each feature."""
+        return self._evaluated(
+            lambda batch, bound: remove_subsets(self.model, batch, bound, [(SingleRemovalLaw(), 1)])
+        )
+
+    def subsets(self, loss: LocalCorrelationLoss) -> dict[str, Any]:
+        """Return training rows with evaluations of the model at the subsets of a loss.
+
+        Args:
+            loss: The loss.
+        """
+        return self._evaluated(partial(loss.evaluate_bound, self.model))
+
+    def _evaluated(self, evaluate: Callable[[Batch, BoundMasker], Removals]) -> dict[str, Any]:
+        """Return as many training rows, evaluated, as the budget suffices for."""
         found = []
         for block in self._blocks():
             batch = Batch.of(block)
             bound = self.task.masker.bind(batch.inputs, batch.sample_data)
-            stored = remove_subsets(self.model, batch, bound, [(SingleRemovalLaw(), 1)])
-            found.append(stored.as_dict())
+            found.append(evaluate(batch, bound).as_dict())
         joined = {name: torch.cat([each[name] for each in found]) for name in found[0]}
         return {**chosen(self.rows, slice(len(joined["keep"]))), "removals": joined}
 
@@ -159,18 +173,24 @@ def _unchanged(batch: Any) -> Any:
 
 
 def _deepfaith(
-    fit: Fit, terms: list[CorrelationTerm] | None = None, *, all_classes: bool = False
+    fit: Fit,
+    terms: list[CorrelationTerm] | None = None,
+    *,
+    all_classes: bool = False,
+    stored: bool = False,
 ) -> AmortizedModule:
     preset: Any = fit.terms.preset
+    loss = LocalCorrelationLoss(terms or preset, n_subsets=64 if stored else None)
+    rows = fit.subsets(loss) if stored else None
     module = DeepFaith(
         fit.model,
         network(fit.task, per_class=all_classes),
         fit.task.masker,
-        local_correlation=LocalCorrelationLoss(terms or preset),
+        local_correlation=loss,
         explained="all" if all_classes else "predicted",
         optimizer=adam,
     )
-    fit.train(module)
+    fit.train(module, rows)
     return module
 
 
@@ -235,6 +255,8 @@ _SHAPLEY = CorrelationTerm(ShapleyLaw(), output="prob", n_subsets=32)
 
 METHODS: dict[str, Callable[[Fit], LightningModule]] = {
     "DeepFaith": _deepfaith,
+    "DeepFaith, stored subsets": partial(_deepfaith, stored=True),
+    "DeepFaith, stored subsets, all classes": partial(_deepfaith, stored=True, all_classes=True),
     "DeepFaith, Shapley kernel": partial(_deepfaith, terms=[_SHAPLEY]),
     "DeepFaith, all classes": partial(_deepfaith, all_classes=True),
     "DeepFaith, Shapley kernel, all classes": partial(

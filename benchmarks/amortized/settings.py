@@ -16,6 +16,8 @@ LEARNED = (
 """Networks that explain in one pass; ranks are ranks among these."""
 
 OPTIONS = (
+    "DeepFaith, stored subsets",
+    "DeepFaith, stored subsets, all classes",
     "DeepFaith, Shapley kernel",
     "DeepFaith, all classes",
     "DeepFaith, Shapley kernel, all classes",
