@@ -15,7 +15,7 @@ from pear_lightning.explainers import InputXGradient, IntegratedGradients, Rando
 from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.explainers.explainer_sets import Explainers
 from pear_lightning.figures import blank_axes, check_plot_extra, log_figure, log_text
-from pear_lightning.functional.agreement import AGREEMENT_NAMES, AgreementName
+from pear_lightning.functional.agreement import AGREEMENT_NAMES, AgreementName, check_k
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import AgreementMatrix, CommonShare
@@ -115,6 +115,7 @@ class AgreementMonitor(ExplanationMonitor):
             batch_to_inputs=batch_to_inputs,
         )
         check_choice("metric", metric, AGREEMENT_NAMES)
+        check_k("top_k", top_k)
         self.metric: AgreementName = metric
         self.log_pairs = log_pairs
         self.log_table = log_table

@@ -153,9 +153,10 @@ class ExplainerComparison(Callback):
             n_resamples=self.n_resamples,
         )
         for metric, means in zip(self._ranking.metrics, self._ranking.means, strict=True):
-            pl_module.log(f"test_{metric}", means[0].float())
-        pl_module.log("test_mean_rank", self._ranking.mean_rank[0].float())
-        pl_module.log("test_place", 1.0 + self._ranking.order.index(0))
+            pl_module.log(f"test_{metric}", means[0].float(), sync_dist=True)
+        mean_rank = self._ranking.mean_rank[0].float()
+        pl_module.log("test_mean_rank", mean_rank, sync_dist=True)
+        pl_module.log("test_place", 1.0 + self._ranking.order.index(0), sync_dist=True)
         self._print(self._ranking)
 
     @rank_zero_only

@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, default_colla
 from typing_extensions import override
 
 from pear_lightning.datamodules.epoch_shuffle import EpochShuffle
+from pear_lightning.datamodules.resumable_loader import ResumableLoader
 from pear_lightning.datamodules.supervised_pairs import Collate, SupervisedPairs, fetch
 from pear_lightning.datamodules.table_dataset import as_batch
 from pear_lightning.datamodules.unfinished_samples import UnfinishedSamples
@@ -238,7 +239,7 @@ class SupervisionDataModule(LightningDataModule):
         return self._loader(self._samples, sampler=remaining, collate=self._collate)
 
     def _loader(self, rows: Any, *, collate: Collate, sampler: Any = None) -> DataLoader[Any]:
-        return DataLoader(
+        return ResumableLoader(
             rows,
             batch_size=self.batch_size,
             sampler=sampler,

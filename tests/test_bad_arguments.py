@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning import metrics
-from pear_lightning.callbacks import ExplanationRegularizer
+from pear_lightning.callbacks import AgreementMonitor, ExplanationRegularizer
 from pear_lightning.explainers import (
     ExpectedGradients,
     Gradient,
@@ -98,6 +98,20 @@ CASES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "k=0 of stability": (
         lambda: metrics.ImportanceStability("jaccard_at_k", k=0),
         ValueError, "k must be at least 1, got 0",
+    ),
+    "explainers=None": (
+        lambda: explain(MODEL, X, Y, None), TypeError, "explainers must be a sequence .* got None"
+    ),
+    "top_k=0 of the monitor": (
+        lambda: AgreementMonitor(top_k=0), ValueError, "top_k must be at least 1, got 0"
+    ),
+    "a list of attributions": (
+        lambda: AgreementMatrix(["a", "b"], k=2).update([X, X]),
+        TypeError, r"attributions must be a mapping with the names \['a', 'b'\], got list; give",
+    ),
+    "a list of attributions of a suite": (
+        lambda: FaithfulnessSuite(ColumnMasker(6), ["a", "b"]).update(MODEL, X, [X, X], 0),
+        TypeError, r"attributions must be a mapping with the names \['a', 'b'\], got list; give",
     ),
     "no explainers": (
         lambda: explain(MODEL, X, Y, []), ValueError, "explainers must hold at least one .* none"
@@ -190,6 +204,8 @@ def test_a_float64_model(name: str) -> None:
         explain(nn.Sequential(nn.Conv1d(6, 2, 1), nn.Flatten()).double(), X[..., None], 0, PAIR)
     with pytest.raises(TypeError, match=r"weights, torch\.float32, got torch\.float64"):
         FaithfulnessSuite(ColumnMasker(6)).update(MLP(6), X.double(), X)
+    with pytest.raises(TypeError, match=wanted):
+        rank_explainers(MLP(6).double(), [X], PAIR, ColumnMasker(6), progress=False)
 
 
 @pytest.mark.filterwarnings("ignore:RightReasonsLoss had no part")

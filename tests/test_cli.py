@@ -106,6 +106,13 @@ def test_checkpoint_of_the_command_line_rebuilds_the_model_by_itself():
     assert optimizer.param_groups[0]["lr"] == 0.05
 
 
+def test_the_first_example_compares_with_plain_training(capsys):
+    main(["fit", "--config", "pear_breast_cancer.yaml", *QUICK, "--trainer.max_epochs=1"])
+    printed = capsys.readouterr().out
+    for part in ("without PEAR", "chance", "k = "):
+        assert part in printed
+
+
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")  # it has: the other run's folder
 def test_command_line_resumes_to_the_weights_of_the_uninterrupted_run():
     common = ["--config", "pear_breast_cancer.yaml", *QUICK]

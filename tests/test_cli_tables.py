@@ -225,6 +225,15 @@ def test_errors_begin_with_the_cause(argument, monkeypatch, capsys):
         assert all(name in said[0] for name in shipped_configurations())
 
 
+def test_without_a_configuration_the_shipped_ones_are_listed(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pear-lightning", "fit"])
+    with pytest.raises(SystemExit):
+        run()
+    said = capsys.readouterr().err
+    assert "pear_breast_cancer.yaml" in said
+    assert len(said.splitlines()) <= 4
+
+
 def test_help_says_what_the_command_is_for():
     command = [sys.executable, "-W", "ignore", "-m", "pear_lightning", "--help"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)

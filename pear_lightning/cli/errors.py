@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 from lightning.pytorch.cli import LightningArgumentParser
 from typing_extensions import override
 
+from pear_lightning.cli.arguments import shipped_configurations
+
 _TRACEBACK = "PEAR_LIGHTNING_TRACEBACK"
 _LINES = 8
 # lines of jsonargparse that name no cause
@@ -20,6 +22,7 @@ _NOISE = re.compile(
 )
 _KEY = re.compile(r'(?:Parser key|Group)? ?"([\w.]+)":$')
 _CLASS = re.compile(r"Problem with given class_path '([\w.]+)':$")
+_MISSING = re.compile(r"arguments are required: \w+\.(data|model)\b")
 _UNKNOWN = re.compile(r"Option '(\w+)' is not accepted")
 
 
@@ -31,6 +34,9 @@ class ConciseParser(LightningArgumentParser):
         if not self.exit_on_error:
             super().error(message, ex)
         sys.stderr.write(f"pear-lightning: error: {cause_of(message)}\n")
+        if _MISSING.search(message):
+            shipped = ", ".join(shipped_configurations())
+            sys.stderr.write(f"Give --config with a file or a shipped configuration: {shipped}\n")
         sys.stderr.write(
             "For the options: pear-lightning <subcommand> --help, or --model.help <class>\n"
         )

@@ -1,7 +1,7 @@
 """The function that runs explainers."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, overload
 
 import torch
@@ -261,8 +261,8 @@ def _uncompiled(forward: Forward) -> Forward:
 
 
 def _check_explainers(explainers: Sequence[Explainer]) -> None:
-    single = isinstance(explainers, Explainer)
-    if single or not all(isinstance(explainer, Explainer) for explainer in explainers):
+    several = isinstance(explainers, Iterable) and not isinstance(explainers, Explainer)
+    if not several or not all(isinstance(explainer, Explainer) for explainer in explainers):
         raise TypeError(
             "explainers must be a sequence or a mapping of Explainer instances, such as "
             f"[Gradient()], got {explainers!r}"

@@ -1,7 +1,7 @@
 """Checks of arguments that several functions share; messages say what was given and expected."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from numbers import Integral, Real
@@ -131,6 +131,23 @@ def check_floating(name: str, tensor: Tensor) -> None:
     check_tensor(name, tensor)
     if not tensor.is_floating_point():
         raise TypeError(f"{name} must be floating-point, got {tensor.dtype}")
+
+
+def check_by_name(name: str, given: object, names: Sequence[str]) -> None:
+    """Raise a ``TypeError`` unless it is a mapping, such as a list in the order of the names.
+
+    Example:
+        >>> check_by_name("attributions", [torch.zeros(1)], ["gradient"])
+        Traceback (most recent call last):
+        ...
+        TypeError: attributions must be a mapping with the names ['gradient'], got list; give \
+dict(zip(['gradient'], attributions))
+    """
+    if not isinstance(given, Mapping):
+        raise TypeError(
+            f"{name} must be a mapping with the names {list(names)}, got {type(given).__name__}; "
+            f"give dict(zip({list(names)}, {name}))"
+        )
 
 
 def check_rows(name: str, tensor: Tensor) -> None:

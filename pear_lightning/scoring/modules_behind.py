@@ -1,15 +1,18 @@
 """The modules that a callable uses."""
 
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from inspect import isclass, isfunction, ismethod, ismodule
 from types import CodeType, FunctionType
 from typing import Any
+from weakref import ref as weakref
 
 import torch
 from torch import Tensor, nn
 
 _DEPTH = 5  # of references that are followed from a callable
+_CONTAINERS = (list, tuple, dict, deque)
 _LARGEST_CONTAINER = 256  # longer ones hold data
 
 
@@ -18,7 +21,8 @@ def modules_behind(forward: Any) -> list[nn.Module]:
 
     These are the callable itself, the owner of a method, and the modules that a function, a lambda
     or a callable object finds in its closure, its default arguments, its global names, its
-    attributes, or in lists and dictionaries there; also through other functions. Inside
+    attributes and those of its class, or in lists, dictionaries and weak references there; also
+    through other functions. Inside
     ``torch.compile``, which cannot trace the search, only a module or the owner of a method is
     found.
 
@@ -64,18 +68,23 @@ def _references(value: Any) -> list[Any]:
         return [value.__self__, value.__func__]
     if isfunction(value):
         return list(_of_function(value))
-    if isinstance(value, list | tuple | dict):
+    if isinstance(value, _CONTAINERS):
         items = value.values() if isinstance(value, dict) else value
         return list(items) if len(value) <= _LARGEST_CONTAINER else []
-    if isclass(value) or ismodule(value) or isinstance(value, Tensor):
+    if isinstance(value, weakref):
+        return [value()]
+    if isclass(value):
+        held = vars(value).values() if _root(value) not in ("torch", "builtins") else ()
+        return [each for each in held if isinstance(each, (nn.Module, weakref, *_CONTAINERS))]
+    if ismodule(value) or isinstance(value, Tensor):
         return []
     attributes = getattr(value, "__dict__", {})
     call = type(value).__call__ if callable(value) else None
-    return [*attributes.values(), *([call] if isfunction(call) else [])]
+    return [*attributes.values(), type(value), *([call] if isfunction(call) else [])]
 
 
 def _of_function(function: FunctionType) -> Iterator[Any]:
-    if (function.__module__ or "").split(".")[0] == "torch":
+    if _root(function) == "torch":
         return
     for cell in function.__closure__ or ():
         try:
@@ -87,6 +96,11 @@ def _of_function(function: FunctionType) -> Iterator[Any]:
     for name in _names(function.__code__):
         if name in function.__globals__:
             yield function.__globals__[name]
+
+
+def _root(value: Any) -> str:
+    """Return the package of a function or class."""
+    return (value.__module__ or "").split(".")[0]
 
 
 def _names(code: CodeType) -> Iterator[str]:

@@ -298,7 +298,7 @@ def logits_of(forward: Forward, batch: Batch) -> Tensor:
     """
     check_model(forward)
     with eval_mode(forward):
-        return as_logits(forward(batch.inputs, **batch.forward_kwargs), len(batch))
+        return as_logits(run_model(forward, batch.inputs, batch.forward_kwargs), len(batch))
 
 
 def predicted_classes(forward: Forward, batch: Batch) -> Tensor:

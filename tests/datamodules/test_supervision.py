@@ -62,6 +62,19 @@ def explained(folder, data=None, prior=None, **kwargs):
     return data
 
 
+def test_a_run_resumes_within_an_epoch(tmp_path):
+    data = explained(tmp_path / "store", batch_size=4, val_fraction=0.0)
+    loader = data.train_dataloader()
+    batches = iter(loader)
+    done = [next(batches)["inputs"] for _ in range(3)]
+    state = loader.state_dict()
+    rest = [each["inputs"] for each in batches]
+    assert len(done) + len(rest) == len(loader)
+    again = data.train_dataloader()
+    again.load_state_dict(state)
+    torch.testing.assert_close([each["inputs"] for each in again], rest, rtol=0, atol=0)
+
+
 def all_pairs(loader):
     return {
         (int(seed), tuple(s.tolist()))

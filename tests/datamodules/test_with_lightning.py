@@ -60,8 +60,8 @@ def test_fit_test_predict(tmp_path):
     assert sum(len(logits) for logits in trainer.predict(model, data)) == 143
 
 
-# what Lightning says about a validation loader without rows
-@pytest.mark.filterwarnings("ignore:Total length of `list` across ranks is zero:UserWarning")
+@pytest.mark.filterwarnings("error:.*Total length of `list` across ranks is zero")
+@pytest.mark.filterwarnings("error:.*have no `val_dataloader`")
 def test_no_validation(tmp_path):
     trainer = make_trainer(tmp_path, max_epochs=1, logger=False, enable_checkpointing=False)
     trainer.fit(Classifier(), BreastCancer())

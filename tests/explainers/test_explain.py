@@ -1,5 +1,7 @@
 import re
 import warnings
+from typing import ClassVar
+from weakref import WeakSet
 
 import pytest
 import torch
@@ -420,6 +422,49 @@ def test_probabilities_are_float32_in_half_precision():
     model, inputs = mlp(), torch.rand(4, 6)
     with torch.autocast("cpu", torch.bfloat16):
         explain(model, inputs, 0, five_explainers(inputs), output="prob")
+
+
+class _Graph:
+    """Lives as long as the graph of a pass."""
+
+
+class _Marked(torch.autograd.Function):
+    generate_vmap_rule = True
+    graphs: ClassVar[WeakSet[_Graph]] = WeakSet()
+
+    @staticmethod
+    def forward(x):
+        return x.clone()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.graph = _Graph()
+        _Marked.graphs.add(ctx.graph)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def test_a_plain_call_keeps_the_graph_of_one_pass_at_a_time():
+    layer, alive = nn.Linear(4, 2), []
+
+    class Model(nn.Module):
+        def forward(self, x):
+            y = _Marked.apply(layer(x).tanh())
+            alive.append(len(_Marked.graphs))
+            return y
+
+    explain(Model(), torch.randn(3, 4), 0, [IntegratedGradients(6)], points_per_pass=1)
+    assert len(alive) == 7
+    assert max(alive) <= 2
+    alive.clear()
+    results = explain(
+        Model(), torch.randn(3, 4), 0, [IntegratedGradients(6)],
+        points_per_pass=1, create_graph=True,
+    )  # fmt: skip
+    assert alive[-1] >= 7
+    del results
 
 
 def test_a_plain_call_keeps_no_graph():

@@ -10,12 +10,15 @@ SCRIPT = """
 import json, sys
 import torch
 from lightning.pytorch import Trainer
-from pear_lightning.callbacks import FaithfulnessMonitor
+from pear_lightning.callbacks import ExplainerComparison, FaithfulnessMonitor
 from pear_lightning.datamodules import DecoyDigits
-from pear_lightning.explainers import Gradient, InputXGradient
+from pear_lightning.explainers import Gradient, InputXGradient, Prior
+from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.masking import ColumnMasker
-from pear_lightning.modules import PEAR, FindAnotherExplanation, RightForTheRightReasons
-from pear_lightning.nn import MLP
+from pear_lightning.modules import (
+    PEAR, DeepFaith, FindAnotherExplanation, RightForTheRightReasons
+)
+from pear_lightning.nn import MLP, ExplainerMLP
 
 if __name__ == "__main__":
     pair = {"gradient": Gradient(), "product": InputXGradient()}
@@ -37,6 +40,17 @@ if __name__ == "__main__":
         trainer.fit(module, data)
         results.append({k: float(v) for k, v in trainer.callback_metrics.items() if "val" in k})
         results.append(trainer.test(module, data, verbose=False)[0])
+    masker = ColumnMasker(64)
+    suite = lambda masker, names: FaithfulnessSuite(masker, names, n_subsets=4)
+    trainer = Trainer(
+        accelerator="cpu", devices=2, strategy="ddp", max_epochs=1, logger=False,
+        limit_train_batches=1, limit_val_batches=1, limit_test_batches=1,
+        callbacks=[ExplainerComparison({"gradient": Prior(Gradient())}, suite=suite)],
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+    )
+    module = DeepFaith(network(), ExplainerMLP(64), masker)
+    trainer.fit(module, data)
+    results.append(trainer.test(module, data, verbose=False)[0])
     with open(f"{sys.argv[1]}/rank{trainer.global_rank}.json", "w") as file:
         json.dump(results, file)
 """
@@ -53,3 +67,4 @@ def test_no_advice_about_sync_dist(tmp_path):
     first, second = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1))
     assert first == second
     assert "val_accuracy" in first[0]
+    assert "test_mean_rank" in first[-1]

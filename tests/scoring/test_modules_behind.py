@@ -1,6 +1,8 @@
 """Callables that are no modules themselves are explained in eval mode, too."""
 
 import functools
+import weakref
+from collections import deque
 from typing import Any
 
 import pytest
@@ -52,8 +54,35 @@ class OfGlobal:
         return GLOBAL(x)
 
 
+class Holder:
+    """Has a module as an attribute of the class."""
+
+    net: nn.Module
+
+
+def by_class_attribute(net: nn.Module) -> Any:
+    class Own(Holder):
+        pass
+
+    Own.net = net
+    return lambda z: Own.net(z)
+
+
+def by_class_of_an_object(net: nn.Module) -> Any:
+    class Own(Holder):
+        def __call__(self, x: torch.Tensor) -> torch.Tensor:
+            return self.net(x)
+
+    Own.net = net
+    return Own()
+
+
 def apply(net: Any, x: torch.Tensor) -> torch.Tensor:
     return net(x)
+
+
+def apply_weak(net: Any, x: torch.Tensor) -> torch.Tensor:
+    return net()(x)
 
 
 CALLABLES = {
@@ -64,6 +93,10 @@ CALLABLES = {
     "partial of a partial": lambda net: functools.partial(functools.partial(apply), net),
     "list": lambda net: lambda z, nets=[net]: sum(each(z) for each in nets),
     "dictionary": lambda net: lambda z, nets={"one": net}: nets["one"](z),
+    "deque": lambda net: lambda z, nets=deque([net]): nets[0](z),
+    "weak reference": lambda net: functools.partial(apply_weak, weakref.ref(net)),
+    "class attribute": by_class_attribute,
+    "attribute of an object's class": by_class_of_an_object,
     "callable object": Wrapper,
     "method": lambda net: Wrapper(net).logits,
     "closure over an object": lambda net: Wrapper(net).function(),

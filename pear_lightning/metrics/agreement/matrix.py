@@ -23,6 +23,7 @@ from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.ranks import TIES, Ties
 from pear_lightning.functional.validation import (
     check_attributions,
+    check_by_name,
     check_choice,
     check_same_shape,
 )
@@ -165,6 +166,7 @@ class AgreementMatrix(ExactStates):
             ValueError: for missing or unknown names, different shapes, NaN or infinite values, a
                 sample without features, or, without ``present``, ``k`` above n or a single feature.
         """
+        check_by_name("attributions", attributions, self.names)
         if set(attributions) != set(self.names):
             raise ValueError(
                 f"attributions must have the names {sorted(self.names)}, got {sorted(attributions)}"

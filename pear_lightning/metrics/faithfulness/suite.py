@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pear_lightning.functional.aligned_text import aligned_text
 from pear_lightning.functional.per_sample import PerSample
-from pear_lightning.functional.validation import check_finite, trusted_values
+from pear_lightning.functional.validation import check_by_name, check_finite, trusted_values
 from pear_lightning.masking import Masker
 from pear_lightning.masking.baseline_spec import BaselineSpec
 from pear_lightning.metrics.exact_states import ExactStates
@@ -394,6 +394,7 @@ class FaithfulnessSuite(ExactStates):
                 )
             return {"attributions": attributions}
         given = {} if isinstance(attributions, Tensor) else attributions
+        check_by_name("attributions", given, self.names)
         if set(given) != set(self.names):
             raise ValueError(
                 f"attributions must have the names {sorted(self.names)}, got {sorted(given)}"

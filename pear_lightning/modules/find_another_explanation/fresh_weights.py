@@ -25,7 +25,8 @@ def fresh_copy(module: nn.Module, initialize: Initializer | None = None) -> nn.M
             every layer, which the layers of torch have.
 
     Raises:
-        ValueError: If some weights are not drawn by the method of any layer.
+        ValueError: If some weights are not drawn by the method of any layer, or the module cannot
+            be copied.
 
     Example:
         >>> import torch
@@ -34,7 +35,14 @@ def fresh_copy(module: nn.Module, initialize: Initializer | None = None) -> nn.M
         >>> other.weight.shape, bool((other.weight == layer.weight).any())
         (torch.Size([3, 2]), False)
     """
-    other = copy.deepcopy(module)
+    try:
+        other = copy.deepcopy(module)
+    except RuntimeError as error:
+        raise ValueError(
+            f"module must allow copy.deepcopy, got {type(module).__name__}; weight norm and "
+            "spectral norm of torch.nn.utils.parametrizations allow it, those of torch.nn.utils do "
+            "not"
+        ) from error
     if initialize is not None:
         initialize(other)
         return other
