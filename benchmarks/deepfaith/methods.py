@@ -28,9 +28,11 @@ class Method:
         zero_rule: Whether features that equal the baseline have score 0.
         side: What the network reads of the explained model.
         given_class: Whether the explained class is an input of the network.
+        all_classes: Whether the network returns scores of all classes and learns all of them from
+            the same subsets; the class is no input then.
         times_inputs: Whether the network for tables returns factors of the columns.
-        from_model: Whether the network for images begins with the convolutions of the explained
-            one, which it trains further.
+        from_model: Whether the network for images and texts begins with the convolutions of the
+            explained one, which it trains further.
         made_up: Whether made-up rows fill up a table with too few training rows.
     """
 
@@ -41,6 +43,7 @@ class Method:
     zero_rule: bool = True
     side: tuple[SideInput, ...] = ()
     given_class: bool = True
+    all_classes: bool = False
     times_inputs: bool = True
     made_up: bool = True
     from_model: bool = True
@@ -53,7 +56,8 @@ def ours(kind: Kind, **changes: Any) -> Method:
         kind: What the samples are.
         **changes: Of the method.
     """
-    return Method(PRESETS[kind], **changes)
+    preset: dict[str, Any] = {"terms": PRESETS[kind], "all_classes": kind != "table"}
+    return Method(**(preset | changes))
 
 
 def papers(**changes: Any) -> Method:
@@ -91,7 +95,9 @@ def candidates(kind: Kind) -> dict[str, Method]:
     Args:
         kind: What the samples are.
     """
-    return {"preset": ours(kind)} | {name: Method(terms) for name, terms in _mixtures(kind).items()}
+    return {"preset": ours(kind)} | {
+        name: ours(kind, terms=terms) for name, terms in _mixtures(kind).items()
+    }
 
 
 def _mixtures(kind: Kind) -> dict[str, Terms]:
@@ -165,11 +171,15 @@ def ablations(kind: Kind) -> dict[str, Method]:
     )
     centred = tuple(replace(term, centered=True) for term in preset)
     of_tables = {
+        "ours: scores of all classes": ours(kind, all_classes=True),
         "ours: scores instead of coefficients": ours(kind, times_inputs=False),
         "ours: without made-up rows": ours(kind, made_up=False),
     }
-    of_images = {"ours: convolutions from scratch": ours(kind, from_model=False)}
-    of_kind = {"table": of_tables, "image": of_images, "text": {}}[kind]
+    of_others = {
+        "ours: convolutions from scratch": ours(kind, from_model=False),
+        "ours: the class as an input": ours(kind, all_classes=False),
+    }
+    of_kind = of_tables if kind == "table" else of_others
     everything = {"similarity": 0.9, "quantile": 0.0}
     return {
         "paper: full": papers(),
@@ -178,12 +188,12 @@ def ablations(kind: Kind) -> dict[str, Method]:
         "paper: deduplication only": papers(alpha=1.0, supervision=PAPER_RULES | everything),
         "paper: L_LC only, unbounded": papers(alpha=0.0, supervision=None, sigmoid=False),
         "ours": ours(kind),
-        **{f"ours: {name}": Method((term,)) for name, term in _named(preset).items()},
-        "ours: logit only": Method(of_logit),
-        "ours: probability only": Method(of_prob),
-        "ours: correlation instead of cosine": Method(centred),
+        **{f"ours: {name}": ours(kind, terms=(term,)) for name, term in _named(preset).items()},
+        "ours: logit only": ours(kind, terms=of_logit),
+        "ours: probability only": ours(kind, terms=of_prob),
+        "ours: correlation instead of cosine": ours(kind, terms=centred),
         "ours: without zero rule": ours(kind, zero_rule=False),
-        "ours: class not given": ours(kind, given_class=False),
+        "ours: class not given": ours(kind, given_class=False, all_classes=False),
         **of_kind,
         "ours: sigmoid": ours(kind, sigmoid=True, zero_rule=False, times_inputs=False),
         "ours: reads a gradient": ours(kind, side=("gradient",)),

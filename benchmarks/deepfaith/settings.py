@@ -51,8 +51,8 @@ _SEVEN = "7 columns"
 _PATCHES = "49 patches of 4 x 4 pixels"
 _WORDS = "up to 64 words"
 _OF_SEVEN = (8000, 1000, 200, 200, 7, 3, 32, 128, 1200, 128)
-_OF_IMAGES = (1000, 40, 40, 60, 16, 0.1, 200, 600, 600, 64)
-_OF_TEXTS = (1000, 40, 60, 60, 16, 0.2, 100, 500, 600, 64)
+_OF_IMAGES = (2000, 40, 40, 60, 16, 0.1, 200, 600, 1200, 64)
+_OF_TEXTS = (4000, 40, 60, 60, 16, 0.2, 100, 500, 2400, 64)
 TASKS = {
     "bank": Terms("Bank Marketing", "table", _SEVEN, 12, *_OF_SEVEN),
     "adult": Terms(

@@ -24,14 +24,15 @@ baseline; *LIME [p], zero rule* has that 0 alone (left out where it changes noth
 tables); *random* is noise.
 
 *DeepFaith* is the library's preset of the local correlation loss for the kind of samples, trained
-without supervision; its network is told the explained class. On tables it returns coefficients that
+without supervision. On tables its network is told the explained class and returns coefficients that
 are multiplied by the inputs, and tables with fewer than 8,000 training rows are filled up with rows
-in which some columns come from another row. On images it begins with the convolutions of the
-explained network. *The paper's recipe* selects labels among the priors with the larger budget
-(cosine .9, the first of a group; quantile .2 of all ten metrics; samples without survivor are
-dropped), scores in [0, 1], Pearson, ten Bernoulli subsets, and Algorithm 1 by epochs (window 5,
-threshold 1e-4). The priors that it imitates are better than those of the paper, which gives LIME
-and KernelSHAP 20 to 50 evaluations on tables and texts; it has far fewer samples than DeepFaith.\
+in which some columns come from another row. On images and texts it has scores of all classes, which
+it learns from the same evaluations, and begins with the convolutions of the explained network. *The
+paper's recipe* selects labels among the priors with the larger budget (cosine .9, the first of a
+group; quantile .2 of all ten metrics; samples without survivor are dropped), scores in [0, 1],
+Pearson, ten Bernoulli subsets, and Algorithm 1 by epochs (window 5, threshold 1e-4). The priors
+that it imitates are better than those of the paper, which gives LIME and KernelSHAP 20 to 50
+evaluations on tables and texts; it has far fewer samples than DeepFaith.\
 """
 
 COST = """\

@@ -20,9 +20,11 @@ from benchmarks.deepfaith.rows import Rows, as_mapping, shuffled
 from benchmarks.deepfaith.supervision import labels_of, scored_priors
 from benchmarks.shared.image_cnn import ImageCNN
 from benchmarks.shared.quiet_trainer import quiet_trainer, silence_lightning
+from benchmarks.shared.text_cnn import ConvolvedWords, TextCNN
 from benchmarks.shared.watched import Watched
 from pear_lightning.callbacks import AlphaSchedule
 from pear_lightning.explainers import AmortizedExplainer
+from pear_lightning.explainers.amortized_explainer import of_class
 from pear_lightning.losses import LocalCorrelationLoss, PatternConsistencyLoss
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.modules import DeepFaith
@@ -110,7 +112,11 @@ def train(
         torch.save(saved | {"curves": made.curves}, path)
     saved = torch.load(path)
     explainer = AmortizedExplainer(
-        network_of(problem, method), problem.masker, side=method.side, zero_rule=method.zero_rule
+        network_of(problem, method),
+        problem.masker,
+        explained="all" if method.all_classes else "predicted",
+        side=method.side,
+        zero_rule=method.zero_rule,
     )
     explainer.load_state_dict(saved["weights"])
     return Trained(explainer.eval(), saved["record"], saved["curves"])
@@ -158,6 +164,7 @@ def _train(
         1.0 if method.alpha is None else method.alpha,
         local_correlation=loss,
         pattern_consistency=PatternConsistencyLoss(half=True),
+        explained="all" if method.all_classes else "predicted",
         side=method.side,
         zero_rule=method.zero_rule,
         optimizer=partial(torch.optim.AdamW, lr=RATES[terms.kind], weight_decay=1e-4),
@@ -207,6 +214,7 @@ def network_of(problem: Problem, method: Method) -> nn.Module:
     scale: ScoreScale = "sigmoid" if method.sigmoid else "unbounded"
     options: dict[str, Any] = {"scale": scale, "side_channels": len(method.side)}
     options["num_classes"] = problem.n_classes if method.given_class else None
+    options["per_class"] = method.all_classes
     if problem.terms.kind == "table":
         assert isinstance(problem.masker, ColumnMasker)
         if method.times_inputs:
@@ -218,6 +226,8 @@ def network_of(problem: Problem, method: Method) -> nn.Module:
         tokens = BackboneTokens(layers, problem.n_features, dim=32)
     if problem.terms.kind == "text":
         tokens = TextTokens(None, inputs.shape[2], n_tokens=inputs.shape[1], dim=64)
+        if isinstance(problem.model, TextCNN) and method.from_model:
+            tokens = BackboneTokens(ConvolvedWords(problem.model), inputs.shape[1], dim=64)
     return ExplainerTransformer(tokens, **options)
 
 
@@ -231,4 +241,5 @@ def saliency_of(problem: Problem, explainer: AmortizedExplainer, part: Part) -> 
     """
     batch = problem.parts[part]
     with torch.no_grad():
-        return explainer.saliency(batch, forward=problem.model)
+        saliency = explainer.saliency(batch, forward=problem.model)
+    return of_class(saliency, batch.classes) if saliency.ndim == 3 else saliency

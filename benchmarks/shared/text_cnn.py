@@ -1,5 +1,7 @@
 """The network for text."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -42,3 +44,30 @@ class TextCNN(nn.Module):
         hidden = self.activation(self.convolution(inputs[:, None] * mask)) * mask
         logits: Tensor = self.output(self.dropout(self.pooling(hidden).flatten(1)))
         return logits
+
+
+class ConvolvedWords(nn.Module):
+    """A vector for each word from the convolution of a :class:`TextCNN`, which is copied.
+
+    Beside what the filters find at a word, the vector tells where this is the maximum over the
+    text, which is all that the network goes on with.
+
+    Args:
+        network: The network.
+        dim: Length of a vector.
+    """
+
+    def __init__(self, network: TextCNN, dim: int = 64) -> None:
+        super().__init__()
+        self.convolution = copy.deepcopy(network.convolution).requires_grad_(True)
+        self.activation = nn.ReLU()
+        self.projection = nn.Linear(2 * self.convolution.out_channels, dim)
+
+    def forward(self, inputs_embeds: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return vectors ``(B, 64, dim)`` of embeddings ``(B, 64, D)``."""
+        mask = attention_mask.to(inputs_embeds.dtype)[:, None, :, None]
+        hidden: Tensor = self.activation(self.convolution(inputs_embeds[:, None] * mask)) * mask
+        words = hidden[..., 0].mT
+        winners = words * (words == words.amax(dim=1, keepdim=True))
+        vectors: Tensor = self.projection(torch.cat([words, winners], dim=2))
+        return vectors
