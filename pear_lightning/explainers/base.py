@@ -119,7 +119,8 @@ class GradientExplainer(Explainer):
             gradients: Gradients at the query points, ``(K, B, *S)``.
             query: The return value of :meth:`query`.
         """
-        weighted = query.weights * gradients
+        is_one = isinstance(query.weights, float) and query.weights == 1.0
+        weighted = gradients if is_one else query.weights * gradients
         return weighted.squeeze(0) if len(weighted) == 1 else weighted.sum(dim=0)
 
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:

@@ -70,9 +70,9 @@ def right_reasons_loss(
 
 def _norm_of_rows(values: Tensor, marked: Tensor, norm: Norm) -> Tensor:
     """Return the size of the marked values of each row, ``(B,)``, for values ``(B, n)``."""
-    wrong = values.where(marked, 0)
+    wrong = values * marked.to(values.dtype)
     if norm == "squared_l2":
-        return wrong.square().sum(dim=1)
+        return (wrong * wrong).sum(dim=1)
     if norm == "l1":
         return wrong.abs().sum(dim=1)
     if norm == "l2":
