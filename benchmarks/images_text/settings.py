@@ -49,12 +49,15 @@ class Method:
 
     Attributes:
         weight: λ.
-        rows: Share of the rows of a batch that is explained.
+        rows: Share of the rows of a batch that is explained, but at least ``LEAST_ROWS``.
     """
 
     weight: float
     rows: float = 0.125
 
+
+LEAST_ROWS = 8
+"""As many as the shipped configurations explain of a batch of texts."""
 
 METHODS: dict[str, Method] = {
     "plain": Method(0.0),

@@ -6,7 +6,7 @@ import torch
 
 from benchmarks.images_text.data import masker_of
 from benchmarks.images_text.networks import network_of
-from benchmarks.images_text.settings import CLASSES, NODES, Method, Problem
+from benchmarks.images_text.settings import CLASSES, LEAST_ROWS, NODES, Method, Problem
 from benchmarks.shared.quiet_trainer import quiet_trainer
 from pear_lightning.explainers import InputXGradient, IntegratedGradients
 from pear_lightning.modules import PEAR
@@ -38,7 +38,7 @@ def make_module(problem: Problem, data: Any, method: Method) -> PEAR:
         explainers=pair,
         test_explainers=pair,
         masker=masker_of(problem, data),
-        rows=method.rows,
+        rows=max(LEAST_ROWS, round(method.rows * problem.batch_size)),
         num_classes=CLASSES[problem.data],
         optimizer=optimizer,
         lr_scheduler=cosine,
