@@ -37,8 +37,8 @@ PROBLEMS: dict[str, Problem] = {
     "ag_news/transformer": Problem("ag_news", "transformer", 1, 150, 64, 2e-3, 80),
     "cifar10/resnet": Problem("cifar10", "resnet", 4, 70, 128, 2e-3, 120),
     "cifar10/vit": Problem("cifar10", "vit", 4, 70, 128, 1e-3, 120),
-    "sst2/minilm": Problem("sst2", "minilm", 1, 40, 16, 1e-3, 40, 48),
-    "ag_news/minilm": Problem("ag_news", "minilm", 1, 40, 16, 1e-3, 40, 48),
+    "sst2/minilm": Problem("sst2", "minilm", 1, 120, 16, 5e-4, 40, 48),
+    "ag_news/minilm": Problem("ag_news", "minilm", 1, 120, 16, 5e-4, 40, 48),
 }
 """By name, in the order in which they are run."""
 
