@@ -23,7 +23,7 @@ import re
 import time
 from pathlib import Path
 
-from benchmarks.images_text.settings import PROBLEMS, WEIGHTS
+from benchmarks.images_text.settings import METHODS, PROBLEMS
 from benchmarks.shared.command_line import add_folders, cache_folder, command_line
 from benchmarks.shared.finished_runs import append_run, finished, read_runs
 from benchmarks.shared.one_thread import one_thread
@@ -104,7 +104,7 @@ def _train_missing(arguments: argparse.Namespace, path: Path) -> None:
 
     done = finished(path, KEYS)
     start = time.monotonic()
-    jobs = [(p, m, s) for p in PROBLEMS for s in arguments.seeds for m in WEIGHTS]
+    jobs = [(p, m, s) for p in PROBLEMS for s in arguments.seeds for m in METHODS]
     for pattern in arguments.only:
         for job in jobs:
             if job in done or not re.search(pattern, "{}/{}/{}".format(*job)):

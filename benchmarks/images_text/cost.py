@@ -38,7 +38,7 @@ class Variant:
 
     weight: float = 0.2
     nodes: int = 3
-    rows: float | None = 0.25
+    rows: float | None = 0.125
     points: int | None = None
     bf16: bool = False
     checkpointing: bool = False
@@ -46,9 +46,9 @@ class Variant:
 
 VARIANTS: dict[str, Variant] = {
     "plain": Variant(weight=0.0),
-    "shipped: 3 nodes, 1/4 of the rows": Variant(),
+    "shipped: 3 nodes, 1/8 of the rows": Variant(),
     "all rows": Variant(rows=None),
-    "1/8 of the rows": Variant(rows=0.125),
+    "1/4 of the rows": Variant(rows=0.25),
     "1 node": Variant(nodes=1),
     "one point in a pass": Variant(points=1),
     "gradient checkpointing": Variant(checkpointing=True),

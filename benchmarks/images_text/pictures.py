@@ -11,7 +11,7 @@ from benchmarks.images_text.measurement import OUTPUT, explainers_of
 from benchmarks.images_text.photographs import save_small
 from benchmarks.images_text.run import weights_name
 from benchmarks.images_text.sentences import SENTENCES
-from benchmarks.images_text.settings import PROBLEMS, WEIGHTS, Problem
+from benchmarks.images_text.settings import METHODS, PROBLEMS, Problem
 from benchmarks.images_text.training import make_module
 from pear_lightning.datamodules import CIFAR10
 from pear_lightning.figures import draw_image_attributions, draw_token_attributions
@@ -27,7 +27,7 @@ SHORT = {
     "kernel_shap": "KernelSHAP",
 }
 IMAGES = 5
-METHODS = ("plain", "PEAR")
+DRAWN = ("plain", "PEAR")
 
 
 def draw_explanations(data_dir: Path, cache: Path, output: Path) -> None:
@@ -39,18 +39,18 @@ def draw_explanations(data_dir: Path, cache: Path, output: Path) -> None:
         output: Folder to write to.
     """
     for name, problem in PROBLEMS.items():
-        files = {method: cache / weights_name(name, method, 0) for method in METHODS}
+        files = {method: cache / weights_name(name, method, 0) for method in DRAWN}
         if not all(path.exists() for path in files.values()):
             continue
         data = data_of(problem, data_dir, 0)
-        modules = {method: _module(problem, data, files[method], method) for method in METHODS}
+        modules = {method: _module(problem, data, files[method], method) for method in DRAWN}
         draw = _draw_images if problem.data == "cifar10" else _draw_texts
         figure = draw(problem, data, modules)
         save_small(figure, output / f"explained_{name.replace('/', '_')}.png", dpi=90)
 
 
 def _module(problem: Problem, data: Any, path: Path, method: str) -> PEAR:
-    module = make_module(problem, data, WEIGHTS[method])
+    module = make_module(problem, data, METHODS[method])
     module.backbone.load_state_dict(torch.load(path))
     return module.eval()
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from benchmarks.images_text.settings import PROBLEMS, WEIGHTS
+from benchmarks.images_text.settings import METHODS, PROBLEMS
 from benchmarks.shared.finished_runs import Run, Runs, runs_with
 from benchmarks.shared.mean_and_interval import mean_and_interval
 
@@ -14,7 +14,7 @@ def problems_of(runs: Runs) -> list[str]:
 
 def methods_of(runs: Runs, problem: str) -> list[str]:
     """Return the methods that have records of a problem, in their order."""
-    return [method for method in WEIGHTS if runs_with(runs, problem=problem, method=method)]
+    return [method for method in METHODS if runs_with(runs, problem=problem, method=method)]
 
 
 def over_seeds(runs: Runs, problem: str, method: str, value: Callable[[Run], float]) -> list[float]:

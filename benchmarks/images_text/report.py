@@ -56,7 +56,8 @@ def write_report(runs: Runs, output: Path) -> None:
         "which were not trained. *With another sample* is the agreement with the explanation of "
         "the next image by the same explainer: explanations that ignore the image would raise it. "
         "*Common share* is the variance of what all logits have in common, relative to what "
-        "differs. PEAR is λ = .2 on a quarter of the rows, as in the shipped configurations.",
+        "differs. PEAR is λ = .2 on an eighth of the rows, as in the shipped configurations, but "
+        "at least eight rows.",
         figure("agreement", "Agreement of each method"),
         models_table(runs) if runs else "Not run.",
         "## 2. Does agreement buy faithfulness, between models?",

@@ -1,6 +1,7 @@
 """One run of the benchmark: train a network, then measure it."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 
 from benchmarks.images_text.data import data_of
 from benchmarks.images_text.measurement import measure
-from benchmarks.images_text.settings import PROBLEMS, WEIGHTS
+from benchmarks.images_text.settings import METHODS, PROBLEMS
 from benchmarks.images_text.training import make_module, train
 from benchmarks.shared.quiet_trainer import silence_lightning
 
@@ -43,13 +44,13 @@ def run(
     start = time.process_time()
     data = data_of(problem, data_dir, seed)
     torch.manual_seed(seed)
-    module = make_module(problem, data, WEIGHTS[method])
+    module = make_module(problem, data, METHODS[method])
     before = time.process_time()
     steps = train(module, data, problem, max_epochs)
     trained = time.process_time()
     cache.mkdir(parents=True, exist_ok=True)
     torch.save(module.backbone.state_dict(), cache / weights_name(name, method, seed))
-    record = {"problem": name, "method": method, "seed": seed, "weight": WEIGHTS[method]}
+    record = {"problem": name, "method": method, "seed": seed, **asdict(METHODS[method])}
     record |= {"steps": steps, "ms_per_step": round(1000 * (trained - before) / max(steps, 1), 1)}
     record |= measure(problem, module, data)
     record["cpu_seconds"] = round(time.process_time() - start, 1)
@@ -58,4 +59,5 @@ def run(
 
 def weights_name(name: str, method: str, seed: int) -> str:
     """Return the name of the file of a network's weights."""
-    return f"{name.replace('/', '_')}_{WEIGHTS[method]}_{seed}.pt"
+    trained = METHODS[method]
+    return f"{name.replace('/', '_')}_{trained.weight}_{trained.rows}_{seed}.pt"

@@ -37,13 +37,35 @@ PROBLEMS: dict[str, Problem] = {
     "ag_news/transformer": Problem("ag_news", "transformer", 1, 150, 64, 2e-3, 80),
     "cifar10/resnet": Problem("cifar10", "resnet", 4, 70, 128, 2e-3, 120),
     "cifar10/vit": Problem("cifar10", "vit", 4, 70, 128, 1e-3, 120),
-    "sst2/minilm": Problem("sst2", "minilm", 1, 40, 16, 1e-3, 40, 48),
-    "ag_news/minilm": Problem("ag_news", "minilm", 1, 40, 16, 1e-3, 40, 48),
+    "sst2/minilm": Problem("sst2", "minilm", 1, 120, 16, 5e-4, 40, 48),
+    "ag_news/minilm": Problem("ag_news", "minilm", 1, 120, 16, 5e-4, 40, 48),
 }
 """By name, in the order in which they are run."""
 
-WEIGHTS: dict[str, float] = {"plain": 0.0, "PEAR": 0.2, "PEAR, λ = .5": 0.5}
-"""λ of each method; .2 is that of the shipped configurations."""
+
+@dataclass(frozen=True)
+class Method:
+    """How a network is trained: PEAR, or plainly with weight 0.
+
+    Attributes:
+        weight: λ.
+        rows: Share of the rows of a batch that is explained, but at least ``LEAST_ROWS``.
+    """
+
+    weight: float
+    rows: float = 0.125
+
+
+LEAST_ROWS = 8
+"""As many as the shipped configurations explain of a batch of texts."""
+
+METHODS: dict[str, Method] = {
+    "plain": Method(0.0),
+    "PEAR": Method(0.2),
+    "PEAR, 1/4 of the rows": Method(0.2, 0.25),
+    "PEAR, λ = .5": Method(0.5),
+}
+"""By name; PEAR has the weight and the rows of the shipped configurations."""
 
 CLASSES: dict[str, int] = {"cifar10": 10, "ag_news": 4, "sst2": 2}
 MAX_TOKENS = 48
@@ -52,7 +74,6 @@ PATCH = 4
 NODES = 3
 """Nodes of integrated gradients in training, as in the shipped configurations."""
 MEASURED_NODES = 10
-ROWS = 0.25
 CURVE_STEPS = 12
 SUBSETS = 40
 TITLES: dict[str, str] = {

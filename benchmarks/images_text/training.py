@@ -6,19 +6,19 @@ import torch
 
 from benchmarks.images_text.data import masker_of
 from benchmarks.images_text.networks import network_of
-from benchmarks.images_text.settings import CLASSES, NODES, ROWS, Problem
+from benchmarks.images_text.settings import CLASSES, LEAST_ROWS, NODES, Method, Problem
 from benchmarks.shared.quiet_trainer import quiet_trainer
 from pear_lightning.explainers import InputXGradient, IntegratedGradients
 from pear_lightning.modules import PEAR
 
 
-def make_module(problem: Problem, data: Any, weight: float) -> PEAR:
+def make_module(problem: Problem, data: Any, method: Method) -> PEAR:
     """Return the module of a run, not trained yet; plain training is PEAR with weight 0.
 
     Args:
         problem: The problem.
         data: Its data module.
-        weight: λ.
+        method: How it is trained.
     """
 
     def optimizer(parameters: Any) -> torch.optim.Optimizer:
@@ -34,11 +34,11 @@ def make_module(problem: Problem, data: Any, weight: float) -> PEAR:
     }
     return PEAR(
         network_of(problem),
-        weight,
+        method.weight,
         explainers=pair,
         test_explainers=pair,
         masker=masker_of(problem, data),
-        rows=ROWS,
+        rows=max(LEAST_ROWS, round(method.rows * problem.batch_size)),
         num_classes=CLASSES[problem.data],
         optimizer=optimizer,
         lr_scheduler=cosine,

@@ -5,11 +5,16 @@ from typing import Any
 from benchmarks.images_text.records import methods_of, over_seeds, problems_of
 from benchmarks.images_text.settings import TITLES
 from benchmarks.images_text.tables.models import mean_agreement
-from benchmarks.shared.drawing import BLUE, GREY, ORANGE
+from benchmarks.shared.drawing import BLUE, GREEN, GREY, ORANGE
 from benchmarks.shared.finished_runs import Runs
 from benchmarks.shared.mean_and_interval import interval
 
-COLOURS = {"plain": GREY, "PEAR": BLUE, "PEAR, λ = .5": ORANGE}
+COLOURS = {
+    "plain": GREY,
+    "PEAR": BLUE,
+    "PEAR, 1/4 of the rows": GREEN,
+    "PEAR, λ = .5": ORANGE,
+}
 
 
 def draw_agreement(plt: Any, runs: Runs) -> Any:
