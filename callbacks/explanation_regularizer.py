@@ -14,7 +14,7 @@ from pear_lightning.losses import ExplanationLoss
 from pear_lightning.metrics import CommonShare
 from pear_lightning.scoring.batch import Batch, form_of
 from pear_lightning.scoring.embedding import embedded
-from pear_lightning.scoring.outputs import warn_of_probabilities
+from pear_lightning.scoring.probability_outputs import warn_of_probabilities
 from pear_lightning.training.objective import Objective, weight_schedule
 from pear_lightning.training.precision import refuse_precision
 from pear_lightning.training.reference_data import fit_explainers

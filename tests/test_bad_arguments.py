@@ -223,6 +223,19 @@ def test_a_model_that_ends_in_a_softmax(name: str) -> None:
     quiet_trainer(max_epochs=1).fit(MODULES[name](log_softmax), loader(rows=8))
 
 
+@pytest.mark.parametrize("call", [
+    lambda model: explain(model, X, Y, [Gradient()]),
+    lambda model: rank_explainers(model, [X], PAIR, ColumnMasker(6), progress=False),
+    lambda model: FaithfulnessSuite(ColumnMasker(6)).update(model, X, X),
+])  # fmt: skip
+def test_an_explained_model_that_ends_in_a_softmax(call: Callable[[nn.Module], Any]) -> None:
+    softmax = nn.Sequential(MLP(6), nn.Softmax(dim=1))
+    with pytest.warns(UserWarning, match="Sequential returns rows that sum to 1"):
+        call(softmax)
+    call(softmax)  # warns once
+    call(nn.Sequential(MLP(6), nn.LogSoftmax(dim=1)))
+
+
 def test_a_model_that_ends_in_a_softmax_in_the_callback() -> None:
     regularizer = ExplanationRegularizer(ConsensusLoss().explain_with(PAIR))
     module = foreign(nn.Sequential(MLP(6), nn.Softmax(dim=1)))

@@ -17,6 +17,7 @@ from pear_lightning.scoring.gradients import gradients_at
 from pear_lightning.scoring.kernels import differentiable_kernels
 from pear_lightning.scoring.outputs import OutputFunction, OutputName, resolve_output
 from pear_lightning.scoring.perturbed_copies import evaluate_copies, evaluate_with_samples
+from pear_lightning.scoring.probability_outputs import look_for_probabilities
 from pear_lightning.scoring.scorer import Forward, Scorer
 
 
@@ -137,6 +138,7 @@ def explain(
             output=output,
             points_per_pass=points_per_pass,
         )
+    look_for_probabilities(forward, logits)
     if isinstance(explainers, Mapping):
         return logits, dict(zip(explainers, attributions, strict=True))
     return logits, attributions

@@ -14,7 +14,7 @@ from pear_lightning.functional.validation import check_count, is_traced
 from pear_lightning.modules.base import ExplainedModule, adamw
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
-from pear_lightning.scoring.outputs import warn_of_probabilities
+from pear_lightning.scoring.probability_outputs import warn_of_probabilities
 from pear_lightning.scoring.scorer import run_model
 from pear_lightning.training.mode_independence import same_in_both_modes
 from pear_lightning.training.objective import Objective, Terms

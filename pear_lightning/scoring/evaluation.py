@@ -16,6 +16,7 @@ from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.keep_blocks import KeepBlocks
 from pear_lightning.scoring.outputs import OutputFunction
 from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies, n_passes
+from pear_lightning.scoring.probability_outputs import look_for_probabilities
 from pear_lightning.scoring.probes import Ground, Original, Probe
 from pear_lightning.scoring.progress import PassBar
 from pear_lightning.scoring.readings import Outcome, Readings
@@ -145,6 +146,7 @@ class Evaluation:
             scores, logits = self.output(logits, scorer.batch.labels)[None], logits[None]
         else:
             scores, logits = scorer.evaluate(batch.inputs[None])
+        look_for_probabilities(model, logits[0])
         return scorer, _outcome(scorer, scores, logits, hits), logits.shape[2]
 
 

@@ -1,6 +1,5 @@
 """The scalar of the model's output that is explained."""
 
-import warnings
 from collections.abc import Callable
 from typing import Literal
 
@@ -303,22 +302,3 @@ def sees_common_shift(output: OutputFunction, logits: Tensor, target: Tensor | N
         target = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
     moved = output(logits.double() + 1, target) - output(logits.double(), target)
     return bool((moved.abs() > 1e-6).any())
-
-
-def warn_of_probabilities(model: str, logits: Tensor) -> None:
-    """Warn if the outputs of a model are probabilities, which are no logits.
-
-    Args:
-        model: Name of the model, for the warning.
-        logits: Outputs of the model, ``(N, C)``.
-    """
-    logits = logits.detach().float()
-    if logits.ndim != 2 or logits.shape[1] < 2 or not len(logits) or bool((logits < 0).any()):
-        return
-    if bool(((logits.sum(dim=1) - 1).abs() < 1e-3).all()):
-        warnings.warn(
-            f"{model} returns rows that sum to 1, probabilities instead of logits, to which "
-            "cross-entropy and explanations apply softmax once more. Remove its last softmax, or "
-            "let it return log-probabilities",
-            stacklevel=3,
-        )

@@ -11,6 +11,7 @@ from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputFunction
+from pear_lightning.scoring.probability_outputs import look_for_probabilities
 from pear_lightning.scoring.progress import count_evaluations
 
 Forward = Callable[..., Tensor]
@@ -298,7 +299,9 @@ def logits_of(forward: Forward, batch: Batch) -> Tensor:
     """
     check_model(forward)
     with eval_mode(forward):
-        return as_logits(run_model(forward, batch.inputs, batch.forward_kwargs), len(batch))
+        logits = as_logits(run_model(forward, batch.inputs, batch.forward_kwargs), len(batch))
+    look_for_probabilities(forward, logits)
+    return logits
 
 
 def predicted_classes(forward: Forward, batch: Batch) -> Tensor:
