@@ -40,8 +40,7 @@ class TextCNN(nn.Module):
 
     def forward(self, inputs: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits ``(B, C)`` of embeddings ``(B, 64, D)``; the mask ``(B, 64)`` has words."""
-        mask = attention_mask.to(inputs.dtype)[:, None, :, None]
-        hidden = self.activation(self.convolution(inputs[:, None] * mask)) * mask
+        hidden = _convolved(self.convolution, self.activation, inputs, attention_mask)
         logits: Tensor = self.output(self.dropout(self.pooling(hidden).flatten(1)))
         return logits
 
@@ -65,9 +64,17 @@ class ConvolvedWords(nn.Module):
 
     def forward(self, inputs_embeds: Tensor, attention_mask: Tensor) -> Tensor:
         """Return vectors ``(B, 64, dim)`` of embeddings ``(B, 64, D)``."""
-        mask = attention_mask.to(inputs_embeds.dtype)[:, None, :, None]
-        hidden: Tensor = self.activation(self.convolution(inputs_embeds[:, None] * mask)) * mask
+        hidden = _convolved(self.convolution, self.activation, inputs_embeds, attention_mask)
         words = hidden[..., 0].mT
         winners = words * (words == words.amax(dim=1, keepdim=True))
         vectors: Tensor = self.projection(torch.cat([words, winners], dim=2))
         return vectors
+
+
+def _convolved(
+    convolution: nn.Module, activation: nn.Module, inputs: Tensor, attention_mask: Tensor
+) -> Tensor:
+    """Return what the filters find at each word, ``(B, filters, 64, 1)``, and 0 at padding."""
+    mask = attention_mask.to(inputs.dtype)[:, None, :, None]
+    hidden: Tensor = activation(convolution(inputs[:, None] * mask)) * mask
+    return hidden

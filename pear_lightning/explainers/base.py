@@ -92,6 +92,11 @@ class Query(NamedTuple):
     points: Tensor | None
     weights: Tensor | float = 1.0
 
+    @property
+    def is_unweighted(self) -> bool:
+        """Whether all weights are 1, so that gradients need not be multiplied."""
+        return isinstance(self.weights, float) and self.weights == 1.0
+
 
 class GradientExplainer(Explainer):
     """Base class of explainers that are a weighted sum of gradients at query points.
@@ -115,12 +120,13 @@ class GradientExplainer(Explainer):
     def reduce(self, gradients: Tensor, query: Query) -> Tensor:
         """Reduce the gradients at the query points to attributions, ``(B, *S)``.
 
+        The result may be a view of the gradients.
+
         Args:
             gradients: Gradients at the query points, ``(K, B, *S)``.
             query: The return value of :meth:`query`.
         """
-        is_one = isinstance(query.weights, float) and query.weights == 1.0
-        weighted = gradients if is_one else query.weights * gradients
+        weighted = gradients if query.is_unweighted else query.weights * gradients
         return weighted.squeeze(0) if len(weighted) == 1 else weighted.sum(dim=0)
 
     def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:

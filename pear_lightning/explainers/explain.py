@@ -240,15 +240,16 @@ def _explain_fused(
         at_inputs, *at_points = gradients.split([1, *(len(points) for points in own_points)])
     else:  # avoids copying all inputs and gradients, a large part of a small network's step
         (logits, at_inputs), at_points = gradients_at(scorer, inputs[None]), []
-    if len(queries) - len(own_points) > 1:  # explainers may return the gradients, not a copy
-        own = iter([at_inputs.clone() for query in queries if query.points is None])
-    else:
-        own = iter([at_inputs])
     remaining = iter(at_points)
     attributions = [
-        explainer.reduce(next(own if query.points is None else remaining), query)
+        explainer.reduce(at_inputs if query.points is None else next(remaining), query)
         for explainer, query in zip(explainers, queries, strict=True)
     ]
+    if len(queries) > 1:  # these may be views of the gradients at all points, or of one another
+        attributions = [
+            each.clone() if query.is_unweighted else each
+            for each, query in zip(attributions, queries, strict=True)
+        ]
     return logits[0], attributions
 
 
