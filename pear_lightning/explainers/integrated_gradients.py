@@ -80,7 +80,7 @@ class IntegratedGradients(GradientExplainer):
         nodes, weights = rule.view(2, -1, *(1,) * inputs.ndim)
         if self.multiply_by_inputs:
             weights = weights * difference
-        return Query(points=baseline + nodes * difference, weights=weights)
+        return Query(points=torch.addcmul(baseline, nodes, difference), weights=weights)
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""

@@ -30,7 +30,7 @@ def constant_rows(x: Tensor) -> Tensor:
     return (x == x[..., :1]).all(dim=-1)
 
 
-def standardize(x: Tensor, *, validate: bool = True) -> Tensor:
+def standardize(x: Tensor, *, validate: bool = True, any_scale: bool = True) -> Tensor:
     r"""Centre each row and scale it to unit norm; products of such rows are correlations.
 
     .. math::
@@ -42,6 +42,9 @@ def standardize(x: Tensor, *, validate: bool = True) -> Tensor:
     Args:
         x: ``(..., n)`` floating, n >= 1.
         validate: whether to check for NaN and infinite values.
+        any_scale: whether rows may have any scale. False skips the division for rows whose largest
+            absolute value is near 1, such as those of
+            :func:`~pear_lightning.functional.unit_rows.unit_rows`, and for ranks.
 
     Returns:
         ``(..., n)``, float64 for float64 input and float32 otherwise.
@@ -60,57 +63,55 @@ def standardize(x: Tensor, *, validate: bool = True) -> Tensor:
     if validate:
         check_finite("x", x)
     x = at_least_float32(x)
+    if any_scale:
+        x = x * headroom(x)
     if is_traced(x):
-        return _standardize(x)[0]
-    standardized: Tensor = _Standardization.apply(x)  # type: ignore[no-untyped-call]
+        return _standardize(x, any_scale)[0]
+    standardized: Tensor = _Standardization.apply(x, any_scale)  # type: ignore[no-untyped-call]
     return standardized
 
 
-def _standardize(x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return standardized rows, and how they were scaled.
-
-    Returns:
-        The rows; one over the norm of the scaled rows (0 if constant); and two numbers whose
-        quotient scaled the rows, a factor and a divisor.
-    """
+def _standardize(x: Tensor, any_scale: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return standardized rows, one over the norm of the scaled rows (0 if constant), the scale."""
     # the result depends on neither shift nor scale, so autograd treats both as constants;
     # subtracting an entry is exact for rows that vary little around a large value
-    factor = headroom(x)
-    x = x * factor
     shifted = x - x[..., :1].detach()
-    scale = shifted.detach().abs().amax(dim=-1, keepdim=True)
-    constant = scale == 0
-    scale = scale.masked_fill(constant, 1)
-    scaled = shifted / scale
+    scale = None
+    if any_scale:
+        scale = shifted.detach().abs().amax(dim=-1, keepdim=True)
+        scale = scale.masked_fill(scale == 0, 1)
+        shifted = shifted / scale
+    centred = shifted - shifted.mean(dim=-1, keepdim=True)
+    square = centred.square().sum(dim=-1, keepdim=True)
+    constant = square == 0
     # masked both before and after the root: masking only the result would leave NaN gradients
-    centred = (scaled - scaled.mean(dim=-1, keepdim=True)).masked_fill(constant, 0)
-    square = centred.square().sum(dim=-1, keepdim=True).masked_fill(constant, 1)
-    inverse = square.rsqrt()
-    return centred * inverse, inverse.masked_fill(constant, 0), factor, scale
+    inverse = square.masked_fill(constant, 1).rsqrt().masked_fill(constant, 0)
+    return centred * inverse, inverse, scale
 
 
 class _Standardization(torch.autograd.Function):
     """:func:`_standardize` with its derivative in one formula instead of a graph of small steps.
 
-    With r the inverse norm, f the factor and s the divisor of the scale,
-    ``dx = (g - mean(g) - u <u, g>) r f / s``.
+    With r the inverse norm and s the scale, ``dx = (g - mean(g) - u <u, g>) r / s``.
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        standardized, inverse, factor, scale = _standardize(x)
-        ctx.save_for_backward(x, standardized, inverse, factor, scale)
+    def forward(ctx: Any, x: Tensor, any_scale: bool) -> Tensor:
+        standardized, inverse, scale = _standardize(x, any_scale)
+        ctx.any_scale = any_scale
+        ctx.save_for_backward(x, standardized, inverse, scale)
         return standardized
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        x, u, inverse, factor, scale = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (grad,) = gradients
+        x, u, inverse, scale = ctx.saved_tensors
         if torch.is_grad_enabled():  # for a second derivative: r and u depend on x
-            u, inverse, factor, scale = _standardize(x)
+            u, inverse, scale = _standardize(x, ctx.any_scale)
         along = (grad * u).sum(dim=-1, keepdim=True)
         across: Tensor = grad - grad.mean(dim=-1, keepdim=True) - u * along
-        gradient: Tensor = across * (inverse * factor) / scale
-        return gradient
+        gradient: Tensor = across * inverse
+        return gradient if scale is None else gradient / scale, None
 
 
 def pearson(a: Tensor, b: Tensor, *, validate: bool = True) -> Tensor:

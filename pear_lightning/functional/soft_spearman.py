@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pear_lightning.functional.correlation import check_row_pair, pearson
 from pear_lightning.functional.soft_rank import SoftRankBackend, soft_rank
+from pear_lightning.functional.unit_rows import unit_rows
 from pear_lightning.functional.validation import (
     at_least_float32,
     check_choice,
@@ -32,8 +33,9 @@ def soft_rank_saliency(
 
     Args:
         attributions: ``(..., n)`` floating, signed, n >= 1.
-        normalize: ``"max"`` divides each row by its largest absolute value (a constant to autograd;
-            1 for a row of zeros), ``"none"`` leaves it unchanged.
+        normalize: ``"max"`` divides each row by its largest absolute value, a constant to autograd
+            (:func:`~pear_lightning.functional.unit_rows.unit_rows`), ``"none"`` leaves it
+            unchanged.
         strength: strength of the soft rank, in the unit of the normalized rows. None for 0.4/n with
             ``"max"``, which is 0.05 for 8 features, and for 0.2 with ``"none"``, as in PEAR. With
             ``"max"`` a strength of 2/n or more ranks nothing: the result is linear in the absolute
@@ -71,17 +73,49 @@ def soft_rank_saliency(
     check_rows("attributions", attributions)
     if validate:
         check_finite("attributions", attributions)
-    saliency = at_least_float32(attributions).abs()
+    rows = at_least_float32(attributions)
     if present is not None:
-        saliency = saliency.masked_fill(~present, 0)
+        rows = rows.masked_fill(~present, 0)
     if normalize == "max":
-        largest = saliency.detach().amax(dim=-1, keepdim=True)
-        saliency = saliency / largest.masked_fill(largest == 0, 1)
+        rows = unit_rows(rows)
+    return soft_ranks_of_rows(
+        rows, normalize, strength, backend, present=present, validate=validate
+    )
+
+
+def soft_ranks_of_rows(
+    rows: Tensor,
+    normalize: Normalization,
+    strength: float | None,
+    backend: SoftRankBackend,
+    *,
+    present: Tensor | None,
+    validate: bool,
+) -> Tensor:
+    """Soft ranks of the absolute values of rows that are already normalised.
+
+    Args:
+        rows: ``(..., n)`` float32 or float64, 0 for features that a row lacks.
+        normalize: how the rows were normalised.
+        strength: see :func:`soft_rank_saliency`, as all other arguments.
+        backend: likewise.
+        present: likewise.
+        validate: likewise.
+
+    Returns:
+        ``(..., n)``, as :func:`soft_rank_saliency`.
+
+    Example:
+        >>> rows = torch.tensor([0.2, 0.1, -1.0, 0.4])
+        >>> soft_ranks_of_rows(rows, "max", None, "torch", present=None, validate=True)
+        tensor([2., 1., 4., 3.])
+    """
+    saliency = rows.abs()
     # the only error left for soft_rank to find is an overflow, which needs unbounded values
     check_again = validate and normalize == "none"
     if present is None:
         if strength is None:
-            relative = RELATIVE_STRENGTH / attributions.shape[-1]
+            relative = RELATIVE_STRENGTH / rows.shape[-1]
             strength = relative if normalize == "max" else PAPER_STRENGTH
         return soft_rank(saliency, strength, backend=backend, validate=check_again)
     strengths = _strengths(present, normalize, strength).to(saliency.dtype)

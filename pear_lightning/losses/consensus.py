@@ -12,11 +12,11 @@ from typing_extensions import override
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explainer_sets import paper_pair
-from pear_lightning.functional.bounded_gradient import bounded_gradient
 from pear_lightning.functional.correlation import standardize
 from pear_lightning.functional.present_features import check_present, filled_with_mean
 from pear_lightning.functional.soft_rank import SoftRankBackend
-from pear_lightning.functional.soft_spearman import Normalization, soft_rank_saliency
+from pear_lightning.functional.soft_spearman import Normalization, soft_ranks_of_rows
+from pear_lightning.functional.unit_rows import unit_rows
 from pear_lightning.functional.validation import at_least_float32, check_attributions
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.masking import Masker
@@ -217,14 +217,19 @@ class ConsensusLoss(AttributionLoss):
         if present is not None:
             check_present("attributions", stacked[0], present)
             stacked = stacked.masked_fill(~present, 0)
-        stacked = bounded_gradient(stacked)
-        ranks = soft_rank_saliency(
-            stacked, self.normalize, self.strength, self.backend, present=present, validate=False
+        unit = unit_rows(stacked)
+        ranks = soft_ranks_of_rows(
+            unit if self.normalize == "max" else stacked,
+            self.normalize,
+            self.strength,
+            self.backend,
+            present=present,
+            validate=False,
         )
-        both = torch.stack([stacked, ranks], dim=1)  # (E, 2, B, n)
+        both = torch.stack([unit, ranks], dim=1)  # (E, 2, B, n)
         if present is not None:
             both = filled_with_mean(both, present)
-        both = standardize(both, validate=False)
+        both = standardize(both, validate=False, any_scale=False)
         pairs = [(left * right).sum(dim=-1) for left, right in combinations(both.unbind(), 2)]
         mean = pairs[0] if len(pairs) == 1 else torch.stack(pairs).mean(dim=0)
         pearson, spearman = mean.unbind()

@@ -19,11 +19,11 @@ from pear_lightning.explainers.explainer_sets import (
     paper_pair,
 )
 from pear_lightning.functional.agreement import check_k
-from pear_lightning.functional.bounded_gradient import saturated_rows
 from pear_lightning.functional.correlation import constant_rows
 from pear_lightning.functional.present_features import filled_with_first
 from pear_lightning.functional.soft_rank import SoftRankBackend
 from pear_lightning.functional.soft_spearman import Normalization
+from pear_lightning.functional.unit_rows import saturated_rows
 from pear_lightning.losses import ConsensusLoss
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import AgreementMatrix

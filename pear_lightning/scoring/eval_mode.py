@@ -53,16 +53,14 @@ def eval_mode(forward: Any) -> Iterator[None]:
     training = [each for each in modules if each.training]
     # the attribute that set_grad_checkpointing() of timm sets, looked up without __getattr__
     checkpointing: list[Any] = [each for each in modules if vars(each).get("grad_checkpointing")]
-    for each in training:
-        each.training = False
+    _set_training(training, False)
     for each in checkpointing:
         each.grad_checkpointing = False
     statistics = [] if torch.compiler.is_compiling() else _with_copies_of_statistics(training)
     try:
         yield
     finally:
-        for each in training:
-            each.training = True
+        _set_training(training, True)
         for each in checkpointing:
             each.grad_checkpointing = True
         for norm, mean, variance in statistics:
@@ -85,6 +83,15 @@ def copied_statistics(forward: Any) -> Iterator[None]:
     finally:
         for norm, mean, variance in statistics:
             norm.running_mean, norm.running_var = mean, variance
+
+
+def _set_training(modules: list[nn.Module], mode: bool) -> None:
+    """Set the mode of each module, without the search of ``nn.Module.__setattr__`` if possible."""
+    for each in modules:
+        if type(each).__setattr__ is nn.Module.__setattr__ and not torch.compiler.is_compiling():
+            vars(each)["training"] = mode
+        else:  # a scripted module, for example, keeps its mode elsewhere
+            each.training = mode
 
 
 def _with_copies_of_statistics(modules: list[nn.Module]) -> list[tuple[Any, Any, Any]]:

@@ -183,7 +183,8 @@ class Scorer:
             low, high = self.batch.class_range
             if low < 0 or high >= n_classes:
                 raise ValueError(_of_classes(n_classes, low, high))
-        return self.target.repeat(n_points)
+        # several times faster than repeat()
+        return self.target.expand(n_points, -1).flatten()
 
     def repeat_kwargs(self, n_points: int) -> dict[str, Any]:
         """Return the keyword arguments with each tensor's rows repeated ``n_points`` times."""

@@ -253,11 +253,13 @@ class Objective(nn.Module):
         self.schedule.observe(epochs, unscaled, penalty, trainer)
         if not weight:
             return Terms(task_loss, unscaled, penalty)
-        self._was_on = True
+        if not self._was_on:  # attributes of modules are slow to set
+            self._was_on = True
         task_weight = self.loss.task_weight(weight)
         if penalty is None:  # a step without R
             return Terms(task_weight * task_loss, unscaled, *self._last)
-        self._has_acted |= penalty.requires_grad  # R has no graph without annotations
+        if penalty.requires_grad and not self._has_acted:  # R has no graph without annotations
+            self._has_acted = True
         loss = self.weighted(task_loss, penalty, weight, factor * scale)
         without_graph = penalty.detach()
         ratio = weight * without_graph / (task_weight * unscaled.detach().abs())
