@@ -21,6 +21,7 @@ _REFUSALS = (
     "must override the setup_context staticmethod",  # old-style Functions, full backward hooks
 )
 _refusing: "WeakSet[nn.Module]" = WeakSet()
+_SMALL = 2**15  # numbers in the query points; measured on CPU: up to here, fixed costs decide
 
 
 def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,7 +31,8 @@ def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     vector-Jacobian product. With gradients enabled, both results carry the graph to the model's
     weights. ``torch.func.vjp`` is used because it also works inside ``torch.inference_mode`` and
     ``torch.compile``, and because the backward pass then computes no gradients of the points, which
-    nothing uses; backbones that it refuses are differentiated with ``torch.autograd.grad``.
+    nothing uses. ``torch.autograd.grad`` takes its place for backbones that ``torch.func.vjp``
+    refuses, and in training on few numbers, because its fixed cost is lower.
 
     Args:
         scorer: The explained scalar.
@@ -58,6 +60,8 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     ):
         # recurrent layers of oneDNN save nothing for backward while gradients are disabled
         return _by_autograd(scorer, points)
+    if torch.is_grad_enabled() and points.numel() <= _SMALL and not _in_transform():
+        return _by_autograd(scorer, points)
     try:
         return _by_vjp(scorer, points)
     except RuntimeError as error:
@@ -73,6 +77,15 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
             stacklevel=2,
         )
     return _by_autograd(scorer, points)
+
+
+def _in_transform() -> bool:
+    """Return whether this runs inside a transform of torch.func, which autograd cannot enter."""
+    try:
+        torch.empty(0).requires_grad_()
+    except RuntimeError:
+        return True
+    return False
 
 
 def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:

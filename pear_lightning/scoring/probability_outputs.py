@@ -19,8 +19,10 @@ def look_for_probabilities(forward: Any, logits: Tensor) -> None:
         forward: The model; nothing is done for a callable that belongs to no module.
         logits: Outputs of the model, ``(N, C)``.
     """
+    if is_traced(logits) or not len(logits):  # first: a compiler cannot guard a set that shrinks
+        return
     module = module_of(forward)
-    if module is None or module in _looked_at or is_traced(logits) or not len(logits):
+    if module is None or module in _looked_at:
         return
     _looked_at.add(module)
     warn_of_probabilities(type(module).__name__, logits)

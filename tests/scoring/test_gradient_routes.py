@@ -1,0 +1,98 @@
+"""Both ways to differentiate a model at its query points give the same explanations."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pear_lightning.explainers import Gradient, IntegratedGradients, SmoothGrad, explain
+from pear_lightning.losses import ConsensusLoss
+from pear_lightning.nn import MLP, RecurrentClassifier, SmallCNN
+from pear_lightning.scoring import gradients
+
+
+def _softplus_mlp() -> tuple[nn.Module, Tensor]:
+    return MLP(5, 3, activation="softplus", normalization="batch"), torch.randn(6, 5)
+
+
+def _cnn() -> tuple[nn.Module, Tensor]:
+    return SmallCNN(1, 3), torch.randn(6, 1, 8, 8)
+
+
+class _Shifted(nn.Module):
+    """Explains inputs that carry a graph to weights of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shift, self.body = nn.Parameter(torch.zeros(4)), MLP(4, 3, activation="gelu")
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.body(inputs)
+
+
+def _shifted() -> tuple[nn.Module, Tensor]:
+    model = _Shifted()
+    return model, torch.randn(6, 4) + model.shift
+
+
+NETWORKS = {"mlp": _softplus_mlp, "cnn": _cnn, "inputs with a graph": _shifted}
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request: pytest.FixtureRequest) -> Iterator[tuple[nn.Module, Tensor]]:
+    torch.manual_seed(0)
+    yield NETWORKS[request.param]()
+
+
+def _trained(model: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    explainers = [Gradient(), IntegratedGradients(3), SmoothGrad(2)]
+    torch.manual_seed(1)  # of the noise
+    target = torch.arange(len(inputs)) % 3
+    logits, attributions = explain(
+        model, inputs, target, explainers, output="centered_logit", create_graph=True
+    )
+    loss = logits.square().mean() + ConsensusLoss()(*attributions)
+    weights = [each for each in model.parameters() if each.requires_grad]
+    found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+    return logits, attributions, [each for each in found if each is not None]
+
+
+def test_values_and_gradients_are_the_same(
+    network: tuple[nn.Module, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routes = []
+    for taken in ("_by_vjp", "_by_autograd"):
+        monkeypatch.setattr(gradients, "_SMALL", 0 if taken == "_by_vjp" else 2**15)
+        other = "_by_autograd" if taken == "_by_vjp" else "_by_vjp"
+        with monkeypatch.context() as patch:
+            patch.setattr(gradients, other, None)  # calling it would fail
+            routes.append(_trained(*network))
+    for left, right in zip(*routes, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)
+    assert routes[0][2]
+
+
+def test_recurrent_networks_train_on_either_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    model = RecurrentClassifier(20, 3, embedding_size=4, hidden_size=5)
+    embedded = model.embed(torch.randint(20, (6, 7)))
+    found = []
+    for small in (0, 2**15):
+        monkeypatch.setattr(gradients, "_SMALL", small)
+        found.append(_trained(model, embedded.detach()))
+    for left, right in zip(*found, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)
+
+
+def test_explanations_can_be_transformed() -> None:
+    """Inside torch.func, which autograd cannot enter, few numbers take the other route."""
+    model, inputs = MLP(4, 2, activation="softplus"), torch.randn(3, 4)
+
+    def size(inputs: Tensor) -> Tensor:
+        _, (gradient,) = explain(model, inputs, 1, [Gradient()], create_graph=True)
+        return gradient.square().sum()
+
+    leaf = inputs.clone().requires_grad_()
+    (wanted,) = torch.autograd.grad(size(leaf), leaf)
+    torch.testing.assert_close(torch.func.grad(size)(inputs), wanted)
