@@ -1,7 +1,5 @@
 """Both ways to differentiate a model at its query points give the same explanations."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -40,9 +38,9 @@ NETWORKS = {"mlp": _softplus_mlp, "cnn": _cnn, "inputs with a graph": _shifted}
 
 
 @pytest.fixture(params=NETWORKS)
-def network(request: pytest.FixtureRequest) -> Iterator[tuple[nn.Module, Tensor]]:
+def network(request: pytest.FixtureRequest) -> tuple[nn.Module, Tensor]:
     torch.manual_seed(0)
-    yield NETWORKS[request.param]()
+    return NETWORKS[request.param]()
 
 
 def _trained(model: nn.Module, inputs: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
