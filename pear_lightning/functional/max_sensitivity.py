@@ -55,15 +55,22 @@ def max_sensitivity(attributions: Tensor, perturbed: Tensor) -> PerSample:
     check_finite("perturbed", perturbed)
     original, moved = at_least_float32(attributions).flatten(1), at_least_float32(perturbed)
     moved = moved.flatten(2)
+    norm, distances = _sizes(original, moved)
+    undefined = norm == 0
+    values = (distances.amax(dim=1) / norm.masked_fill(undefined, 1)).to(original.dtype)
+    return PerSample(values.masked_fill(undefined, 0), undefined)
+
+
+def _sizes(original: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the L2 norms of rows ``(B, n)``, and of the changes of ``(B, N, n)`` from them."""
+    if original.dtype != torch.float64 and original.device.type != "mps":
+        wide = original.double()  # squares and differences neither vanish nor overflow
+        change = moved - wide[:, None]
+        return torch.linalg.vector_norm(wide, dim=-1), torch.linalg.vector_norm(change, dim=-1)
     room = torch.minimum(headroom(original), headroom(moved, (1, 2))[..., 0])
     if is_traced(room) or bool((room != 1).any()):
         original, moved = original * room, moved * room[..., None]
-    change = moved - original[:, None]
-    norm = _norm(original)
-    undefined = norm == 0
-    distance = _norm(change).amax(dim=1)
-    values = distance / norm.masked_fill(undefined, 1)
-    return PerSample(values.masked_fill(undefined, 0), undefined)
+    return _norm(original), _norm(moved - original[:, None])
 
 
 def _norm(x: Tensor) -> Tensor:
