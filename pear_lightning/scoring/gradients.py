@@ -21,7 +21,7 @@ _REFUSALS = (
     "must override the setup_context staticmethod",  # old-style Functions, full backward hooks
 )
 _refusing: "WeakSet[nn.Module]" = WeakSet()
-_SMALL = 2**15  # numbers in the query points; measured on CPU: up to here, fixed costs decide
+_SMALL = 2**13  # numbers in the query points; measured on CPU: up to here, fixed costs decide
 
 
 def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
