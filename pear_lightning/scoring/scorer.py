@@ -21,7 +21,7 @@ Forward = Callable[..., Tensor]
 _ABOUT_DTYPES = ("must have the same dtype", "should be the same", "expected scalar type")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scorer:
     """Evaluate the explained scalar of a batch of samples at K query points each.
 
