@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import torch
+
 from benchmarks.pear_speed.lever_times import compare_levers
 from benchmarks.pear_speed.problem import SHAPES
 from benchmarks.pear_speed.ranking_share import ranking_shares
@@ -77,6 +79,7 @@ def run(job: Job, effort: Effort) -> dict[str, Any]:
     Returns:
         A record that can be written as JSON.
     """
+    torch.compiler.reset()  # after a number of versions of one function, it compiles no more
     on = {"threads": effort.threads, **machine(effort.device)}
     return {**job._asdict(), "machine": on, "records": _measured(job, effort)}
 
