@@ -35,6 +35,7 @@ def draw_trade_off(plt: Any, runs: Runs) -> Any:
         _one_trade_off(ax, runs, data_set)
         ax.set_title(TITLES[data_set], weight="bold")
         ax.set_xlabel("mean PRA of five aligned explainers")
+        ax.locator_params(axis="x", nbins=5)  # more would overlap
     axes[0, 0].set_ylabel("test accuracy, %")
     figure.legend(*legend_of(axes.flat), loc="outside lower center", ncols=3)
     return figure
