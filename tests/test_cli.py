@@ -88,6 +88,8 @@ def test_the_papers_protocol_lies_over_a_configuration(config, request):
     )
     assert (model.consensus.normalize, model.consensus.strength) == ("none", 0.2)
     assert model.consensus.spearman_weight == 0.75
+    assert model.consensus.output == "logit"
+    assert (model.objective.rows, model.objective.every) == (None, 1)
     assert cli.datamodule.val_dataloader() == []
 
 

@@ -6,7 +6,7 @@ from benchmarks.pear_tradeoff.records import against_baseline, group
 from benchmarks.pear_tradeoff.settings import SETTINGS
 from benchmarks.shared.finished_runs import Runs
 
-FAMILIES = ("gradients", "perturbation", "both")
+FAMILIES = ("gradients", "cheap", "perturbation", "both")
 """Sets of trained explainers, by the first word of their settings' names."""
 
 PRICE = 0.5

@@ -20,7 +20,7 @@ from benchmarks.shared.mean_and_interval import interval
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-COLOURS = {"gradients": BLUE, "perturbation": GREEN, "both": PURPLE}
+COLOURS = {"gradients": BLUE, "cheap": "skyblue", "perturbation": GREEN, "both": PURPLE}
 
 
 def draw_trade_off(plt: Any, runs: Runs) -> Any:
