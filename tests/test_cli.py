@@ -72,8 +72,9 @@ def test_shipped_configuration_fits_validates_tests_and_predicts(config, request
 def test_the_papers_protocol_lies_over_a_configuration(config, request):
     configs = ["--config", config, "--config", "paper_protocol.yaml"]
     short = ["--trainer.max_epochs=1", "--trainer.limit_train_batches=2"]
-    cli = main(["fit", *configs, *QUICK, *short, *data_of(config, request),
-                "--trainer.enable_checkpointing=false"])  # fmt: skip
+    with pytest.warns(UserWarning, match="ConsensusLoss explains output='logit'"):
+        cli = main(["fit", *configs, *QUICK, *short, *data_of(config, request),
+                    "--trainer.enable_checkpointing=false"])  # fmt: skip
     model = cli.model
     assert isinstance(model, PEAR)
     assert list(model.explainers) == ["gradient", "integrated_gradients"]
