@@ -110,9 +110,10 @@ class RecurrentClassifier(TextClassifier):
         return logits
 
     def _layer(self, directions: nn.ModuleList, hidden: Tensor, backwards: Tensor | None) -> Tensor:
-        states: list[Tensor] = [directions[0](hidden)[0]]
+        states = [_states(directions[0], hidden)]
         if len(directions) == 2:
-            states.append(_reversed(directions[1](_reversed(hidden, backwards))[0], backwards))
+            backward = _states(directions[1], _reversed(hidden, backwards))
+            states.append(_reversed(backward, backwards))
         return torch.cat(states, dim=2)
 
     def _pooled(self, hidden: Tensor, mask: Tensor | None) -> Tensor:
@@ -125,6 +126,19 @@ class RecurrentClassifier(TextClassifier):
         last = (mask.sum(dim=1) - 1).clamp(min=0)
         rows = torch.arange(len(hidden), device=hidden.device)
         return torch.cat([forward[rows, last], backward[:, 0]], dim=1)
+
+
+def _states(layer: nn.Module, hidden: Tensor) -> Tensor:
+    """Run a recurrent layer; on a CPU in the precision of its weights.
+
+    Only some CPUs can run an LSTM in bfloat16, which autocast would choose; on others, torch raises
+    an error.
+    """
+    if hidden.is_cpu and torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            return _states(layer, hidden.to(next(layer.parameters()).dtype))
+    states: Tensor = layer(hidden)[0]
+    return states
 
 
 def _in_order(hidden: Tensor, order: Tensor) -> Tensor:
