@@ -17,7 +17,8 @@ class RecurrentClassifier(TextClassifier):
 
     Padding does not change the logits, on either side: tokens are moved to the front of each
     sequence, and the backward direction starts at the last token. No kernel of cuDNN has a second
-    derivative for recurrent layers, so explanations that train the network do not use cuDNN.
+    derivative for recurrent layers, so explanations that train the network do not use cuDNN. In
+    mixed precision on a CPU, recurrent layers run in the precision of their weights.
 
     Shapes:
         - ``inputs``: ``(B, L, embedding_size)`` float, or ``(B, L)`` long token ids
