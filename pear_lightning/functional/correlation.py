@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.headroom import headroom
+from pear_lightning.functional.headroom import with_headroom
 from pear_lightning.functional.ranks import average_ranks
 from pear_lightning.functional.validation import (
     at_least_float32,
@@ -64,7 +64,7 @@ def standardize(x: Tensor, *, validate: bool = True, any_scale: bool = True) -> 
         check_finite("x", x)
     x = at_least_float32(x)
     if any_scale:
-        x = x * headroom(x)
+        x = with_headroom(x)
     if is_traced(x):
         return _standardize(x, any_scale)[0]
     standardized: Tensor = _Standardization.apply(x, any_scale)  # type: ignore[no-untyped-call]

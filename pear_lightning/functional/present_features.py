@@ -7,7 +7,7 @@ entries alone.
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.headroom import headroom
+from pear_lightning.functional.headroom import with_headroom
 from pear_lightning.functional.validation import check_same_shape, looks_at
 
 
@@ -72,7 +72,7 @@ def filled_with_mean(x: Tensor, present: Tensor) -> Tensor:
         tensor([1., 0., 2.])
     """
     x = filled_with_first(x, present)
-    x = x * headroom(x)
+    x = with_headroom(x)
     first = present.to(torch.uint8).argmax(dim=-1, keepdim=True).expand(*x.shape[:-1], 1)
     shifted = (x - x.detach().gather(-1, first)).masked_fill(~present, 0)
     mean = shifted.sum(dim=-1, keepdim=True) / present.sum(dim=-1, keepdim=True).clamp(min=1)
