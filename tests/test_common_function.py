@@ -159,17 +159,20 @@ def test_no_faithfulness_sees_it():
         torch.testing.assert_close(first, second, rtol=1e-2, atol=1e-3)
 
 
-def trained(output, seed, steps=250):
-    """A small network for a table, trained for agreement of explanations of a scalar."""
-    torch.manual_seed(seed)
-    module = PEAR(MLP(6, hidden_features=(16, 16)), 0.65, explainers=SLOPES, output=output)
+def trained(output, steps=120):
+    """A small network for a table, trained for agreement of explanations of a scalar.
+
+    In float64, because the outcome of a training in float32 depends on the machine's rounding.
+    """
+    torch.manual_seed(0)
+    module = PEAR(MLP(6, hidden_features=(16, 16)), explainers=SLOPES, output=output).double()
     optimizer = torch.optim.Adam(module.backbone.parameters(), 0.03)
-    parts = rows_of_a_table(256).tensors
+    inputs, target = rows_of_a_table(256).tensors
     for _ in range(steps):
         optimizer.zero_grad()
-        module.training_loss(parts)["loss"].backward()
+        module.training_loss((inputs.double(), target))["loss"].backward()
         optimizer.step()
-    return module.backbone
+    return module.backbone.float()
 
 
 SLOPES = {
@@ -199,16 +202,11 @@ def measured(model):
 
 @pytest.mark.filterwarnings("ignore:ConsensusLoss explains output='logit'")
 def test_training_for_agreement_leaves_it_alone_by_default():
-    shares, gaps = [], []
-    for seed in (0, 1):
-        share, gap, accuracy = measured(trained("logit", seed))  # the former default
-        shares.append(share)
-        gaps.append(gap)
-        assert accuracy > 0.8
-        share, gap, accuracy = measured(trained("centered_logit", seed))
-        assert share < 0.1
-        assert gap < 0.02
-        assert accuracy > 0.8
-    # a network need not use the freedom, and which one does depends on the machine's rounding
-    assert max(shares) > 0.1
-    assert max(gaps) > 0.02
+    share, gap, accuracy = measured(trained("logit"))  # the former default
+    assert share > 0.5
+    assert gap > 0.02
+    assert accuracy > 0.8
+    share, gap, accuracy = measured(trained("centered_logit"))
+    assert share < 0.1
+    assert gap < 0.02
+    assert accuracy > 0.8
