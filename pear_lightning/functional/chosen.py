@@ -5,6 +5,8 @@ from torch import Tensor
 
 from pear_lightning.functional.validation import is_traced
 
+_SMALL = 2**12  # entries up to which the fixed cost of the masks is not won back
+
 _BITS = {
     torch.float64: torch.int64,
     torch.float32: torch.int32,
@@ -16,8 +18,8 @@ _BITS = {
 def chosen(condition: Tensor, inputs: Tensor, others: Tensor) -> Tensor:
     """Return ``torch.where(condition, inputs, others)``, bit by bit.
 
-    On a CPU, masks of bits take a third to a sixth of the time of ``torch.where``. Tensors that
-    autograd follows go through ``torch.where``.
+    On a CPU, masks of bits take a third to a sixth of the time of ``torch.where`` on large tensors.
+    Small tensors, and tensors that autograd follows, go through ``torch.where``.
 
     Args:
         condition: Bool.
@@ -32,6 +34,7 @@ def chosen(condition: Tensor, inputs: Tensor, others: Tensor) -> Tensor:
     follows = torch.is_grad_enabled() and (inputs.requires_grad or others.requires_grad)
     if (
         integer is None
+        or max(condition.numel(), inputs.numel()) <= _SMALL
         or follows
         or others.dtype != inputs.dtype
         or not condition.device == inputs.device == others.device == torch.device("cpu")

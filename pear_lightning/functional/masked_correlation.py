@@ -9,7 +9,7 @@ differences would give a random number.
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.correlation import pearson
+from pear_lightning.functional.correlation import standardize
 from pear_lightning.functional.per_sample import PerSample
 from pear_lightning.functional.present_features import filled_with_mean
 from pear_lightning.functional.ranks import average_ranks
@@ -52,12 +52,9 @@ def masked_pearson(
         >>> masked_pearson(a, b, torch.tensor([[True, True, True, False]] * 2))
         PerSample(values=tensor([0.5000, 0.0000]), undefined=tensor([False,  True]))
     """
-    a, b = _checked(a, b, present, names)
-    undefined = _constant(a, present) | _constant(b, present)
-    if present is not None:
-        a, b = filled_with_mean(a, present), filled_with_mean(b, present)
-    correlation = pearson(a, b, validate=False)
-    return PerSample(correlation.masked_fill(undefined, 0), undefined)
+    both = _checked(a, b, present, names)
+    undefined = _constant(both, present).any(dim=0)
+    return PerSample(_correlation(both, present).masked_fill(undefined, 0), undefined)
 
 
 @torch.no_grad()
@@ -90,11 +87,11 @@ def masked_spearman(
         >>> masked_spearman(a, b, torch.tensor([[True, True, True, False]])).values
         tensor([0.5000])
     """
-    a, b = _checked(a, b, present, names)
-    undefined = _constant(a, present) | _constant(b, present)
+    both = _checked(a, b, present, names)
+    undefined = _constant(both, present).any(dim=0)
     if present is not None:  # last ranks, so that the others are ranked among themselves
-        a, b = (row.masked_fill(~present, torch.inf) for row in (a, b))
-    correlation = masked_pearson(average_ranks(a), average_ranks(b), present).values
+        both = both.masked_fill(~present, torch.inf)
+    correlation = _correlation(average_ranks(both), present)
     return PerSample(correlation.masked_fill(undefined, 0), undefined)
 
 
@@ -122,10 +119,8 @@ def present_or_all(x: Tensor, present: Tensor | None, *, name: str = "x") -> Ten
     return present
 
 
-def _checked(
-    a: Tensor, b: Tensor, present: Tensor | None, names: tuple[str, str]
-) -> tuple[Tensor, Tensor]:
-    """Return both rows in one floating dtype with absent entries set to 0."""
+def _checked(a: Tensor, b: Tensor, present: Tensor | None, names: tuple[str, str]) -> Tensor:
+    """Return both in one floating dtype with absent entries set to 0, ``(2, B, n)``."""
     for name, row in zip(names, (a, b), strict=True):
         check_rows(name, row)
     check_same_shape(names[0], a, names[1], b)
@@ -136,11 +131,19 @@ def _checked(
         check_finite(name, row)
     a, b = at_least_float32(a), at_least_float32(b)
     dtype = torch.promote_types(a.dtype, b.dtype)
-    return a.to(dtype), b.to(dtype)
+    return torch.stack([a.to(dtype), b.to(dtype)])
+
+
+def _correlation(both: Tensor, present: Tensor | None) -> Tensor:
+    """Return the Pearson correlations of the present entries of two tensors, ``(B,)``."""
+    if present is not None:
+        both = filled_with_mean(both, present)
+    a, b = standardize(both, validate=False)
+    return (a * b).sum(dim=-1)
 
 
 def _constant(x: Tensor, present: Tensor | None) -> Tensor:
-    """Return whether the present values of a row are equal up to rounding, ``(B,)`` bool."""
+    """Return whether the present values of a row are equal up to rounding, ``(..., B)`` bool."""
     x = x.detach()
     low = high = x
     if present is not None:

@@ -49,8 +49,7 @@ def filled_with_first(x: Tensor, present: Tensor) -> Tensor:
         >>> filled_with_first(torch.tensor([7.0, 5.0, 3.0]), torch.tensor([False, True, True]))
         tensor([5., 5., 3.])
     """
-    first = present.to(torch.uint8).argmax(dim=-1, keepdim=True).expand(*x.shape[:-1], 1)
-    return torch.where(present, x, x.gather(-1, first))
+    return torch.where(present, x, x.gather(-1, _first(x, present)))
 
 
 def filled_with_mean(x: Tensor, present: Tensor) -> Tensor:
@@ -71,9 +70,13 @@ def filled_with_mean(x: Tensor, present: Tensor) -> Tensor:
         >>> filled_with_mean(torch.tensor([9.0, 1.0, 3.0]), torch.tensor([False, True, True]))
         tensor([1., 0., 2.])
     """
-    x = filled_with_first(x, present)
-    x = with_headroom(x)
-    first = present.to(torch.uint8).argmax(dim=-1, keepdim=True).expand(*x.shape[:-1], 1)
+    first = _first(x, present)
+    x = with_headroom(torch.where(present, x, x.gather(-1, first)))
     shifted = (x - x.detach().gather(-1, first)).masked_fill(~present, 0)
     mean = shifted.sum(dim=-1, keepdim=True) / present.sum(dim=-1, keepdim=True).clamp(min=1)
     return torch.where(present, shifted, mean)
+
+
+def _first(x: Tensor, present: Tensor) -> Tensor:
+    """Return the index of the first present entry of each row, ``(..., 1)``."""
+    return present.to(torch.uint8).argmax(dim=-1, keepdim=True).expand(*x.shape[:-1], 1)

@@ -52,6 +52,7 @@ class Readings:
     n_classes: int
     kept: Mapping[Probe, Sequence[Tensor]] = field(default_factory=dict)
     _removed: dict[Probe, Tensor] = field(default_factory=dict)
+    _fractions: dict[int | None, Tensor] = field(default_factory=dict)
 
     @property
     def present(self) -> Tensor:
@@ -78,8 +79,11 @@ class Readings:
 
     def removed_fractions(self, probe: RemovalCurve) -> Tensor:
         """Return the share of the features of each row removed along a curve, ``(R, m + 1)``."""
-        removed = probe.removed_counts(self.ground).to(self.original.dtype)
-        return removed / removed[:, -1:]
+        key = probe.n_steps  # the order of removal makes no difference
+        if key not in self._fractions:
+            removed = probe.removed_counts(self.ground).to(self.original.dtype)
+            self._fractions[key] = removed / removed[:, -1:]
+        return self._fractions[key]
 
     def removed_saliency(self, probe: Probe) -> Tensor:
         """Return the summed saliency of the features removed in each copy, ``(R, K)``."""
