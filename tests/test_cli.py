@@ -9,6 +9,7 @@ import torch
 from lightning.pytorch import LightningModule
 
 from pear_lightning.cli import main
+from pear_lightning.cli.command_line import CommandLine
 from pear_lightning.modules import PEAR
 
 TABLES = ("bank_marketing", "breast_cancer", "california_housing", "electricity")
@@ -179,9 +180,33 @@ def test_an_unknown_argument_is_named(capsys):
     assert "lambda" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["fit", "--help"]])
-def test_as_a_program(arguments):
-    command = [sys.executable, "-m", "pear_lightning", *arguments]
+def test_as_a_program():
+    command = [sys.executable, "-m", "pear_lightning", "--version"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     assert "pear-lightning" in result.stdout
+
+
+def test_help_of_the_program_names_all_subcommands(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in CommandLine.subcommands())
+
+
+@pytest.mark.parametrize("subcommand", CommandLine.subcommands())
+def test_help_of_a_subcommand(subcommand, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([subcommand, "--help"])
+    assert exit_.value.code == 0
+    said = capsys.readouterr().out
+    assert f"pear-lightning [options] {subcommand}" in said
+    assert "--model" in said
+
+
+def test_the_error_of_an_unknown_subcommand_names_all(capsys):
+    with pytest.raises(SystemExit):
+        main(["fti"])
+    said = capsys.readouterr().err
+    assert all(name in said for name in CommandLine.subcommands())

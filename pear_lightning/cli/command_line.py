@@ -117,11 +117,12 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
     Raises:
         FileNotFoundError: If a configuration does not exist.
     """
+    arguments = resolved(sys.argv[1:] if args is None else args)
     if args is None:
-        sys.argv[1:] = resolved(sys.argv[1:])
+        sys.argv[1:] = arguments
     with warnings.catch_warnings(), bare_names_in_configurations():
         _ignore_upstream_warnings()
-        return CommandLine(
+        return _command_line_of(arguments)(
             LightningModule,
             LightningDataModule,
             subclass_mode_model=True,
@@ -136,8 +137,23 @@ def main(args: Sequence[str] | None = None) -> LightningCLI:
                 "version": __version__,
                 "description": DESCRIPTION,
             },
-            args=None if args is None else resolved(args),
+            args=None if args is None else arguments,
         )
+
+
+def _command_line_of(arguments: Sequence[str]) -> type[CommandLine]:
+    """Return the command line without the parsers of other subcommands, which take a second."""
+    every = CommandLine.subcommands()
+    given = arguments[0] if arguments else ""
+    if given not in every:
+        return CommandLine
+
+    class OfOneSubcommand(CommandLine):
+        @staticmethod
+        def subcommands() -> dict[str, set[str]]:
+            return {given: every[given]}
+
+    return OfOneSubcommand
 
 
 def run() -> None:

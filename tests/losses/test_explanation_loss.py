@@ -257,6 +257,7 @@ def test_one_mask_applies_to_all_samples():
         assert one > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", [RightReasonsLoss(), R4Loss()], ids=["attributions", "model"])
 @pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
 @pytest.mark.filterwarnings("ignore:The .grad attribute")  # and looks at gradients of all tensors

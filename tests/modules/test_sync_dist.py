@@ -57,6 +57,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.ddp
+@pytest.mark.slow
 def test_no_advice_about_sync_dist(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)

@@ -15,6 +15,7 @@ def whole(tmp_path_factory):
     return rows
 
 
+@pytest.mark.slow
 def test_killed_runs_continue_row_for_row(whole, tmp_path):
     folder = str(tmp_path / "killed")
     seconds = 0.05
