@@ -15,13 +15,15 @@ from pear_lightning.metrics import ExplainerRanking, FaithfulnessSuite
 from pear_lightning.modules import AmortizedModule
 from pear_lightning.modules.prior_explanations import SuiteCallable
 from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.scorer import predicted_classes
 from pear_lightning.training.reference_data import fit_explainers
 
 
 class ExplainerComparison(Callback):
     """Score the explainer that a module has trained, and others, when the module is tested.
 
-    All explainers explain the class that the module explains, for the same samples; they are scored
+    All explainers explain the class that the module explains (the predicted one, if it explains all
+    classes), for the same samples; they are scored
     by the ten metrics of a :class:`~pear_lightning.metrics.FaithfulnessSuite` and ranked by the
     mean of their ranks. The table is printed, and the mean score by each metric, the mean rank and
     the place of the module's explainer are logged (``test_deletion``, ``test_mean_rank``,
@@ -36,7 +38,7 @@ class ExplainerComparison(Callback):
 
     Raises:
         TypeError: If the module is not an :class:`~pear_lightning.modules.AmortizedModule`.
-        ValueError: If a name occurs twice, or the module explains all classes at once.
+        ValueError: If a name occurs twice.
 
     Example:
         >>> from pear_lightning.masking import ColumnMasker
@@ -89,10 +91,6 @@ class ExplainerComparison(Callback):
                 "the module must be an AmortizedModule, which trains an explainer, got "
                 f"{type(pl_module).__name__}; use rank_explainers for other explainers"
             )
-        if pl_module.explainer.explained == "all":
-            raise ValueError(
-                "the module must explain one class, got explained='all'; use rank_explainers"
-            )
         masker = pl_module.explainer.masker
         given = self.explainers
         priors = prior_set(given, masker) if isinstance(given, str) else dict(given)
@@ -120,6 +118,8 @@ class ExplainerComparison(Callback):
         assert self._suite is not None
         forward = pl_module.target_model
         read = pl_module.explaining(pl_module.batch_of(batch))
+        if read.target is None:  # all classes are explained
+            read = read.explaining(predicted_classes(forward, read))
         if any(prior.explainer.needs_floating_inputs for prior in self._priors.values()):
             read = embedded(read, forward)
         with torch.autocast(pl_module.device.type, enabled=False):
@@ -152,10 +152,10 @@ class ExplainerComparison(Callback):
             self._suite.directions,
             n_resamples=self.n_resamples,
         )
+        # numbers, not tensors on the CPU, which NCCL cannot reduce
         for metric, means in zip(self._ranking.metrics, self._ranking.means, strict=True):
-            pl_module.log(f"test_{metric}", means[0].float(), sync_dist=True)
-        mean_rank = self._ranking.mean_rank[0].float()
-        pl_module.log("test_mean_rank", mean_rank, sync_dist=True)
+            pl_module.log(f"test_{metric}", float(means[0]), sync_dist=True)
+        pl_module.log("test_mean_rank", float(self._ranking.mean_rank[0]), sync_dist=True)
         pl_module.log("test_place", 1.0 + self._ranking.order.index(0), sync_dist=True)
         self._print(self._ranking)
 

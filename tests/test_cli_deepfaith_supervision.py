@@ -76,6 +76,9 @@ def learns(data: str, folder: Path, small: list[str], features: int) -> None:
     cli = main(["fit", *common, "--trainer.max_epochs=2"])
     assert {"train_pattern_consistency_loss", "alpha"} <= set(cli.trainer.callback_metrics)
     (checkpoint,) = Path("checkpoints").glob("*.ckpt")
+    tested = main(["test", *common, "--trainer.limit_test_batches=1", f"--ckpt_path={checkpoint}",
+                   "--data.data.init_args.batch_size=4"])  # fmt: skip
+    assert tested.trainer.callback_metrics["test_place"] >= 1
     explainer = AmortizedExplainer.load_from_checkpoint(checkpoint)
     batch = cli.model.explaining(cli.model.batch_of(next(iter(cli.datamodule.train_dataloader()))))
     saliency = explainer.saliency(batch)

@@ -151,8 +151,10 @@ def test_fits_predicts_and_reloads(method, task, data, checkpoints):
     assert type(explainer.network) is type(cli.model.explainer.network)
 
 
-def test_a_test_prints_the_ranks_next_to_other_explainers(data, capsys):
-    common = ["--config", "cxplain_bank_marketing.yaml", *QUICK, *data_of("bank_marketing", data)]
+@pytest.mark.parametrize("method", ["cxplain", "fastshap"])  # of one class, and of all
+def test_a_test_prints_the_ranks_next_to_other_explainers(method, data, capsys):
+    config = f"{method}_bank_marketing.yaml"
+    common = ["--config", config, *QUICK, *data_of("bank_marketing", data)]
     main(["fit", *common, *SHORT])
     (checkpoint,) = Path("checkpoints").glob("*.ckpt")
     main(["test", *common, "--trainer.limit_test_batches=1", f"--ckpt_path={checkpoint}"])

@@ -14,6 +14,7 @@ from pear_lightning.explainers.base import Explainer
 from pear_lightning.explainers.confidence import ExplanationConfidence
 from pear_lightning.explainers.fallback import Confidence, Fallback
 from pear_lightning.functional.rebuilding import Rebuildable, rebuild, recipe_of
+from pear_lightning.functional.shares import shares
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.masking.masker import Masker
@@ -27,6 +28,7 @@ ExplainedClass = Literal["predicted", "true", "all"]
 RECIPE = "amortized_explainer"
 """Key of a checkpoint with what is needed to rebuild the explainer."""
 _WEIGHTS = "backbone."  # of the explainer in the modules that train it
+_OF_FALLBACK = "backbone._fallback."  # which is given anew
 _OF_TRAINING = ("network", "masker", "explained", "side", "zero_rule", "output")
 
 
@@ -44,8 +46,9 @@ class AmortizedExplainer(Rebuildable, Explainer):
 
     Args:
         network: Maps inputs ``(B, *S)`` to scores ``(B, n)``, or ``(B, n, C)`` for all classes. If
-            its ``forward`` has the arguments ``target``, ``side`` or ``attention_mask``, it gets
-            them by name.
+            its ``forward`` has the arguments ``target``, ``side``, ``attention_mask`` or ``active``
+            (the features that can have a score, ``(B, n)`` bool), it gets them by name. With an
+            attribute ``takes_ids`` that is true, it gets the token ids of embedded texts.
         masker: Defines the features.
         explained: Class that the scores explain: the ``"predicted"`` one, the ``"true"`` one or
             ``"all"``.
@@ -118,7 +121,9 @@ class AmortizedExplainer(Rebuildable, Explainer):
         self.side = tuple(side)
         self.zero_rule = zero_rule
         self.output: OutputName = output
-        self._arguments = inspect.signature(network.forward).parameters
+        # that of a compiled network names no argument
+        own: nn.Module = getattr(network, "_orig_mod", network)
+        self._arguments = inspect.signature(own.forward).parameters
         self._confidence: Confidence = confidence or ExplanationConfidence()
         self._fallback: Fallback | None = None
         self.set_fallback(fallback, share=share, threshold=threshold)
@@ -148,6 +153,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
                     "fallback=KernelShap(...)"
                 )
             self._fallback = None
+            self.stochastic = type(self).stochastic
             return
         self._fallback = Fallback(fallback, self._confidence, share=share, threshold=threshold)
         self.stochastic = fallback.stochastic
@@ -219,7 +225,8 @@ class AmortizedExplainer(Rebuildable, Explainer):
 
         Returns:
             ``(B, n)``, or ``(B, n, C)`` for all classes; float32 or better; 0 for features that a
-            sample does not have.
+            sample does not have. Scores of a network with ``scale="softmax"`` sum to 1 over the
+            features that can have one.
 
         Raises:
             ValueError: If the model or the class is needed and missing, or the network returns
@@ -228,6 +235,34 @@ class AmortizedExplainer(Rebuildable, Explainer):
         read = Batch.of(batch)
         if bound is None:
             bound = self.masker.bind(read.inputs, read.sample_data)
+        inputs = self._inputs(read)
+        scores: Tensor = self.network(inputs, **self._inputs_beside(read, bound, forward))
+        wanted = (len(read), bound.n_features)
+        if scores.shape[:2] != wanted or scores.ndim not in (2, 3):
+            raise ValueError(
+                f"network must return scores {wanted} or {(*wanted, 'C')}, got "
+                f"{tuple(scores.shape)}"
+            )
+        active = self._active(bound)
+        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
+        if getattr(self.network, "scale", None) == "softmax":
+            return shares(scores, active)
+        return scores.masked_fill(~active if scores.ndim == 2 else ~active[..., None], 0)
+
+    def _active(self, bound: BoundMasker) -> Tensor:
+        """Return the features that can have a score, ``(B, n)``."""
+        return bound.present & ~bound.at_baseline if self.zero_rule else bound.present
+
+    def _inputs(self, read: Batch) -> Tensor:
+        """Return the inputs; the ids of texts that were embedded for other explainers."""
+        ids = read.sample_data.get("input_ids")
+        embedded = read.inputs.is_floating_point() and isinstance(ids, Tensor)
+        return ids if embedded and getattr(self.network, "takes_ids", False) else read.inputs
+
+    def _inputs_beside(
+        self, read: Batch, bound: BoundMasker, forward: Forward | None
+    ) -> dict[str, Any]:
+        """Return the arguments of the network beside its inputs."""
         arguments: dict[str, Any] = {}
         if self.uses_target:
             if read.target is None:
@@ -248,16 +283,38 @@ class AmortizedExplainer(Rebuildable, Explainer):
             if read.target is None:
                 scorer, _ = scorer.of_predicted()
             arguments["side"] = side_inputs(self.side, scorer, bound)
-        scores: Tensor = self.network(read.inputs, **arguments)
-        wanted = (len(read), bound.n_features)
-        if scores.shape[:2] != wanted or scores.ndim not in (2, 3):
-            raise ValueError(
-                f"network must return scores {wanted} or {(*wanted, 'C')}, got "
-                f"{tuple(scores.shape)}"
+        if "active" in self._arguments:
+            arguments["active"] = self._active(bound)
+        return arguments
+
+    @torch.no_grad()
+    def interval(
+        self, batch: Any, level: float = 0.9, *, forward: Forward | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return quantiles between which a share of the members' scores lie, ``(B, n)`` each.
+
+        Args:
+            batch: See :meth:`saliency`.
+            level: The share, in (0, 1).
+            forward: See :meth:`saliency`.
+
+        Raises:
+            TypeError: If the network is no :class:`~pear_lightning.nn.ExplainerEnsemble`.
+            ValueError: See :meth:`saliency`.
+        """
+        of_members = getattr(self.network, "interval", None)
+        if of_members is None:
+            raise TypeError(
+                "network must be an ExplainerEnsemble for an interval, got "
+                f"{type(self.network).__name__}"
             )
-        without = ~bound.present | bound.at_baseline if self.zero_rule else ~bound.present
-        scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        return scores.masked_fill(without if scores.ndim == 2 else without[..., None], 0)
+        read = Batch.of(batch)
+        bound = self.masker.bind(read.inputs, read.sample_data)
+        beside = self._inputs_beside(read, bound, forward)
+        low, high = of_members(self._inputs(read), level, **beside)
+        without = ~self._active(bound)
+        without = without.view(*without.shape, *(1,) * (low.ndim - 2))
+        return low.masked_fill(without, 0), high.masked_fill(without, 0)
 
     @torch.no_grad()
     def attributions(
@@ -288,7 +345,8 @@ class AmortizedExplainer(Rebuildable, Explainer):
 
         Args:
             forward: The explained model.
-            batch: See :meth:`attributions`; without target, the class that the network explains.
+            batch: See :meth:`attributions`; without target, the class that the network explains,
+                unless it needs the class.
         """
         read = Batch.of(batch)
         bound = self.masker.bind(read.inputs, read.sample_data)
@@ -391,7 +449,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
         weights = {
             name.removeprefix(_WEIGHTS): value
             for name, value in checkpoint["state_dict"].items()
-            if name.startswith(_WEIGHTS)
+            if name.startswith(_WEIGHTS) and not name.startswith(_OF_FALLBACK)
         }
         explainer.load_state_dict(weights)
         explainer.set_fallback(fallback, share=share, threshold=threshold)

@@ -10,7 +10,7 @@ from pear_lightning.functional.validation import at_least_float32, check_count, 
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.masking.masker import Masker
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.scorer import Forward, Scorer, logits_of
 
@@ -34,7 +34,7 @@ class OptimizedMask(Explainer):
 
     Raises:
         TypeError: If ``masker`` is not a masker.
-        ValueError: If a number is out of range.
+        ValueError: If a number is out of range; when called, if the model has no gradient.
 
     Shapes:
         - inputs: ``(B, *S)``, floating point
@@ -102,6 +102,7 @@ class OptimizedMask(Explainer):
         *,
         n_steps: int | None = None,
         sparsity_weight: float | None = None,
+        seed: int = 0,
     ) -> Tensor:
         """Return masks ``(B, n)``, 0 for features that a sample lacks.
 
@@ -111,20 +112,30 @@ class OptimizedMask(Explainer):
             start: First masks, ``(B, n)``.
             n_steps: Another number of steps.
             sparsity_weight: Another w.
+            seed: Another seed gives other draws of a random baseline; each step has its own.
+
+        Raises:
+            ValueError: If the model has no gradient.
         """
         weight = self.sparsity_weight if sparsity_weight is None else sparsity_weight
         with torch.inference_mode(False), torch.enable_grad():
             batch = _usable(batch)
             with torch.no_grad():
                 wanted = probabilities(logits_of(forward, batch))
-                batch = embedded(batch, forward)
-            bound = self.masker.bind(batch.inputs, batch.sample_data)
+                batch, bound = embedded_features(self.masker, batch, forward)
             counts = bound.present.sum(dim=1)
             mask = start.detach().clone().requires_grad_()
             adam = torch.optim.Adam([mask], lr=self.learning_rate)
-            for _ in range(self.n_steps if n_steps is None else n_steps):
+            n_steps = self.n_steps if n_steps is None else n_steps
+            for step in range(n_steps):
                 adam.zero_grad()
-                found = masked_probabilities(forward, batch, bound, mask, frozen=True)
+                draw = seed * n_steps + step
+                found = masked_probabilities(forward, batch, bound, mask, frozen=True, seed=draw)
+                if not found.requires_grad:
+                    raise ValueError(
+                        "model must be differentiable for OptimizedMask, got outputs without a "
+                        "graph to the inputs; use a differentiable model, such as a Surrogate of it"
+                    )
                 sparsity = (mask * bound.present).sum(dim=1) / counts
                 (weight * sparsity + (found - wanted).abs().sum(dim=1)).sum().backward()
                 adam.step()
@@ -151,7 +162,13 @@ def probabilities(logits: Tensor) -> Tensor:
 
 
 def masked_probabilities(
-    forward: Forward, batch: Batch, bound: BoundMasker, mask: Tensor, *, frozen: bool
+    forward: Forward,
+    batch: Batch,
+    bound: BoundMasker,
+    mask: Tensor,
+    *,
+    frozen: bool,
+    seed: int = 0,
 ) -> Tensor:
     """Return probabilities at masked samples, ``(B, C)``.
 
@@ -161,8 +178,10 @@ def masked_probabilities(
         bound: Their features.
         mask: Share of each feature that is kept, ``(B, n)``.
         frozen: See :func:`~pear_lightning.scoring.masked_logits.masked_logits`.
+        seed: See there.
     """
-    return probabilities(masked_logits(forward, batch, bound, mask[None], frozen=frozen)[0])
+    logits = masked_logits(forward, batch, bound, mask[None], frozen=frozen, seed=seed)
+    return probabilities(logits[0])
 
 
 def _usable(batch: Batch) -> Batch:

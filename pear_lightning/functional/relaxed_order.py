@@ -76,7 +76,9 @@ def relaxed_prefixes(
         Berthet, Djolonga, *Fast Differentiable Sorting and Ranking*, ICML 2020 (soft ranks).
     """
     check_choice("relaxation", relaxation, ("sinkhorn", "soft_rank"))
-    scores = _standardised(at_least_float32(scores), present)
+    # many absent features, which are tied, must not reach into the ranks of the present ones
+    gap = max(3.0, temperature * scores.shape[1])
+    scores = _standardised(at_least_float32(scores), present, gap)
     if relaxation == "soft_rank":
         ranks = scores.shape[1] + 1 - soft_rank(scores, temperature)
         share = ((sizes[..., None] + 0.5 - ranks) / temperature).sigmoid()
@@ -90,8 +92,11 @@ def relaxed_prefixes(
     return share.clamp(0, 1).masked_fill(~present, 0)
 
 
-def _standardised(scores: Tensor, present: Tensor) -> Tensor:
-    """Return scores with mean 0 and variance 1 in each sample, absent features far below."""
+def _standardised(scores: Tensor, present: Tensor, gap: float) -> Tensor:
+    """Return scores with mean 0 and variance 1 in each sample, absent features far below.
+
+    The lowest present score and those of absent features differ by the gap.
+    """
     weights = present.to(scores.dtype)
     counts = weights.sum(dim=1, keepdim=True)
     centred = scores - (weights * scores).sum(dim=1, keepdim=True) / counts
@@ -99,4 +104,4 @@ def _standardised(scores: Tensor, present: Tensor) -> Tensor:
     flat = variance == 0
     scaled = centred / variance.masked_fill(flat, 1).sqrt()
     lowest = scaled.masked_fill(~present, torch.inf).amin(dim=1, keepdim=True)
-    return torch.where(present, scaled, lowest - 3)
+    return torch.where(present, scaled, lowest - gap)

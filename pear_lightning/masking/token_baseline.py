@@ -42,6 +42,11 @@ class TokenBaseline(Baseline):
             )
         self.is_random = self.embedding.is_random
 
+    @property
+    def replaces_ids(self) -> bool:
+        """Whether removed ids have values: those of ``mask_token_id``, or of other tokens."""
+        return self.mask_token_id is not None or isinstance(self.embedding, Shuffle)
+
     def replacements(
         self, inputs: Tensor, seeds: Tensor, draws: Tensor, where: Tensor | None = None
     ) -> Tensor:

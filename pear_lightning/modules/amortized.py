@@ -195,7 +195,7 @@ class AmortizedModule(TargetModelModule):
             inputs: Inputs, ``(B, *S)``.
             **kwargs: ``target``, the explained class ``(B,)``, and data of the samples.
         """
-        batch = Batch(inputs, kwargs.pop("target", None), masker_kwargs=kwargs)
+        batch = Batch.of({"inputs": inputs, **kwargs})
         forward = self.target_model if self.explainer.uses_model else None
         return self.explainer.attributions(batch, forward=forward, evaluate=False)
 

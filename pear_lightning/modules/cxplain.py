@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers.amortized_explainer import ExplainedClass
 from pear_lightning.functional.bootstrap import bootstrap_weights
+from pear_lightning.functional.shares import shares
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
@@ -35,8 +36,8 @@ class CXPlain(AmortizedModule):
 
     With an :class:`~pear_lightning.nn.ExplainerEnsemble` as the network, each member learns from
     another bootstrap sample of the training rows: row and member together determine how often the
-    row counts (a Poisson law with mean 1). ``network.interval`` then returns the uncertainty of an
-    explanation.
+    row counts (a Poisson law with mean 1). ``explainer.interval`` then returns the uncertainty of
+    an explanation.
 
     Args:
         target_model: The explained model f; see :class:`~pear_lightning.modules.AmortizedModule`.
@@ -69,7 +70,7 @@ class CXPlain(AmortizedModule):
         ...                   enable_model_summary=False)
         >>> data = torch.utils.data.TensorDataset(rows, labels)
         >>> trainer.fit(model, torch.utils.data.DataLoader(data, batch_size=64))
-        >>> low, high = model.explainer.network.interval(rows[:4])
+        >>> low, high = model.explainer.interval(rows[:4])
         >>> low.shape
         torch.Size([4, 6])
 
@@ -162,7 +163,7 @@ class CXPlain(AmortizedModule):
                 f"network must return positive scores, got a smallest one of {scores.min():.3g}; "
                 "use scale='softmax'"
             )
-        # the network does not know which features the sample has, or can have an effect
-        scores = scores / scores.sum(dim=1, keepdim=True).clamp(min=_TINY)
+        active = self._active(batch)
+        scores = shares(scores, active)  # a network of the user may name no scale
         terms = torch.xlogy(wanted, wanted) - wanted * scores.clamp(min=_TINY).log()
-        return terms.masked_fill(~self._active(batch), 0).sum(dim=1)
+        return terms.masked_fill(~active, 0).sum(dim=1)

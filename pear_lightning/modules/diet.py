@@ -5,17 +5,18 @@ from typing import Any
 
 import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from pear_lightning.explainers import OptimizedMask
 from pear_lightning.explainers.optimized_mask import masked_probabilities, probabilities
 from pear_lightning.functional.validation import check_count
-from pear_lightning.masking import Masker
+from pear_lightning.masking import BoundMasker, Masker
 from pear_lightning.modules.base import adamw
 from pear_lightning.modules.target_model_module import TargetModelModule
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.scorer import as_logits, logits_of
+from pear_lightning.training.objective import share_done
 
 _ROUNDS = ((1.0, 0.40), (0.82, 0.32), (0.64, 0.24), (0.46, 0.16), (0.28, 0.08))
 """Weight w of the sparsity, and the number added to masks before rounding, in each round."""
@@ -80,6 +81,10 @@ class DiET(TargetModelModule):
     Deviations from the paper:
         Steps of masks and network alternate within a batch instead of running to convergence; Adam
         for the masks; any masker and baseline. Masks are kept for each training sample.
+
+    Attributes:
+        progress: Share of the training that is done, in [0, 1], for the rounds; a callback sets it
+            if the trainer ends for another reason than ``max_epochs`` or ``max_steps``.
     """
 
     def __init__(
@@ -102,7 +107,9 @@ class DiET(TargetModelModule):
         self.explainer = OptimizedMask(
             masker, explanation_steps, mask_learning_rate, sparsity_weight=_ROUNDS[-1][0]
         )
+        self.progress: float | None = None
         self._masks: dict[int, Tensor] = {}  # of the training samples, by their seeds
+        self._improved: dict[int, Tensor] = {}  # in this process, since the last exchange
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
         """Return logits ``(B, C)`` of the copy.
@@ -118,10 +125,10 @@ class DiET(TargetModelModule):
     def round(self) -> int:
         """Number of the round, 0 to 4."""
         trainer = self.attached_trainer
-        if trainer is None or not trainer.training or not trainer.max_epochs:
+        if trainer is None or not trainer.training:
             return len(_ROUNDS) - 1
-        done = trainer.current_epoch / max(1, trainer.max_epochs)
-        return min(int(done * len(_ROUNDS)), len(_ROUNDS) - 1)
+        done = share_done(trainer) if self.progress is None else self.progress
+        return min(int((done or 0.0) * len(_ROUNDS)), len(_ROUNDS) - 1)
 
     def loss(self, batch: Batch, masks: Tensor) -> dict[str, Tensor]:
         """Return the two terms of the network's loss, and their sum.
@@ -139,9 +146,10 @@ class DiET(TargetModelModule):
         whole = probabilities(
             as_logits(self.backbone(batch.inputs, **batch.forward_kwargs), len(batch))
         )
-        read = embedded(batch, self.backbone)
-        bound = self.explainer.masker.bind(read.inputs, read.sample_data)
-        masked = masked_probabilities(self.backbone, read, bound, masks, frozen=False)
+        read, bound = embedded_features(self.explainer.masker, batch, self.backbone)
+        masked = masked_probabilities(
+            self.backbone, read, bound, masks, frozen=False, seed=self.step_seed
+        )
         same = (wanted - whole).abs().sum(dim=1).mean()
         kept = (whole - masked).abs().sum(dim=1).mean()
         return {"loss": same + kept, "same_loss": same, "masked_loss": kept}
@@ -156,21 +164,64 @@ class DiET(TargetModelModule):
         read = Batch.of(batch)
         bound = self.explainer.masker.bind(read.inputs, read.sample_data)
         weight, shift = _ROUNDS[self.round]
-        numbers = bound.seeds.tolist()
-        fresh = torch.ones(bound.n_features)
-        start = [self._masks.get(number, fresh) for number in numbers]
-        start = [each if len(each) == bound.n_features else fresh for each in start]
         masks = self.explainer.optimized(
             self.backbone,
             read,
-            torch.stack(start).to(self.device),
+            self._kept_masks(bound),
             n_steps=self.mask_steps,
             sparsity_weight=weight,
+            seed=self.step_seed,
         )
-        self._masks.update(zip(numbers, masks.cpu(), strict=True))
+        self._keep(bound, masks)
         parts = self.loss(read, (masks + shift).round().clamp(0, 1))
         share = masks.sum(dim=1) / bound.present.sum(dim=1)
         return self.log_parts(parts | {"kept": share.mean()}, len(read))
+
+    def _kept_masks(self, bound: BoundMasker) -> Tensor:
+        """Return the masks of the samples as they were left, ``(B, n)``; ones for new samples."""
+        masks = torch.ones(len(bound.inputs), bound.n_features)
+        present = bound.present.cpu()  # without padding, which depends on the batch
+        for row, number in enumerate(bound.seeds.tolist()):
+            if number in self._masks:
+                masks[row, present[row]] = self._masks[number]
+        return masks.to(self.device)
+
+    def _keep(self, bound: BoundMasker, masks: Tensor) -> None:
+        present = bound.present.cpu()
+        for number, mask, own in zip(bound.seeds.tolist(), masks.cpu(), present, strict=True):
+            self._masks[number] = self._improved[number] = mask[own]
+
+    def _share_masks(self) -> None:
+        """Exchange masks between processes, because a sample moves to another one."""
+        improved, self._improved = self._improved, {}
+        if self.trainer.world_size > 1:
+            of_ranks: list[Any] = [None] * self.trainer.world_size
+            distributed.all_gather_object(of_ranks, improved)
+            for of_rank in of_ranks:
+                self._masks.update(of_rank)
+
+    def on_fit_start(self) -> None:
+        """Check that the length of the training is known.
+
+        Raises:
+            ValueError: If it is not.
+        """
+        super().on_fit_start()
+        if self.progress is None and share_done(self.trainer) is None:
+            raise ValueError(
+                "max_epochs or max_steps must be given for DiET, which divides the training into "
+                f"{len(_ROUNDS)} rounds, got neither; or set the attribute progress in a callback"
+            )
+
+    def on_validation_start(self) -> None:
+        """Exchange masks between processes, before a checkpoint is written."""
+        super().on_validation_start()
+        self._share_masks()
+
+    def on_train_epoch_end(self) -> None:
+        """Exchange masks between processes."""
+        super().on_train_epoch_end()
+        self._share_masks()
 
     def evaluate(self, batch: Any) -> tuple[dict[str, Tensor], int]:
         """Return the loss with new masks and its terms, and the number of rows.

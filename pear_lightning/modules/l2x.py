@@ -14,7 +14,7 @@ from pear_lightning.functional.validation import check_count, check_number
 from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
-from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.scorer import logits_of
 from pear_lightning.scoring.side_inputs import SideInput
@@ -118,13 +118,13 @@ class L2X(AmortizedModule):
         Returns:
             ``loss``.
         """
-        wanted = self._wanted(batch)
+        seed, wanted = self.step_seed, self._wanted(batch)
         scores = self._scores(batch, wanted)
         draws = torch.arange(self.n_selected, device=scores.device)
-        seeds = derived_seeds(batch.bound.seeds, "gumbel", self.step_seed)
+        seeds = derived_seeds(batch.bound.seeds, "gumbel", seed)
         uniform = hashed_uniform(seeds, draws, scores.shape[1]).to(scores.dtype)
         selected = gumbel_softmax(scores, uniform, self.temperature).amax(dim=0)
-        return {"loss": self._divergence(batch, wanted, selected)}
+        return {"loss": self._divergence(batch, wanted, selected, seed)}
 
     def evaluation_loss(self, batch: ExplainerBatch) -> dict[str, Tensor]:
         """Return the divergence with the k features of the highest scores.
@@ -136,7 +136,7 @@ class L2X(AmortizedModule):
         scores = self._scores(batch, wanted)
         chosen = scores.topk(min(self.n_selected, scores.shape[1]), dim=1).indices
         selected = torch.zeros_like(scores).scatter(1, chosen, 1.0)
-        return {"loss": self._divergence(batch, wanted, selected)}
+        return {"loss": self._divergence(batch, wanted, selected, 0)}
 
     def _wanted(self, batch: ExplainerBatch) -> Tensor:
         with torch.autocast(batch.batch.inputs.device.type, enabled=False):
@@ -147,10 +147,11 @@ class L2X(AmortizedModule):
         scores = self.saliency(batch, explained)
         return scores.masked_fill(~batch.bound.present, -torch.inf)
 
-    def _divergence(self, batch: ExplainerBatch, wanted: Tensor, selected: Tensor) -> Tensor:
+    def _divergence(
+        self, batch: ExplainerBatch, wanted: Tensor, selected: Tensor, seed: int
+    ) -> Tensor:
         read, bound = batch.batch, batch.bound
         if not read.inputs.is_floating_point():
-            read = embedded(read, self.predictor)
-            bound = self.explainer.masker.bind(read.inputs, read.sample_data)
-        logits = masked_logits(self.predictor, read, bound, selected[None], frozen=False)
+            read, bound = embedded_features(self.explainer.masker, read, self.predictor)
+        logits = masked_logits(self.predictor, read, bound, selected[None], frozen=False, seed=seed)
         return prediction_divergence(wanted, logits).mean()

@@ -16,7 +16,7 @@ from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.scorer import Forward
@@ -167,7 +167,7 @@ class LearnedOrder(AmortizedModule):
                 temperature=self.temperature,
                 gumbel=gumbel,
             )
-        parts = self._parts(batch, explained, first)
+        parts = self._parts(batch, explained, first, seed)
         if not parts["loss"].requires_grad:
             raise ValueError(
                 "target_model must be differentiable, got a model without a graph to its inputs; "
@@ -185,7 +185,7 @@ class LearnedOrder(AmortizedModule):
         scores = self.saliency(batch, explained).masked_fill(~batch.bound.present, -torch.inf)
         ranks = hard_ranks(scores, ties="ordinal", descending=True)
         first = ranks <= self._sizes(batch, 0)[..., None]
-        return self._parts(batch, explained, (first & batch.bound.present).float())
+        return self._parts(batch, explained, (first & batch.bound.present).float(), 0)
 
     def _sizes(self, batch: ExplainerBatch, seed: int) -> Tensor:
         """Return the sizes t of each sample, one in each of K equal parts of the curve."""
@@ -195,14 +195,15 @@ class LearnedOrder(AmortizedModule):
         share = (draws[:, None] + uniform) / self.n_steps  # in (0, 1)
         return 1 + (share * (counts - 1)).long().minimum((counts - 2).clamp(min=0))
 
-    def _parts(self, batch: ExplainerBatch, explained: Batch, first: Tensor) -> dict[str, Tensor]:
+    def _parts(
+        self, batch: ExplainerBatch, explained: Batch, first: Tensor, seed: int
+    ) -> dict[str, Tensor]:
         read, bound = explained, batch.bound
         if not read.inputs.is_floating_point():
             with torch.no_grad():
-                read = embedded(read, self.game)
-            bound = self.explainer.masker.bind(read.inputs, read.sample_data)
+                read, bound = embedded_features(self.explainer.masker, read, self.game)
         keep = torch.cat([1 - first, first])
-        logits = masked_logits(self.game, read, bound, keep, frozen=True)
+        logits = masked_logits(self.game, read, bound, keep, frozen=True, seed=seed)
         target = explained.classes
         assert target is not None
         output = resolve_output(self.explainer.output)

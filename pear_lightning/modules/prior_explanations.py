@@ -79,7 +79,8 @@ class PriorExplanations(LightningModule):
         removals: Loss whose subsets are evaluated and stored as well, so that training needs no
             evaluations of f; ``None`` to store none.
         seed: Seed of the stored subsets.
-        points_per_pass: Largest number of query points of each sample in one pass of an explainer.
+        points_per_pass: Largest number of query points of each sample in one pass of an explainer;
+            ``None`` for as many as fit.
 
     Raises:
         TypeError: If an argument is of the wrong type.

@@ -16,7 +16,7 @@ from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.side_inputs import SideInput
 
@@ -52,7 +52,8 @@ class RealX(AmortizedModule):
 
     Raises:
         TypeError: If an argument is of the wrong type.
-        ValueError: If a number is out of range or a name unknown.
+        ValueError: If a number is out of range or a name unknown; in training, if the predictor has
+            no gradient.
 
     Shapes:
         - batch: inputs ``(B, *S)``, with labels ``(B,)`` for ``explained="true"``
@@ -127,13 +128,19 @@ class RealX(AmortizedModule):
             ``log_likelihood`` of the class given the selection, and the share of features
             ``selected``.
         """
-        explained = self.explaining(batch)
+        seed, explained = self.step_seed, self.explaining(batch)
         scores, present = self.saliency(batch, explained), batch.bound.present
-        seeds = derived_seeds(batch.bound.seeds, "selection", self.step_seed)
+        seeds = derived_seeds(batch.bound.seeds, "selection", seed)
         draws = torch.arange(2, device=scores.device)
         first, again = hashed_uniform(seeds, draws, scores.shape[1]).to(scores.dtype)
         hard, soft, given = relaxed_bernoulli(scores, first, again, self.temperature)
-        log_q = self._log_likelihood(batch, explained, torch.stack([hard, soft, given]))
+        keep = torch.stack([hard, soft, given])
+        log_q = self._log_likelihood(batch, explained, keep, seed)
+        if scores.requires_grad and not log_q.requires_grad:
+            raise ValueError(
+                "predictor must be differentiable, got a model without a graph to its inputs; give "
+                "a trained EvalX"
+            )
         chance = -F.binary_cross_entropy_with_logits(scores, hard, reduction="none")
         chance = chance.masked_fill(~present, 0).sum(dim=1)
         gain = (log_q[0] - log_q[2]).detach() * chance + log_q[1] - log_q[2]
@@ -154,7 +161,8 @@ class RealX(AmortizedModule):
         """
         explained = self.explaining(batch)
         scores = self.saliency(batch, explained)
-        log_q = self._log_likelihood(batch, explained, (scores > 0).to(scores.dtype)[None])[0]
+        keep = (scores > 0).to(scores.dtype)[None]
+        log_q = self._log_likelihood(batch, explained, keep, 0)[0]
         selected = self._selected(scores, batch.bound.present)
         return {
             "loss": (self.sparsity_weight * selected - log_q).mean(),
@@ -166,16 +174,19 @@ class RealX(AmortizedModule):
         """Return the mean selection probability of each sample, ``(B,)``."""
         return scores.sigmoid().masked_fill(~present, 0).sum(dim=1) / present.sum(dim=1)
 
-    def _log_likelihood(self, batch: ExplainerBatch, explained: Batch, keep: Tensor) -> Tensor:
+    def _log_likelihood(
+        self, batch: ExplainerBatch, explained: Batch, keep: Tensor, seed: int
+    ) -> Tensor:
         """Return ``log q(y | x_s)``, ``(K, B)``."""
         read, bound = batch.batch, batch.bound
         predictor = self._predictor.forward
         if not read.inputs.is_floating_point():
             with torch.no_grad():
-                read = embedded(read, predictor)
-            bound = self.explainer.masker.bind(read.inputs, read.sample_data)
+                read, bound = embedded_features(self.explainer.masker, read, predictor)
         with torch.autocast(keep.device.type, enabled=False):
-            logits = at_least_float32(masked_logits(predictor, read, bound, keep, frozen=True))
+            logits = at_least_float32(
+                masked_logits(predictor, read, bound, keep, frozen=True, seed=seed)
+            )
         target = explained.classes
         assert target is not None
         index = target[None, :, None].expand(len(keep), -1, 1)

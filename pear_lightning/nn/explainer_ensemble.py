@@ -1,6 +1,6 @@
 """Several explainer networks as one, for the uncertainty of an explanation."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.functional.rebuilding import Rebuildable
+from pear_lightning.functional.shares import shares
+from pear_lightning.scoring.eval_mode import eval_mode
 
 
 class ExplainerEnsemble(Rebuildable, nn.Module):
@@ -51,6 +53,11 @@ class ExplainerEnsemble(Rebuildable, nn.Module):
         return any(bool(getattr(each, "uses_target", False)) for each in self.networks)
 
     @property
+    def takes_ids(self) -> bool:
+        """Whether inputs must be token ids."""
+        return bool(getattr(self.networks[0], "takes_ids", False))
+
+    @property
     def scale(self) -> str | None:
         """Range of the scores of the members, if they name it."""
         return getattr(self.networks[0], "scale", None)
@@ -75,6 +82,7 @@ class ExplainerEnsemble(Rebuildable, nn.Module):
         attention_mask: Tensor | None = None,
         target: Tensor | None = None,
         side: Tensor | None = None,
+        active: Tensor | None = None,
     ) -> Tensor:
         """Return the mean scores.
 
@@ -83,19 +91,24 @@ class ExplainerEnsemble(Rebuildable, nn.Module):
             attention_mask: Passed to the members, if given.
             target: Passed to the members, if given.
             side: Passed to the members, if given.
+            active: Features that can have a score, ``(B, n)`` bool. Scores that sum to 1 do so over
+                these features, in each member; ``None`` for all.
         """
         arguments = {"attention_mask": attention_mask, "target": target, "side": side}
         given = {name: value for name, value in arguments.items() if value is not None}
         chosen = self.networks if self._only is None else [self.networks[self._only]]
-        return torch.stack([each(inputs, **given) for each in chosen]).mean(dim=0)
+        return self._scores(chosen, inputs, active, given).mean(dim=0)
 
     @torch.no_grad()
-    def interval(self, inputs: Tensor, level: float = 0.9, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Return quantiles of the members' scores between which a share of them lies.
+    def interval(
+        self, inputs: Tensor, level: float = 0.9, *, active: Tensor | None = None, **kwargs: Any
+    ) -> tuple[Tensor, Tensor]:
+        """Return quantiles of the members' scores between which a share of them lies, in eval mode.
 
         Args:
             inputs: Inputs, ``(B, *S)``.
             level: The share, in (0, 1).
+            active: See :meth:`forward`.
             **kwargs: Further arguments of the members.
 
         Raises:
@@ -103,6 +116,20 @@ class ExplainerEnsemble(Rebuildable, nn.Module):
         """
         if not 0 < level < 1:
             raise ValueError(f"level must lie in (0, 1), got {level}")
-        scores = torch.stack([each(inputs, **kwargs) for each in self.networks])
+        with eval_mode(self):
+            scores = self._scores(self.networks, inputs, active, kwargs)
         tail = (1 - level) / 2
         return scores.quantile(tail, dim=0), scores.quantile(1 - tail, dim=0)
+
+    def _scores(
+        self,
+        networks: Iterable[nn.Module],
+        inputs: Tensor,
+        active: Tensor | None,
+        arguments: dict[str, Any],
+    ) -> Tensor:
+        """Return the scores of some members, ``(M, B, n)`` or ``(M, B, n, C)``."""
+        scores = [each(inputs, **arguments) for each in networks]
+        if active is not None and self.scale == "softmax":
+            scores = [shares(each, active) for each in scores]
+        return torch.stack(scores)

@@ -18,6 +18,7 @@ class ExplainerTokens(Rebuildable, nn.Module, ABC):
     Attributes:
         dim: Length d of a vector.
         n_tokens: Number of features n; the largest one for texts.
+        takes_ids: Whether inputs must be token ids.
 
     Shapes:
         - inputs: ``(B, *S)``
@@ -26,6 +27,7 @@ class ExplainerTokens(Rebuildable, nn.Module, ABC):
 
     dim: int
     n_tokens: int
+    takes_ids: bool = False
 
     @abstractmethod
     def forward(self, inputs: Tensor, attention_mask: Tensor | None = None) -> Tensor:
@@ -155,6 +157,7 @@ class TextTokens(ExplainerTokens):
             )
         self.vocabulary, self.embedding_dim = vocabulary, embedding_dim
         self.n_tokens, self.dim = n_tokens, dim
+        self.takes_ids = vocabulary is not None
         self.embed: nn.Module
         if vocabulary is not None:
             self.embed = nn.Embedding(vocabulary, dim)

@@ -9,6 +9,7 @@ from pear_lightning.functional.rebuilding import Rebuildable
 from pear_lightning.functional.validation import check_choice, check_count
 from pear_lightning.nn.explainer_tokens import ExplainerTokens
 from pear_lightning.nn.score_scale import ScoreScale, check_scale, scaled_scores
+from pear_lightning.nn.token_pooling import positions_of_tokens
 
 
 class ExplainerTransformer(Rebuildable, nn.Module):
@@ -107,6 +108,11 @@ class ExplainerTransformer(Rebuildable, nn.Module):
         )
 
     @property
+    def takes_ids(self) -> bool:
+        """Whether inputs must be token ids."""
+        return self.tokens.takes_ids
+
+    @property
     def uses_target(self) -> bool:
         """Whether the explained class is an input."""
         return self.classes is not None
@@ -131,7 +137,10 @@ class ExplainerTransformer(Rebuildable, nn.Module):
             ValueError: If a required argument is missing.
         """
         vectors: Tensor = self.tokens(inputs, attention_mask)
-        vectors = vectors + self.positions[: vectors.shape[1]]
+        if attention_mask is None:
+            vectors = vectors + self.positions[: vectors.shape[1]]
+        else:  # counted among the tokens, so that padding on either side has no effect
+            vectors = vectors + self.positions[positions_of_tokens(attention_mask != 0)]
         if self.side is not None:
             if side is None:
                 raise ValueError(f"side must be given, (B, n, {self.side_channels}), got None")

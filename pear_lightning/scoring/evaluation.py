@@ -30,6 +30,26 @@ _LARGEST_PASS_ELSEWHERE = 2**14
 _ELEMENTS_KEPT = 2**26  # 64 MiB of bool
 
 
+def rows_that_fit(inputs: Tensor) -> int:
+    """Return how many samples like the given ones one forward pass should hold.
+
+    Args:
+        inputs: Inputs, ``(B, *S)``.
+
+    Returns:
+        As many as have half a MiB on a CPU, so that they stay in its caches, and 64 MiB on other
+        devices; at least 1.
+
+    Example:
+        >>> rows_that_fit(torch.zeros(1, 3, 224, 224))
+        1
+    """
+    device = inputs.device.type
+    elements = _ELEMENTS_PER_PASS.get(device, _ELEMENTS_PER_PASS_ELSEWHERE)
+    largest = _LARGEST_PASS.get(device, _LARGEST_PASS_ELSEWHERE)
+    return max(1, min(largest, elements // max(1, prod(inputs.shape[1:]))))
+
+
 class Need(NamedTuple):
     """The probes that a metric needs.
 
@@ -71,12 +91,7 @@ class Evaluation:
 
     def rows_per_pass(self, inputs: Tensor) -> int:
         """Return the number of perturbed samples in one forward pass."""
-        if self.samples_per_pass is not None:
-            return self.samples_per_pass
-        device = inputs.device.type
-        elements = _ELEMENTS_PER_PASS.get(device, _ELEMENTS_PER_PASS_ELSEWHERE)
-        largest = _LARGEST_PASS.get(device, _LARGEST_PASS_ELSEWHERE)
-        return max(1, min(largest, elements // max(1, prod(inputs.shape[1:]))))
+        return self.samples_per_pass or rows_that_fit(inputs)
 
     def bar(self, samples: int) -> PassBar:
         """Return a progress bar over the evaluation of samples, a context manager.

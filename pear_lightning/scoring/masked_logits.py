@@ -15,7 +15,13 @@ from pear_lightning.scoring.scorer import Forward, Scorer, as_logits, run_model
 
 
 def masked_logits(
-    forward: Forward, batch: Batch, bound: BoundMasker, keep: Tensor, *, frozen: bool
+    forward: Forward,
+    batch: Batch,
+    bound: BoundMasker,
+    keep: Tensor,
+    *,
+    frozen: bool,
+    seed: int = 0,
 ) -> Tensor:
     r"""Return logits of copies with features removed, with the graph to the model or to the mask.
 
@@ -29,6 +35,7 @@ def masked_logits(
             which needs inputs in floating point. Features that a sample lacks are never removed.
         frozen: Whether the model is a given one: in eval mode, in its own precision, and without
             gradients of its weights. Otherwise it is run as it is.
+        seed: Each copy has its own draw of a random baseline; another seed gives other draws.
 
     Returns:
         ``(K, B, C)``.
@@ -47,7 +54,9 @@ def masked_logits(
         >>> bool((share.grad == model.weight).all()), model.weight.grad
         (True, None)
     """
-    copies = bound.removed(keep) if keep.dtype == torch.bool else _mixed(bound, keep)
+    draws = torch.arange(len(keep), device=keep.device) + seed * len(keep)
+    hard = keep.dtype == torch.bool
+    copies = bound.removed(keep, draws) if hard else _mixed(bound, keep, draws)
     copies = copies.expand(len(keep), *bound.inputs.shape)
     kwargs = Scorer(forward, batch.explaining(None), sum_logit).repeat_kwargs(len(keep))
     rows = copies.flatten(0, 1)
@@ -57,7 +66,7 @@ def masked_logits(
     return found
 
 
-def _mixed(bound: BoundMasker, share: Tensor) -> Tensor:
+def _mixed(bound: BoundMasker, share: Tensor, draws: Tensor) -> Tensor:
     inputs = bound.inputs
     if not inputs.is_floating_point():
         raise TypeError(
@@ -65,7 +74,7 @@ def _mixed(bound: BoundMasker, share: Tensor) -> Tensor:
             f"{inputs.dtype}; use a model with a method embed, which maps token ids to embeddings"
         )
     nothing = torch.zeros(1, 1, bound.n_features, dtype=torch.bool, device=inputs.device)
-    empty = bound.removed(nothing)[0]
+    empty = bound.removed(nothing, draws)  # (1, B, *S) unless the baseline is random
     padded = torch.cat([share, share.new_ones(*share.shape[:2], 1)], dim=2)
     index = bound.feature_map.where(bound.feature_map >= 0, bound.n_features)
     index = index.expand(len(inputs), *index.shape[1:])

@@ -408,3 +408,17 @@ def steps_so_far(trainer: Trainer) -> int:
         trainer: A trainer that is fitting.
     """
     return max(int(trainer.fit_loop.epoch_loop.total_batch_idx), 0)
+
+
+def share_done(trainer: Trainer) -> float | None:
+    """Return which share of a fit is done, in [0, 1]; ``None`` if its length is not known.
+
+    Args:
+        trainer: A trainer that is fitting, with ``max_epochs`` or ``max_steps``.
+    """
+    shares = []
+    if trainer.max_epochs is not None and trainer.max_epochs > 0:
+        shares.append(epochs_so_far(trainer) / trainer.max_epochs)
+    if trainer.max_steps > 0:
+        shares.append(trainer.global_step / trainer.max_steps)
+    return min(max(shares), 1.0) if shares else None

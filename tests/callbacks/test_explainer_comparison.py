@@ -3,6 +3,7 @@
 import pytest
 import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
+from torch import nn
 from torch.utils.data import DataLoader
 
 from pear_lightning.callbacks import ExplainerComparison
@@ -10,13 +11,20 @@ from pear_lightning.explainers import (
     InputXGradient,
     IntegratedGradients,
     KernelShap,
+    Occlusion,
     Prior,
     RandomAttributions,
 )
-from pear_lightning.masking import ColumnMasker
+from pear_lightning.masking import ColumnMasker, TokenMasker
 from pear_lightning.metrics import FaithfulnessSuite, rank_explainers
 from pear_lightning.modules import DeepFaith
-from pear_lightning.nn import MLP, ExplainerMLP
+from pear_lightning.nn import (
+    MLP,
+    ExplainerMLP,
+    ExplainerTransformer,
+    TextTokens,
+    TransformerTextClassifier,
+)
 from tests.modules.helpers import quiet_trainer
 
 N = 5
@@ -80,15 +88,56 @@ def test_a_set_is_named_and_the_random_explainer_belongs_to_every_comparison():
     assert ranking.n_samples == 20
 
 
+def test_of_all_classes_the_predicted_one_is_explained():
+    torch.manual_seed(1)
+    network = ExplainerMLP(N, hidden_features=(8,), num_classes=3, per_class=True)
+    model = DeepFaith(MLP(N, 3).eval(), network, MASKER, explained="all")
+    others = {"occlusion": Prior(Occlusion(MASKER))}
+    ranking, _ = ranked(model, others)
+    target = model.target_model(rows()).argmax(dim=1)
+    alone = suite(MASKER, None)
+    alone.update(model.target_model, rows(), model.explainer.attributions((rows(), target)), target)
+    for metric, value in alone.compute().items():
+        found = ranking.means[ranking.metrics.index(metric), 0]
+        assert found.item() == pytest.approx(value.item(), abs=1e-4)
+
+
+def test_copies_of_a_sample_are_divided_into_passes():
+    sizes = []
+    network = nn.Linear(N, 3)
+
+    def model(inputs):
+        sizes.append(len(inputs))
+        return network(inputs)
+
+    trained = DeepFaith(model, ExplainerMLP(N), MASKER)
+    shap = Prior(KernelShap(3000, masker=ColumnMasker(N, baseline="gaussian")))
+    comparison = ExplainerComparison({"shap": shap}, suite=suite, n_resamples=10)
+    wide = DataLoader(torch.randn(200, N), batch_size=200)
+    quiet_trainer(callbacks=[comparison]).test(trained, wide, verbose=False)
+    assert max(sizes) <= 2048
+
+
+def test_texts_of_explainers_that_take_ids_and_of_gradients():
+    torch.manual_seed(0)
+    classifier = TransformerTextClassifier(20, 2, max_tokens=6).eval()
+    masker = TokenMasker(4, pad_token_id=0)
+    network = ExplainerTransformer(TextTokens(20, n_tokens=6, dim=8), 1, 2)
+    model = DeepFaith(classifier, network, masker)
+    ids = torch.randint(5, 20, (4, 6))
+    comparison = ExplainerComparison(
+        {"product": Prior(InputXGradient())}, suite=suite, n_resamples=10
+    )
+    trainer = quiet_trainer(callbacks=[comparison])
+    trainer.test(model, DataLoader([{"input_ids": ids}], batch_size=None), verbose=False)
+    assert comparison.ranking.explainers == ("learned", "product", "random")
+
+
 def test_other_modules_are_refused():
     comparison = ExplainerComparison()
     with pytest.raises(RuntimeError, match="a test must have been run"):
         _ = comparison.ranking
     with pytest.raises(TypeError, match="must be an AmortizedModule"):
         quiet_trainer(callbacks=[comparison]).test(BoringModel(), verbose=False)
-    network = ExplainerMLP(N, num_classes=3, per_class=True)
-    every = DeepFaith(MLP(N, 3), network, MASKER, explained="all")
-    with pytest.raises(ValueError, match="must explain one class"):
-        quiet_trainer(callbacks=[comparison]).test(every, DataLoader(rows()), verbose=False)
     with pytest.raises(ValueError, match="name must differ"):
         ranked(build(), {"learned": Prior(InputXGradient())})

@@ -16,7 +16,13 @@ from pear_lightning.masking import (
     TokenMasker,
     UniformNoise,
 )
-from pear_lightning.nn import ExplainerTransformer, PatchTokens, TextTokens
+from pear_lightning.modules import DeepFaith
+from pear_lightning.nn import (
+    ExplainerTransformer,
+    PatchTokens,
+    TextTokens,
+    TransformerTextClassifier,
+)
 from pear_lightning.scoring import Batch, Scorer, resolve_output
 from pear_lightning.scoring.side_inputs import side_inputs
 
@@ -88,6 +94,24 @@ def test_images_and_texts():
     assert ((found != 0) == masker.bind(ids, {"attention_mask": mask}).present).all()
     _, (alone,) = explain(forward, ids[1:], 0, [texts], forward_kwargs={"attention_mask": mask[1:]})
     torch.testing.assert_close(alone, found[1:])
+    # a compiled network gets the attention mask, too
+    compiled = AmortizedExplainer(torch.compile(texts.network, backend="eager"), masker)
+    batch = {"input_ids": ids, "attention_mask": mask}
+    torch.testing.assert_close(compiled.attributions(batch), found)
+
+
+def test_a_module_gives_the_model_the_attention_mask():
+    """Side inputs are those of the model with its mask, called directly and from a loader."""
+    torch.manual_seed(0)
+    masker = TokenMasker(4, pad_token_id=0)
+    network = ExplainerTransformer(TextTokens(20, n_tokens=6, dim=8), 1, 2, side_channels=1)
+    model = DeepFaith(TransformerTextClassifier(20, 2, max_tokens=6), network, masker,
+                      side=["removals"]).eval()  # fmt: skip
+    ids = torch.tensor([[5, 6, 7, 8, 9], [9, 10, 0, 0, 0]])
+    batch = {"input_ids": ids, "attention_mask": (ids != 0).long()}
+    given = model(ids, attention_mask=batch["attention_mask"])
+    found = model.explainer.attributions(batch, forward=model.target_model)
+    torch.testing.assert_close(given, found)
 
 
 def test_the_training_mean_is_fitted_once():

@@ -164,6 +164,16 @@ def test_a_checkpoint_is_loaded_with_a_fallback(tmp_path):
     assert changed.sum() == 10
     assert plain.fallback is None
     assert helped.recipe() == plain.recipe()
+    # the state of a fallback that was set before the checkpoint was written is not part of it
+    trained.explainer.set_fallback(
+        KernelShap(masker=ColumnMasker(N, baseline=torch.ones(N))), share=0.5
+    )
+    assert any("_fallback" in name for name in trained.state_dict())
+    trainer.save_checkpoint(path)
+    assert AmortizedExplainer.load_from_checkpoint(path).fallback is None
+    assert trained.explainer.stochastic == KernelShap().stochastic
+    trained.explainer.set_fallback(None)
+    assert trained.explainer.stochastic == plain.stochastic
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from pear_lightning.masking import ColumnMasker, TokenMasker
 from pear_lightning.modules import DiET
 from pear_lightning.nn import MLP, TransformerTextClassifier
 from pear_lightning.scoring import Batch
+from tests.ddp import run_distributed, trainer_of_rank
 from tests.modules.helpers import quiet_trainer
 from tests.reference import learned_explainers as reference
 
@@ -133,6 +134,80 @@ def test_texts_with_padding():
     trainer = quiet_trainer(max_epochs=1)
     trainer.fit(model, loader, loader)
     assert (trainer.predict(model, loader)[0]["saliency"][1, 2:] == 0).all()
+
+
+def test_masks_of_texts_do_not_depend_on_the_padding_of_the_batch():
+    torch.manual_seed(0)
+    classifier = TransformerTextClassifier(20, 2, max_tokens=8, dropout=0.0)
+    model = DiET(
+        classifier, deepcopy(classifier), TokenMasker(4, pad_token_id=0), mask_steps=5,
+    )  # fmt: skip
+    model.progress = 0.0
+    text = torch.tensor([[5, 6, 7, 8]])
+    started = []
+    for width in (4, 6, 5, 8):
+        ids = torch.nn.functional.pad(text, (0, width - 4))
+        read = Batch.of({"input_ids": ids, "attention_mask": (ids != 0).long()})
+        bound = model.explainer.masker.bind(read.inputs, read.sample_data)
+        started.append(model._kept_masks(bound)[0, :4])
+        masks = model.explainer.optimized(model.backbone, read, model._kept_masks(bound), n_steps=5)
+        model._keep(bound, masks)
+        assert (masks[0, 4:] == 0).all()
+        started[-1] = started[-1], masks[0, :4]
+    for (_, left), (found, _) in zip(started[:-1], started[1:], strict=True):
+        assert torch.equal(left, found)
+    assert (started[0][0] == 1).all()
+    assert (started[-1][1] < 0.5).any()
+
+
+def test_rounds_follow_steps_and_a_given_progress():
+    seen = []
+
+    class Recorded(DiET):
+        def training_step(self, batch, batch_idx):
+            seen.append(self.round)
+            return super().training_step(batch, batch_idx)
+
+    loader = DataLoader(torch.randn(8, N), batch_size=4)
+    quiet_trainer(max_steps=10, max_epochs=-1).fit(Recorded(f(), f(), ColumnMasker(N)), loader)
+    assert seen == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    seen.clear()
+    long = DataLoader(torch.randn(40, N), batch_size=4)
+    quiet_trainer(max_epochs=1).fit(Recorded(f(), f(), ColumnMasker(N)), long)
+    assert seen == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    seen.clear()
+    model = Recorded(f(), f(), ColumnMasker(N))
+    model.progress = 0.5
+    quiet_trainer(max_epochs=1).fit(model, loader)
+    assert seen == [2, 2]
+    with pytest.raises(ValueError, match="max_epochs or max_steps must be given for DiET"):
+        quiet_trainer(max_epochs=-1).fit(DiET(f(), f(), ColumnMasker(N)), loader)
+
+
+def test_models_without_gradient_are_refused():
+    def steps(inputs):
+        return torch.stack([(inputs[:, 0] > 0).float(), (inputs[:, 1] > 0).float()], dim=1)
+
+    with pytest.raises(ValueError, match="model must be differentiable for OptimizedMask"):
+        explain(steps, torch.randn(4, N), 0, [OptimizedMask(ColumnMasker(N))])
+
+
+def masks_of_rank(rank, world_size):
+    torch.manual_seed(0)
+    rows = torch.randn(16, N)
+    model = DiET(f(), f(), ColumnMasker(N), mask_steps=2)
+    trainer = trainer_of_rank(rank, world_size, max_epochs=2)
+    trainer.fit(model, DataLoader(rows, batch_size=4, shuffle=True))
+    return model._masks
+
+
+@pytest.mark.ddp
+def test_two_processes_keep_the_masks_of_all_samples():
+    first, second = run_distributed(masks_of_rank)
+    assert len(first) == 16
+    assert first.keys() == second.keys()
+    for number, mask in first.items():
+        assert torch.equal(mask, second[number])
 
 
 def test_bad_arguments():

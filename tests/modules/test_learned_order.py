@@ -75,6 +75,24 @@ def test_shares_have_gradients_and_do_not_depend_on_the_scale_or_on_absent_featu
     assert equal.isfinite().all()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_shares_do_not_depend_on_the_number_of_absent_features(kind):
+    scores, sizes = torch.randn(2, 8), torch.tensor([[4, 3]])
+
+    def with_absent(count, temperature):
+        present = torch.ones(2, 8 + count, dtype=torch.bool)
+        present[:, 8:] = False
+        padded = torch.cat([scores, torch.zeros(2, count)], dim=1)
+        return relaxed_prefixes(padded, sizes, present, relaxation=kind, temperature=temperature)[
+            ..., :8
+        ]
+
+    for temperature in (0.3, 1.0):
+        alone = with_absent(0, temperature)
+        for count in (1, 5, 20, 56):
+            torch.testing.assert_close(with_absent(count, temperature), alone, atol=1e-3, rtol=0)
+
+
 def test_evaluation_equals_the_formula_with_the_hard_order():
     model, inputs = build(n_steps=3), torch.randn(4, N)
     read = model.batch_of(inputs)

@@ -14,6 +14,7 @@ from pear_lightning.masking import ColumnMasker, TokenMasker
 from pear_lightning.modules import L2X, CXPlain, EvalX, RealX, StochasticAmortization
 from pear_lightning.nn import (
     MLP,
+    ColumnTokens,
     ExplainerEnsemble,
     ExplainerMLP,
     ExplainerTransformer,
@@ -172,9 +173,52 @@ def test_cxplain_members_learn_from_different_bootstrap_samples():
     torch.testing.assert_close(
         model.explainer.saliency(inputs), torch.stack([m(inputs) for m in members]).mean(dim=0)
     )
-    low, high = model.explainer.network.interval(inputs, 0.8)
+    low, high = model.explainer.interval(inputs, 0.8)
     assert (low < high).any()
     assert (low <= high).all()
+
+
+class Shares(nn.Module):
+    """Shares of four tokens: one score for the first, which is special, and given ones."""
+
+    scale = "softmax"
+
+    def __init__(self, first):
+        super().__init__()
+        self.scores = nn.Parameter(torch.tensor([first, 0.0, 1.0, 2.0]))
+
+    def forward(self, inputs, attention_mask=None):
+        return self.scores.expand(len(inputs), -1).softmax(dim=1)
+
+
+def test_special_tokens_have_no_share_of_cxplain_and_cause_no_uncertainty():
+    members = [Shares(first) for first in (-5.0, 0.0, 5.0)]
+    masker = TokenMasker(4, special_token_ids=[2])
+    classifier = TransformerTextClassifier(20, 2, max_tokens=4)
+    batch = {"input_ids": torch.tensor([[2, 6, 7, 8]])}
+    for network in (members[0], ExplainerEnsemble(members)):
+        explainer = CXPlain(classifier, network, masker, explained="predicted").explainer
+        saliency = explainer.saliency(batch)
+        wanted = torch.tensor([0.0, 1.0, 2.0]).softmax(dim=0)
+        torch.testing.assert_close(saliency, torch.cat([torch.zeros(1), wanted])[None])
+    low, high = explainer.interval(batch)
+    torch.testing.assert_close(low, saliency)
+    torch.testing.assert_close(high, saliency)
+
+
+def test_an_interval_is_one_of_evaluation():
+    torch.manual_seed(0)
+    members = [
+        ExplainerTransformer(ColumnTokens(N, 8), 1, 2, dropout=0.5, scale="softmax")
+        for _ in range(2)
+    ]
+    model = cxplain(ExplainerEnsemble(members)).train()
+    inputs = torch.randn(3, N)
+    first, again = (model.explainer.interval(inputs) for _ in range(2))
+    torch.testing.assert_close(first, again)
+    assert model.explainer.network.training
+    with pytest.raises(TypeError, match="network must be an ExplainerEnsemble"):
+        cxplain(members[0]).explainer.interval(inputs)
 
 
 def test_bootstrap_weights_follow_the_poisson_law():
@@ -374,6 +418,31 @@ def test_texts_are_masked_as_embeddings(name):
     assert (trainer.predict(model, loader)[0]["saliency"][1, 2:] == 0).all()
     if name == "realx":
         assert all(p.grad is None for p in q.parameters())
+
+
+def test_a_text_is_masked_for_realx_as_for_the_evalx_that_trained_q():
+    torch.manual_seed(3)
+    q = TransformerTextClassifier(20, 2, max_tokens=6).eval()
+    masker = TokenMasker(4, pad_token_id=0)
+    network = ExplainerTransformer(TextTokens(20, n_tokens=6, dim=8), 1, 2)
+    model = RealX(None, network, masker, q, explained="true")
+    ids = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 0]])
+    batch = model.batch_of({"input_ids": ids, "attention_mask": (ids != 0).long(),
+                            "labels": torch.tensor([0, 1])})  # fmt: skip
+    keep = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 1]]).bool()
+    selected = model._log_likelihood(batch, model.explaining(batch), keep[None].float(), 0)
+    by_ids = masked_logits(q, batch.batch, batch.bound, keep[None], frozen=True)
+    wanted = by_ids[0].log_softmax(dim=1).gather(1, batch.batch.labels[:, None])[:, 0]
+    torch.testing.assert_close(selected[0], wanted)
+
+
+def test_predictors_without_gradient_are_refused():
+    def steps(inputs):
+        return torch.stack([(inputs[:, 0] > 0).float(), (inputs[:, 1] > 0).float()], dim=1)
+
+    model = RealX(f(2), ExplainerMLP(N), ColumnMasker(N), steps)
+    with pytest.raises(ValueError, match="predictor must be differentiable"):
+        model.training_loss(model.batch_of(torch.randn(4, N)))
 
 
 def test_shares_of_token_ids_are_refused():

@@ -82,6 +82,8 @@ def test_padding_has_no_effect():
     torch.testing.assert_close(found[MASK == 1], changed[MASK == 1])
     short = network(IDS[1:2, :4], attention_mask=MASK[1:2, :4])
     torch.testing.assert_close(short, found[1:2, :4], atol=1e-5, rtol=1e-4)
+    left = network(IDS[1:2].roll(5, 1), attention_mask=MASK[1:2].roll(5, 1))
+    torch.testing.assert_close(left[:, 5:], short, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("build", [ExplainerMLP, None], ids=["mlp", "transformer"])

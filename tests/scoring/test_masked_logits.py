@@ -93,3 +93,19 @@ def test_samples_do_not_depend_on_the_batch(name):
         alone = CASES[name][0].bind(one.inputs, one.sample_data)
         found = masked_logits(model, one, alone, share[:, b : b + 1], frozen=True)
         torch.testing.assert_close(found, together[:, b : b + 1])
+
+
+def test_copies_have_their_own_draws_of_a_random_baseline():
+    batch = Batch(torch.randn(2, 6))
+    bound = ColumnMasker(6, baseline="gaussian").bind(batch.inputs)
+
+    def inputs_of(rows):
+        return rows
+
+    hard = torch.zeros(3, 2, 6, dtype=torch.bool)
+    for keep in (hard, hard.float()):
+        first = masked_logits(inputs_of, batch, bound, keep, frozen=True)
+        torch.testing.assert_close(first, bound.removed(hard, torch.arange(3)))
+        other = masked_logits(inputs_of, batch, bound, keep, frozen=True, seed=1)
+        torch.testing.assert_close(other, bound.removed(hard, torch.arange(3, 6)))
+        assert (first != other).all()
