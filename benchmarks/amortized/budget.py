@@ -6,12 +6,13 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from benchmarks.shared.watched import Watched
+from pear_lightning.modules import DiET
 
 
 class Budget(Callback):
     """Ends a training once the model's evaluations or the CPU seconds are used up.
 
-    The learning rate falls linearly with the used share.
+    The learning rate falls linearly with the used share, and the rounds of DiET divide it.
 
     Args:
         model: The explained model, which counts.
@@ -30,6 +31,8 @@ class Budget(Callback):
         self._start = time.process_time()
         self._before = self.model.samples
         self._rates = [group["lr"] for group in trainer.optimizers[0].param_groups]
+        if isinstance(pl_module, DiET):
+            pl_module.progress = 0.0
 
     def on_train_batch_end(
         self,
@@ -45,6 +48,8 @@ class Budget(Callback):
             (self.model.samples - self._before) / max(self.evaluations, 1),
             (time.process_time() - self._start) / self.seconds,
         )
+        if isinstance(pl_module, DiET):
+            pl_module.progress = min(used, 1.0)
         for group, rate in zip(trainer.optimizers[0].param_groups, self._rates, strict=True):
             group["lr"] = rate * max(1 - used, 0)
         if used >= 1:

@@ -1,6 +1,7 @@
 """DiET: its losses, masks that keep what matters, and what a checkpoint holds."""
 
 from copy import deepcopy
+from itertools import pairwise
 
 import pytest
 import torch
@@ -154,7 +155,7 @@ def test_masks_of_texts_do_not_depend_on_the_padding_of_the_batch():
         model._keep(bound, masks)
         assert (masks[0, 4:] == 0).all()
         started[-1] = started[-1], masks[0, :4]
-    for (_, left), (found, _) in zip(started[:-1], started[1:], strict=True):
+    for (_, left), (found, _) in pairwise(started):
         assert torch.equal(left, found)
     assert (started[0][0] == 1).all()
     assert (started[-1][1] < 0.5).any()
