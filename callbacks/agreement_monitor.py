@@ -19,6 +19,7 @@ from pear_lightning.functional.agreement import AGREEMENT_NAMES, AgreementName, 
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import AgreementMatrix, CommonShare
+from pear_lightning.metrics.agreement.comparable import DEFAULT_TOP_K, all_present
 from pear_lightning.reports import explain_samples
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName
@@ -44,7 +45,9 @@ class AgreementMonitor(ExplanationMonitor):
             out. ``None`` compares element by element.
         explainers: Explainers by name, or a list, which are named after their classes; ``None`` is
             input x gradient and integrated gradients from zero.
-        top_k: k of the top-k metrics: a number of features, or a share of them.
+        top_k: k of the top-k metrics: a number of features, or a share of them; ``None`` for 5, or
+            all features if there are fewer. With a masker, a sample with fewer than k features has
+            all of them in its top k.
         rows: Number of rows that each process explains in an evaluation.
         every_n_epochs: Validations of a fit are explained in every n-th epoch; tests always.
         output: Scalar that is explained; see :func:`~pear_lightning.explainers.explain`.
@@ -90,7 +93,7 @@ class AgreementMonitor(ExplanationMonitor):
         masker: Masker | None = None,
         explainers: Explainers | None = None,
         *,
-        top_k: int | float = 5,
+        top_k: int | float | None = None,
         rows: int = 128,
         every_n_epochs: int = 1,
         output: OutputName = "centered_logit",
@@ -121,7 +124,8 @@ class AgreementMonitor(ExplanationMonitor):
         self.log_table = log_table
         self.log_figure = log_figure
         self.points_per_pass = points_per_pass
-        self.matrix = AgreementMatrix(list(self.explainers), top_k)
+        self.top_k = top_k
+        self.matrix = AgreementMatrix(list(self.explainers), top_k or DEFAULT_TOP_K)
         self._share: CommonShare | None = None
 
     @override
@@ -164,14 +168,15 @@ class AgreementMonitor(ExplanationMonitor):
                 points_per_pass=self.points_per_pass,
             )
         again = {name: each.detach() for name, each in zip(repeated, second, strict=True)}
-        first, present = dict(samples.attributions), None
+        first = dict(samples.attributions)
+        present = all_present(next(iter(first.values()))) if self.top_k is None else None
         if self.masker is not None:
             bound = self.masker.bind(samples.batch.inputs, samples.batch.sample_data)
             first, again = (
                 {name: bound.pool(each) for name, each in explanations.items()}
                 for explanations in (first, again)
             )
-            present = bound.present_if_some_lack
+            present = bound.present
         self.matrix.update(first, repeats=again, present=present)
         classes = samples.logits.shape[1]
         if classes > 1:

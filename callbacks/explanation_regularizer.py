@@ -203,6 +203,8 @@ class ExplanationRegularizer(Callback):
                 f"{None if target is None else target.dtype}; for regression use a loss that "
                 "explains the output itself, such as RightReasonsLoss(output='logit')"
             )
+        if target is not None and target.is_floating_point():
+            self._batch = self._batch.explaining(None)  # values, not classes
 
     @override
     def on_before_backward(
@@ -238,7 +240,8 @@ class ExplanationRegularizer(Callback):
             }
             logits = self._logits
             if logits is not None and logits.shape[1] > 1 and logits.isfinite().all():
-                share = CommonShare(logits.shape[1]).to(logits.device)
+                # of this process: the others may have explained nothing yet
+                share = CommonShare(logits.shape[1], sync_on_compute=False).to(logits.device)
                 share.update(logits)
                 values["_common_share"] = share.compute()
             for suffix, value in values.items():

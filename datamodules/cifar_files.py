@@ -111,8 +111,19 @@ def _read_arrays(path: Path) -> Splits:
                     f"{path.name!r} must hold the arrays X_train, y_train, X_test and y_test, got "
                     f"{sorted(arrays)} without {missing}"
                 )
-            splits[split] = arrays[names[0]], arrays[names[1]]
+            labels = arrays[names[1]]
+            column = labels.ndim == 2 and labels.shape[1] == 1  # as Keras has them
+            splits[split] = arrays[names[0]], labels[:, 0] if column else labels
     for images, labels in splits.values():
+        if labels.ndim != 1 or labels.dtype.kind not in "iu":
+            raise ValueError(
+                f"{path.name!r} must hold labels (N,), integers from 0 to 9, got {labels.dtype}, "
+                f"{labels.shape}"
+            )
+        if labels.size and not 0 <= labels.min() <= labels.max() <= 9:
+            raise ValueError(
+                f"{path.name!r} must hold labels from 0 to 9, got {labels.min()} to {labels.max()}"
+            )
         if images.shape != (len(labels), 32, 32, 3) or images.dtype != np.uint8:
             raise ValueError(
                 f"{path.name!r} must hold images (N, 32, 32, 3) of bytes and as many labels, got "

@@ -27,7 +27,8 @@ class LoadingDataModule(LightningDataModule):
 
     Args:
         val_fraction: Share of the training rows held out for validation, 0 to below 1.
-        seed: Seed of all random draws, including the validation rows.
+        seed: Seed of all random draws, such as the validation rows; the order of the
+            training batches follows the global seed (``seed_everything``) and the epoch.
         shuffle: Whether each epoch visits the training rows in a different order.
         batch_size: Number of rows in a training batch.
         eval_batch_size: Number of rows in any other batch. None is ``batch_size``.

@@ -34,7 +34,8 @@ class SplitDataModule(LoadingDataModule):
 
     Args:
         val_fraction: Share of the training samples held out for validation, 0 to below 1.
-        seed: Seed of all random draws, including the samples that are held out.
+        seed: Seed of all random draws, such as the samples that are held out; the order of the
+            training batches follows the global seed (``seed_everything``) and the epoch.
         shuffle: Whether each epoch visits the training samples in a different order.
         batch_size: Number of samples in a training batch.
         eval_batch_size: Number of samples in any other batch. None is ``batch_size``.

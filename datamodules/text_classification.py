@@ -237,6 +237,13 @@ class TextClassification(SplitDataModule):
     def _tokenized(self, split: str, texts: list[str], target: torch.Tensor) -> TextDataset:
         tokenizer = self._tokenizer
         ids = tokenizer(texts, verbose=False)["input_ids"]
+        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+        if empty := [row for row, each in enumerate(ids) if special.issuperset(each)]:
+            raise ValueError(
+                f"texts must have at least one token that is not special, got {len(empty)} of "
+                f"{len(ids)} {split} texts without, the first at row {empty[0]}: "
+                f"{texts[empty[0]]!r}; leave these rows out"
+            )
         too_long = [number for number, each in enumerate(ids) if len(each) > self.max_tokens]
         self.truncated[split] = len(too_long)
         if too_long:

@@ -134,6 +134,44 @@ def test_the_matrix_is_that_of_the_texts_alone(side, width):
     assert together.agreement_matrix_count == 4
 
 
+@pytest.mark.parametrize("k", [5, 20, 0.5])
+def test_a_top_k_of_more_features_than_a_text_has_is_all_of_them(k):
+    """Also in a batch of texts that are all short, or of one word."""
+    model = module()
+    together, expected = (AgreementMatrix(list(explainers()), k) for _ in range(2))
+    alone_metric, one_metric = (metrics.FeatureAgreement(k=k) for _ in range(2))
+    for rows, matrix, metric in [
+        (padded(texts(), "right", 11), together, one_metric),
+        *((each, expected, alone_metric) for each in alone()),
+    ]:
+        found, bound = pooled(model, rows)
+        matrix.update(found, present=bound.present)
+        metric.update(found["gradient"], found["product"], present=bound.present)
+    for name in AGREEMENT_NAMES:
+        torch.testing.assert_close(together.compute()[name], expected.compute()[name])
+    torch.testing.assert_close(alone_metric.compute(), one_metric.compute())
+    assert together.feature_counts == expected.feature_counts == [2, 4, 6, 9]
+    short = AgreementMatrix(["a", "b"], 5)
+    short.update({"a": torch.randn(1, 3), "b": torch.randn(1, 3)}, present=torch.ones(1, 3).bool())
+    assert short.chance()["feature_agreement"] == 1
+    assert short.compute()["feature_agreement"][0, 1] == 1
+
+
+@pytest.mark.parametrize("size", [5, 2, 1])
+def test_pear_logs_the_same_for_any_size_of_batches(size):
+    rows = texts()
+    model = module()
+    model.val_agreement = AgreementMatrix(list(explainers()), 5, num_classes=2)
+    batches = [padded(rows[i : i + size], "right", 11) for i in range(0, 5, size)]
+    trainer = quiet_trainer()
+    trainer.validate(model, DataLoader(batches, batch_size=None), verbose=False)
+    found = trainer.callback_metrics["val_feature_agreement"]
+    whole = module()
+    whole.val_agreement = AgreementMatrix(list(explainers()), 5, num_classes=2)
+    trainer.validate(whole, DataLoader([padded(rows, "left", 12)], batch_size=None), verbose=False)
+    torch.testing.assert_close(found, trainer.callback_metrics["val_feature_agreement"])
+
+
 @pytest.mark.parametrize("stage", ["validate", "test"])
 def test_pear_logs_the_same_for_any_padding(stage):
     logged = []

@@ -215,7 +215,8 @@ class TokenMasker(Masker):
         ids = inputs if not inputs.is_floating_point() else known.get("input_ids")
         if ids is not None:
             never = list(self.special_token_ids)
-            never += [] if self.pad_token_id is None else [self.pad_token_id]
+            if self.pad_token_id is not None and "attention_mask" not in known:
+                never.append(self.pad_token_id)
             fixed.append(torch.isin(ids, torch.tensor(never, device=ids.device, dtype=ids.dtype)))
         elif self.special_token_ids and "special_tokens_mask" not in known:
             raise ValueError(

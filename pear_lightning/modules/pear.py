@@ -1,6 +1,6 @@
 """PEAR: training for explainers that agree."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from typing import Any, ClassVar, Literal
 
@@ -27,9 +27,11 @@ from pear_lightning.functional.unit_rows import saturated_rows
 from pear_lightning.losses import ConsensusLoss
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import AgreementMatrix
+from pear_lightning.metrics.agreement.comparable import DEFAULT_TOP_K, all_present
 from pear_lightning.modules.base import adamw
 from pear_lightning.modules.supervised import SupervisedModule, Task
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.training.objective import Compilation, Objective, weight_schedule
 from pear_lightning.training.precision import refuse_precision
@@ -84,7 +86,9 @@ class PEAR(SupervisedModule):
         strength: Strength of the soft rank; see :class:`~pear_lightning.losses.ConsensusLoss`.
         rank_backend: ``"torch"`` or ``"torchsort"``.
         warmup_epochs: The consensus weight rises linearly from 0 over this many epochs.
-        top_k: k of the top-k agreement metrics: a number of features, or a share of them.
+        top_k: k of the top-k agreement metrics: a number of features, or a share of them; ``None``
+            for 5, or all features if there are fewer. With a masker, a sample with fewer than k
+            features has all of them in its top k.
         test_rows: Number of rows that a test explains on each rank, the first ones; ``None`` for
             all rows. Task metrics always use all rows.
         masker: Masker that defines the features; attributions are pooled to its features (patches,
@@ -156,7 +160,7 @@ class PEAR(SupervisedModule):
         strength: float | None = None,
         rank_backend: SoftRankBackend = "torch",
         warmup_epochs: float = 0.0,
-        top_k: int | float = 5,
+        top_k: int | float | None = None,
         test_rows: int | None = None,
         masker: Masker | None = None,
         points_per_pass: int | None = None,
@@ -182,6 +186,7 @@ class PEAR(SupervisedModule):
         if test_rows is not None and test_rows < 1:
             raise ValueError(f"test_rows must be at least 1, got {test_rows}")
         check_k("top_k", top_k)
+        self.top_k = top_k
         if validation_explainers is None:
             validation_explainers = paper_pair(n_steps=20) if explainers is None else explainers
         trained = named_explainers(
@@ -215,10 +220,10 @@ class PEAR(SupervisedModule):
         self.test_rows = test_rows
         classes = num_classes if task == "classification" else None
         self.val_agreement = AgreementMatrix(
-            list(self.validation_explainers), top_k, num_classes=classes
+            list(self.validation_explainers), top_k or DEFAULT_TOP_K, num_classes=classes
         )
         self.test_agreement = AgreementMatrix(
-            list(self.test_explainers), top_k, num_classes=classes
+            list(self.test_explainers), top_k or DEFAULT_TOP_K, num_classes=classes
         )
 
     @property
@@ -297,9 +302,10 @@ class PEAR(SupervisedModule):
         batch = self.batch_of(batch)
         logits, saliency, present = self._explain(self.explained(batch), self.validation_explainers)
         self.log_task("val", batch, logits, dataloader_idx)
-        self.of_loader("val_agreement", dataloader_idx).update(
-            saliency, logits=logits, present=present
-        )
+        matrix = self.of_loader("val_agreement", dataloader_idx)
+        matrix.update(saliency, logits=logits, present=self._present(saliency, present))
+        if present is not None and bool(present.all()):
+            present = None
         consensus = self.consensus.terms(*saliency.values(), present=present).loss.mean()
         self.log("val_consensus", consensus, batch_size=len(batch), sync_dist=True)
         task_loss = self.task_loss(logits, batch.labels)
@@ -343,6 +349,7 @@ class PEAR(SupervisedModule):
         }
         repeats = self._explain(explained, stochastic)[1]
         matrix = self.of_loader("test_agreement", dataloader_idx)
+        present = self._present(saliency, present)
         matrix.update(saliency, repeats=repeats, logits=logits, present=present)
 
     def on_test_epoch_start(self) -> None:
@@ -409,7 +416,13 @@ class PEAR(SupervisedModule):
     def _explain(
         self, batch: Batch, explainers: Mapping[str, Explainer] | nn.ModuleDict
     ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
-        """Return logits; attributions by name, pooled if there is a masker; present features."""
+        """Return logits; attributions by name, pooled if there is a masker; present features.
+
+        If an explainer needs embeddings, all explain them, as in the trained pair.
+        """
+        given: Iterable[Any] = explainers.values()
+        if any(each.needs_floating_inputs for each in given):
+            batch = embedded(batch, self.backbone)
         logits, attributions = explain_batch(
             self.backbone,
             batch,
@@ -421,8 +434,14 @@ class PEAR(SupervisedModule):
         if masker is not None:
             bound = masker.bind(batch.inputs, batch.sample_data, validate=False)
             attributions = [bound.pool(each) for each in attributions]
-            present = bound.present_if_some_lack
+            present = bound.present
         return logits, dict(zip(explainers, attributions, strict=True)), present
+
+    def _present(self, saliency: Mapping[str, Tensor], present: Tensor | None) -> Tensor | None:
+        """Return the features, which limit a top k that was not chosen, ``(B, n)``."""
+        if present is None and self.top_k is None:
+            return all_present(next(iter(saliency.values())))
+        return present
 
     def _log_agreement(
         self, stage: Literal["val", "test"], matrix: AgreementMatrix, suffix: str

@@ -195,7 +195,8 @@ class SupervisedModule(ExplainedModule):
                     f"backbone must return logits (B, {self.num_classes}) for "
                     f"num_classes={self.num_classes}, got {tuple(logits.shape)}"
                 )
-            return F.cross_entropy(logits, target)
+            # integers of other sizes, as NumPy has them, are classes, too
+            return F.cross_entropy(logits, target if target.is_floating_point() else target.long())
         return F.mse_loss(self._single_output(logits), target.to(logits.dtype).flatten())
 
     def terms(self, objective: Objective, batch: Batch) -> Terms:
@@ -320,9 +321,10 @@ class SupervisedModule(ExplainedModule):
         """
         metrics = self.of_loader(f"{stage}_metrics", dataloader_idx)
         task_loss = self.task_loss(logits, batch.labels)
-        metrics.update(
-            logits if self.task == "classification" else self._single_output(logits), batch.labels
-        )
+        if self.task == "classification":
+            metrics.update(logits, batch.labels)
+        else:
+            metrics.update(self._single_output(logits), batch.labels.flatten())
         self.log(
             f"{stage}_loss",
             task_loss,

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
 from pear_lightning.functional.validation import check_count, check_share_or_count
-from pear_lightning.losses import ExplanationLoss
+from pear_lightning.losses import AttributionLoss, ExplanationLoss
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import copied_statistics
 from pear_lightning.scoring.scorer import Forward, run_model
@@ -297,6 +297,8 @@ class Objective(nn.Module):
                 logits, penalty = self._compiled(
                     network, batch, points_per_pass=self.points_per_pass
                 )
+            if isinstance(self.loss, AttributionLoss) and logits is not None:
+                self.loss.look_at_logits(logits, batch)  # which a compiled loss cannot do
             return logits, penalty
         return self.loss.of_model(network, batch, points_per_pass=self.points_per_pass)
 

@@ -6,7 +6,7 @@ import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.loggers import CSVLogger
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import AgreementMonitor, AgreementTable
 from pear_lightning.explainers import (
@@ -20,6 +20,8 @@ from pear_lightning.explainers import (
 from pear_lightning.functional.agreement import AGREEMENT_NAMES
 from pear_lightning.masking import ColumnMasker, TokenMasker
 from pear_lightning.metrics import AgreementMatrix, CommonShare
+from pear_lightning.modules import PEAR
+from pear_lightning.nn import MLP
 from tests.callbacks.foreign import CLASSES, FEATURES, Foreign, loader
 from tests.ddp import run_distributed, trainer_of_rank
 from tests.modules.helpers import quiet_trainer
@@ -54,6 +56,22 @@ def test_logs_what_a_matrix_says_of_the_first_rows():
     share.update(logits)
     torch.testing.assert_close(values["val_agreement/common_share"], share.compute())
     assert len(values) == 6 * (1 + 3) + 1
+
+
+def test_of_fewer_features_than_the_top_k_all_are_in_it():
+    module = Foreign()
+    masker = ColumnMasker(5, [[0, 1], [2, 3, 4]])
+    few = DataLoader(TensorDataset(torch.randn(16, 4), torch.arange(16) % 2), batch_size=8)
+    of_few = PEAR(MLP(4), explainers=EXPLAINERS, test_explainers=EXPLAINERS)
+    for monitored, data, monitor in (
+        (module, loader(), AgreementMonitor(masker, explainers=EXPLAINERS, top_k=9)),
+        (of_few, few, AgreementMonitor(explainers=EXPLAINERS)),
+    ):
+        values = logged(monitored, data, monitor)
+        assert values["val_agreement/feature_agreement"] == 1
+        assert values["val_agreement/rank_agreement"] < 1
+    with pytest.raises(ValueError, match="k must be between 1 and the number of features"):
+        logged(module, loader(), AgreementMonitor(explainers=EXPLAINERS, top_k=9))
 
 
 def test_attributions_are_pooled_by_the_masker():

@@ -11,11 +11,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import ExplanationRegularizer
 from pear_lightning.explainers import ExpectedGradients
-from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
+from pear_lightning.losses import ConsensusLoss, CoRMLoss, RightReasonsLoss
 from pear_lightning.modules import PEAR
 from pear_lightning.nn import MLP
 from pear_lightning.scoring import Batch
-from tests.ddp import run_distributed
+from tests.ddp import run_distributed, trainer_of_rank
 from tests.modules.helpers import loader, quiet_trainer, table
 
 
@@ -373,6 +373,23 @@ def test_a_loss_that_acted_once_or_was_switched_off_is_not_warned_of():
 # --- magnitudes, state, ranks -----------------------------------------------------------------
 
 
+class Regression(Plain):
+    def training_step(self, batch, batch_idx):
+        return F.mse_loss(self(batch[0])[:, 0], batch[1])
+
+
+@pytest.mark.parametrize("loss", [RightReasonsLoss(output="logit"), ConsensusLoss()])
+def test_a_regression_is_explained_by_its_output(loss):
+    inputs, target, mask = masked(48)[:]
+    data = DataLoader(TensorDataset(inputs, target.float(), mask), batch_size=16)
+    module = Regression(MLP(6, 1, (12,)))
+    plain = Regression(copy.deepcopy(module.net))
+    with pytest.raises(ValueError, match=r"use a loss .* RightReasonsLoss\(output='logit'\)"):
+        fitted(plain, ExplanationRegularizer(CoRMLoss()), data)
+    trainer = fitted(module, ExplanationRegularizer(loss), data, log_every_n_steps=1)
+    assert trainer.callback_metrics["train_explanation_loss"] > 0
+
+
 def fast(module):
     module.configure_optimizers = lambda: torch.optim.Adam(module.parameters(), lr=0.03)
     return module
@@ -487,6 +504,26 @@ def test_two_ranks_have_the_gradients_of_one_process():
     alone = gradients_of_rank(0, 1)
     for of_rank in run_distributed(gradients_of_rank):
         torch.testing.assert_close(of_rank, alone, rtol=1e-5, atol=1e-7)
+
+
+def logged_by_rank(rank, world_size):
+    """Masks on rank 0 alone, so that rank 1 never has logits of the loss to log."""
+    inputs, target, mask = masked(32)[:]
+    rows = TensorDataset(inputs, target, mask * (1 - rank))
+    trainer = trainer_of_rank(
+        rank, world_size, max_epochs=1, log_every_n_steps=1, use_distributed_sampler=False,
+        callbacks=[ExplanationRegularizer(RightReasonsLoss(output="log_prob"))],
+    )  # fmt: skip
+    trainer.fit(Plain(), DataLoader(rows, batch_size=8))
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+@pytest.mark.ddp
+def test_a_rank_without_annotations_does_not_wait_for_the_other():
+    first, second = run_distributed(logged_by_rank)
+    name = "train_explanation_loss_common_share"
+    assert name in first
+    assert name not in second
 
 
 @pytest.mark.slow

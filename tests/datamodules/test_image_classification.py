@@ -349,6 +349,19 @@ class TestCIFAR10:
         with pytest.raises(ValueError, match=r"one file cifar10\*\.npz, got"):
             ready(CIFAR10, tmp_path)
 
+    def test_labels_as_keras_has_them_and_labels_that_cannot_be(self, tmp_path, cifar):
+        path = tmp_path / "cifar10.npz"
+        images, labels = cifar
+        column = np.asarray(labels)[:, None]
+        np.savez(path, X_train=images, y_train=column, X_test=images, y_test=column)
+        target = ready(CIFAR10, tmp_path).rows("train").__getitems__([0, 1])[1]
+        assert target.tolist() == list(labels[:2])
+        for bad, message in ((column + 9, "labels from 0 to 9, got"),
+                             (np.eye(len(labels)), r"labels \(N,\), integers")):  # fmt: skip
+            np.savez(path, X_train=images, y_train=bad, X_test=images, y_test=bad)
+            with pytest.raises(ValueError, match=message):
+                ready(CIFAR10, tmp_path)
+
     def test_blocks_reveal_the_class_of_training_images_only(self, cifar, tmp_path):
         np.savez(tmp_path / "cifar10.npz", X_train=cifar[0], y_train=cifar[1],
                  X_test=cifar[0], y_test=cifar[1])  # fmt: skip

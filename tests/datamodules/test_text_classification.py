@@ -165,6 +165,12 @@ class TestTokens:
         with pytest.raises(ValueError, match="as many rows as texts, 1, got 2 and 1"):
             TextDataset(["a"], [[5]], torch.tensor([0, 1]))
 
+    @pytest.mark.parametrize("text", ["", "  "])
+    def test_an_empty_text_is_named(self, text):
+        table = pd.DataFrame({"text": ["good", text, "bad"], "label": [0, 1, 0]})
+        with pytest.raises(ValueError, match=r"got 1 of 3 train texts without, the first at row 1"):
+            ready(TextClassification, table)
+
     def test_training_a_tokenizer_does_not_depend_on_the_process(self):
         import subprocess
 

@@ -38,6 +38,14 @@ def test_padding_by_its_id():
     assert torch.equal(masker.bind(torch.randn(2, 5, 3), {"input_ids": IDS}).present, TOKENS)
 
 
+def test_with_an_attention_mask_the_id_of_padding_may_be_a_token():
+    masker = TokenMasker(4, special_token_ids=[9], pad_token_id=0)
+    ids = torch.tensor([[5, 0, 7, 9], [5, 0, 0, 0]])
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]])
+    wanted = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]]).bool()
+    assert torch.equal(masker.bind(ids, {"attention_mask": mask}).present, wanted)
+
+
 def test_without_any_mask_every_token_is_a_feature():
     bound = TokenMasker(4).bind(IDS)
     assert bound.present.all()

@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch import Callback, seed_everything
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
+from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.datamodules import BreastCancer, TabularDataModule
 from pear_lightning.explainers import (
@@ -16,14 +17,16 @@ from pear_lightning.explainers import (
     IntegratedGradients,
     KernelShap,
     Lime,
+    Occlusion,
     RandomAttributions,
     SmoothGrad,
 )
 from pear_lightning.functional.quadrature import quadrature_rule
 from pear_lightning.losses import ConsensusLoss
+from pear_lightning.masking import TokenMasker
 from pear_lightning.metrics import AgreementMatrix
 from pear_lightning.modules import PEAR, ExplainedModule
-from pear_lightning.nn import MLP
+from pear_lightning.nn import MLP, TransformerTextClassifier
 from pear_lightning.scoring import Batch
 from tests.modules.helpers import loader, quiet_trainer, table, weights
 from tests.reference.consensus import consensus_loss
@@ -501,3 +504,44 @@ def test_nan_in_the_data_is_an_error():
     x[3, 2] = float("nan")
     with pytest.raises(ValueError, match="inputs"):
         small(explainers=PAIR).training_loss((x, y))
+
+
+def test_texts_trained_by_removing_tokens_are_tested_by_gradients():
+    torch.manual_seed(0)
+    masker = TokenMasker(4, pad_token_id=0)
+    removing = {"occlusion": Occlusion(masker), "shap": KernelShap(8, masker=masker)}
+    model = PEAR(
+        TransformerTextClassifier(20, 2, max_tokens=6), explainers=removing,
+        test_explainers={"product": InputXGradient(), **removing}, masker=masker,
+    )  # fmt: skip
+    batch = {"input_ids": torch.randint(5, 20, (4, 6)), "labels": torch.tensor([0, 1, 0, 1])}
+    data = DataLoader([batch], batch_size=None)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, data, data)
+    tested = trainer.test(model, data, verbose=False)[0]
+    assert 0 < tested["test_untrained_pairwise_rank_agreement"] < 1
+
+
+def fresh_pair():
+    return {"gradient": Gradient(), "product": InputXGradient()}
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.uint8])
+def test_classes_may_be_integers_of_any_size(dtype):
+    inputs, target = torch.randn(16, 4), torch.arange(16) % 2
+    model = PEAR(MLP(4), explainers=fresh_pair())
+    data = DataLoader(TensorDataset(inputs, target.to(dtype)), batch_size=8)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, data, data)
+    assert trainer.callback_metrics["val_loss"].isfinite()
+    # four features, and a top k of five
+    assert trainer.callback_metrics["val_feature_agreement"] == 1
+
+
+def test_values_of_a_regression_may_be_a_column():
+    inputs = torch.randn(16, 4)
+    model = PEAR(MLP(4, 1), explainers=fresh_pair(), task="regression")
+    data = DataLoader(TensorDataset(inputs, inputs.sum(dim=1, keepdim=True)), batch_size=8)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, data, data)
+    assert trainer.callback_metrics["val_loss"].isfinite()

@@ -88,7 +88,7 @@ class AgreementMetric(ExactStates, ABC):
         check_attributions("attributions_b", attributions_b)
         check_same_shape("attributions_a", attributions_a, "attributions_b", attributions_b)
         both = torch.stack([attributions_a.detach(), attributions_b.detach()]).flatten(2)
-        both, present = comparable(both, present)
+        both, present = comparable(both, present, self.k)
         a, b = (
             rank_saliency(each, self.k, ties=self.ties, name="attributions", present=present)
             for each in both

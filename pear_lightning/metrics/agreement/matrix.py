@@ -271,7 +271,8 @@ class AgreementMatrix(ExactStates):
                 f"{sorted(self._feature_counts)}; call update() first"
             )
         (n,) = self._feature_counts
-        return {name: chance_level(name, n, self.k) for name in self.metric_names}
+        k = min(self.k, n) if isinstance(self.k, int) else self.k
+        return {name: chance_level(name, n, k) for name in self.metric_names}
 
     @property
     def feature_counts(self) -> list[int]:
@@ -362,7 +363,7 @@ class AgreementMatrix(ExactStates):
                 attributions[name],
             )
         stacked = torch.stack([attributions[name].detach().flatten(1) for name in names])
-        stacked, present = comparable(stacked, present)
+        stacked, present = comparable(stacked, present, self.k)
         if present is not None:
             present = present.expand_as(stacked)
         return rank_saliency(stacked, self.k, ties=self.ties, name=argument, present=present)
