@@ -155,7 +155,8 @@ class AlphaSchedule(Callback):
             )
         if self.figure is not None or self.log_figure:
             check_plot_extra()
-        if not self._resumed:
+        # the state of a checkpoint is restored for a test of it, too
+        if trainer.ckpt_path is None or not self._resumed:
             self._clear()
         self._resumed = False
         setattr(pl_module, self.attribute, self.alpha)

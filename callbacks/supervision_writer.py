@@ -81,8 +81,8 @@ class SupervisionWriter(BasePredictionWriter):
         trainer.predict_loop.return_predictions = False
 
     @override
-    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check the shards of earlier runs, and remove unfinished ones."""
+    def on_predict_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Check the shards of earlier runs, now that the module is ready, and clear others."""
         assert isinstance(pl_module, PriorExplanations)
         self._clear()
         self._store.clear_unfinished(trainer.global_rank, trainer.world_size)
@@ -164,25 +164,25 @@ class SupervisionWriter(BasePredictionWriter):
 def _rows(
     ids: Sequence[int], prediction: dict[str, Any], methods: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return a row for each sample: survivors, without the features that a sample lacks."""
+    """Return a row for each sample: survivors, without padding on either side."""
     found = {name: each.cpu() for name, each in prediction.items() if isinstance(each, Tensor)}
     stored = {name: each.cpu() for name, each in prediction.get("removals", {}).items()}
     rows = []
     for place, number in enumerate(ids):
         survivors = found["survivors"][place]
-        size = int(found["sizes"][place])
+        own = slice(int(found["starts"][place]), int(found["sizes"][place]))
         row = {
             "id": int(number),
             "fingerprint": int(found["fingerprint"][place]),
             "target": int(found["target"][place]),
             "methods": [methods[k] for k in survivors.nonzero().flatten().tolist()],
-            "saliency": found["saliency"][place][survivors, :size].tolist(),
+            "saliency": found["saliency"][place][survivors, own].tolist(),
             "scores": found["scores"][place][survivors].tolist(),
         }
         for name in ("candidates", "survivors", "undefined", "without_survivor"):
             row[name] = found[name][place].tolist()
         for name, values in stored.items():
             of_sample = values[place]
-            row[name] = (of_sample[:, :size] if name == "keep" else of_sample).tolist()
+            row[name] = (of_sample[:, own] if name == "keep" else of_sample).tolist()
         rows.append(row)
     return rows

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 
 from pear_lightning.datamodules.ragged import ragged
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.fingerprint import fingerprint
+from pear_lightning.scoring.fingerprint import fingerprint, leading_padding
 
 if TYPE_CHECKING:
     from datasets import Dataset as Rows
@@ -55,7 +55,8 @@ class SupervisedPairs(Dataset[dict[str, Any]]):
         with_removals: bool,
     ) -> None:
         self.samples, self.collate, self.with_removals = samples, collate, with_removals
-        names = ["id", "fingerprint", "saliency", *(_REMOVALS if with_removals else ())]
+        names = ["id", "fingerprint", "target", "saliency"]
+        names += _REMOVALS if with_removals else ()
         self._rows = rows.select_columns(names).with_format("arrow")
         counts = [len(methods) for methods in rows["methods"]]
         pairs = [(row, number) for row in chosen for number in range(counts[row])]
@@ -70,7 +71,10 @@ class SupervisedPairs(Dataset[dict[str, Any]]):
         return self.__getitems__([index])
 
     def __getitems__(self, indices: list[int]) -> dict[str, Any]:
-        """Return a batch: the parts of the samples, ``supervision`` ``(B, n)`` and ``removals``.
+        """Return a batch: the parts of the samples, ``supervision`` and ``removals``.
+
+        ``supervision`` is ``(B, n)``, and ``supervision_target`` ``(B,)`` is the class that it
+        explains.
 
         Raises:
             ValueError: If a sample is not the one that was explained.
@@ -85,16 +89,36 @@ class SupervisedPairs(Dataset[dict[str, Any]]):
             raise ValueError(
                 "data must be those that were explained, got another sample "
                 f"{int(ids[changed][0])}; use the same data, split and seed, without random "
-                "augmentation, or explain them again in another folder"
+                "augmentation, and batches of padded texts with an attention_mask, or explain them "
+                "again in another folder"
             )
         batch: dict[str, Any] = {
             name: value
             for name in ("inputs", "target", "mask", "forward_kwargs", "masker_kwargs")
             if (value := getattr(read, name)) is not None
         }
-        batch["supervision"] = ragged(table["saliency"], 0.0)[place, numbers]
+        before = leading_padding(read)
+        supervision = ragged(table["saliency"], 0.0)[place, numbers]
+        batch["supervision"] = _behind_padding(supervision, read, before, 0.0)
+        batch["supervision_target"] = torch.tensor(table["target"].to_pylist())[place]
         if self.with_removals:
-            batch["removals"] = {
+            removals = {
                 name: ragged(table[name], padding)[place] for name, padding in _REMOVALS.items()
             }
+            removals["keep"] = _behind_padding(removals["keep"], read, before, True)
+            batch["removals"] = removals
         return batch
+
+
+def _behind_padding(
+    values: torch.Tensor, read: Batch, before: torch.Tensor | None, fill: float
+) -> torch.Tensor:
+    """Return values ``(B, ..., m)`` of features with those of each text behind its padding."""
+    if before is None or not bool(before.any()):
+        return values
+    width = read.inputs.shape[1]
+    index = torch.arange(width) - before[:, None]  # of the value that belongs to a position
+    inside = (index >= 0) & (index < values.shape[-1])
+    shape = (len(values), *(1 for _ in values.shape[1:-1]), width)
+    index = index.clamp(0, values.shape[-1] - 1).view(shape).expand(*values.shape[:-1], width)
+    return values.gather(-1, index).masked_fill(~inside.view(shape), fill)

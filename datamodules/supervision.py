@@ -50,8 +50,8 @@ class SupervisionDataModule(LightningDataModule):
 
     Shapes:
         - training batch: a mapping with the parts of the samples, ``inputs`` ``(B, *S)``,
-          ``supervision`` ``(B, n)``, and optionally ``removals``. A sample occurs once for each of
-          its explanations.
+          ``supervision`` ``(B, n)``, ``supervision_target`` ``(B,)``, the class that it explains,
+          and optionally ``removals``. A sample occurs once for each of its explanations.
         - predict batch: as the training batches of ``data``
 
     Example:
@@ -124,8 +124,11 @@ class SupervisionDataModule(LightningDataModule):
         if not isinstance(self.data, LightningDataModule):
             self._samples = self.data
             return
-        self.data.trainer = self.trainer
+        self.data.trainer = trainer = self.trainer
+        limit = None if trainer is None else trainer.limit_val_batches
         self.data.setup("fit")
+        if trainer is not None and limit is not None and self.val_fraction:
+            trainer.limit_val_batches = limit  # the samples held out here are for validation
         if stage not in (None, "fit", "predict"):
             self.data.setup(stage)
         if self._samples is None:
@@ -137,6 +140,14 @@ class SupervisionDataModule(LightningDataModule):
                     f"{type(getattr(loader, 'dataset', loader)).__name__}; give a data set"
                 )
             self._samples, self._collate = loader.dataset, loader.collate_fn
+
+    @override
+    def teardown(self, stage: str | None = None) -> None:
+        """Let the data undo what they changed in :meth:`setup`."""
+        if isinstance(self.data, LightningDataModule):
+            self.data.teardown("fit")
+            if stage not in (None, "fit", "predict"):
+                self.data.teardown(stage)
 
     def _chosen(self) -> tuple[list[int], set[int]]:
         """Return the samples that are explained, in order, and those for validation."""
@@ -164,7 +175,7 @@ class SupervisionDataModule(LightningDataModule):
             return found
         total, count = torch.zeros(()), 0
         for batch in self.sample_loader():
-            inputs = fetch([batch], _first, [0]).inputs
+            inputs = _values(fetch([batch], _first, [0]).inputs)
             total = total + inputs.double().sum(dim=0)
             count += len(inputs)
         return (total / count).float()
@@ -186,7 +197,7 @@ class SupervisionDataModule(LightningDataModule):
         _ = self._chosen()
         generator = torch.Generator().manual_seed(seed)
         order = torch.randperm(len(self._samples), generator=generator).tolist()
-        return fetch(self._samples, self._collate, order[:n]).inputs
+        return _values(fetch(self._samples, self._collate, order[:n]).inputs)
 
     # --- explanations -------------------------------------------------------------------------
 
@@ -194,6 +205,11 @@ class SupervisionDataModule(LightningDataModule):
     def report(self) -> SupervisionReport:
         """Counts of the explanations in the folder, and the cost of all runs that made them."""
         return self.store.report()
+
+    @property
+    def supervision_settings(self) -> dict[str, Any] | None:
+        """Settings of the run that made the explanations; ``None`` if there are none yet."""
+        return self.store.settings()
 
     def _pairs(self, *, validation: bool) -> SupervisedPairs:
         rows = self.store.read()
@@ -256,3 +272,13 @@ def _is_map_style(data: Any) -> bool:
 
 def _first(batches: list[Any]) -> Any:
     return batches[0]
+
+
+def _values(inputs: Tensor) -> Tensor:
+    if inputs.is_floating_point():
+        return inputs
+    raise TypeError(
+        "inputs must be floating point to be reference data of an explainer, got token ids, "
+        f"{inputs.dtype}; use explainers with a given baseline, such as "
+        "IntegratedGradients(baseline='zeros'), and none with background='train'"
+    )

@@ -20,8 +20,9 @@ class ExpectedGradients(GradientExplainer):
 
     Args:
         n_samples: Number of draws K.
-        background: Rows ``(N, *S)`` that baselines are drawn from, or ``"train"`` for rows of the
-            training data, which modules set at the start of training.
+        background: Rows ``(N, *S)`` that baselines are drawn from, with size 1 in dimensions that
+            are broadcast (``torch.zeros(1, 1, 1)`` for embeddings of texts of any length), or
+            ``"train"`` for rows of the training data, which modules set at the start of training.
         seed: Seed of draws shared by all samples and calls. ``None`` draws anew for each sample
             from torch's global generator.
 
@@ -109,10 +110,12 @@ class ExpectedGradients(GradientExplainer):
                 "Trainer.fit (modules take rows from the data once), call "
                 "explainer.fit_reference(mean, rows), or pass rows"
             )
-        if self.background.shape[1:] != inputs.shape[1:]:
+        own, wanted = self.background.shape[1:], inputs.shape[1:]
+        fits = zip(own, wanted, strict=False)
+        if len(own) != len(wanted) or any(n not in (1, full) for n, full in fits):
             raise ValueError(
-                f"background must hold rows of shape {tuple(inputs.shape[1:])}, "
-                f"got {tuple(self.background.shape[1:])}"
+                f"background must hold rows of shape {tuple(wanted)}, or with size 1 in dimensions "
+                f"that are broadcast, got {tuple(own)}"
             )
         uniform = random_draws("uniform", self.n_samples, inputs, (2,), self.seed).float()
         row = (uniform[..., 0] * len(self.background)).long().clamp_(max=len(self.background) - 1)

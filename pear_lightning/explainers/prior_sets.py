@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer
@@ -77,8 +78,9 @@ def prior_set(
     - ``"paper_image"``: its 14 methods for images. The output of ``layer`` must not be negative, as
       after a ReLU (Grad-CAM++). LRP supports the layers that Captum has rules for.
 
-    All explainers are seeded. Integrated gradients and input x gradient start from zeros, and
-    explainers that remove features replace them as the masker does.
+    All explainers are seeded. Integrated gradients and input x gradient start from zeros, expected
+    gradients from training rows (for texts from zeros), and explainers that remove features replace
+    them as the masker does.
 
     Args:
         name: Name of the set.
@@ -117,7 +119,7 @@ def prior_set(
     n_samples = 20 if name == "paper_table" else 50
     explainers: dict[str, Explainer] = {
         "integrated_gradients": IntegratedGradients(20),
-        "gradient_shap": ExpectedGradients(seed=0),
+        "gradient_shap": _expected_gradients(masker),
         "deep_lift": CaptumExplainer("DeepLift", method_kwargs={"eps": 1e-9}),
         "saliency": CaptumExplainer("Saliency"),
         "occlusion": Occlusion(masker),
@@ -168,7 +170,7 @@ def _default(masker: Masker) -> dict[str, Prior]:
         "input_x_gradient": InputXGradient(),
         "integrated_gradients": IntegratedGradients(50),
         "smooth_grad": SmoothGrad(50, seed=0),
-        "expected_gradients": ExpectedGradients(seed=0),
+        "expected_gradients": _expected_gradients(masker),
         "deep_lift": CaptumExplainer("DeepLift"),
     }
     removing = _removing(masker)
@@ -228,6 +230,13 @@ def _paper_image(masker: Masker, layer: str | None, background: Tensor | None) -
 
 def _of_logit(explainers: Mapping[str, Explainer]) -> dict[str, Prior]:
     return {name: Prior(each, "logit") for name, each in explainers.items()}
+
+
+def _expected_gradients(masker: Masker) -> ExpectedGradients:
+    """Return the explainer; for texts, which have different lengths, from embeddings of zeros."""
+    if isinstance(masker, TokenMasker):
+        return ExpectedGradients(background=torch.zeros(1, 1, 1), seed=0)
+    return ExpectedGradients(seed=0)
 
 
 def _similarity(masker: Masker) -> Literal["inputs", "masks"]:

@@ -14,7 +14,7 @@ from pear_lightning.masking import Masker
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import resolve_output
-from pear_lightning.scoring.removals import Removals, remove_subsets
+from pear_lightning.scoring.removals import Removals, law_code, remove_subsets
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.scoring.subset_laws import SubsetLaw
 
@@ -230,11 +230,12 @@ class LocalCorrelationLoss(nn.Module):
     def _correlation(
         self, number: int, sums: Tensor, drops: Tensor, removals: Removals
     ) -> PerSample:
-        weights = removals.weights * (removals.laws == number)
+        law = self.terms[number].law
+        weights = removals.weights * (removals.laws == law_code(number, law))
         if not bool((weights.sum(dim=1) > 0).all()):
             raise ValueError(
-                f"removals must hold subsets of the law of term {number}, {self.terms[number].law},"
-                " for every sample, got none; store those of this loss (evaluate)"
+                f"removals must hold subsets of the law of term {number}, {law}, for every sample, "
+                "got none; store those of this loss (evaluate)"
             )
         if sums.ndim == 3:  # classes before subsets
             sums, drops, weights = sums.mT, drops.mT, weights[:, None]

@@ -121,9 +121,12 @@ class PatternConsistencyLoss(nn.Module):
         high = known.masked_fill(~present, -torch.inf).amax(dim=1, keepdim=True)
         width = high - low
         unit = (saliency - low) / width.masked_fill(width == 0, 1)
-        unit = unit.masked_fill(~present, 3.0)  # far above all others, which keep their ranks
-        strength = self.strength or 1 / saliency.shape[1]
-        return soft_rank(unit, strength, validate=False)
+        # soft ranks of strength s are those of strength 1 of the values divided by s
+        counts = present.sum(dim=1, keepdim=True)
+        scale = counts if self.strength is None else torch.full_like(counts, 1) / self.strength
+        # absent features so far above all others that these keep their ranks
+        values = (unit * scale).where(present, scale + saliency.shape[1])
+        return soft_rank(values, 1.0, validate=False)
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""

@@ -9,18 +9,20 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from pear_lightning.explainers import AmortizedExplainer
-from pear_lightning.explainers.amortized_explainer import RECIPE, ExplainedClass
+from pear_lightning.explainers.amortized_explainer import RECIPE, ExplainedClass, of_class
 from pear_lightning.masking import Masker
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.modules.base import adamw
 from pear_lightning.modules.target_model_module import TargetModelModule
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.fingerprint import model_fingerprint
+from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.removals import Removals
 from pear_lightning.scoring.scorer import predicted_classes
 from pear_lightning.scoring.side_inputs import SideInput
 
-_OF_EXPLAINERS = ("supervision", "removals")
+_OF_EXPLAINERS = ("supervision", "supervision_target", "removals")
 
 
 class ExplainerBatch(NamedTuple):
@@ -31,12 +33,15 @@ class ExplainerBatch(NamedTuple):
         bound: Their features.
         supervision: Explanations to learn from, ``(B, n)``; ``None`` without.
         removals: Stored evaluations of the explained model; ``None`` to evaluate it.
+        supervision_target: Class that the supervision explains, ``(B,)`` long; ``None`` for the
+            predicted one.
     """
 
     batch: Batch
     bound: BoundMasker
     supervision: Tensor | None = None
     removals: Removals | None = None
+    supervision_target: Tensor | None = None
 
 
 class AmortizedModule(TargetModelModule):
@@ -48,7 +53,8 @@ class AmortizedModule(TargetModelModule):
     :meth:`evaluation_loss`.
 
     Batches have any form that :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads; a mapping
-    may also have ``supervision`` ``(B, n)`` and ``removals``, a mapping of the tensors of
+    may also have ``supervision`` ``(B, n)``, ``supervision_target`` ``(B,)``, the class that it
+    explains (the predicted one without), and ``removals``, a mapping of the tensors of
     :class:`~pear_lightning.scoring.removals.Removals`. Labels are needed only to explain the true
     class.
 
@@ -143,7 +149,11 @@ class AmortizedModule(TargetModelModule):
                 f"supervision must have shape {wanted}, got {tuple(supervision.shape)}"
             )
         return ExplainerBatch(
-            read, bound, supervision, None if removals is None else Removals.of(removals)
+            read,
+            bound,
+            supervision,
+            None if removals is None else Removals.of(removals),
+            extra.get("supervision_target"),
         )
 
     def explaining(self, batch: ExplainerBatch, logits: Tensor | None = None) -> Batch:
@@ -187,6 +197,26 @@ class AmortizedModule(TargetModelModule):
                 f"got {tuple(saliency.shape)} with explained={self.explainer.explained!r}"
             )
         return saliency
+
+    def of_supervision(
+        self, batch: ExplainerBatch, saliency: Tensor, logits: Tensor | None = None
+    ) -> Tensor:
+        """Return the scores of the class that the supervision explains, ``(B, n)``.
+
+        Args:
+            batch: The batch.
+            saliency: ``(B, n)``, which are returned unchanged, or ``(B, n, C)``.
+            logits: Logits of f at the samples, if they are known.
+        """
+        if saliency.ndim == 2:
+            return saliency
+        target = batch.supervision_target
+        if target is None and logits is not None:
+            target = logits.argmax(dim=1)
+        if target is None:
+            with torch.autocast(saliency.device.type, enabled=False):
+                target = predicted_classes(self.target_model, batch.batch)
+        return of_class(saliency, target)
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
         """Return attributions ``(B, *S)`` of inputs, in the current mode of the network.
@@ -251,6 +281,31 @@ class AmortizedModule(TargetModelModule):
         return found
 
     # --- hooks --------------------------------------------------------------------------------
+
+    def on_fit_start(self) -> None:
+        """Check that stored explanations are of the given model and of the same class.
+
+        Raises:
+            ValueError: If they are not.
+        """
+        super().on_fit_start()
+        stored = getattr(self.trainer.datamodule, "supervision_settings", None)  # type: ignore[attr-defined]
+        if stored is None:
+            return
+        # nothing is known of a function without weights, which may never be evaluated
+        if self._target.is_given and modules_behind(self.target_model):
+            found = model_fingerprint(self.target_model)
+            if found != stored.get("target_model", found):
+                raise ValueError(
+                    "target_model must be the model that was explained, got one with other layers "
+                    "or weights; explain it in another folder, or give the model of that run"
+                )
+        explained = self.explainer.explained
+        if explained != "all" and stored.get("explained", explained) != explained:
+            raise ValueError(
+                "explained must be the class of the stored explanations, "
+                f"{stored['explained']!r}, got {explained!r}"
+            )
 
     def on_predict_start(self) -> None:
         """Prepare the explained model, if predictions need it."""

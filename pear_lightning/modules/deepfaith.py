@@ -3,11 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from pear_lightning.explainers.amortized_explainer import ExplainedClass, of_class
+from pear_lightning.explainers.amortized_explainer import ExplainedClass
 from pear_lightning.losses import LocalCorrelationLoss, PatternConsistencyLoss
 from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
@@ -15,7 +14,6 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.removals import Removals
-from pear_lightning.scoring.scorer import predicted_classes
 from pear_lightning.scoring.side_inputs import SideInput
 
 
@@ -189,14 +187,11 @@ class DeepFaith(AmortizedModule):
             parts["local_correlation_loss"] = found.values.mean()
             parts["undefined"] = found.undefined.to(saliency.dtype).mean()
         if batch.supervision is not None:
-            if saliency.ndim == 3:  # supervision explains one class
-                known = None if removals is None else removals.original.argmax(dim=1)
-                if known is None:
-                    with torch.autocast(saliency.device.type, enabled=False):
-                        known = predicted_classes(self.target_model, batch.batch)
-                saliency = of_class(saliency, known)
+            logits = None if removals is None else removals.original
             parts["pattern_consistency_loss"] = self.pattern_consistency(
-                saliency, batch.supervision, batch.bound.present
+                self.of_supervision(batch, saliency, logits),
+                batch.supervision,
+                batch.bound.present,
             )
         return parts
 

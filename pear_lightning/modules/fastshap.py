@@ -14,7 +14,7 @@ from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.outputs import OutputName, resolve_output
-from pear_lightning.scoring.removals import Removals, remove_subsets
+from pear_lightning.scoring.removals import Removals, law_code, remove_subsets
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.scoring.side_inputs import SideInput
 from pear_lightning.scoring.subset_laws import FixedSizeLaw, ShapleyLaw, SubsetLaw
@@ -191,6 +191,7 @@ class FastSHAP(AmortizedModule):
         errors = (empty + sums - values).square()
         if classes:
             errors, efficiency = errors.mean(dim=2), efficiency.mean(dim=1)
-        weights = removals.weights.to(errors.dtype) * (removals.laws == 0)
+        law, _ = self.laws[0]
+        weights = removals.weights.to(errors.dtype) * (removals.laws == law_code(0, law))
         regression = (n * (weights * errors).sum(dim=1)).mean()
         return regression, (n * efficiency).mean()

@@ -30,7 +30,12 @@ from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.counted_model import CountedModel
 from pear_lightning.scoring.embedding import embedded
-from pear_lightning.scoring.fingerprint import fingerprint
+from pear_lightning.scoring.fingerprint import (
+    described,
+    fingerprint,
+    leading_padding,
+    model_fingerprint,
+)
 from pear_lightning.scoring.scorer import predicted_classes
 from pear_lightning.training.reference_data import fit_references
 from pear_lightning.training.supervision_report import SupervisionReport
@@ -179,12 +184,19 @@ class PriorExplanations(LightningModule):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What determines the predictions, as plain values; stored with them."""
+        """What determines the predictions, as plain values; stored with them.
+
+        They are final once the given model and the reference data are ready.
+        """
         loss = self.removals
         return {
+            "target_model": model_fingerprint(self._target.forward),
+            "masker": described(self.masker),
             "methods": list(self.methods),
+            "explainers": [described(prior.explainer) for prior in self._priors.values()],
             "outputs": [prior.output for prior in self._priors.values()],
             "metrics": list(self.metrics),
+            "probes": [described(each.probes) for each in self.suite.metrics.values()],
             "selected_by": list(self.selected_by),
             "explained": self.explained,
             **self.rules,
@@ -215,8 +227,9 @@ class PriorExplanations(LightningModule):
             Tensors with B rows: ``ids`` (if the batch has them), ``target`` ``(B,)``, the explained
             class, ``saliency`` ``(B, K, n)``, ``scores`` and ``undefined`` ``(B, K, M)``,
             ``candidates`` and ``survivors`` ``(B, K)`` bool, ``without_survivor`` ``(B,)`` bool,
-            ``fingerprint`` ``(B,)`` long, computed from the inputs, ``sizes`` ``(B,)`` long, the
-            number of the last feature of each sample plus 1; ``removals``, the tensors of stored
+            ``fingerprint`` ``(B,)`` long, computed from the inputs, ``starts`` ``(B,)`` long, the
+            padding before each text, and ``sizes`` ``(B,)`` long, the number of the last feature of
+            each sample plus 1; ``removals``, the tensors of stored
             evaluations, if they are wanted; ``evaluations``, the number of rows at which f was
             evaluated, and ``seconds``, the time of each stage.
         """
@@ -272,6 +285,7 @@ class PriorExplanations(LightningModule):
             **self.rules,
         )
         places = torch.arange(1, bound.n_features + 1, device=saliency.device)
+        before = leading_padding(read)
         found: dict[str, Any] = {
             "target": read.labels,
             "saliency": saliency,
@@ -280,6 +294,7 @@ class PriorExplanations(LightningModule):
             "candidates": selection.candidates,
             "survivors": selection.survivors,
             "without_survivor": selection.without,
+            "starts": torch.zeros_like(places[:1]).expand(len(read)) if before is None else before,
             "sizes": (places * bound.present).amax(dim=1),
         }
         if self.removals is not None:

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
-import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from pear_lightning.explainers.amortized_explainer import ExplainedClass, of_class
+from pear_lightning.explainers.amortized_explainer import ExplainedClass
 from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.outputs import OutputName
-from pear_lightning.scoring.scorer import predicted_classes
 from pear_lightning.scoring.side_inputs import SideInput
 
 
@@ -56,6 +54,7 @@ class StochasticAmortization(AmortizedModule):
 
     Example:
         >>> from pear_lightning.masking import ColumnMasker
+        >>> import torch
         >>> from pear_lightning.nn import ExplainerMLP
         >>> model = StochasticAmortization(None, ExplainerMLP(6), ColumnMasker(6))
         >>> batch = {"inputs": torch.randn(8, 6), "supervision": torch.randn(8, 6)}
@@ -111,10 +110,7 @@ class StochasticAmortization(AmortizedModule):
         needs_class = self.explainer.uses_target or bool(self.explainer.side)
         explained = self.explaining(batch) if needs_class else batch.batch.explaining(None)
         saliency = self.saliency(batch, explained)
-        if saliency.ndim == 3:  # labels explain one class
-            with torch.autocast(saliency.device.type, enabled=False):
-                known = predicted_classes(self.target_model, batch.batch)
-            saliency = of_class(saliency, known)
+        saliency = self.of_supervision(batch, saliency)
         errors = (saliency - batch.supervision.to(saliency)).square()
         return {"loss": errors.masked_fill(~batch.bound.present, 0).sum(dim=1).mean()}
 

@@ -80,3 +80,7 @@ class SklearnClassifier(nn.Module):
         probabilities = self.estimator.predict_proba(inputs.detach().cpu().numpy())
         found = torch.as_tensor(probabilities, dtype=torch.float32).clamp(min=self.smallest)
         return found.log().to(inputs.device)
+
+    def extra_repr(self) -> str:
+        """Return the classifier for ``repr``."""
+        return repr(self.estimator)

@@ -1,9 +1,15 @@
-"""Numbers that identify samples by their inputs."""
+"""Numbers that identify samples by their inputs, and models by their weights."""
 
+import re
+from typing import Any
+from zlib import crc32
+
+import torch
 from torch import Tensor
 
 from pear_lightning.functional.hashed_random import sample_seeds
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.modules_behind import modules_behind
 
 
 def fingerprint(batch: Batch) -> Tensor:
@@ -27,3 +33,64 @@ def fingerprint(batch: Batch) -> Tensor:
         return sample_seeds(inputs)
     where = mask.bool().view(*mask.shape, *(1 for _ in inputs.shape[2:]))
     return sample_seeds(inputs, where=where)
+
+
+def leading_padding(batch: Batch) -> Tensor | None:
+    """Return how many positions of padding come before each text, ``(B,)`` long.
+
+    Args:
+        batch: The samples.
+
+    Returns:
+        ``None`` for samples without ``attention_mask`` ``(B, T)``.
+
+    Example:
+        >>> import torch
+        >>> ids, mask = torch.tensor([[0, 5, 7]]), torch.tensor([[0, 1, 1]])
+        >>> leading_padding(Batch(ids, None, None, {"attention_mask": mask}))
+        tensor([1])
+    """
+    mask = batch.sample_data.get("attention_mask")
+    if not isinstance(mask, Tensor) or mask.shape != batch.inputs.shape[:2]:
+        return None
+    return (mask.cumsum(dim=1) == 0).sum(dim=1)
+
+
+def model_fingerprint(forward: Any) -> int:
+    """Return a number that identifies a model: its layers and weights, on any device.
+
+    Args:
+        forward: A module or a callable. Of a callable without modules, only the name counts.
+
+    Example:
+        >>> layer = torch.nn.Linear(2, 1)
+        >>> before = model_fingerprint(layer)
+        >>> _ = layer.weight.data.add_(1)
+        >>> before == model_fingerprint(layer)
+        False
+    """
+    value = 0
+    owners = modules_behind(forward)
+    for owner in owners:
+        own = getattr(owner, "_orig_mod", owner)  # of a compiled module
+        value = crc32(described(own).encode(), value)
+        for name, each in own.state_dict().items():
+            if isinstance(each, Tensor):
+                stored = each.detach().cpu().contiguous().flatten()
+                data = stored.view(torch.uint8) if stored.numel() else stored
+                value = crc32(data.numpy().tobytes(), crc32(name.encode(), value))
+    name = getattr(forward, "__qualname__", type(forward).__qualname__)
+    return value if owners else crc32(name.encode())
+
+
+def described(value: Any) -> str:
+    """Return ``repr`` without addresses in memory, the same in every process.
+
+    Args:
+        value: Anything.
+
+    Example:
+        >>> described(object())
+        '<object object>'
+    """
+    return re.sub(r" at 0x[0-9a-f]+", "", repr(value))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
+from zlib import crc32
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.evaluation import Evaluation
+from pear_lightning.scoring.fingerprint import described
 from pear_lightning.scoring.game import Game
 from pear_lightning.scoring.outputs import OutputFunction, sum_logit
 from pear_lightning.scoring.perturbed_copies import evaluate_copies
@@ -35,7 +37,7 @@ class Removals:
         original: Logits at the samples themselves, ``(B, C)``.
         weights: Weight of each subset among those of its law, ``(B, K)``; 0 for entries that only
             pad.
-        laws: Number of the law of each subset, ``(B, K)`` long.
+        laws: Code of the law of each subset (see :func:`law_code`), ``(B, K)`` long.
 
     Raises:
         ValueError: If shapes do not fit.
@@ -151,6 +153,21 @@ class Removals:
         return drops.masked_fill(drops.abs() <= rounding, 0)
 
 
+def law_code(number: int, law: SubsetLaw) -> int:
+    """Return a number that identifies a law of subsets, so that stored ones are not mixed up.
+
+    Args:
+        number: Its place among the laws of a loss.
+        law: The law, with its settings.
+
+    Example:
+        >>> from pear_lightning.scoring import BernoulliLaw, UniformSizeLaw
+        >>> law_code(0, BernoulliLaw()) == law_code(0, UniformSizeLaw())
+        False
+    """
+    return crc32(f"{number} {described(law)}".encode())
+
+
 @torch.no_grad()
 def remove_subsets(
     forward: Forward,
@@ -223,7 +240,8 @@ def remove_subsets(
     features = game.features(keep) | ~bound.present
     weights = torch.cat([each.weights.expand(-1, len(batch)) for each in parts])
     sizes = torch.tensor([len(each.keep) for each in parts])
-    laws_of = torch.arange(len(parts)).repeat_interleave(sizes).to(keep.device)
+    codes = torch.tensor([law_code(number, law) for number, (law, _) in enumerate(laws)])
+    laws_of = codes.repeat_interleave(sizes).to(keep.device)
     return Removals(
         features.transpose(0, 1),
         logits.transpose(0, 1),

@@ -151,6 +151,12 @@ class SupervisionStore:
                     f"{[wanted.get(name) for name in differing]}; use another folder"
                 )
 
+    def settings(self) -> dict[str, Any] | None:
+        """Return the settings of the samples; ``None`` if there are none."""
+        paths = self.shards()
+        found: dict[str, Any] | None = self.about(paths[0])["settings"] if paths else None
+        return found
+
     def about(self, path: Path) -> dict[str, Any]:
         """Return what :meth:`write` was told about a shard.
 
@@ -206,19 +212,16 @@ class SupervisionStore:
         return rows.select(order.tolist(), keep_in_memory=True)
 
     def report(self) -> SupervisionReport:
-        """Return the report of all samples, with the cost of all runs.
+        """Return the report of all samples, with the cost of all runs; of no sample at first.
 
         Raises:
-            FileNotFoundError: If there are no samples.
             ValueError: See :meth:`read`.
         """
         from datasets import Dataset
 
         self.check()
-        settings: dict[str, Any] = {"methods": [], "metrics": []}
+        settings = self.settings() or {"methods": [], "metrics": []}
         paths = self.shards()
-        if paths:
-            settings = self.about(paths[0])["settings"]
         report = SupervisionReport(settings["methods"], settings["metrics"])
         names = ("candidates", "survivors", "undefined", "without_survivor")
         for path in paths:

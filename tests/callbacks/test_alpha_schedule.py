@@ -184,6 +184,21 @@ def test_a_second_fit_starts_again():
         assert len(schedule.history["alpha"]) == 4
 
 
+def test_a_fit_after_a_test_of_a_checkpoint_starts_again(tmp_path):
+    class Tested(Scripted):
+        def test_step(self, batch, batch_idx):
+            return self.weight.sum()
+
+    schedule = AlphaSchedule(3, threshold=1.0)
+    trainer = quiet_trainer(max_epochs=4, callbacks=[schedule])
+    trainer.fit(Tested([0.3] * 8), steps(1))
+    first = schedule.history["alpha"]
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    trainer.test(Tested([0.3] * 8), steps(1), ckpt_path=tmp_path / "model.ckpt", verbose=False)
+    quiet_trainer(max_epochs=4, callbacks=[schedule]).fit(Tested([0.3] * 8), steps(1))
+    assert schedule.history["alpha"] == first
+
+
 class OfRank(Scripted):
     """Each rank sees other losses; their mean is the recorded one."""
 

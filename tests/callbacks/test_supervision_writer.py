@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader
 
 from pear_lightning.callbacks import SupervisionWriter
 from pear_lightning.datamodules import SupervisionDataModule
+from pear_lightning.explainers import KernelShap, Prior
 from pear_lightning.losses import LocalCorrelationLoss
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.metrics import FaithfulnessSuite
@@ -170,6 +171,34 @@ def test_other_settings_do_not_mix(tmp_path):
     predict(tmp_path, data=DataLoader(rows(8), batch_size=4))
     with pytest.raises(ValueError, match=r"same settings, got .* with other quantile"):
         predict(tmp_path, build(quantile=0.5))
+    assert len(SupervisionStore(tmp_path).finished()) == 8
+
+
+def variant(seed=1, masker=None, coalitions=16, n_subsets=10):
+    torch.manual_seed(seed)
+    return PriorExplanations(
+        MLP(N, hidden_features=(8,)),
+        ColumnMasker(N) if masker is None else masker,
+        {"shap": Prior(KernelShap(coalitions))},
+        suite=lambda m, names: FaithfulnessSuite(m, names, n_subsets=n_subsets),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"seed": 2}, "target_model"),
+        ({"masker": ColumnMasker(N, baseline=1.0)}, "masker"),
+        ({"coalitions": 32}, "explainers"),
+        ({"n_subsets": 12}, "probes"),
+    ],
+)
+def test_another_model_masker_budget_or_suite_do_not_mix(tmp_path, change, name):
+    data = DataLoader(rows(8), batch_size=4)
+    predict(tmp_path, variant(), data)
+    predict(tmp_path, variant(), data)  # the same, built again
+    with pytest.raises(ValueError, match=rf"same settings, got .* with other {name}:"):
+        predict(tmp_path, variant(**change), data)
     assert len(SupervisionStore(tmp_path).finished()) == 8
 
 

@@ -13,6 +13,7 @@ from pear_lightning.callbacks import SupervisionWriter
 from pear_lightning.datamodules import BreastCancer, SupervisionDataModule
 from pear_lightning.datamodules.ragged import ragged
 from pear_lightning.datamodules.unfinished_samples import UnfinishedSamples
+from pear_lightning.explainers import InputXGradient, Occlusion, Prior, explain
 from pear_lightning.functional.hashed_random import sample_seeds
 from pear_lightning.losses import LocalCorrelationLoss
 from pear_lightning.masking import ColumnMasker, TokenMasker
@@ -25,6 +26,7 @@ from pear_lightning.nn import (
     SklearnClassifier,
     TextTokens,
 )
+from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.removals import Removals
 from pear_lightning.training.supervision_store import SupervisionStore
 from tests.modules.helpers import quiet_trainer
@@ -139,6 +141,57 @@ def test_any_data_module_is_read_by_position_and_delivers_reference_data(tmp_pat
     assert len(more.val_dataloader().dataset) > 0
 
 
+@pytest.mark.parametrize("share", [0.2, 0.0])
+def test_held_out_samples_are_validated_whatever_the_data_hold_out(tmp_path, share):
+    inner = BreastCancer(scaling="standard", batch_size=16)  # without validation rows
+    f = MLP(30, hidden_features=(8,))
+    data = explained(tmp_path, inner, model(30, f), n_samples=24, val_fraction=share)
+    trained = DeepFaith(f, ExplainerMLP(30), ColumnMasker(30), 0.5, local_correlation=LOSS)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(trained, data)
+    assert ("val_loss" in trainer.callback_metrics) == bool(share)
+    assert trainer.limit_val_batches == 1.0  # as it was before the fit
+
+
+def test_another_model_is_not_trained_on_the_evaluations_of_the_first(tmp_path):
+    f = MLP(N, hidden_features=(8,))
+    data = explained(tmp_path, prior=model(f=f))
+    masker = ColumnMasker(N)
+    for other in (MLP(N, hidden_features=(8,)), MLP(N, hidden_features=(9,))):
+        with pytest.raises(ValueError, match="target_model must be the model that was explained"):
+            quiet_trainer().fit(DeepFaith(other, ExplainerMLP(N), masker, 0.5), data)
+    with pytest.raises(ValueError, match="the class of the stored explanations, 'predicted'"):
+        quiet_trainer().fit(DeepFaith(f, ExplainerMLP(N), masker, 0.5, explained="true"), data)
+    same = DeepFaith(f.double().float(), ExplainerMLP(N), masker, 0.5, local_correlation=LOSS)
+    quiet_trainer(max_epochs=1).fit(same, data)
+
+
+def test_supervision_of_the_true_class_is_imitated_as_that(tmp_path):
+    """An exact explainer of all classes has no loss, whatever f predicts."""
+    weights = torch.randn(3, N)
+    f = nn.Linear(N, 3, bias=False)
+    f.weight.data = weights
+
+    class Exact(nn.Module):
+        def forward(self, inputs):
+            return inputs[:, :, None] * (weights - weights.mean(dim=0)).T
+
+    labels = (f(rows()).argmin(dim=1)).detach()  # never the prediction
+    data = TensorDataset(rows(), labels)
+    prior = PriorExplanations(
+        f, ColumnMasker(N), {"product": Prior(InputXGradient())}, explained="true", suite=small
+    )
+    pairs = explained(tmp_path, data, prior, val_fraction=0.0)
+    trained = DeepFaith(f, Exact(), ColumnMasker(N), 1.0, explained="all")
+    for batch in pairs.train_dataloader():
+        assert torch.equal(batch["supervision_target"], batch["target"])
+        loss = trained.training_loss(trained.batch_of(batch))["pattern_consistency_loss"]
+        assert loss.item() == pytest.approx(0, abs=1e-5)
+        of_predicted = {k: v for k, v in batch.items() if k != "supervision_target"}
+        loss = trained.training_loss(trained.batch_of(of_predicted))["pattern_consistency_loss"]
+        assert loss > 0.5
+
+
 def test_reference_data_of_a_plain_data_set(tmp_path):
     data = SupervisionDataModule(TensorDataset(rows(), torch.zeros(30).long()), str(tmp_path))
     data.setup("fit")
@@ -212,6 +265,52 @@ def test_texts_of_different_lengths_are_stored_without_padding(tmp_path, width):
     trainer = quiet_trainer(max_epochs=1)
     trainer.fit(trained, data.train_dataloader())
     assert trainer.callback_metrics["train_loss"] > 0
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_supervision_is_that_of_the_text_for_padding_on_either_side(tmp_path, side):
+    texts, f, masker = Texts(), OfTexts(), TokenMasker(mask_token_id=19)
+
+    def collate(samples):
+        batch = texts.collate(samples)
+        if side == "left":
+            shift = (batch["attention_mask"] == 0).sum(dim=1)
+            moved = map(torch.roll, batch["input_ids"], shift.tolist())
+            batch = {"input_ids": torch.stack(list(moved))}
+            batch["attention_mask"] = (batch["input_ids"] != 0).long()
+        return batch
+
+    class Data(LightningDataModule):
+        def train_dataloader(self):
+            return DataLoader(texts, batch_size=4, collate_fn=collate)
+
+    occlusion = {"occlusion": Prior(Occlusion(masker))}
+    prior = PriorExplanations(f, masker, occlusion, suite=small, removals=LOSS)
+    data = explained(tmp_path, Data(), prior, batch_size=4, val_fraction=0.0)
+    data.batch_size = 7
+    module = DeepFaith(f, ExplainerTransformer(TextTokens(20, n_tokens=9, dim=8), 1, 2), masker)
+    for batch in data.train_dataloader():
+        read = module.batch_of(batch)
+        _, (wanted,) = explain(
+            f, read.batch.inputs, batch["supervision_target"], [occlusion["occlusion"].explainer],
+            output="centered_logit",
+            forward_kwargs=read.batch.forward_kwargs,
+        )  # fmt: skip
+        torch.testing.assert_close(read.supervision, read.bound.pool(wanted))
+        assert read.removals.keep[~read.bound.present[:, None].expand_as(read.removals.keep)].all()
+        removed = read.removals.keep.transpose(0, 1)
+        again = masked_logits(f, read.batch, read.bound, removed, frozen=True).transpose(0, 1)
+        counted = read.removals.weights > 0
+        torch.testing.assert_close(read.removals.logits[counted], again[counted])
+
+
+def test_token_ids_are_no_reference_data(tmp_path):
+    data = SupervisionDataModule(torch.ones(6, 4).long(), str(tmp_path))
+    data.setup("fit")
+    with pytest.raises(TypeError, match=r"got token ids, torch\.int64; use explainers"):
+        _ = data.training_mean
+    with pytest.raises(TypeError, match="got token ids"):
+        data.training_rows(3)
 
 
 def test_lists_of_different_lengths_are_padded():

@@ -429,9 +429,14 @@ def test_bad_shapes_are_named():
         loss(torch.randn(2, N + 1), removals, target)
     with pytest.raises(ValueError, match="target must be given"):
         loss(torch.randn(2, N), removals)
-    one = loss_of(BernoulliLaw()).evaluate(model, torch.randn(2, N), ColumnMasker(N))
+    one = loss_of(loss.terms[0].law).evaluate(model, torch.randn(2, N), ColumnMasker(N))
     with pytest.raises(ValueError, match="subsets of the law of term 1"):
         loss(torch.randn(2, N), one, target)
+    other = loss_of(BernoulliLaw()).evaluate(model, torch.randn(2, N), ColumnMasker(N))
+    with pytest.raises(ValueError, match="subsets of the law of term 0, UniformSizeLaw"):
+        loss(torch.randn(2, N), other, target)
+    with pytest.raises(ValueError, match="subsets of the law of term 0, BernoulliLaw"):
+        LocalCorrelationLoss("paper")(torch.randn(2, N), removals, target)
     with pytest.raises(TypeError, match="removals must be a mapping"):
         Removals.of({"keep": removals.keep})
     with pytest.raises(ValueError, match="removals must have keep"):

@@ -38,6 +38,18 @@ def test_features_that_a_sample_lacks_do_not_count(tau):
 
 
 @pytest.mark.parametrize("tau", TAUS)
+@pytest.mark.parametrize("strength", [None, 0.2])
+def test_the_number_of_absent_features_has_no_effect(tau, strength):
+    a, b = torch.randn(2, 4, 6)
+    loss = PatternConsistencyLoss(tau, strength=strength)
+    alone = loss(a, b)
+    for count in (1, 10, 50):
+        wide = [torch.cat([each, torch.randn(4, count)], dim=1) for each in (a, b)]
+        present = torch.arange(6 + count).expand(4, -1) < 6
+        torch.testing.assert_close(loss(*wide, present), alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("tau", TAUS)
 def test_minimising_it_finds_the_supervision(tau):
     supervision = torch.randn(8, 10)
     saliency = torch.randn(8, 10, requires_grad=True)

@@ -18,10 +18,10 @@ from pear_lightning.explainers import (
 )
 from pear_lightning.functional.explanation_selection import select_explanations
 from pear_lightning.losses import CorrelationTerm, LocalCorrelationLoss
-from pear_lightning.masking import ColumnMasker, PatchMasker
+from pear_lightning.masking import ColumnMasker, PatchMasker, TokenMasker
 from pear_lightning.metrics import Deletion, FaithfulnessSuite
 from pear_lightning.modules import PriorExplanations
-from pear_lightning.nn import MLP, SklearnClassifier
+from pear_lightning.nn import MLP, SklearnClassifier, TransformerTextClassifier
 from pear_lightning.scoring import PrefixLaw
 from tests.modules.helpers import quiet_trainer
 
@@ -245,3 +245,24 @@ def test_the_image_set_of_the_paper_needs_a_layer_and_background_and_runs():
 def test_arguments_are_checked(change, error, message):
     with pytest.raises(error, match=message):
         build(**change)
+
+
+@pytest.mark.parametrize("name", ["default", "paper_text"])
+def test_texts_have_gradients_without_reference_data(name):
+    torch.manual_seed(0)
+    masker = TokenMasker(4, pad_token_id=0)
+    classifier = TransformerTextClassifier(20, 2, max_tokens=8).eval()
+    for parameter in classifier.parameters():
+        parameter.requires_grad_(False)
+    priors = {
+        each: prior
+        for each, prior in prior_set(name, masker).items()
+        if each in ("expected_gradients", "gradient_shap", "integrated_gradients")
+    }
+    assert len(priors) == 2
+    prior = PriorExplanations(classifier, masker, priors, suite=small_suite)
+    ids = torch.tensor([[5, 6, 7, 8, 9], [9, 10, 0, 0, 0]])
+    batch = {"input_ids": ids, "attention_mask": (ids != 0).long()}
+    found = quiet_trainer().predict(prior, DataLoader([batch], batch_size=None))[0]
+    assert found["saliency"].isfinite().all()
+    assert (found["saliency"][1, :, 2:] == 0).all()
