@@ -1,5 +1,7 @@
 """Samples of any data, next to explanations that a learned explainer can imitate."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -252,7 +254,8 @@ class SupervisionDataModule(LightningDataModule):
             num_replicas=1 if trainer is None else trainer.world_size,
             rank=0 if trainer is None else trainer.global_rank,
         )
-        return self._loader(self._samples, sampler=remaining, collate=self._collate)
+        collate = partial(_without_ids, self._collate)
+        return self._loader(self._samples, sampler=remaining, collate=collate)
 
     def _loader(self, rows: Any, *, collate: Collate, sampler: Any = None) -> DataLoader[Any]:
         return ResumableLoader(
@@ -282,3 +285,11 @@ def _values(inputs: Tensor) -> Tensor:
         f"{inputs.dtype}; use explainers with a given baseline, such as "
         "IntegratedGradients(baseline='zeros'), and none with background='train'"
     )
+
+
+def _without_ids(collate: Collate, samples: Any) -> Any:
+    """Return a batch without numbers of its own: explanations are stored by position."""
+    batch = collate(samples)
+    if isinstance(batch, Mapping) and "ids" in batch:
+        return {name: value for name, value in batch.items() if name != "ids"}
+    return batch

@@ -313,6 +313,21 @@ def test_token_ids_are_no_reference_data(tmp_path):
         data.training_rows(3)
 
 
+class Numbered(Dataset):
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, index):
+        return {"inputs": rows()[index], "ids": 100 + index}
+
+
+def test_explanations_are_stored_by_position_whatever_numbers_samples_have(tmp_path):
+    data = explained(tmp_path, Numbered(), batch_size=4, val_fraction=0.0)
+    assert SupervisionStore(tmp_path).finished() == set(range(12))
+    assert len(data.predict_dataloader()) == 0
+    assert len(next(iter(data.train_dataloader()))["inputs"]) == 4
+
+
 def test_lists_of_different_lengths_are_padded():
     lists = [[[1.0, 2.0]], [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]], []]
     expected = torch.full((3, 2, 3), -1.0)

@@ -218,3 +218,24 @@ def test_epochs_so_far_count_batches(epoch, batch, batches, expected):
     loop = SimpleNamespace(max_batches=batches, epoch_loop=SimpleNamespace(batch_idx=batch))
     trainer = SimpleNamespace(fit_loop=loop, current_epoch=epoch)
     assert epochs_so_far(trainer) == expected
+
+
+def test_a_compiled_loss_says_what_a_logit_leaves_free(monkeypatch):
+    """In the compiled function itself nothing can be looked at."""
+
+    def compiled(function, mode=None):
+        def call(*arguments, **kwargs):
+            monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+            try:
+                return function(*arguments, **kwargs)
+            finally:
+                monkeypatch.setattr(torch.compiler, "is_compiling", lambda: False)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", compiled)
+    pair = [Gradient(), IntegratedGradients(2, 0.5)]
+    loss = ConsensusLoss().explain_with(pair, output="logit")
+    objective = Objective(loss, ConstantWeight(0.5), compile=True)
+    with pytest.warns(UserWarning, match="ConsensusLoss explains output='logit'"):
+        terms_of(objective, MLP(4, hidden_features=(5,)), rows())
