@@ -234,7 +234,7 @@ def test_a_compiled_loss_says_what_a_logit_leaves_free(monkeypatch):
         return call
 
     monkeypatch.setattr(torch, "compile", compiled)
-    pair = [Gradient(), IntegratedGradients(2, 0.5)]
+    pair = {"gradient": Gradient(), "integrated": IntegratedGradients(2, 0.5)}
     loss = ConsensusLoss().explain_with(pair, output="logit")
     objective = Objective(loss, ConstantWeight(0.5), compile=True)
     with pytest.warns(UserWarning, match="ConsensusLoss explains output='logit'"):
