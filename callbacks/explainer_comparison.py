@@ -94,7 +94,7 @@ class ExplainerComparison(Callback):
         masker = pl_module.explainer.masker
         given = self.explainers
         priors = prior_set(given, masker) if isinstance(given, str) else dict(given)
-        priors.setdefault("random", Prior(RandomAttributions(seed=0)))
+        priors.setdefault("random", Prior(RandomAttributions(seed=0, per_sample=True)))
         if self.name in priors:
             raise ValueError(f"name must differ from those of the explainers, got {self.name!r}")
         self._priors = {self.name: Prior(pl_module.explainer), **priors}

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.callbacks.explanation_monitor import ExplanationMonitor, Stage
@@ -13,7 +14,9 @@ from pear_lightning.masking import Masker
 from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.evaluation import rows_that_fit
 from pear_lightning.scoring.outputs import OutputName
+from pear_lightning.scoring.scorer import Forward, logits_of
 
 
 class FaithfulnessMonitor(ExplanationMonitor):
@@ -22,7 +25,7 @@ class FaithfulnessMonitor(ExplanationMonitor):
     The first rows of each validation (test) are explained and scored with a
     :class:`~pear_lightning.metrics.FaithfulnessSuite`; the means are logged as
     ``val_<explainer>/<metric>``. The module does not have to be changed, but its ``forward`` must
-    map inputs to logits. Batches have labels and any form that
+    map inputs to logits. Batches have labels, unless the network has one output, and any form that
     :meth:`Batch.of <pear_lightning.scoring.Batch.of>` reads.
 
     Args:
@@ -99,22 +102,17 @@ class FaithfulnessMonitor(ExplanationMonitor):
     @override
     def measure(self, module: LightningModule, batch: Batch, stage: Stage) -> None:
         """Explain and score rows."""
-        if batch.target is None:
-            raise TypeError(
-                "batch must have inputs (B, *S) and target (B,) for FaithfulnessMonitor, got no "
-                "target"
-            )
-        if batch.target.is_floating_point():
-            raise TypeError(
-                "target must hold integers, the explained classes, for FaithfulnessMonitor, got "
-                f"{batch.target.dtype}"
-            )
-        read = batch.explaining(batch.target.flatten())
+        network = self.network(module)
+        read = batch
         if any(each.needs_floating_inputs for each in self.explainers.values()):
             read = embedded(read, self.embedder(module))
-        network = self.network(module)
+        read = read.explaining(self._explained_class(network, read))
         _, attributions = explain_batch(
-            network, read, list(self.explainers.values()), output=self.output
+            network,
+            read,
+            list(self.explainers.values()),
+            output=self.output,
+            points_per_pass=max(1, rows_that_fit(read.inputs) // max(1, len(read))),
         )
         self.suite.update(
             network,
@@ -124,6 +122,23 @@ class FaithfulnessMonitor(ExplanationMonitor):
             forward_kwargs=read.forward_kwargs,
             masker_kwargs=read.masker_kwargs,
         )
+
+    def _explained_class(self, network: Forward, batch: Batch) -> Tensor | None:
+        """Return the labels, or ``None`` for a network with one output, which needs none."""
+        target = batch.target
+        if logits_of(network, batch.rows(slice(1))).shape[1] == 1:
+            return None
+        if target is None:
+            raise TypeError(
+                "batch must have inputs (B, *S) and target (B,) for FaithfulnessMonitor, got no "
+                "target"
+            )
+        if target.is_floating_point():
+            raise TypeError(
+                "target must hold integers, the explained classes, for FaithfulnessMonitor, got "
+                f"{target.dtype}"
+            )
+        return target.flatten()
 
     @override
     def log_values(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:

@@ -195,6 +195,8 @@ def _columns(contents: Mapping[str, Any], names: Mapping[str, list[str]]) -> dic
 
 def _spread(name: str, tensor: Tensor, choices: Sequence[list[str]]) -> dict[str, Any]:
     """Return one column for each entry of the rows, named after features if their number fits."""
+    if tensor.dtype == torch.bfloat16:  # which NumPy does not have
+        tensor = tensor.float()
     flat = tensor.flatten(1) if tensor.ndim > 1 else tensor[:, None]
     if tensor.ndim == 1:
         return {name: tensor.numpy()}

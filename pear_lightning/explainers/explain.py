@@ -198,11 +198,17 @@ def _explain_by_copies(
     for number, explainer in enumerate(explainers):
         if isinstance(explainer, PerturbationExplainer):
             games[number] = explainer.game(scorer, scorer.batch.inputs)
-            plans[number] = explainer.plan(games[number])
+            if games[number].n_players:
+                plans[number] = explainer.plan(games[number])
+    # an empty batch may have no features, such as segments
+    nothing = torch.zeros(len(scorer.batch), 0, dtype=torch.float64)
+    attributions = {
+        number: game.attributions(nothing) for number, game in games.items() if number not in plans
+    }
     if not plans:
         if logits is None:
             logits = scorer.evaluate(scorer.batch.inputs[None])[1][0]
-        return logits, {}
+        return logits, attributions
     copies = [plan.copies for plan in plans.values()]
     if logits is None:
         own, logits, scores = evaluate_with_samples(scorer, copies)
@@ -211,10 +217,9 @@ def _explain_by_copies(
         read = evaluate_copies(scorer, copies, copies_per_pass=scorer.points_per_pass)
         scores = [of_set for (of_set,) in read]
     own = checked_scores(own)
-    attributions = {
-        number: games[number].attributions(plan.values(own, checked_scores(of_plan)))
-        for (number, plan), of_plan in zip(plans.items(), scores, strict=True)
-    }
+    for (number, plan), of_plan in zip(plans.items(), scores, strict=True):
+        values = plan.values(own, checked_scores(of_plan))
+        attributions[number] = games[number].attributions(values)
     return logits, attributions
 
 

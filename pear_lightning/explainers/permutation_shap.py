@@ -76,24 +76,26 @@ class PermutationShap(PerturbationExplainer):
         Args:
             game: The model as a cooperative game.
         """
-        m = game.n_players
-        wanted = 32 * m if self.n_samples is None else self.n_samples
+        counts, m = game.counts, game.n_players
+        wanted = 32 * counts if self.n_samples is None else torch.full_like(counts, self.n_samples)
         # an order of one feature needs no coalition between the ends
-        n_orders = max(1, (wanted - 1) // max(1, m - 1))
-        places = self._places(game, n_orders)
-        sizes = torch.arange(1, m, device=places.device)
-        between = (places[:, None] < sizes[:, None, None]) & present_players(game.counts)
+        inner = counts - 1
+        n_orders = ((wanted - 1) // inner.clamp(min=1)).clamp(min=1)  # of each sample
+        places = self._places(game, int(n_orders.max()))
+        # the coalitions of a sample follow one another, so a short text needs no more than it has
+        total = int((n_orders * inner).max())
+        point = torch.arange(total, device=places.device)[:, None]
+        order = (point // inner.clamp(min=1)).clamp(max=len(places) - 1)
+        size = 1 + point % inner.clamp(min=1)
+        index = order[..., None].expand(-1, places.shape[1], m)
+        between = (places.gather(0, index) < size[..., None]) & present_players(counts)
+        between &= (point < n_orders * inner)[..., None]
         empty = torch.zeros_like(places[:1], dtype=torch.bool)
-        keep = torch.cat([empty, between.flatten(0, 1)])
 
         def values(own: Tensor, scores: Tensor) -> Tensor:
-            first, last = (each.expand(n_orders, 1, -1) for each in (scores[:1], own))
-            others = scores[1:].unflatten(0, (n_orders, m - 1))
-            gains = torch.cat([first, others, last], dim=1).diff(dim=1)  # (P, m, B)
-            index = places.to(gains.device).expand(-1, gains.shape[2], -1)
-            return gains.movedim(1, 2).gather(2, index).mean(dim=0)
+            return _mean_gains(torch.cat([scores, own[None]]), places, counts, n_orders)
 
-        return Plan(game.copy_set(keep), values)
+        return Plan(game.copy_set(torch.cat([empty, between])), values)
 
     def _places(self, game: Game, n_orders: int) -> Tensor:
         """Return the place of each player in each order, ``(P, B, m)`` or ``(P, 1, m)`` long."""
@@ -113,3 +115,26 @@ class PermutationShap(PerturbationExplainer):
             f"n_samples={self.n_samples}, paired={self.paired}, seed={self.seed}, "
             f"masker={self.masker}"
         )
+
+
+def _mean_gains(scores: Tensor, places: Tensor, counts: Tensor, n_orders: Tensor) -> Tensor:
+    """Return the mean gain of each player over the orders of its sample, ``(B, m)``.
+
+    Args:
+        scores: Of nothing, of the coalitions of each sample, and of all players, ``(K + 2, B)``.
+        places: Place of each player in each order, ``(P, B, m)`` or ``(P, 1, m)``.
+        counts: Number of players, ``(B,)`` or ``(1,)``.
+        n_orders: Number of orders of each sample, ``(B,)`` or ``(1,)``.
+    """
+    places, counts, n_orders = (each.to(scores.device) for each in (places, counts, n_orders))
+    n_samples, m = scores.shape[1], places.shape[2]
+    number = torch.arange(len(places), device=scores.device)[:, None, None]
+    step = torch.arange(m + 1, device=scores.device)[:, None]
+    last = len(scores) - 1
+    index = (number * (counts - 1) + step).clamp(max=last)
+    index = index.where(step > 0, 0).where(step < counts, last)
+    path = scores.gather(0, index.flatten(0, 1).expand(-1, n_samples))
+    gains = path.unflatten(0, index.shape[:2]).diff(dim=1).movedim(1, 2)  # (P, B, m)
+    found = gains.gather(2, places.expand(-1, n_samples, -1))
+    used = number[:, 0] < n_orders
+    return (found * used[..., None]).sum(dim=0) / n_orders[:, None]

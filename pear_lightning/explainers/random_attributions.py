@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer
+from pear_lightning.functional.hashed_random import derived_seeds, hashed_normal, sample_seeds
 from pear_lightning.functional.random_draws import random_draws
 from pear_lightning.scoring.scorer import Scorer
 
@@ -16,9 +17,10 @@ class RandomAttributions(Explainer):
     The model is not called.
 
     Args:
-        seed: Seed of one draw shared by all samples and calls, which makes the explanation constant
-            and independent of the batch. Use ``None`` for chance level: it draws for each sample
-            from torch's global generator.
+        seed: Seed of the draws. ``None`` draws for each sample from torch's global generator.
+        per_sample: With a seed, whether each sample has draws of its own, computed from its values,
+            which is chance level; otherwise one draw is shared by all samples and calls. Both are
+            independent of the batch.
 
     Shapes:
         - inputs: ``(B, *S)``
@@ -33,9 +35,10 @@ class RandomAttributions(Explainer):
         (torch.Size([4, 3]), True)
     """
 
-    def __init__(self, *, seed: int | None = None) -> None:
+    def __init__(self, *, seed: int | None = None, per_sample: bool = False) -> None:
         super().__init__()
         self.seed = seed
+        self.per_sample = per_sample
         self.stochastic = seed is None
 
     @property
@@ -56,6 +59,10 @@ class RandomAttributions(Explainer):
             inputs: Inputs, ``(B, *S)``.
         """
         like = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
+        if self.per_sample and self.seed is not None:
+            seeds = derived_seeds(sample_seeds(inputs), "random attributions", self.seed)
+            draw = torch.zeros(1, dtype=torch.long, device=inputs.device)
+            return hashed_normal(seeds, draw, inputs[0].numel())[0].view(inputs.shape).to(like)
         return (
             random_draws("normal", 1, like, inputs.shape[1:], self.seed)[0]
             .expand(inputs.shape)
@@ -64,4 +71,4 @@ class RandomAttributions(Explainer):
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
-        return f"seed={self.seed}"
+        return f"seed={self.seed}, per_sample={self.per_sample}"

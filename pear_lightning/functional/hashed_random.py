@@ -173,6 +173,30 @@ def ranks(where: Tensor) -> Tensor:
     return where.cumsum(dim=-1) - where.long()
 
 
+def placed(values: Tensor, inputs: Tensor, where: Tensor | None) -> Tensor:
+    """Assign numbers to the elements of inputs, in order, so that padding has no effect.
+
+    Args:
+        values: ``(K, B, m)`` for the m elements of an input.
+        inputs: ``(B, *S)``.
+        where: bool, broadcastable to the inputs; the first number goes to the first element inside.
+            None for all elements.
+
+    Returns:
+        ``(K, B, *S)``; values outside repeat others.
+
+    Example:
+        >>> import torch
+        >>> values, where = torch.tensor([[[1.0, 2.0, 3.0]]]), torch.tensor([[False, True, True]])
+        >>> placed(values, torch.zeros(1, 3), where)[0, :, 1:]
+        tensor([[1., 2.]])
+    """
+    if where is not None:
+        rank = ranks(where.expand(inputs.shape).flatten(1))
+        values = values.gather(2, rank.expand(values.shape))
+    return values.view(len(values), *inputs.shape)
+
+
 def _streams(seeds: Tensor, draws: Tensor) -> Tensor:
     """Return the start of the random numbers of each draw and sample, ``(K, B)`` long."""
     return mixed(seeds + mixed((draws[:, None] + 1) * STEP))

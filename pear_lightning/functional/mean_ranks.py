@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pear_lightning.functional.ranks import hard_ranks
 
-_STEPS = 2**20  # means are rounded to 2**-20 of the largest, about the precision of float32
+_ROUNDING = 2**-20  # of the larger of two means, about the precision of float32
 _WEIGHTS_AT_ONCE = 2**23  # 64 MiB of float64
 
 
@@ -29,9 +29,14 @@ def ranks_of_means(means: Tensor, higher_is_better: Tensor) -> Tensor:
         [[1.5, 3.0, 1.5], [3.0, 2.0, 1.0]]
     """
     means = means.double()
-    scale = means.abs().amax(dim=-1, keepdim=True)
-    rounded = (means / scale.where(scale > 0, 1) * _STEPS).round()
-    return hard_ranks(torch.where(higher_is_better[:, None], -rounded, rounded))
+    ordered, order = means.sort(dim=-1)
+    # neighbours that differ by no more than rounding are one level; levels are numbered upwards
+    size = torch.maximum(ordered[..., 1:].abs(), ordered[..., :-1].abs())
+    differ = ordered.diff(dim=-1) > _ROUNDING * size
+    level = torch.zeros_like(means)
+    level[..., 1:] = differ.cumsum(dim=-1)
+    levels = torch.zeros_like(means).scatter(-1, order, level)
+    return hard_ranks(torch.where(higher_is_better[:, None], -levels, levels))
 
 
 def bootstrap_means(scores: Tensor, n_resamples: int, seed: int = 0) -> Iterator[Tensor]:

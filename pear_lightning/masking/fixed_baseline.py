@@ -91,6 +91,11 @@ class FixedBaseline(Baseline):
                 f"baseline must have the shape of one input, {tuple(inputs.shape[1:])} (or size 1 "
                 f"in some dimensions), got {tuple(self.value.shape)}"
             )
+        if not inputs.is_floating_point() and bool((self.value != self.value.trunc()).any()):
+            raise ValueError(
+                f"baseline must hold integers for inputs in {inputs.dtype}, got {self.value}; "
+                "give inputs in floating point, or another baseline"
+            )
         return self.value.to(inputs).expand(inputs.shape[1:])[None]
 
     def replacements(

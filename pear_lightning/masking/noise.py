@@ -6,7 +6,7 @@ from pear_lightning.functional.hashed_random import (
     derived_seeds,
     hashed_normal,
     hashed_uniform,
-    ranks,
+    placed,
 )
 from pear_lightning.functional.validation import check_floating
 from pear_lightning.masking.baseline import Baseline
@@ -64,7 +64,7 @@ class UniformNoise(Baseline):
         seeds = derived_seeds(seeds, "uniform noise", self.seed)
         unit = hashed_uniform(seeds, draws, inputs[0].numel())
         values = self.low + (self.high - self.low) * unit
-        return _placed(values.to(inputs.dtype), inputs, where)
+        return placed(values.to(inputs.dtype), inputs, where)
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
@@ -111,20 +111,8 @@ class GaussianNoise(Baseline):
         seeds = derived_seeds(seeds, "gaussian noise", self.seed)
         normal = hashed_normal(seeds, draws, inputs[0].numel())
         values = self.mean + self.std * normal
-        return _placed(values.to(inputs.dtype), inputs, where)
+        return placed(values.to(inputs.dtype), inputs, where)
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
         return f"mean={self.mean}, std={self.std}"
-
-
-def _placed(values: Tensor, inputs: Tensor, where: Tensor | None) -> Tensor:
-    """Assign the values ``(K, B, m)`` to the elements of the inputs, ``(K, B, *S)``.
-
-    The first value goes to the first element that may be removed, so that padding on the left has
-    no effect either.
-    """
-    if where is not None:
-        rank = ranks(where.expand(inputs.shape).flatten(1))
-        values = values.gather(2, rank.expand(values.shape))
-    return values.view(len(values), *inputs.shape)

@@ -74,7 +74,7 @@ def default_explainers(masker: Masker, data: Any, *, by_gradient: bool) -> dict[
     """
     if not by_gradient:
         return {
-            "lime": Lime(masker=masker, seed=0),
+            "lime": Lime(masker=masker, similarity="masks", seed=0),  # ids have no distances
             "kernel_shap": KernelShap(masker=masker, seed=0),
             "occlusion": Occlusion(masker),
         }

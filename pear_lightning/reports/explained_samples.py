@@ -11,6 +11,7 @@ from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
+from pear_lightning.scoring.evaluation import rows_that_fit
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward, logits_of
 
@@ -90,7 +91,8 @@ def explain_samples(
         target: Class that is explained: the ``"predicted"`` one, or the ``"label"``; samples
             without labels are explained at the predicted class.
         output: Scalar that is explained.
-        points_per_pass: Largest number of query points of each sample in one pass.
+        points_per_pass: Largest number of query points of each sample in one pass; ``None`` for as
+            many as fit (:func:`~pear_lightning.scoring.evaluation.rows_that_fit`).
         embedder: Module with the method ``embed``, if it is not ``forward``.
 
     Raises:
@@ -119,7 +121,8 @@ def explain_samples(
         batch,
         list(explainers.values()),
         output=output,
-        points_per_pass=points_per_pass,
+        points_per_pass=points_per_pass
+        or max(1, rows_that_fit(batch.inputs) // max(1, len(batch))),
     )
     return ExplainedSamples(
         ids,

@@ -169,7 +169,7 @@ class ExplanationRun(LightningModule):
             by_gradient = embedded(batch, embedder).inputs.is_floating_point()
             self.explainers = default_explainers(masker, self.data, by_gradient=by_gradient)
         if self.control:
-            self.explainers.setdefault("random", RandomAttributions(seed=0))
+            self.explainers.setdefault("random", RandomAttributions(seed=0, per_sample=True))
         mean = getattr(self.data, "training_mean", None)
         if mean is not None and masker.baseline.from_training_data:
             masker.fit(mean)

@@ -28,11 +28,27 @@ def fingerprint(batch: Batch) -> Tensor:
         >>> bool(fingerprint(short) == fingerprint(padded))
         True
     """
+    return sample_seeds(batch.inputs, where=tokens_of(batch))
+
+
+def tokens_of(batch: Batch) -> Tensor | None:
+    """Return which elements of texts are no padding, bool, broadcastable to ``(B, T)`` and so on.
+
+    Args:
+        batch: The samples.
+
+    Returns:
+        ``None`` for samples without ``attention_mask`` ``(B, T)``.
+
+    Example:
+        >>> mask = torch.tensor([[1, 1, 0]])
+        >>> tokens_of(Batch(torch.rand(1, 3, 4), None, None, {"attention_mask": mask})).shape
+        torch.Size([1, 3, 1])
+    """
     inputs, mask = batch.inputs, batch.sample_data.get("attention_mask")
     if not isinstance(mask, Tensor) or mask.shape != inputs.shape[:2]:
-        return sample_seeds(inputs)
-    where = mask.bool().view(*mask.shape, *(1 for _ in inputs.shape[2:]))
-    return sample_seeds(inputs, where=where)
+        return None
+    return mask.bool().view(*mask.shape, *(1 for _ in inputs.shape[2:]))
 
 
 def leading_padding(batch: Batch) -> Tensor | None:

@@ -107,7 +107,9 @@ def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
             points = points.detach().requires_grad_()
         # per-sample tensors made in inference mode cannot be saved for backward either
         scores, logits = scorer.outside_inference_mode().evaluate(points)
-        (gradients,) = torch.autograd.grad(scores.sum(), points, create_graph=create_graph)
+        (gradients,) = torch.autograd.grad(
+            scores.sum(), points, create_graph=create_graph, materialize_grads=True
+        )
     if not create_graph:
         logits = logits.detach()
     return logits, at_least_float32(gradients)

@@ -84,6 +84,8 @@ def _references(value: Any) -> list[Any]:
 
 
 def _of_function(function: FunctionType) -> Iterator[Any]:
+    if (wrapped := getattr(function, "__wrapped__", None)) is not None:
+        yield wrapped  # functools.wraps also copies the name of its package
     if _root(function) == "torch":
         return
     for cell in function.__closure__ or ():

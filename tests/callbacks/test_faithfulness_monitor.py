@@ -11,6 +11,7 @@ from pear_lightning.explainers import (
     Gradient,
     InputXGradient,
     IntegratedGradients,
+    KernelShap,
     SmoothGrad,
     explain,
 )
@@ -141,6 +142,29 @@ def test_chosen_metrics_alone_are_logged() -> None:
 def test_bad_arguments_are_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         FaithfulnessMonitor(ColumnMasker(5), **arguments)
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_a_network_with_one_output_needs_no_labels(labels: bool) -> None:
+    module = Foreign()
+    module.net = nn.Linear(5, 1)
+    inputs = torch.randn(8, 5)
+    rows = TensorDataset(inputs, torch.arange(8) % 2) if labels else TensorDataset(inputs)
+    monitor = FaithfulnessMonitor(ColumnMasker(5), output="logit", metrics=["infidelity"])
+    trainer = quiet_trainer(callbacks=[monitor])
+    trainer.validate(module, DataLoader(rows, batch_size=4), verbose=False)
+    (value,) = trainer.callback_metrics.values()
+    assert value.isfinite()
+
+
+def test_copies_are_divided_into_passes() -> None:
+    module, sizes = Foreign(), []
+    module.net.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    shap = KernelShap(3000, masker=ColumnMasker(5, baseline="gaussian"), exhaustive=False)
+    monitor = FaithfulnessMonitor(ColumnMasker(5), {"shap": shap}, metrics=["infidelity"])
+    trainer = quiet_trainer(callbacks=[monitor])
+    trainer.validate(module, loader(60), verbose=False)
+    assert max(sizes) <= 2048
 
 
 def test_a_batch_without_target_is_refused() -> None:

@@ -138,3 +138,15 @@ def test_texts_of_different_lengths_are_padded_with_zeros(tmp_path):
     wanted = rows.clone()
     wanted[:3, 2] = 0
     torch.testing.assert_close(saved, wanted)
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_predictions_in_bfloat16(tmp_path, format):
+    model = PEAR(
+        MLP(4, 1), task="regression",
+        explainers={"gradient": Gradient(), "product": InputXGradient()},
+    )  # fmt: skip
+    writer = PredictionWriter(tmp_path, format=format)
+    rows = DataLoader(TensorDataset(torch.randn(6, 4), torch.randn(6)), batch_size=3)
+    quiet_trainer(callbacks=[writer], precision="bf16-mixed").predict(model, rows)
+    assert len(READERS[format](tmp_path / f"predictions.{format}")) == 6

@@ -5,6 +5,7 @@ from torch import nn
 
 from pear_lightning.explainers import (
     ExpectedGradients,
+    Gradient,
     InputXGradient,
     IntegratedGradients,
     SmoothGrad,
@@ -165,3 +166,34 @@ def test_quadrature_is_as_precise_as_the_inputs(dtype):
     points = explainer.query(torch.ones(1, 1, dtype=dtype)).points.flatten()
     nodes = torch.tensor(quadrature_rule(4, "gauss_legendre")[0], dtype=torch.float64)
     assert torch.equal(points, nodes.to(dtype))
+
+
+@pytest.mark.parametrize("explainer", [SmoothGrad(5, 0.5, seed=0)])
+def test_draws_for_a_text_do_not_depend_on_padding_on_the_right(explainer):
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 2)
+
+    def model(inputs, attention_mask):
+        return layer((inputs * attention_mask[..., None]).tanh().sum(dim=1)).tanh()
+
+    text = torch.randn(1, 4, 3)
+    padded = torch.cat([text, torch.randn(1, 3, 3)], dim=1)
+    mask = torch.tensor([[1.0] * 4 + [0.0] * 3])
+    _, (alone,) = explain(
+        model, text, 0, [explainer], forward_kwargs={"attention_mask": mask[:, :4]}
+    )
+    _, (found,) = explain(model, padded, 0, [explainer], forward_kwargs={"attention_mask": mask})
+    torch.testing.assert_close(found[:, :4], alone)
+    assert (found[:, 4:] == 0).all()
+
+
+def test_an_output_that_does_not_depend_on_the_inputs_has_no_gradient():
+    weight = torch.ones(1, requires_grad=True)
+
+    def model(inputs):
+        return weight * inputs.new_ones(len(inputs), 1)
+
+    for create_graph in (True, False):
+        inputs = torch.randn(3, 2)
+        _, (found,) = explain(model, inputs, None, [Gradient()], create_graph=create_graph)
+        assert (found == 0).all()

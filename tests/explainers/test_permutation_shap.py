@@ -88,6 +88,34 @@ def test_texts_of_different_lengths():
     torch.testing.assert_close(found, wanted)
 
 
+@pytest.mark.parametrize("n_samples", [None, 12, 200])
+def test_a_text_does_not_depend_on_the_longest_of_its_batch(n_samples):
+    torch.manual_seed(0)
+    table = torch.randn(40, 6)
+    second = torch.randn(6, 6)
+
+    def model(ids, attention_mask):
+        found = (table[ids] * attention_mask[..., None]).sum(dim=1)
+        return (found @ second * found).sum(dim=1, keepdim=True).tanh()
+
+    rows = [torch.randint(5, 40, (length,)) for length in (2, 5, 9, 1, 30)]
+    masker = TokenMasker(1, pad_token_id=0)
+    explainer = PermutationShap(n_samples, masker=masker, seed=0)
+
+    def of(texts):
+        ids = torch.nn.utils.rnn.pad_sequence(texts, batch_first=True)
+        data = {"attention_mask": (ids != 0).long()}
+        return explain(model, ids, 0, [explainer], forward_kwargs=data)[1][0]
+
+    together = of(rows)
+    for number, row in enumerate(rows):
+        torch.testing.assert_close(of([row])[0], together[number, : len(row)])
+        gain = model(row[None], torch.ones(1, len(row))) - model(
+            torch.ones_like(row)[None], torch.ones(1, len(row))
+        )
+        torch.testing.assert_close(together[number].sum(), gain[0, 0], atol=1e-5, rtol=1e-4)
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="n_samples must be"):
         PermutationShap(0)

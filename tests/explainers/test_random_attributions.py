@@ -50,3 +50,16 @@ def test_with_a_seed_every_sample_gets_the_same_draw():
 def test_inference_mode():
     with torch.inference_mode():
         assert explain(nn.Flatten(), torch.rand(2, 3), 0, [RandomAttributions()])[1][0].ndim == 2
+
+
+def test_with_a_seed_for_each_sample_draws_differ_and_do_not_depend_on_the_batch():
+    explainer = RandomAttributions(seed=0, per_sample=True)
+    inputs = torch.randn(400, 6)
+    found = attributions_of(explainer, inputs)
+    assert found.std(dim=0).min() > 0.8
+    assert found.mean(dim=0).abs().max() < 0.2  # no feature is ahead of the others
+    torch.testing.assert_close(attributions_of(explainer, inputs[5:7]), found[5:7])
+    assert (attributions_of(RandomAttributions(seed=1, per_sample=True), inputs) != found).any()
+    assert not explainer.stochastic
+    ids = torch.arange(6).view(2, 3)
+    assert explainer.forward(None, ids).shape == (2, 3)

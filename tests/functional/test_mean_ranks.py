@@ -41,3 +41,9 @@ def test_a_bootstrap_in_portions_gives_means_of_the_same_samples(monkeypatch: py
     portions = list(bootstrap_means(scores, 7, seed=1))
     assert [len(each) for each in portions] == [2, 2, 2, 1]
     assert torch.cat(portions).shape == whole.shape == (7, 2, 3)
+
+
+def test_a_large_mean_does_not_make_the_others_tie():
+    means = torch.tensor([[1e6, 0.1, 0.2, 0.3], [-1e9, 3.0, 3.0 + 1e-7, 2.0]])
+    ranks = ranks_of_means(means, torch.tensor([False, True]))
+    assert ranks.tolist() == [[4, 1, 2, 3], [4, 1.5, 1.5, 3]]

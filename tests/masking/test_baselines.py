@@ -15,6 +15,7 @@ from pear_lightning.masking import (
     UniformNoise,
 )
 from pear_lightning.masking.baseline_spec import resolve_baseline
+from pear_lightning.masking.column_masker import ColumnMasker
 
 DRAWS = torch.arange(3)
 
@@ -221,3 +222,12 @@ class TestShuffle:
         moved = result[:, where[0]]
         assert (moved.sort(dim=1).values == inputs[:, where[0]]).all()
         assert len({tuple(row) for row in moved.tolist()}) > 20
+
+
+def test_a_fraction_is_no_baseline_of_integers():
+    inputs, nothing = torch.ones(2, 3).long(), torch.zeros(2, 1, 3, dtype=torch.bool)
+    for baseline in (0.5, torch.tensor([2.7, -2.7, 0.9])):
+        with pytest.raises(ValueError, match="baseline must hold integers"):
+            ColumnMasker(3, baseline=baseline).bind(inputs).apply(nothing)
+    whole = ColumnMasker(3, baseline=2.0).bind(inputs).apply(nothing)
+    assert (whole == 2).all()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from pear_lightning.explainers import KernelShap, Occlusion, explain
 from pear_lightning.masking import SegmentMasker, Slic
 
 segmentation = pytest.importorskip("skimage.segmentation")
@@ -72,3 +73,12 @@ def test_bad_arguments(arguments):
 
 def test_repr_names_the_settings():
     assert repr(Slic(9)) == "Slic(n_segments=9, compactness=10.0, sigma=0.0)"
+
+
+@pytest.mark.parametrize("kind", [Occlusion, KernelShap])
+def test_a_batch_without_images_has_no_explanations(kind):
+    masker = SegmentMasker(Slic(9))
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(48, 2))
+    inputs = torch.zeros(0, 3, 4, 4)
+    _, (found,) = explain(model, inputs, torch.zeros(0).long(), [kind(masker=masker)])
+    assert found.shape == inputs.shape

@@ -164,6 +164,35 @@ def test_texts(tmp_path):
     assert len(names) == 6
 
 
+class OfIds(nn.Module):
+    """A network that reads ids and cannot embed them for others."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table = nn.Embedding(20, 4)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, ids):
+        return self.head(self.table(ids).mean(dim=1).tanh())
+
+
+@pytest.mark.parametrize("method", ["explain", "rank"])
+def test_token_ids_that_cannot_be_embedded_have_default_explainers(method, tmp_path):
+    class Ids(LightningDataModule):
+        def test_dataloader(self):
+            rows = TensorDataset(torch.randint(3, 20, (4, 6)), torch.arange(4) % 3)
+            return DataLoader(rows, batch_size=2)
+
+    run = getattr(ReportingTrainer(**QUIET), method)
+    settings = {"pictures": 0} if method == "explain" else {}
+    run(Foreign(OfIds()), Ids(), str(tmp_path), masker=TokenMasker(2), n_steps=2, n_subsets=5,
+        **settings)  # fmt: skip
+    name = "attributions.csv" if method == "explain" else "ranking.csv"
+    explainers = {row["explainer"] for row in table(tmp_path / name)}
+    assert {"lime", "kernel_shap", "occlusion"} <= explainers
+
+
 def test_images_as_an_arrow_file(tmp_path):
     pa = pytest.importorskip("pyarrow")
 

@@ -101,6 +101,7 @@ CALLABLES = {
     "method": lambda net: Wrapper(net).logits,
     "closure over an object": lambda net: Wrapper(net).function(),
     "method of a module": lambda net: net.forward,
+    "wrapped function": lambda net: functools.wraps(net.forward)(lambda z: net(z)),
     "composition": lambda net: (lambda inner: lambda z: inner(z).flip(1))(lambda z: net(z)),
 }
 
@@ -136,6 +137,15 @@ def test_no_dropout_and_no_statistics(name: str) -> None:
 def test_global_names() -> None:
     for forward in (by_global_name, by_inner_function, OfGlobal(), lambda z: GLOBAL(z)):
         assert modules_behind(forward) == [GLOBAL]
+
+
+@pytest.mark.parametrize("wrap", [torch.no_grad(), torch.inference_mode()])
+def test_wrapped_modules(wrap: Any) -> None:
+    net, x = network().train(), torch.randn(4, 6)
+    forward = wrap(net)
+    assert modules_behind(forward) == [net]
+    first, again = (explain(forward, x, 0, [Occlusion()])[1][0] for _ in range(2))
+    torch.testing.assert_close(first, again)
 
 
 def test_outermost_modules_once() -> None:

@@ -8,13 +8,19 @@ from torch import Tensor
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explain import explain_batch
-from pear_lightning.functional.hashed_random import derived_seeds, hashed_uniform, sample_seeds
+from pear_lightning.functional.hashed_random import (
+    derived_seeds,
+    hashed_uniform,
+    placed,
+    sample_seeds,
+)
 from pear_lightning.functional.max_sensitivity import max_sensitivity
 from pear_lightning.functional.per_sample import PerSample, join
-from pear_lightning.functional.validation import check_count
+from pear_lightning.functional.validation import check_count, check_floating
 from pear_lightning.metrics.faithfulness.explained_batch import explained_batch
 from pear_lightning.metrics.sample_mean import SampleMean
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.fingerprint import tokens_of
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward, predicted_classes
 
@@ -97,6 +103,7 @@ class MaxSensitivity(SampleMean):
         target: Tensor | int | None = None,
         *,
         forward_kwargs: Mapping[str, Any] | None = None,
+        masker_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         """Add a batch.
 
@@ -105,13 +112,14 @@ class MaxSensitivity(SampleMean):
             inputs: Inputs, ``(B, *S)``, floating point.
             target: Explained class, ``(B,)`` or one for all; None for the predicted one.
             forward_kwargs: Further keyword arguments of the model; tensors have B rows.
+            masker_kwargs: Further data of the samples for the masker of the explainer.
 
         Raises:
             TypeError: If the inputs are not floating, or the model returns no tensor.
             ValueError: If a shape does not fit, a target is out of range, or inputs, attributions
                 or outputs hold NaN or Inf.
         """
-        self._take(self._scores(model, inputs, target, forward_kwargs))
+        self._take(self._scores(model, inputs, target, forward_kwargs, masker_kwargs))
 
     def score(
         self,
@@ -120,13 +128,14 @@ class MaxSensitivity(SampleMean):
         target: Tensor | int | None = None,
         *,
         forward_kwargs: Mapping[str, Any] | None = None,
+        masker_kwargs: Mapping[str, Any] | None = None,
     ) -> Tensor:
         """Return the score of each sample, without adding the batch; arguments as in ``update``.
 
         Returns:
             ``(B,)``, float32 or better.
         """
-        return self._scores(model, inputs, target, forward_kwargs).values
+        return self._scores(model, inputs, target, forward_kwargs, masker_kwargs).values
 
     @torch.no_grad()
     def _scores(
@@ -135,8 +144,10 @@ class MaxSensitivity(SampleMean):
         inputs: Tensor,
         target: Tensor | int | None,
         forward_kwargs: Mapping[str, Any] | None,
+        masker_kwargs: Mapping[str, Any] | None,
     ) -> PerSample:
-        batch = explained_batch(inputs, target, forward_kwargs)
+        check_floating("inputs", inputs)
+        batch = explained_batch(inputs, target, forward_kwargs, masker_kwargs)
         if not len(inputs):
             nothing = torch.zeros(0, device=inputs.device)
             return PerSample(nothing, nothing.bool())
@@ -149,10 +160,11 @@ class MaxSensitivity(SampleMean):
         inputs, copies = batch.inputs, self.n_samples + 1
         if batch.target is None:
             batch = batch.explaining(predicted_classes(model, batch))
-        seeds = derived_seeds(sample_seeds(inputs), "max-sensitivity", self.seed)
+        where = tokens_of(batch)  # seeds and noise are those of the text without its padding
+        seeds = derived_seeds(sample_seeds(inputs, where=where), "max-sensitivity", self.seed)
         draws = torch.arange(self.n_samples, device=inputs.device)
-        noise = hashed_uniform(seeds, draws, inputs[0].numel())
-        noise = noise.mul_(2).sub_(1).mul_(self.radius).view(-1, *inputs.shape).to(inputs.dtype)
+        noise = placed(hashed_uniform(seeds, draws, inputs[0].numel()), inputs, where)
+        noise = noise.mul_(2).sub_(1).mul_(self.radius).to(inputs.dtype)
         points = torch.cat([inputs[None], noise])
         points[1:] += inputs
         rows = torch.arange(len(batch), device=inputs.device).repeat(copies)

@@ -25,6 +25,7 @@ from pear_lightning.scoring.scorer import Forward, predicted_classes
 Target = Literal["predicted", "label"]
 
 
+@torch.no_grad()
 def rank_explainers(
     model: Forward,
     batches: Iterable[Any],

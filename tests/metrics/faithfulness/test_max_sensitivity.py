@@ -5,7 +5,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from pear_lightning.explainers import Gradient, InputXGradient, IntegratedGradients, explain
+from pear_lightning.explainers import (
+    Gradient,
+    InputXGradient,
+    IntegratedGradients,
+    Occlusion,
+    explain,
+)
+from pear_lightning.masking import TokenMasker
 from pear_lightning.metrics.faithfulness import MaxSensitivity
 from tests.metrics.faithfulness.cases import Recorder, images, table
 from tests.reference import faithfulness as reference
@@ -135,3 +142,46 @@ def test_errors() -> None:
         metric.update(case.model, case.inputs * torch.nan, 0)
     with pytest.raises(TypeError, match="floating"):
         metric.update(lambda x: x.float(), torch.ones(2, 3, dtype=torch.long), 0)
+
+
+class OfTexts(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = torch.nn.Linear(3, 2)
+
+    def forward(self, inputs: Tensor, attention_mask: Tensor) -> Tensor:
+        return self.layer((inputs * attention_mask[..., None]).tanh().sum(dim=1)).tanh()
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_padding_has_no_effect(side: str) -> None:
+    model, text = OfTexts(), torch.randn(1, 4, 3)
+    metric = MaxSensitivity(Gradient(), radius=0.5)
+    alone = metric.score(model, text, 0, forward_kwargs={"attention_mask": torch.ones(1, 4)})
+    padding = torch.randn(1, 3, 3)
+    parts = [padding, text] if side == "left" else [text, padding]
+    mask = torch.tensor([[0.0] * 3 + [1.0] * 4])
+    mask = mask if side == "left" else mask.flip(1)
+    padded = torch.cat(parts, dim=1)
+    found = metric.score(model, padded, 0, forward_kwargs={"attention_mask": mask})
+    torch.testing.assert_close(found, alone)
+    assert found > 0
+
+
+def test_token_ids_have_no_neighbourhood() -> None:
+    metric = MaxSensitivity(Occlusion(TokenMasker(1)))
+    with pytest.raises(TypeError, match="inputs must be floating-point"):
+        metric.update(OfTexts(), torch.ones(2, 4).long(), 0)
+
+
+def test_the_masker_of_the_explainer_gets_its_data() -> None:
+    masker = TokenMasker(special_token_ids=[9])
+    metric = MaxSensitivity(Occlusion(masker), radius=0.1)
+    data: dict[str, Any] = {"forward_kwargs": {"attention_mask": torch.ones(2, 4)}}
+    ids = torch.tensor([[9, 3, 4, 9], [9, 5, 6, 9]])
+    inputs = torch.randn(2, 4, 3)
+    metric.update(OfTexts(), inputs, 0, masker_kwargs={"input_ids": ids}, **data)
+    assert metric.compute() > 0
+    with pytest.raises(ValueError, match="input_ids or special_tokens_mask must be given"):
+        metric.update(OfTexts(), inputs, 0, **data)

@@ -11,6 +11,8 @@ from pear_lightning.explainers import (
     Gradient,
     InputXGradient,
     IntegratedGradients,
+    KernelShap,
+    Occlusion,
     RandomAttributions,
 )
 from pear_lightning.masking import ColumnMasker, TokenMasker
@@ -186,3 +188,38 @@ def test_batches_follow_the_model_to_its_device():
     ranking = rank(network().cuda(), [rows()], suite=suite())
     expected = rank(network(), [rows()], suite=suite())
     torch.testing.assert_close(ranking.means[:, 1:], expected.means[:, 1:], rtol=1e-3, atol=1e-4)
+
+
+class Once(torch.autograd.Function):
+    """A function without a second derivative."""
+
+    @staticmethod
+    def forward(ctx, inputs):
+        return inputs.clone()
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient):
+        return gradient.clone()
+
+
+@pytest.mark.filterwarnings("ignore:torch.func.vjp cannot differentiate Model")
+def test_no_graph_is_kept_and_no_second_derivative_is_needed() -> None:
+    net, graphs = network(), []
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, inputs: Tensor) -> Tensor:
+            graphs.append(torch.is_grad_enabled())
+            return self.net(Once.apply(inputs))
+
+    rows = DataLoader(TensorDataset(torch.randn(8, 6), torch.arange(8) % 3), batch_size=4)
+    shap = {"shap": KernelShap(seed=0), "occlusion": Occlusion()}
+    rank_explainers(Model(), rows, shap, ColumnMasker(6), n_resamples=10)
+    assert not any(graphs)
+    gradients = {"gradient": Gradient(), "product": InputXGradient()}
+    ranking = rank_explainers(Model(), rows, gradients, ColumnMasker(6), n_resamples=10)
+    assert ranking.n_samples == 8
