@@ -55,7 +55,8 @@ def test_the_ranking_is_that_of_rank_explainers_for_the_predicted_class(capsys):
     explainers = {"product": InputXGradient(), "shap": KernelShap(masker=MASKER, seed=0)}
     model = build()
     ranking, logged = ranked(model, {name: Prior(each) for name, each in explainers.items()})
-    everyone = {"learned": model.explainer, **explainers, "random": RandomAttributions(seed=0, per_sample=True)}
+    control = {"random": RandomAttributions(seed=0, per_sample=True)}
+    everyone = {"learned": model.explainer, **explainers, **control}
     expected = rank_explainers(
         model.target_model,
         rows().split(8),
