@@ -484,6 +484,30 @@ def test_bad_input():
             build(**wrong)
 
 
+def test_token_ids_are_refused_because_each_model_would_embed_them_differently():
+    """What one model uses are components of its embeddings, which mean nothing to the others."""
+
+    class Text(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(9, 4)
+            self.classify = nn.Linear(4, 2)
+
+        def forward(self, embeddings):
+            return self.classify(embeddings.mean(dim=1))
+
+    ids, y = torch.randint(9, (8, 5)), torch.arange(8) % 2
+    model = FindAnotherExplanation(Text(), max_models=2, epochs_per_model=1)
+    data = DataLoader(TensorDataset(ids, y), batch_size=4)
+    with pytest.raises(TypeError, match=r"inputs must be floating point .*, got torch\.int64; .*"):
+        quiet_trainer(max_epochs=2).fit(model, data)
+    with pytest.raises(TypeError, match="embed the texts once, with one fixed table"):
+        model.predict_step(ids, 0)
+    with torch.no_grad():
+        embeddings = Text().embed(ids)
+    assert model.predict_step(embeddings, 0)["logits"].shape == (8, 1, 2)
+
+
 def fit_on(**trainer):
     world = trainer.get("devices", 1)
     model = build(epochs_per_model=25)

@@ -100,14 +100,15 @@ class FindAnotherExplanation(SupervisedModule):
         lr_scheduler: Callable from the optimiser to a scheduler, which restarts for each model.
 
     Raises:
-        TypeError: If the loss is not an explanation loss.
+        TypeError: If the loss is not an explanation loss; when called, if inputs are integers.
         ValueError: If a value is out of range, or new weights cannot be drawn; when training
             starts, if a callback averages weights; when predicting, if there is no accepted model
             with the number ``predictor``.
 
     Shapes:
-        - batch: inputs ``(B, *S)``, target ``(B,)``, optionally a mask of features that no model
-          must use, and keyword arguments of the backbone
+        - batch: inputs ``(B, *S)`` (for texts, embeddings from one fixed table instead of token
+          ids), target ``(B,)``, optionally a mask of features that no model must use, and keyword
+          arguments of the backbone
         - prediction: see :meth:`predict_step`
 
     Example:
@@ -188,6 +189,30 @@ class FindAnotherExplanation(SupervisedModule):
             initialize=initialize,
         )
         self._sums: Tensor | None = None  # over validation rows, in the last epoch of a model
+
+    # --- batches ------------------------------------------------------------------------------
+
+    def batch_of(self, batch: Any, *, labelled: bool = True) -> Batch:
+        """Read a batch, whose inputs must be floating point.
+
+        Args:
+            batch: A batch in any form that :meth:`Batch.of <pear_lightning.scoring.Batch.of>`
+                reads.
+            labelled: Whether the batch must have a target.
+
+        Raises:
+            TypeError: If the batch has another form, or the inputs are integers, such as token ids.
+            ValueError: If the batch has no target, or a label is not a class.
+        """
+        read = Batch.of(batch)
+        if not read.inputs.is_floating_point():
+            raise TypeError(
+                "inputs must be floating point for FindAnotherExplanation, got "
+                f"{read.inputs.dtype}; the features that models must not share are components of "
+                "the inputs, and every model of the sequence would embed token ids with a table of "
+                "its own: embed the texts once, with one fixed table, and give the embeddings"
+            )
+        return super().batch_of(read, labelled=labelled)
 
     # --- the models ---------------------------------------------------------------------------
 
