@@ -8,12 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from pear_lightning.scoring.batch_statistics import WITH_STATISTICS
 from pear_lightning.scoring.modules_behind import modules_behind
-
-_WITH_STATISTICS = (
-    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
-    *(nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d),
-)
 
 
 def module_of(forward: Any) -> nn.Module | None:
@@ -98,7 +94,7 @@ def _with_copies_of_statistics(modules: list[nn.Module]) -> list[tuple[Any, Any,
     """Replace running statistics by copies, if a graph is built, and return the originals."""
     if not torch.is_grad_enabled():
         return []
-    norms: list[Any] = [each for each in modules if isinstance(each, _WITH_STATISTICS)]
+    norms: list[Any] = [each for each in modules if isinstance(each, WITH_STATISTICS)]
     originals = [(n, n.running_mean, n.running_var) for n in norms if n.running_mean is not None]
     for norm, mean, variance in originals:
         norm.running_mean, norm.running_var = mean.clone(), variance.clone()

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -120,6 +122,41 @@ def test_the_adversary_is_the_plain_transcription(steps):
     assert F.cross_entropy(model(changed), y[:3]) > before
     with pytest.raises(ValueError, match="n_steps must be at least 1"):
         PGDExLoss(n_steps=0)
+
+
+@every_loss
+def test_statistics_of_a_batch_are_those_of_the_whole_batch(loss):
+    """A single annotated row has no statistics, and is not what the model is trained on."""
+    model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    x, y, mask = rows(16)
+    x, mask = 5 + x, F.pad(mask[:1], (0, 0, 3, 12))  # only the fourth row
+    wanted = copy.deepcopy(model)
+    torch.manual_seed(1)
+    logits, value = loss.of_model(model, (x, y, mask))
+    torch.manual_seed(1)
+    changed = x.clone()
+    changed[3:4] = loss.perturb(wanted, annotated_batch(x, y, mask), torch.float32)
+    expected = F.cross_entropy(wanted(changed)[3:4], y[3:4], reduction="sum") / 16
+    assert logits is None
+    torch.testing.assert_close(value, expected)
+    torch.testing.assert_close(model.state_dict(), wanted.state_dict())
+    torch.manual_seed(1)
+    alone = loss.of_model(model.eval(), (x, y, mask))[1]  # the annotated row alone
+    torch.testing.assert_close(
+        alone, F.cross_entropy(model(changed[3:4]), y[3:4], reduction="sum") / 16
+    )
+
+
+def test_only_annotated_rows_are_evaluated_without_statistics_of_a_batch():
+    sizes = []
+    model = network()
+    model.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
+    CounterexamplesLoss().of_model(model, rows(8))
+    model.norm = nn.InstanceNorm1d(4)  # of each row by itself
+    CounterexamplesLoss().of_model(model, rows(8))
+    model.norm = nn.BatchNorm1d(4, track_running_stats=False)  # in eval mode, too
+    CounterexamplesLoss().of_model(model.eval(), rows(8))
+    assert sizes == [4, 4, 8]
 
 
 @every_loss
