@@ -1,6 +1,6 @@
 """X-Gradient: attribution priors for networks without biases, at the cost of one gradient."""
 
-from typing import Any
+from typing import Any, Literal, Self
 from weakref import WeakSet
 
 import torch
@@ -11,8 +11,10 @@ from pear_lightning.explainers import InputXGradient
 from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.losses.attribution_loss import AttributionLoss
 from pear_lightning.losses.explanation_loss import ExplanationLoss
+from pear_lightning.masking import Masker
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.replaced_weights import Called
 from pear_lightning.scoring.scorer import Forward
 
 
@@ -25,15 +27,19 @@ class XGradientPrior(ExplanationLoss):
     In a homogeneous network (ReLU, leaky ReLU, max and average pooling, no biases) the input times
     the gradient **is** the integrated gradient from the baseline 0: it sums to the output and needs
     one query point instead of many. The first call checks on the given batch that
-    ``f(2x) = 2 f(x)``; if not, the error names the biases. A scalar that is not homogeneous in the
-    logits (a probability) does not have this property, so logits are explained.
+    ``f(2x) = 2 f(x)`` and ``f(0) = 0``, also with other values of all parameters and running means,
+    because training can change biases that are 0 at first; if not, the error names the biases. A
+    scalar that is not homogeneous in the logits (a probability) does not have this property, so
+    logits are explained. Everything else, such as the masker of masks or the dependence on rows, is
+    that of the prior.
 
     Args:
         prior: Loss of attributions; its explainers are replaced.
 
     Raises:
         TypeError: If ``prior`` is not a loss of attributions.
-        ValueError: When called, if the network is not homogeneous.
+        ValueError: When called, if the network is not homogeneous, or would not be with other
+            weights.
 
     Shapes:
         - inputs, mask: see ``prior``
@@ -77,6 +83,43 @@ class XGradientPrior(ExplanationLoss):
         """Whether the prior needs annotated features."""
         return self.prior.needs_mask
 
+    @property
+    def needs_classes(self) -> bool:  # type: ignore[override]
+        """Whether the prior needs class labels."""
+        return self.prior.needs_classes
+
+    @property
+    def trains_half_weights(self) -> bool:  # type: ignore[override]
+        """Whether gradients of bfloat16 weights are precise enough for the prior."""
+        return self.prior.trains_half_weights
+
+    @property
+    def default_weight(self) -> float:  # type: ignore[override]
+        """Default weight of the prior."""
+        return self.prior.default_weight
+
+    @property
+    def mask_features(self) -> Masker | None:  # type: ignore[override]
+        """Masker that defines the features of the prior's masks."""
+        return self.prior.mask_features
+
+    @property
+    def reduces_rows_by(self) -> Literal["mean", "sum", "annotated"]:
+        """How the prior depends on the rows of a batch."""
+        return self.prior.reduces_rows_by
+
+    def with_masks_of(self, masker: Masker) -> Self:
+        """Let the prior use masks of features, ``(B, n)``.
+
+        Args:
+            masker: Defines the features: patches, tokens, groups of columns.
+
+        Returns:
+            This loss.
+        """
+        self.prior.with_masks_of(masker)
+        return self
+
     def task_weight(self, weight: float) -> float:
         """Return the factor of the task loss in the prior's objective.
 
@@ -99,23 +142,67 @@ class XGradientPrior(ExplanationLoss):
         return self.prior.of_model(forward, batch, points_per_pass=points_per_pass)
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # torch does not annotate it
 def _check_homogeneous(forward: Forward, batch: Batch) -> None:
-    """Raise unless doubling the inputs doubles the logits."""
-    with torch.no_grad():
-        once, twice = (
-            explain_batch(forward, batch.with_inputs(factor * batch.inputs), [])[0]
-            for factor in (1, 2)
-        )
-    error = (twice - 2 * once).abs().max()
-    if error <= 1e-3 * twice.abs().max():
-        return
+    """Raise unless doubling the inputs doubles the logits, with these weights and with others."""
     module = module_of(forward)
+    if not _is_homogeneous(forward, batch):
+        raise ValueError(f"{_refused(module)} got other logits for twice the inputs, {_ADVICE}")
+    if module is not None and not _is_homogeneous(_with_other_values(module, forward), batch):
+        raise ValueError(
+            f"{_refused(module)} got one that is so with its present weights but not with others, "
+            f"which training can give it, {_ADVICE}"
+        )
+
+
+_ADVICE = (
+    "so input x gradient is not the integrated gradient; use layers without biases, ReLU-like "
+    "activations and no layers that shift or normalise, or use the prior with integrated or "
+    "expected gradients"
+)
+
+
+def _refused(module: nn.Module | None) -> str:
     names = [] if module is None else [n for n, _ in module.named_parameters() if "bias" in n]
     shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-    raise ValueError(
-        "forward must be a homogeneous network, f(2x) = 2 f(x), got other logits for twice the "
-        "inputs, so input x gradient is not the integrated gradient; use layers without biases"
-        + (f" (here: {shown})" if shown else "")
-        + ", ReLU-like activations and no layers that shift or normalise, or use the prior with "
-        "integrated or expected gradients"
+    return "forward must be a homogeneous network, f(2x) = 2 f(x)," + (
+        f" without biases (here: {shown})," if shown else ""
     )
+
+
+def _is_homogeneous(forward: Forward, batch: Batch) -> bool:
+    """Return whether f(2x) = 2 f(x) and f(0) = 0."""
+    with torch.no_grad():
+        zero, once, twice = (
+            explain_batch(forward, batch.with_inputs(factor * batch.inputs), [])[0]
+            for factor in (0, 1, 2)
+        )
+    size = twice.abs().max()
+    return bool(((twice - 2 * once).abs().max() <= 1e-3 * size) & (zero.abs().max() <= 1e-5 * size))
+
+
+def _with_other_values(owner: nn.Module, forward: Forward) -> Forward:
+    """Return a model whose parameters and running means have other values, near the present ones.
+
+    Those that are 0 (biases, shifts of norms) become numbers of about 1.
+    """
+    called = Called(getattr(owner, "_orig_mod", owner), getattr(forward, "_orig_mod", forward))
+    generator = torch.Generator().manual_seed(0)
+    values: dict[str, Tensor] = dict(called.named_parameters())
+    values |= {n: each for n, each in called.named_buffers() if n.endswith("running_mean")}
+    others = {
+        name: each + torch.randn(each.shape, generator=generator).to(each) * _size(each)
+        for name, each in values.items()
+        if each.is_floating_point()
+    }
+
+    def changed(*args: Any, **kwargs: Any) -> Any:
+        return torch.func.functional_call(called, others, args, kwargs)
+
+    return changed
+
+
+def _size(values: Tensor) -> Tensor:
+    """Return the root mean square of values, or 1 if they are all 0."""
+    size = values.detach().float().square().mean().sqrt()
+    return torch.where(size > 0, size, 1).to(values.dtype)

@@ -1,6 +1,9 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
 
 from pear_lightning.explainers import (
     ExpectedGradients,
@@ -15,14 +18,18 @@ from pear_lightning.losses import (
     EnergyLoss,
     ExpectedGradientsPrior,
     GraphSmoothnessPrior,
+    RightReasonsLoss,
     SmoothnessPrior,
     SparsityPrior,
     XGradientPrior,
     right_reasons_loss,
 )
 from pear_lightning.losses.sparsity_prior import gini
+from pear_lightning.masking import ColumnMasker
 from pear_lightning.modules import RightForTheRightReasons
 from pear_lightning.nn import MLP
+from pear_lightning.scoring import Batch
+from pear_lightning.training.row_sample import sample_rows
 from tests.ddp import run_distributed
 from tests.modules.helpers import loader, quiet_trainer, sgd
 from tests.reference import right_reasons as reference
@@ -251,6 +258,61 @@ def test_networks_that_are_not_homogeneous_are_refused(model):
         XGradientPrior(SparsityPrior()).of_model(model, (x.float(), y))
     with pytest.raises(TypeError, match="prior must be a loss of attributions, got Linear"):
         XGradientPrior(nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d(8), nn.BatchNorm1d(8, affine=False), None])
+def test_networks_that_are_homogeneous_at_first_only_are_refused(norm):
+    """Biases and running means are 0 before training, and are not looked at again after it."""
+    model = nn.Sequential(
+        nn.Linear(5, 8, bias=norm is None), norm or nn.Identity(), nn.ReLU(),
+        nn.Linear(8, 3, bias=False),
+    )  # fmt: skip
+    if norm is None:
+        nn.init.zeros_(model[0].bias)
+    x, y, _ = rows()
+    before = copy.deepcopy(model.state_dict())
+    random = torch.get_rng_state()
+    with pytest.raises(ValueError, match=r"homogeneous .*with its present weights but not"):
+        XGradientPrior(SparsityPrior()).of_model(model, (x.float(), y))
+    torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert model.training
+
+
+def test_a_network_is_checked_once():
+    calls = []
+    model = bias_free()
+    model.register_forward_hook(lambda *_: calls.append(1))
+    loss, (x, y, _) = XGradientPrior(SparsityPrior()), rows()
+    counts = []
+    for _ in range(3):
+        loss.of_model(model, (x, y))
+        counts.append(len(calls))
+    assert counts == [7, 8, 9]  # three for each of two settings of the weights
+
+
+def test_x_gradient_has_the_contract_of_its_prior():
+    prior = RightReasonsLoss(reduction="sum")
+    loss = XGradientPrior(prior)
+    assert loss.reduces_rows_by == "sum"
+    assert XGradientPrior(RightReasonsLoss(reduction="mask")).reduces_rows_by == "annotated"
+    for each in (prior, DeepLassoLoss(), SparsityPrior()):
+        wrapped = XGradientPrior(each)
+        for name in ("needs_mask", "needs_classes", "trains_half_weights", "default_weight"):
+            assert getattr(wrapped, name) == getattr(each, name)
+    model, (x, y, _) = bias_free(), rows(16)
+    groups, marks = ColumnMasker(5, [[0, 1], [2], [3, 4]]), F.one_hot(torch.arange(16) % 3, 3)
+    assert loss.with_masks_of(groups) is loss
+    assert loss.mask_features is groups
+    elements = marks[:, [0, 0, 1, 2, 2]]
+    wanted = RightReasonsLoss(reduction="sum", output="centered_logit",
+                              explainers={"x": InputXGradient()})  # fmt: skip
+    value = loss.of_model(model, (x, y, marks))[1]
+    torch.testing.assert_close(value, wanted.of_model(model, (x, y, elements))[1])
+    batch = Batch(x, y, marks)
+    parts = [sample_rows(batch, loss, 4, step=step) for step in range(400)]
+    estimates = [part.scale * loss.of_model(model, part.batch)[1] for part in parts]
+    assert torch.stack(estimates).mean().item() == pytest.approx(value.item(), rel=0.1)
 
 
 # --- that they train --------------------------------------------------------------------------
