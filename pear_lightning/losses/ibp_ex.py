@@ -41,7 +41,9 @@ class IBPExLoss(AnnotatedRowsLoss):
     Args:
         eps: ε, half the width of the box, in units of the inputs, at least 0.
         ramp_steps: Number of training batches (calls with gradients enabled) until ε and the share
-            of R reach their full values; 0 for no ramp. The count is part of the state.
+            of R reach their full values; 0 for no ramp. The count is part of the state. Without
+            gradients, before the first of these batches, both have their full values, because it is
+            these that a weight is matched to.
 
     Raises:
         TypeError: If ``ramp_steps`` is not an integer.
@@ -107,7 +109,8 @@ class IBPExLoss(AnnotatedRowsLoss):
     ) -> tuple[Tensor | None, Tensor]:
         rows = in_float32(rows)
         forward = in_dtype(forward, rows.inputs.dtype)
-        ramp = self.ramp
+        before = not torch.is_grad_enabled() and not self.steps
+        ramp = 1.0 if before else self.ramp
         _, bounds = logit_bounds(
             forward, rows.inputs, ramp * self.eps * rows.marks, rows.forward_kwargs
         )

@@ -101,7 +101,7 @@ class MatchedMagnitude(LateStart):
     ) -> None:
         """Record the losses before the start epoch, and match their magnitudes at that epoch.
 
-        While the explanation loss is 0 (no annotated row yet), the start is postponed.
+        While the explanation loss is 0 (such as without an annotated row), the start is postponed.
 
         Args:
             epochs: Epochs of training so far, including the fraction of the current one.
@@ -188,7 +188,10 @@ class MatchedMagnitude(LateStart):
     def why_idle(self) -> str:
         """Reason why the weight was 0 during the whole training, for a warning."""
         if self._sums is not None and not self._sums[1] > 0:
-            return "no row was annotated in the steps that match_magnitude compared"
+            return (
+                "the explanation loss was 0 or no row was annotated in the steps that "
+                "match_magnitude compared"
+            )
         return super().why_idle
 
     def get_extra_state(self) -> Tensor:

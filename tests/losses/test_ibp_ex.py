@@ -1,12 +1,17 @@
+import warnings
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from pear_lightning.losses import IBPExLoss
+from pear_lightning.modules import RightForTheRightReasons
 from pear_lightning.nn import MLP
 from tests.losses import model_losses
 from tests.losses.model_losses import AN_IDENTITY_THAT_IS_NOT_AFFINE
+from tests.modules.helpers import quiet_trainer
+from tests.modules.test_right_reasons import masked_loader
 from tests.reference import robust_reasons as reference
 
 
@@ -62,6 +67,27 @@ def test_the_ramp_counts_training_batches_and_is_kept():
     for _ in range(5):
         loss.of_model(model, (x, y, mask))
     assert loss.ramp == 1
+
+
+def test_before_the_ramp_the_full_loss_is_measured():
+    """A weight is matched to the loss before it has acted, with gradients off."""
+    model, (x, y, mask) = MLP(4, 3, (6, 5)).double(), batch()
+    loss, full = IBPExLoss(0.4, ramp_steps=4), IBPExLoss(0.4)
+    with torch.no_grad():
+        value = loss.of_model(model, (x, y, mask))[1]
+        torch.testing.assert_close(value, full.of_model(model, (x, y, mask))[1])
+    assert value > 0
+    first = loss.of_model(model, (x, y, mask))[1]
+    with torch.no_grad():  # from now on, it is that of the present share
+        torch.testing.assert_close(loss.of_model(model, (x, y, mask))[1], first.detach())
+    module = RightForTheRightReasons(
+        MLP(6, 2, (8,)), 0.5, IBPExLoss(0.1, ramp_steps=4), match_magnitude=True, start_epoch=1
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "match_magnitude: at epoch")  # it has hardly learned
+        quiet_trainer(max_epochs=3).fit(module, masked_loader())
+    assert module.weight.is_matched
+    assert module.loss.ramp == 1
 
 
 @pytest.mark.parametrize("name", model_losses.IN_FLOAT32)
