@@ -203,7 +203,8 @@ class ExplanationRegularizer(Callback):
                 f"{None if target is None else target.dtype}; for regression use a loss that "
                 "explains the output itself, such as RightReasonsLoss(output='logit')"
             )
-        if target is not None and target.is_floating_point():
+        values = target is not None and target.is_floating_point()
+        if values and not self.loss.explains_task_loss:
             self._batch = self._batch.explaining(None)  # values, not classes
 
     @override

@@ -80,6 +80,7 @@ class DeepLassoLoss(AttributionLoss):
         vcherepanova/tabular-feature-selection.
     """
 
+    explains_task_loss: ClassVar[bool] = True
     trains_half_weights: ClassVar[bool] = False
     default_weight: ClassVar[float] = 0.1
 

@@ -26,6 +26,8 @@ class ExplanationLoss(nn.Module, ABC):
             mask, the loss is 0 and the model is not explained. Other losses leave masks of any form
             alone.
         needs_classes: Whether the loss needs class labels, which regression does not have.
+        explains_task_loss: Whether the loss explains that of the task, and so needs the target of a
+            regression, which other losses do not receive.
         trains_half_weights: Whether gradients of bfloat16 weights are precise enough for the loss.
         default_weight: Default weight of the loss.
         mask_features: Masker that defines the features of masks ``(B, n)``; ``None`` means masks
@@ -33,13 +35,14 @@ class ExplanationLoss(nn.Module, ABC):
 
     Shapes:
         - inputs: ``(B, *S)``
-        - target: ``(B,)`` long
+        - target: ``(B,)`` long; for losses that explain the task loss, also values of a regression
         - mask: ``(B, *S)``, or size 1 in some dimensions, or ``(B, n)`` with ``mask_features``; 1
           marks a feature, and a row of zeros has no annotation
     """
 
     needs_mask: ClassVar[bool] = False
     needs_classes: ClassVar[bool] = False
+    explains_task_loss: ClassVar[bool] = False
     trains_half_weights: ClassVar[bool] = True
     default_weight: ClassVar[float] = 1.0
     mask_features: Masker | None = None

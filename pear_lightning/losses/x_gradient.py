@@ -89,6 +89,11 @@ class XGradientPrior(ExplanationLoss):
         return self.prior.needs_classes
 
     @property
+    def explains_task_loss(self) -> bool:  # type: ignore[override]
+        """Whether the prior explains the loss of the task."""
+        return self.prior.explains_task_loss
+
+    @property
     def trains_half_weights(self) -> bool:  # type: ignore[override]
         """Whether gradients of bfloat16 weights are precise enough for the prior."""
         return self.prior.trains_half_weights

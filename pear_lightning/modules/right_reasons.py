@@ -215,6 +215,17 @@ class RightForTheRightReasons(SupervisedModule):
         """Whether token ids are replaced by their embeddings, which have gradients."""
         return self.objective.loss.needs_floating_inputs
 
+    def explained(self, batch: Batch) -> Batch:
+        """Return the batch that R receives, see :meth:`SupervisedModule.explained`.
+
+        Args:
+            batch: The batch, with labels.
+
+        Returns:
+            A loss that explains the task loss receives the target of a regression, too.
+        """
+        return batch if self.loss.explains_task_loss else super().explained(batch)
+
     def training_loss(self, batch: Any) -> dict[str, Tensor]:
         """Return ``L = CE + λ R`` and its parts.
 

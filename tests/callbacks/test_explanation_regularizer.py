@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import ExplanationRegularizer
 from pear_lightning.explainers import ExpectedGradients
-from pear_lightning.losses import ConsensusLoss, CoRMLoss, RightReasonsLoss
+from pear_lightning.losses import ConsensusLoss, CoRMLoss, DeepLassoLoss, RightReasonsLoss
 from pear_lightning.modules import PEAR
 from pear_lightning.nn import MLP
 from pear_lightning.scoring import Batch
@@ -388,6 +388,17 @@ def test_a_regression_is_explained_by_its_output(loss):
         fitted(plain, ExplanationRegularizer(CoRMLoss()), data)
     trainer = fitted(module, ExplanationRegularizer(loss), data, log_every_n_steps=1)
     assert trainer.callback_metrics["train_explanation_loss"] > 0
+
+
+def test_a_loss_of_the_task_loss_receives_the_values_of_a_regression():
+    inputs, target, _ = masked(48)[:]
+    data = DataLoader(TensorDataset(inputs, target.float()), batch_size=48)
+    module = Regression(MLP(6, 1, (12,)))
+    wanted = DeepLassoLoss().of_model(module.net, (inputs, target.float()))[1].item()
+    trainer = fitted(
+        module, ExplanationRegularizer(DeepLassoLoss()), data, max_epochs=1, log_every_n_steps=1
+    )
+    assert trainer.callback_metrics["train_explanation_loss"].item() == pytest.approx(wanted)
 
 
 def fast(module):

@@ -15,6 +15,7 @@ from pear_lightning.losses import (
     CDEPLoss,
     CoRMLoss,
     CounterexamplesLoss,
+    DeepLassoLoss,
     HINTLoss,
     IBPExLoss,
     PGDExLoss,
@@ -27,7 +28,7 @@ from pear_lightning.losses import (
     SimplifiedHINTLoss,
 )
 from pear_lightning.masking import PatchMasker
-from pear_lightning.modules import RightForTheRightReasons
+from pear_lightning.modules import DeepLasso, RightForTheRightReasons
 from pear_lightning.nn import MLP
 from pear_lightning.scoring import Batch
 from tests.ddp import run_distributed
@@ -185,6 +186,17 @@ def test_losses_of_labels_are_refused_in_regression(name):
         regularizer = ExplanationRegularizer(loss, model="net", batch_to_inputs=batch_to_inputs)
         with pytest.raises(ValueError, match=f"must hold classes, .* {type(loss).__name__}, got"):
             quiet_trainer(callbacks=[regularizer]).fit(Plain(MLP(4, 2)), data)
+
+
+def test_a_loss_of_the_task_loss_receives_the_values_of_a_regression():
+    module = RightForTheRightReasons(MLP(4, 1), 0.2, DeepLassoLoss(), task="regression")
+    x, y = torch.randn(8, 4), torch.randn(8)
+    parts = module.training_loss((x, y))
+    wanted = DeepLasso(module.backbone, 0.2, task="regression").training_loss((x, y))
+    torch.testing.assert_close(parts["reasons"], wanted["penalty"])
+    torch.testing.assert_close(parts["loss"], wanted["loss"])
+    data = DataLoader(TensorDataset(x, y), batch_size=4)
+    quiet_trainer(max_epochs=1).fit(module, data, data)
 
 
 def test_losses_of_the_output_train_a_regression():
