@@ -338,6 +338,22 @@ def test_test_and_predictions_of_each_model_and_of_all(sequence, tmp_path):
     assert out["mutual_information"][0] > out["mutual_information"][1] + 0.1
 
 
+def test_the_loss_of_confident_models_that_are_wrong_is_finite():
+    model = build(max_models=2)
+    with torch.no_grad():
+        model.backbone.layers[-1].weight.copy_(torch.tensor([[-300.0], [300.0]]).expand(2, 4))
+        model.backbone.layers[-1].bias.zero_()
+    x, y = torch.ones(4, 4), torch.zeros(4, dtype=torch.long)  # of the other class
+    for models in (1, 2):
+        model.sequence.models[0].load_state_dict(model.backbone.state_dict())
+        model.sequence.models[1].load_state_dict(model.backbone.state_dict())
+        model.sequence.round, model.sequence.finished = models - 1, True
+        assert len(model.accepted) == models
+        data = DataLoader(TensorDataset(x, y), batch_size=4)
+        results = quiet_trainer().test(model, data, verbose=False)[0]
+        assert results["test_loss"] == pytest.approx(2400)
+
+
 def test_one_of_the_models_can_predict(sequence):
     model, _ = sequence
     data, conflict = redundant_loader(seed=3), torch.tensor([[6.0, -6.0, 0.0, 0.0]])

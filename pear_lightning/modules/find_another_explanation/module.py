@@ -516,8 +516,8 @@ class FindAnotherExplanation(SupervisedModule):
         """
         batch = self.batch_of(batch)
         logits = self._logits_of_models(batch)
-        probabilities = self._combined(torch.softmax(at_least_float32(logits), dim=2))
-        self.log_task("test", batch, probabilities.log(), dataloader_idx)
+        combined = self._combined(F.log_softmax(at_least_float32(logits), dim=2))
+        self.log_task("test", batch, combined, dataloader_idx)
         right = (logits.argmax(dim=2) == batch.labels[:, None]).float().mean(dim=0)
         values = {f"test_accuracy_of_model_{i}": each for i, each in enumerate(right, start=1)}
         values["test_disagreement"] = disagreement(logits).mean()
@@ -542,9 +542,10 @@ class FindAnotherExplanation(SupervisedModule):
         """
         batch = self.batch_of(batch, labelled=False)
         logits = self._logits_of_models(batch)
-        each = torch.softmax(at_least_float32(logits), dim=2)
+        log_each = F.log_softmax(at_least_float32(logits), dim=2)
+        each = log_each.exp()
         mean = each.mean(dim=1)
-        probabilities = self._combined(each)
+        probabilities = self._combined(log_each).exp()
         explanations = [self.explanation(model, batch) for model in self.accepted]
         return {
             "logits": logits,
@@ -555,16 +556,23 @@ class FindAnotherExplanation(SupervisedModule):
             "explanations": torch.stack(explanations, dim=1),
         }
 
-    def _combined(self, probabilities: Tensor) -> Tensor:
-        """Return the probabilities ``(B, C)`` that predict, from those of all models."""
+    def _combined(self, log_each: Tensor) -> Tensor:
+        """Return the log-probabilities ``(B, C)`` that predict, from those of all M models.
+
+        Logarithms of the mean of probabilities that are 0 in float32 are finite.
+
+        Args:
+            log_each: Log-probabilities ``(B, M, C)``.
+        """
+        n_models = log_each.shape[1]
         if self.predictor is None:
-            return probabilities.mean(dim=1)
-        if not 1 <= self.predictor <= probabilities.shape[1]:
+            return log_each.logsumexp(dim=1) - math.log(n_models)
+        if not 1 <= self.predictor <= n_models:
             raise ValueError(
-                f"predictor must be the number of one of the {probabilities.shape[1]} accepted "
-                f"models, from 1, got {self.predictor}"
+                f"predictor must be the number of one of the {n_models} accepted models, from 1, "
+                f"got {self.predictor}"
             )
-        return probabilities[:, self.predictor - 1]
+        return log_each[:, self.predictor - 1]
 
     def _logits_of_models(self, batch: Batch) -> Tensor:
         """Return the logits of the accepted models, ``(B, M, C)``."""
