@@ -19,7 +19,9 @@ from pear_lightning.callbacks import PredictionWriter
 from pear_lightning.datamodules import ToyColors
 from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.losses.masks import largest_components
+from pear_lightning.masking import ColumnMasker
 from pear_lightning.modules import FindAnotherExplanation
+from pear_lightning.modules.find_another_explanation import comparison
 from pear_lightning.modules.find_another_explanation.fresh_weights import fresh_copy
 from pear_lightning.nn import MLP
 from tests.modules.helpers import quiet_trainer, weights
@@ -211,6 +213,21 @@ def test_annotations_are_forbidden_to_the_first_model_too():
     assert set(model.training_loss((x, y))) == {"loss", "task_loss"}
 
 
+def test_annotations_may_be_masks_of_the_features_of_a_masker():
+    groups = ColumnMasker(4, [[0, 1], [2], [3]])
+    model = build(loss=RightReasonsLoss().with_masks_of(groups), epochs_per_model=1, max_models=2,
+                  max_accuracy_drop=1.0, max_similarity=1.0)  # fmt: skip
+    x, y = redundant(64).tensors
+    mask = torch.zeros(64, 3)
+    mask[:9, 0] = 1
+    parts = model.training_loss((x, y, mask))
+    wanted = RightReasonsLoss().of_model(model.backbone, (x, y, mask[:, [0, 0, 1, 2]]))[1]
+    torch.testing.assert_close(parts["reasons"], wanted)
+    data = DataLoader(TensorDataset(x, y, mask), batch_size=32)
+    quiet_trainer(max_epochs=2).fit(model, data, data)
+    assert len(model.trained) == 2
+
+
 def test_each_model_may_have_a_weight_of_its_own():
     model = build(weight=[1.0, 5.0])
     x, y = redundant(8).tensors
@@ -265,6 +282,38 @@ def test_a_finished_model_is_judged_where_there_is_no_validation():
     for accuracy, each in zip(model.accuracies, model.trained, strict=True):
         assert accuracy == pytest.approx((each(x).argmax(1) == y).float().mean().item())
     assert max(model.accuracies) < 1
+
+
+@pytest.mark.parametrize(
+    "intervals",
+    [
+        {"check_val_every_n_epoch": 2, "num_sanity_val_steps": 0},
+        {"val_check_interval": 0.25},
+        {"val_check_interval": 3},  # of four batches
+        {"val_check_interval": 3, "check_val_every_n_epoch": None},
+    ],
+    ids=str,
+)
+def test_every_model_is_judged_on_the_validation_rows_after_its_last_step(intervals):
+    model = build(
+        max_models=3, epochs_per_model=1, max_accuracy_drop=1.0, max_similarity=1.0,
+        optimizer=lambda parameters: torch.optim.SGD(parameters, lr=0.5),
+    )  # fmt: skip
+    generator = torch.Generator().manual_seed(3)  # nothing to learn, so every step matters
+    sets = [
+        TensorDataset(torch.randn(rows, 4, generator=generator), torch.arange(rows) % 2)
+        for rows in (128, 96, 32)
+    ]
+    training, *validation = (DataLoader(each, batch_size=32) for each in sets)
+    quiet_trainer(max_epochs=3, **intervals).fit(model, training, validation)
+    x, y = (torch.cat([each[:][part] for each in sets[1:]]) for part in range(2))
+    wanted = [(each(x).argmax(1) == y).double().mean().item() for each in model.trained]
+    assert model.accuracies == pytest.approx(wanted)
+    sizes = [model.gradient(each, x).abs() for each in model.trained]
+    pairs = [(1, 0), (2, 0), (2, 1)]
+    found = [model.similarities[a][b] for a, b in pairs]
+    similarities = [comparison.similarity(sizes[a], sizes[b]).mean().item() for a, b in pairs]
+    assert found == pytest.approx(similarities, abs=1e-5)
 
 
 def test_a_sequence_that_something_else_ended_says_so():

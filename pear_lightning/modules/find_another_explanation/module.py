@@ -1,13 +1,12 @@
 """Find-another-explanation: models right for different reasons, without annotations."""
 
 import math
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import torch
 from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
@@ -18,9 +17,13 @@ from pear_lightning.losses.masks import annotated_rows, element_mask, largest_co
 from pear_lightning.modules.find_another_explanation.comparison import (
     disagreement,
     prediction_and_gradient,
-    similarity,
 )
 from pear_lightning.modules.find_another_explanation.fresh_weights import Initializer
+from pear_lightning.modules.find_another_explanation.judgement import (
+    batches_to_judge,
+    judged,
+    nothing_judged,
+)
 from pear_lightning.modules.find_another_explanation.sequence import ModelSequence
 from pear_lightning.modules.right_reasons import adam
 from pear_lightning.modules.supervised import SupervisedModule
@@ -61,7 +64,9 @@ class FindAnotherExplanation(SupervisedModule):
 
     The module logs the task metrics of the model in training and, when a model is complete,
     ``model_accuracy`` and ``model_similarity`` (with the most similar previous model), computed on
-    the validation rows, or on the training rows if there are no validation rows. A test logs the
+    the validation rows, or on the training rows if there are no validation rows. They are those of
+    the model after its last step: if the last validation of its last epoch was earlier, or left
+    out, the validation rows are evaluated once more. A test logs the
     metrics of the ensemble, the accuracy of each model and the mean ``disagreement``.
 
     *Predictions* are those of the ensemble, the mean of the probabilities of all accepted models. A
@@ -188,7 +193,9 @@ class FindAnotherExplanation(SupervisedModule):
             max_similarity=max_similarity,
             initialize=initialize,
         )
-        self._sums: Tensor | None = None  # over validation rows, in the last epoch of a model
+        # over the rows of the last validation in the last epoch of a model, and its step
+        self._sums: Tensor | None = None
+        self._sums_at = -1
 
     # --- batches ------------------------------------------------------------------------------
 
@@ -345,7 +352,7 @@ class FindAnotherExplanation(SupervisedModule):
         marks = bool(annotated_rows(forbidden).any())
         weight = self.weights[min(self.sequence.round, len(self.weights) - 1)]
         self.objective.schedule.weight = weight if marks else 0.0
-        return self.terms(self.objective, replace(batch, mask=forbidden)).named("reasons")
+        return self.terms(self.objective, batch.with_elements_marked(forbidden)).named("reasons")
 
     def on_train_epoch_start(self) -> None:
         """Start the next model if the current one is complete."""
@@ -395,7 +402,9 @@ class FindAnotherExplanation(SupervisedModule):
 
     def _finish(self) -> None:
         """Complete the model in training, and decide whether the sequence ends."""
-        sums = self._sums_of_training_rows() if self._sums is None else self._sums
+        is_final = self._sums is not None and self._sums_at == self.global_step
+        sums = self._sums if is_final else self._sums_after_training()
+        assert sums is not None
         rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
         accuracy, *shares = (each / max(rows, 1.0) for each in totals)
         of_classes, similarities = shares[: self.num_classes], shares[self.num_classes :]
@@ -405,33 +414,7 @@ class FindAnotherExplanation(SupervisedModule):
         sequence = self.sequence
         sequence.finish(self.backbone.state_dict(), accuracy, similarities, max(of_classes))
         sequence.stop_reason = self.refusal(sequence.round)
-        self._report()
-
-    def _report(self) -> None:
-        """Say whether the model that was completed is accepted, and why."""
-        sequence = self.sequence
-        if sequence.stop_reason is None:
-            similarities = sequence.similarities[-1]
-            compared = (
-                f", similarity with previous models at most {max(similarities):.2f} (limit "
-                f"max_similarity={sequence.max_similarity:g})"
-                if similarities
-                else ""
-            )
-            rank_zero_info(
-                f"FindAnotherExplanation: model {sequence.round + 1} of {sequence.max_models} is "
-                f"accepted; accuracy {sequence.accuracies[-1]:.3f} (at least "
-                f"{sequence.least_accuracy:.3f} is accepted){compared}"
-            )
-            return
-        ends = f"FindAnotherExplanation ends: {sequence.stop_reason}"
-        if len(sequence.accepted) > 1:
-            rank_zero_info(f"{ends}. {len(sequence.accepted)} models are accepted")
-        elif sequence.round:
-            rank_zero_warn(
-                f"{ends}. No other explanation was accepted: predictions are those of model 1 "
-                f"alone; model {sequence.round + 1} is kept in trained"
-            )
+        sequence.report()
 
     def refusal(self, number: int) -> str | None:
         """Return the reason why a trained model is not accepted, which ends the sequence.
@@ -456,40 +439,32 @@ class FindAnotherExplanation(SupervisedModule):
         running.load_state_dict(optimizer.state_dict())
 
     def _judge(self, batch: Batch) -> Tensor:
-        """Sum correct predictions of the model in training and its similarity with other models.
+        return judged(self.backbone, self.sequence.before, batch, self.num_classes)
 
-        Args:
-            batch: The batch, with labels.
+    def _nothing_judged(self) -> Tensor:
+        return nothing_judged(len(self.sequence.before), self.num_classes, self.device)
 
-        Returns:
-            Number of rows, number of correct predictions, number of rows of each class, and sum of
-            the similarity with each previous model, ``(2 + C + number of previous models,)``.
-        """
-        predicted, own = prediction_and_gradient(self.backbone, batch)
-        others = [self.gradient(model, batch) for model in self.sequence.before]
-        right = (predicted == batch.labels).sum().double()
-        similar = [similarity(own, other).sum().double() for other in others]
-        of_classes = F.one_hot(batch.labels, self.num_classes).sum(dim=0).double()
-        return torch.stack([torch.full_like(right, len(batch)), right, *of_classes, *similar])
-
-    def _sums_of_training_rows(self) -> Tensor:
-        """Evaluate the model on the training data, if there are no validation data.
-
-        This happens after its last step and not during the epoch, in which the model changes much
-        if there are few batches.
-        """
-        trainer: Any = self.trainer
-        n_sums = 2 + self.num_classes + len(self.sequence.before)
-        total = torch.zeros(n_sums, dtype=torch.float64, device=self.device)
-        limit = trainer.num_training_batches
-        for number, batch in enumerate(trainer.train_dataloader):
-            if number >= limit:
-                break
-            batch = trainer.precision_plugin.convert_input(batch)
-            total += self._judge(self.batch_of(trainer.strategy.batch_to_device(batch)))
+    def _sums_after_training(self) -> Tensor:
+        """Evaluate the model after its last step; during an epoch it changes."""
+        total = self._nothing_judged()
+        with self.trainer.precision_plugin.forward_context():
+            for batch in batches_to_judge(self.trainer):
+                total += self._judge(self.batch_of(batch))
         return total
 
     # --- evaluation ---------------------------------------------------------------------------
+
+    @property
+    def _judges(self) -> bool:
+        """Whether a validation judges the model in training."""
+        fits = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
+        return fits and self._is_last_epoch
+
+    def on_validation_start(self) -> None:
+        """Forget an earlier validation of the epoch, in which the model had other weights."""
+        super().on_validation_start()
+        if self._judges:
+            self._sums, self._sums_at = self._nothing_judged(), self.global_step
 
     def validation_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log the task metrics of the model in training.
@@ -501,10 +476,8 @@ class FindAnotherExplanation(SupervisedModule):
         """
         batch = self.batch_of(batch)
         self.log_task("val", batch, self.run_backbone(batch), dataloader_idx)
-        training = self.trainer.state.fn == "fit" and not self.trainer.sanity_checking
-        if training and self._is_last_epoch:
-            sums = self._judge(batch)
-            self._sums = sums if self._sums is None else self._sums + sums
+        if self._sums is not None and self._judges:
+            self._sums += self._judge(batch)
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log the metrics of the predictions, the accuracy of each model, and their disagreement.

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
 from torch import Tensor, nn
 
 from pear_lightning.modules.find_another_explanation.fresh_weights import Initializer, fresh_copy
@@ -167,6 +168,31 @@ class ModelSequence(nn.Module):
                     f"limit is max_similarity={self.max_similarity:g}); a larger weight may help"
                 )
         return None
+
+    def report(self) -> None:
+        """Say whether the model that was completed is accepted, and why."""
+        if self.stop_reason is None:
+            similarities = self.similarities[-1]
+            compared = (
+                f", similarity with previous models at most {max(similarities):.2f} (limit "
+                f"max_similarity={self.max_similarity:g})"
+                if similarities
+                else ""
+            )
+            rank_zero_info(
+                f"FindAnotherExplanation: model {self.round + 1} of {self.max_models} is accepted; "
+                f"accuracy {self.accuracies[-1]:.3f} (at least {self.least_accuracy:.3f} is "
+                f"accepted){compared}"
+            )
+            return
+        ends = f"FindAnotherExplanation ends: {self.stop_reason}"
+        if len(self.accepted) > 1:
+            rank_zero_info(f"{ends}. {len(self.accepted)} models are accepted")
+        elif self.round:
+            rank_zero_warn(
+                f"{ends}. No other explanation was accepted: predictions are those of model 1 "
+                f"alone; model {self.round + 1} is kept in trained"
+            )
 
     def get_extra_state(self) -> dict[str, Any]:
         """Return the state that checkpoints hold in addition to the weights, as plain values."""
