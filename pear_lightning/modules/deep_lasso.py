@@ -23,7 +23,8 @@ class DeepLasso(ScoredModule):
               \left(\frac{\partial L}{\partial x_{kj}}\right)^2 + 10^{-8}}
 
     There is no gate. The score of a feature is the root mean square, over the training rows of an
-    epoch, of the gradient of the row's loss with respect to that feature. Like other scores, it
+    epoch (of its part that was trained, if the training ends within it), of the gradient of the
+    row's loss with respect to that feature. Like other scores, it
     depends on the scale of the inputs. The penalty depends on the number of rows of a batch, but
     not on the number of devices over which they are distributed; see
     :class:`~pear_lightning.losses.DeepLassoLoss`, also for gradient accumulation.
@@ -92,6 +93,7 @@ class DeepLasso(ScoredModule):
         # not buffers, which DistributedDataParallel would overwrite with those of the first rank
         self._squares: Tensor | None = None
         self._rows = 0
+        self._pending = False  # whether the scores lack some of these rows
 
     @property
     def loss(self) -> DeepLassoLoss:
@@ -148,7 +150,7 @@ class DeepLasso(ScoredModule):
 
     def on_train_epoch_start(self) -> None:
         """Reset the sums of the previous epoch."""
-        self._squares, self._rows = None, 0
+        self._squares, self._rows, self._pending = None, 0, False
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Compute the scores of the epoch after its last batch, over all ranks.
@@ -159,15 +161,54 @@ class DeepLasso(ScoredModule):
             batch_idx: Not used.
         """
         # not in on_train_epoch_end, where callbacks read the scores before the module's hook runs
-        if not self.trainer.is_last_batch or self._squares is None:
+        trainer = self.trainer
+        reached = 0 < trainer.max_steps <= trainer.global_step
+        if trainer.is_last_batch or reached or trainer.should_stop:
+            self._form_scores()
+
+    def on_train_epoch_end(self) -> None:
+        """Compute the scores if the epoch ended before its last batch, and log them."""
+        self._form_scores()
+        super().on_train_epoch_end()
+
+    def on_train_end(self) -> None:
+        """Compute the scores if the training ended in the middle of an epoch."""
+        self._form_scores()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Save the sums of the epoch so far, of this rank.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        super().on_save_checkpoint(checkpoint)
+        if self._squares is not None:
+            checkpoint["score_sums"] = (self._squares.cpu(), self._rows, self._pending)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the sums of an epoch that is continued; on all ranks, those of the first.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        super().on_load_checkpoint(checkpoint)
+        nothing = (None, 0, False)
+        self._squares, self._rows, self._pending = checkpoint.get("score_sums", nothing)
+
+    def _form_scores(self) -> None:
+        """Compute the scores from sums that they do not contain yet; must run on all ranks."""
+        if not self._pending or self._squares is None:
             return
-        rows = self._squares.new_tensor([self._rows])
-        sums = self.trainer.strategy.reduce(torch.cat([self._squares, rows]), reduce_op="sum")
+        self._pending = False
+        squares = self._squares.to(self.last_scores.device)
+        rows = squares.new_tensor([self._rows])
+        sums = self.trainer.strategy.reduce(torch.cat([squares, rows]), reduce_op="sum")
         self.last_scores.copy_((sums[:-1] / sums[-1]).sqrt())
 
     def _remember(self, _: nn.Module, gradients: tuple[Tensor, ...], __: Tensor) -> None:
         """Add the squared gradients of a training step to the sums for the scores."""
         rows = at_least_float32(gradients[0].detach()).flatten(1)
         squares = rows.square().sum(dim=0)
-        self._squares = squares if self._squares is None else self._squares + squares
+        self._squares = squares if self._squares is None else self._squares.to(squares) + squares
         self._rows += len(rows)
+        self._pending = True

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from lightning.pytorch import seed_everything
+from lightning.pytorch import Callback, seed_everything
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.data import DataLoader, TensorDataset
@@ -93,6 +93,49 @@ def test_scores_forget_earlier_epochs():
     first, _, last = torch.stack(squares).view(3, 3, -1).sum(dim=1)  # epochs of three batches
     assert not torch.allclose(first, last, rtol=0.1)
     torch.testing.assert_close(model.scores, (last / 96).sqrt())
+
+
+class Reader(Callback):
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.scores = pl_module.scores
+
+
+class Stops(Callback):
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        trainer.should_stop = batch_idx == 1  # as a limit of time does
+
+
+@pytest.mark.parametrize("limit", ["steps", "time"])
+def test_scores_of_a_training_that_ends_within_an_epoch(limit):
+    x, y = (each[:64] for each in rows(96))
+    model = DeepLasso(MLP(6), 0.3, optimizer=lambda params: torch.optim.SGD(params, lr=0.0))
+    reader = Reader()
+    settings = {"max_steps": 2} if limit == "steps" else {}
+    callbacks = [reader] if limit == "steps" else [reader, Stops()]
+    quiet_trainer(max_epochs=1, callbacks=callbacks, **settings).fit(model, loader(96))
+    total = loss_gradient(model, x, lambda logits: F.cross_entropy(logits, y, reduction="sum"))
+    torch.testing.assert_close(model.scores, total.square().mean(dim=0).sqrt())
+    assert torch.equal(reader.scores, model.scores)  # as other callbacks see them
+
+
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch")
+def test_scores_of_an_epoch_that_is_resumed_in_its_middle_are_of_all_of_it(tmp_path):
+    squares = []
+
+    def trained(ckpt_path=None, **kwargs):
+        model = DeepLasso(MLP(6), 0.3, optimizer=lambda params: torch.optim.SGD(params, lr=0.1))
+        model.loss.register_forward_hook(
+            lambda _, gradients, __: squares.append(gradients[0].detach().square().sum(dim=0))
+        )
+        trainer = quiet_trainer(max_epochs=1, **kwargs)
+        trainer.fit(model, loader(96), ckpt_path=ckpt_path)
+        return model, trainer
+
+    _, trainer = trained(max_steps=2)
+    trainer.save_checkpoint(tmp_path / "middle.ckpt")
+    resumed, _ = trained(ckpt_path=tmp_path / "middle.ckpt")
+    assert len(squares) == 3
+    torch.testing.assert_close(resumed.scores, (sum(squares) / 96).sqrt())
 
 
 def test_dropout_is_in_the_task_loss_and_not_in_the_gradients():
