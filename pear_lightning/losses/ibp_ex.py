@@ -115,8 +115,8 @@ class IBPExLoss(AnnotatedRowsLoss):
             forward, rows.inputs, ramp * self.eps * rows.marks, rows.forward_kwargs
         )
         check_classes(bounds, rows)
-        worst = margin_bounds(bounds, rows.labels).upper
         with torch.autocast(rows.inputs.device.type, enabled=False):  # as for the bounds
+            worst = margin_bounds(bounds, rows.labels).upper
             logits, _ = explain_batch(forward, rows, [])
         at_inputs = F.cross_entropy(at_least_float32(logits), rows.labels, reduction="sum")
         excess = F.cross_entropy(worst, rows.labels, reduction="sum") - at_inputs

@@ -1,5 +1,6 @@
 """R4: bounds of the gradient on irrelevant features in a box around the input."""
 
+import torch
 from torch import Tensor
 from typing_extensions import override
 
@@ -34,9 +35,9 @@ class R4Loss(AnnotatedRowsLoss):
     therefore bounded in these differences: R does not change if a function of their inputs is added
     to all logits. If the last function is not affine, R is computed from bounds of the logits.
 
-    ReLU, leaky ReLU, ELU, softplus, tanh and sigmoid, linear and convolutional layers, average and
-    max pooling, batch norm, dropout, residual sums and reshaping are supported; other layers raise
-    an error that names the layer. :class:`~pear_lightning.losses.PGDR4Loss` and
+    ReLU, leaky ReLU, ELU, softplus, tanh and sigmoid, linear and convolutional layers, average
+    pooling, 2-D max pooling, batch norm, dropout, residual sums and reshaping are supported; other
+    layers raise an error that names the layer. :class:`~pear_lightning.losses.PGDR4Loss` and
     :class:`~pear_lightning.losses.RandR4Loss` evaluate points of the box instead and support all
     layers. The paper's third related method, Smooth-R3, is
     ``RightReasonsLoss(output="log_prob", explainers={"smooth_grad": SmoothGrad()})``.
@@ -92,7 +93,8 @@ class R4Loss(AnnotatedRowsLoss):
         rows = in_float32(rows)
         box, logits = logit_bounds(forward, rows.inputs, self.eps * rows.marks, rows.forward_kwargs)
         check_classes(logits, rows)
-        gradient = input_gradient_bounds(box, logits, rows.labels, self.output)
+        with torch.autocast(rows.inputs.device.type, enabled=False):  # as forwards
+            gradient = input_gradient_bounds(box, logits, rows.labels, self.output)
         size = (rows.marks * gradient.lower).abs() + (rows.marks * gradient.upper).abs()
         return None, size.sum() / rows.inputs[0].numel()
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.stand_ins.stand_in import (
+    DROPOUTS,
     NoRuleError,
     Rule,
     StandIn,
     batch_norm_scale_and_shift,
-    refuse_training,
 )
 
 _STABILISER = 1e-19  # splits a bias in halves where both parts are 0
@@ -124,13 +124,6 @@ def _batch_norm(input: Decomposed, *args: Any, **kwargs: Any) -> Decomposed:
     return input.each(lambda v: v * scale).plus(shift)
 
 
-def _dropout(
-    input: Decomposed, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Decomposed:
-    refuse_training("dropout", training)
-    return input
-
-
 def _relu(input: Decomposed, inplace: bool = False) -> Decomposed:
     relevant = torch.relu(input.relevant)
     return Decomposed(relevant, torch.relu(input.total) - relevant)
@@ -234,7 +227,7 @@ Decomposed.rules = {
     "conv2d": _convolution(F.conv2d),
     "conv3d": _convolution(F.conv3d),
     "batch_norm": _batch_norm,
-    "dropout": _dropout,
+    **DROPOUTS,
     "relu": _relu,
     "max_pool1d": _max_pool(F.max_pool1d),
     "max_pool2d": _max_pool(F.max_pool2d),

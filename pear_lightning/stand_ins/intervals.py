@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
 from pear_lightning.stand_ins.stand_in import (
+    DROPOUTS,
     NoRuleError,
     Rule,
     StandIn,
     batch_norm_scale_and_shift,
-    refuse_training,
 )
 
 Pullback = Callable[["Interval"], tuple["Interval", ...]]
@@ -252,13 +252,6 @@ def _batch_norm(input: Interval, *args: Any, **kwargs: Any) -> Interval:
     return _affine(input, lambda v: v * scale + shift, lambda v: v * scale.abs())
 
 
-def _dropout(
-    input: Interval, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Interval:
-    refuse_training("dropout", training)
-    return input
-
-
 def _relu(input: Interval, inplace: bool = False) -> Interval:
     return _monotone(input, torch.relu, _rising(lambda v: (v > 0).to(v.dtype)))
 
@@ -457,7 +450,7 @@ Interval.rules = {
     "conv2d": _convolution(F.conv2d),
     "conv3d": _convolution(F.conv3d),
     "batch_norm": _batch_norm,
-    "dropout": _dropout,
+    **DROPOUTS,
     "relu": _relu,
     "leaky_relu": _leaky_relu,
     "elu": _elu,

@@ -10,8 +10,21 @@ from torch import Tensor
 Rule = Callable[..., Any]
 
 
+# methods and functions whose result may share the memory of their input
+_VIEWS = (
+    *("flatten", "reshape", "view", "squeeze", "unsqueeze", "permute", "transpose"),
+    *("contiguous", "float", "double"),
+)
+
+
 class NoRuleError(NotImplementedError):
     """Raised if a network calls something that a stand-in has no arithmetic for."""
+
+
+class _Memory:
+    """The memory that a tensor shares with its views, and what changed it in place."""
+
+    changed_by: str | None = None
 
 
 class StandIn:
@@ -21,8 +34,9 @@ class StandIn:
     the class to evaluate its functions (``__torch_function__``), so networks of any form work,
     including residual connections and calls of ``torch.nn.functional``, provided that every called
     function has a rule. A function without a rule raises :class:`NoRuleError` and is never skipped
-    silently. A function that changes a value in place (``nn.ReLU(inplace=True)``) returns a new
-    value here, and the old one cannot be used any more.
+    silently. A function or operator that changes a value in place (``nn.ReLU(inplace=True)``,
+    ``x += y``) returns a new value here. The old one cannot be used any more, nor can values of
+    which it is a view, or that are views of it (``x.flatten()``).
 
     Attributes:
         rules: Implementations of functions and methods, by name (``"linear"``, ``"flatten"``).
@@ -34,7 +48,7 @@ class StandIn:
 
     def __init__(self, like: Tensor) -> None:
         self._like = like.detach()
-        self._changed_by: str | None = None
+        self._memory = _Memory()
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -55,11 +69,11 @@ class StandIn:
         rule = cls._rule(name)
         for value in (*args, *kwargs.values()):
             for each in value if isinstance(value, list | tuple) else (value,):
-                if isinstance(each, StandIn) and each._changed_by:
+                if isinstance(each, StandIn) and (by := each._memory.changed_by):
                     raise NoRuleError(
                         f"{name} must have arguments that were not changed in place, got a value "
-                        f"that {each._changed_by} changed, which {cls.kind} do not track; use the "
-                        f"return value of {each._changed_by}"
+                        f"that {by} changed, or a view of it, which {cls.kind} do not track; use "
+                        f"the return value of {by}"
                     )
         try:
             result = rule(*args, **kwargs)
@@ -67,14 +81,16 @@ class StandIn:
             raise NoRuleError(
                 f"{name} must be called as its rule for {cls.kind} allows, got {error}"
             ) from error
+        changed = args[0] if args else kwargs.get("input")
         if kwargs.get("inplace") or (name.endswith("_") and not name.endswith("__")):
-            changed = args[0] if args else kwargs["input"]
             if not isinstance(changed, StandIn):
                 raise NoRuleError(
                     f"{name} must be called on {cls.kind} to change them in place, got a tensor"
                 )
             if changed is not result:
-                changed._changed_by = name
+                changed._memory.changed_by = name
+        elif name in _VIEWS and isinstance(changed, StandIn):
+            result._memory = changed._memory
         return result
 
     def __getattr__(self, name: str) -> Any:
@@ -153,6 +169,9 @@ for _name in (
     *("rshift", "rrshift", "round", "getitem", "setitem", "delitem", "contains", "array"),
 ):
     setattr(StandIn, f"__{_name}__", _operator(_name))
+# x += y changes x for everything that holds it; without these, Python would compute x = x + y
+for _name, _method in (("add", "add_"), ("sub", "sub_"), ("mul", "mul_"), ("truediv", "div_")):
+    setattr(StandIn, f"__i{_name}__", _operator(_method))
 for _name in ("bool", "int", "float", "complex", "index"):
     setattr(StandIn, f"__{_name}__", _operator(f"{_name}()"))  # float(x), not x.float(): no rule
 
@@ -171,6 +190,24 @@ def refuse_training(name: str, training: bool) -> None:
         raise NoRuleError(
             f"{name} must run in eval mode, got training mode; it must follow the module's eval()"
         )
+
+
+def _dropout_of(name: str) -> Rule:
+    def rule(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+        refuse_training(name, training)
+        return input
+
+    return rule
+
+
+DROPOUTS: Mapping[str, Rule] = {
+    name: _dropout_of(name)
+    for name in (
+        *("dropout", "dropout1d", "dropout2d", "dropout3d"),
+        *("alpha_dropout", "feature_alpha_dropout"),
+    )
+}
+"""Rules of dropout, which does nothing at inference."""
 
 
 def batch_norm_scale_and_shift(

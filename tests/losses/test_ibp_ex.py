@@ -90,6 +90,20 @@ def test_before_the_ramp_the_full_loss_is_measured():
     assert module.loss.ramp == 1
 
 
+def test_bounds_do_not_depend_on_the_autocast_of_the_caller():
+    (x, y, mask), model = batch(), MLP(4, 3, (6, 5))
+    found = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            loss = IBPExLoss(0.3).of_model(model, (x.float(), y, mask))[1]
+        found.append(
+            (loss, *torch.autograd.grad(loss, list(model.parameters()), allow_unused=True))
+        )
+    assert found[0][0].dtype == found[1][0].dtype == torch.float32
+    for exact, coarse in zip(*found, strict=True):
+        assert (exact is coarse is None) or torch.equal(exact, coarse)
+
+
 @pytest.mark.parametrize("name", model_losses.IN_FLOAT32)
 def test_contract(name):
     model_losses.IN_FLOAT32[name](IBPExLoss(0.1))

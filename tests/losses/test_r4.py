@@ -68,6 +68,20 @@ def test_training_makes_the_gradient_small_in_the_whole_box():
     assert steepest() < 0.25 * before
 
 
+def test_bounds_do_not_depend_on_the_autocast_of_the_caller():
+    (x, y, mask), model = batch(), MLP(4, 3, (6, 5))
+    found = []
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            loss = R4Loss(0.3).of_model(model, (x.float(), y, mask))[1]
+        found.append(
+            (loss, *torch.autograd.grad(loss, list(model.parameters()), allow_unused=True))
+        )
+    assert found[0][0].dtype == found[1][0].dtype == torch.float32
+    for exact, coarse in zip(*found, strict=True):
+        assert (exact is coarse is None) or torch.equal(exact, coarse)
+
+
 @pytest.mark.parametrize("name", model_losses.IN_FLOAT32)
 def test_contract(name):
     model_losses.IN_FLOAT32[name](R4Loss(0.1))

@@ -265,3 +265,57 @@ def test_a_value_that_was_changed_in_place_is_not_used_as_if_it_had_not_been():
             use()
     with pytest.raises(NoRuleError, match=r"add_ must be called on intervals .* got a tensor"):
         torch.zeros(2, 3).add_(y)
+
+
+IN_PLACE = {
+    "add_": lambda x: operator.iadd(x, 1),
+    "sub_": lambda x: operator.isub(x, 1),
+    "mul_": lambda x: operator.imul(x, 2),
+    "div_": lambda x: operator.itruediv(x, 2),
+    "relu": lambda x: F.relu(x.view(3, 2), inplace=True),
+    "relu_": lambda x: x.flatten().unsqueeze(0).transpose(0, 1).relu_(),
+}
+
+
+@pytest.mark.parametrize("kind", [Interval, Decomposed])
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_what_changes_a_value_changes_its_aliases_and_what_it_is_a_view_of(kind, name):
+    x = 2 * kind(-torch.ones(2, 3), torch.ones(2, 3))
+    alias, view, copy, other = x, x.reshape(6), x.clone(), x + 0
+    changed = IN_PLACE[name](x)
+    for use in (lambda: alias + 0, lambda: view + 0, lambda: F.relu(x)):
+        with pytest.raises(NoRuleError, match=f"got a value that {name} changed, or a view of it"):
+            use()
+    assert [each.shape for each in (changed + 0, copy + 0, other + 0)][1:] == [(2, 3)] * 2
+
+
+def test_a_value_may_be_changed_by_operators_where_no_alias_is_used():
+    layer, x = nn.Linear(3, 3), torch.randn(4, 3)
+
+    def residual(x):
+        out = layer(x)
+        out += x
+        out *= 2
+        out -= 1
+        out /= 4
+        return F.relu(out, inplace=True)
+
+    torch.testing.assert_close(residual(Interval(x, x)).upper, residual(x))
+
+
+@pytest.mark.parametrize("kind", [Interval, Decomposed])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Dropout1d(), (2, 3, 4)),
+        (nn.Dropout2d(inplace=True), (2, 3, 4, 4)),
+        (nn.Dropout3d(), (2, 3, 4, 4, 4)),
+        (nn.AlphaDropout(), (2, 3)),
+        (nn.FeatureAlphaDropout(), (2, 3, 4)),
+    ],
+)
+def test_every_dropout_does_nothing_in_eval_mode_and_is_refused_in_training(kind, layer, shape):
+    x = kind(torch.zeros(shape), torch.ones(shape))
+    assert layer.eval()(x) is x
+    with pytest.raises(NoRuleError, match=r"dropout.* must run in eval mode, got training mode"):
+        layer.train()(x)
