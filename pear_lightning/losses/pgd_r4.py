@@ -89,11 +89,13 @@ class PGDR4Loss(AnnotatedRowsLoss):
         return None, size
 
     def _search(self, forward: Forward, rows: Batch) -> Tensor:
-        def height(delta: Tensor) -> Tensor:
-            return self._masked_gradient(forward, rows, rows.inputs + delta).square().sum()
+        with torch.inference_mode(False), torch.no_grad():
+            rows = rows.outside_inference_mode()
 
-        delta = torch.zeros_like(rows.inputs)
-        with torch.no_grad():
+            def height(delta: Tensor) -> Tensor:
+                return self._masked_gradient(forward, rows, rows.inputs + delta).square().sum()
+
+            delta = torch.zeros_like(rows.inputs)
             for _ in range(self.n_steps):  # their sum cannot leave the box
                 uphill = gradient_of(height, delta).sign()
                 delta = delta + self.eps / self.n_steps * uphill * rows.marks

@@ -30,7 +30,12 @@ class RBRIdentityHessianLoss(AnnotatedRowsLoss):
     cross-entropy averaged over the N rows of a batch and R summed over them; divide these by N
     here.
 
+    The influence is a derivative of torch.func, which cannot differentiate models with full
+    backward hooks, old-style autograd Functions, non-reentrant checkpointing in eval mode, or
+    writes to buffers in their forward pass.
+
     Raises:
+        RuntimeError: When called, if torch.func cannot differentiate the model.
         ValueError: When called, if a mask is not made of zeros and ones or does not fit, a label is
             out of range, or the model is not a module.
 

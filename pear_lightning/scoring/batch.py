@@ -300,13 +300,28 @@ class Batch:
         def moved(value: Any) -> Any:
             return value.to(*args, **kwargs) if isinstance(value, Tensor) else value
 
+        return self._with_each(moved)
+
+    def outside_inference_mode(self) -> "Batch":
+        """Return the batch with copies of inference tensors, which autograd cannot save.
+
+        It must be called with inference mode off.
+        """
+
+        def usable(value: Any) -> Any:
+            return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
+
+        return self._with_each(usable)
+
+    def _with_each(self, function: Callable[[Any], Any]) -> "Batch":
+        """Return the batch with a function applied to each part."""
         return replace(
             self,
-            inputs=moved(self.inputs),
-            target=moved(self.target),
-            mask=moved(self.mask),
-            forward_kwargs={name: moved(each) for name, each in self.forward_kwargs.items()},
-            masker_kwargs={name: moved(each) for name, each in self.masker_kwargs.items()},
+            inputs=function(self.inputs),
+            target=function(self.target),
+            mask=function(self.mask),
+            forward_kwargs={name: function(each) for name, each in self.forward_kwargs.items()},
+            masker_kwargs={name: function(each) for name, each in self.masker_kwargs.items()},
         )
 
 

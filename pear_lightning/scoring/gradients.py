@@ -65,7 +65,7 @@ def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     try:
         return _by_vjp(scorer, points)
     except RuntimeError as error:
-        if not any(refusal in str(error) for refusal in _REFUSALS):
+        if not refused_by_transforms(error):
             raise
         if module is not None:
             _refusing.add(module)
@@ -115,12 +115,33 @@ def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     return logits, at_least_float32(gradients)
 
 
-def gradient_of(scalar: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
-    """Return the gradient ``(*S)`` of a function of explanations, such as their norm.
+def refused_by_transforms(error: RuntimeError) -> bool:
+    """Return whether an error says that torch.func cannot differentiate a model.
 
     Args:
-        scalar: Maps a tensor ``(*S)`` to a scalar; it may explain a model.
+        error: An error of a transform of torch.func.
+    """
+    return any(refusal in str(error) for refusal in _REFUSALS)
+
+
+def gradient_of(scalar: Callable[[Tensor], Tensor], at: Tensor) -> Tensor:
+    """Return the gradient ``(*S)`` of a function of explanations, without a graph.
+
+    It is computed by ``torch.autograd.grad``, which can differentiate more models than
+    ``torch.func.grad``. Tensors that the function uses must not be inference tensors.
+
+    Args:
+        scalar: Maps a tensor ``(*S)`` to a scalar, such as the norm of explanations; it may explain
+            a model.
         at: Point at which the gradient is taken, ``(*S)``.
     """
-    gradient: Tensor = torch.func.grad(scalar)(at)
-    return gradient
+    if torch.compiler.is_compiling() or _in_transform():
+        by_transform: Tensor = torch.func.grad(scalar)(at)
+        return by_transform
+    with torch.inference_mode(False), torch.enable_grad():
+        point = (at.clone() if at.is_inference() else at).detach().requires_grad_()
+        value = scalar(point)
+        if not value.requires_grad:
+            return torch.zeros_like(point, requires_grad=False)
+        (gradient,) = torch.autograd.grad(value, point, allow_unused=True)
+    return torch.zeros_like(at) if gradient is None else gradient

@@ -7,6 +7,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode, module_of
+from pear_lightning.scoring.gradients import refused_by_transforms
 from pear_lightning.scoring.kernels import differentiable_kernels
 from pear_lightning.scoring.replaced_weights import Called
 from pear_lightning.scoring.scorer import Forward, as_logits
@@ -33,6 +34,7 @@ def parameter_influence(forward: Forward, batch: Batch) -> Tensor:
 
     Raises:
         ValueError: If ``forward`` is neither a module nor a method of a module.
+        RuntimeError: If torch.func cannot differentiate the model.
     """
     owner = module_of(forward)
     if owner is None:
@@ -58,5 +60,15 @@ def parameter_influence(forward: Forward, batch: Batch) -> Tensor:
         return derivative
 
     with eval_mode(owner), differentiable_kernels(owner):
-        influence: Tensor = torch.func.grad(along_ones)(batch.inputs)
+        try:
+            influence: Tensor = torch.func.grad(along_ones)(batch.inputs)
+        except RuntimeError as error:
+            if not refused_by_transforms(error):
+                raise
+            raise RuntimeError(
+                "forward must be a model that torch.func can differentiate, without full backward "
+                "hooks, old-style autograd Functions, non-reentrant checkpointing in eval mode and "
+                f"writes to buffers in forward, got {type(owner).__name__} ({error}); remove "
+                "these, or choose a loss that takes one gradient, such as RightReasonsLoss"
+            ) from error
     return influence

@@ -148,13 +148,7 @@ class Scorer:
 
     def outside_inference_mode(self) -> "Scorer":
         """Return this scorer with copies of inference tensors, which autograd cannot save."""
-
-        def usable(value: Any) -> Any:
-            return value.clone() if isinstance(value, Tensor) and value.is_inference() else value
-
-        kwargs = {name: usable(value) for name, value in self.batch.forward_kwargs.items()}
-        batch = replace(self.batch, target=usable(self.batch.target), forward_kwargs=kwargs)
-        return replace(self, batch=batch)
+        return replace(self, batch=self.batch.outside_inference_mode())
 
     def of_predicted(self) -> tuple["Scorer", Tensor]:
         """Return the scorer of the predicted classes, and their logits.

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 CLASSES = 3
 AN_IDENTITY_THAT_IS_NOT_AFFINE = [nn.LeakyReLU(1.0)]  # to interval arithmetic, by its type
@@ -192,4 +193,54 @@ CHECKS = {
 # of losses that take their inputs into float32, and with them the model
 IN_FLOAT32 = CHECKS | {
     is_float32_of_a_model_in_half_precision.__name__: is_float32_of_a_model_in_half_precision
+}
+
+
+class OldFunction(torch.autograd.Function):
+    """The identity, without a separate setup_context."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return 1 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return 1 * gradient
+
+
+class Counted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(3).double())
+
+    def forward(self, logits):
+        self.calls.copy_(logits.detach()[0])
+        return logits
+
+
+class Old(nn.Module):
+    def forward(self, logits):
+        return OldFunction.apply(logits)
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x):
+        return checkpoint(self.model, x, use_reentrant=False)
+
+
+def hooked(model):
+    model = nn.Sequential(model)
+    model.register_full_backward_hook(lambda *_: None)
+    return model
+
+
+REFUSED_BY_TRANSFORMS = {
+    "full backward hook": hooked,
+    "old Function": lambda model: nn.Sequential(model, Old()),
+    "checkpointing": lambda model: nn.Sequential(Checkpointed(model)),
+    "write to a buffer": lambda model: nn.Sequential(model, Counted()),
 }

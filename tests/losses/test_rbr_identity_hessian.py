@@ -7,6 +7,7 @@ from pear_lightning.nn import MLP
 from pear_lightning.scoring import Batch
 from pear_lightning.scoring.parameter_influence import parameter_influence
 from tests.losses import model_losses
+from tests.losses.model_losses import REFUSED_BY_TRANSFORMS
 from tests.reference import robust_reasons as reference
 
 
@@ -50,6 +51,16 @@ def test_methods_and_frozen_weights():
     with pytest.raises(ValueError, match="forward must be a module or a method of a module"):
         parameter_influence(lambda inputs: inputs, Batch(x, y))
     assert mask.any()
+
+
+@pytest.mark.filterwarnings("ignore:torch.func.vjp cannot differentiate")
+@pytest.mark.parametrize("name", REFUSED_BY_TRANSFORMS)
+def test_models_that_torch_func_refuses_are_named(name):
+    model, x, y, mask = setting()
+    refused = REFUSED_BY_TRANSFORMS[name](model)
+    message = "forward must be a model that torch.func can differentiate, .* got Sequential"
+    with pytest.raises(RuntimeError, match=message):
+        RBRIdentityHessianLoss().of_model(refused, (x, y, mask))
 
 
 @pytest.mark.parametrize("name", model_losses.IN_FLOAT32)

@@ -1,10 +1,12 @@
 import pytest
 import torch
+from torch import nn
 
 from pear_lightning.explainers import Gradient, explain
 from pear_lightning.losses import PGDR4Loss, R4Loss, RandR4Loss
 from pear_lightning.nn import MLP
 from tests.losses import model_losses
+from tests.losses.model_losses import REFUSED_BY_TRANSFORMS
 from tests.reference import robust_reasons as reference
 
 
@@ -60,6 +62,29 @@ def test_points_may_go_through_the_model_in_portions():
     loss = RandR4Loss(0.4, 6, seed=3)
     _, whole = loss.of_model(model, (x, y, mask))
     torch.testing.assert_close(loss.of_model(model, (x, y, mask), points_per_pass=2)[1], whole)
+
+
+@pytest.mark.filterwarnings("ignore:torch.func.vjp cannot differentiate")
+@pytest.mark.parametrize("name", REFUSED_BY_TRANSFORMS)
+def test_the_search_differentiates_models_that_torch_func_refuses(name):
+    model, x, y, mask = setting()
+    wanted = PGDR4Loss(0.4, 3).of_model(model, (x, y, mask))[1]
+    gradients = torch.autograd.grad(wanted, weights(model))
+    other = REFUSED_BY_TRANSFORMS[name](model)
+    found = PGDR4Loss(0.4, 3).of_model(other, (x, y, mask))[1]
+    torch.testing.assert_close(found, wanted)
+    torch.testing.assert_close(torch.autograd.grad(found, weights(model)), gradients)
+    with torch.inference_mode():
+        again = PGDR4Loss(0.4, 3).of_model(other, (x.clone(), y.clone(), mask.clone()))[1]
+    torch.testing.assert_close(again, wanted.detach())
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_the_search_stays_where_the_gradient_is_the_same_everywhere(frozen):
+    _, x, y, mask = setting()
+    model = nn.Linear(4, 3).double().requires_grad_(not frozen)
+    loss = PGDR4Loss(0.4, 3, output="logit").of_model(model, (x, y, mask))[1]
+    torch.testing.assert_close(loss, (mask * model.weight[y]).abs().sum() / len(x))
 
 
 @pytest.mark.parametrize(
