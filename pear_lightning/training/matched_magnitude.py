@@ -189,8 +189,8 @@ class MatchedMagnitude(LateStart):
         """Reason why the weight was 0 during the whole training, for a warning."""
         if self._sums is not None and not self._sums[1] > 0:
             return (
-                "the explanation loss was 0 or no row was annotated in the steps that "
-                "match_magnitude compared"
+                "no row was annotated in the steps that match_magnitude compared, or the "
+                "explanation loss was 0 there"
             )
         return super().why_idle
 
