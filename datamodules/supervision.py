@@ -112,6 +112,7 @@ class SupervisionDataModule(LightningDataModule):
         # a run that continues another may have work left for some of the processes only
         self.allow_zero_length_dataloader_with_multiple_devices = True
         self._samples: Any = None
+        self._is_stale = False
         self._collate: Collate = default_collate
 
     # --- samples ------------------------------------------------------------------------------
@@ -133,7 +134,11 @@ class SupervisionDataModule(LightningDataModule):
             trainer.limit_val_batches = limit  # the samples held out here are for validation
         if stage not in (None, "fit", "predict"):
             self.data.setup(stage)
-        if self._samples is None:
+        self._read_samples()
+
+    def _read_samples(self) -> None:
+        """Take the training samples of the data module, if that has not been done."""
+        if self._samples is None and isinstance(self.data, LightningDataModule):
             with torch.random.fork_rng():
                 loader = self.data.train_dataloader()
             if not isinstance(loader, DataLoader) or not _is_map_style(loader.dataset):
@@ -151,8 +156,30 @@ class SupervisionDataModule(LightningDataModule):
             if stage not in (None, "fit", "predict"):
                 self.data.teardown(stage)
 
+    # --- checkpoints ---------------------------------------------------------------------------
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of ``data``, such as the encoding of a table."""
+        state = self.data.state_dict() if isinstance(self.data, LightningDataModule) else {}
+        return {"data": state} if state else {}
+
+    @override
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Give ``data`` its state, and read the samples again.
+
+        Args:
+            state_dict: A result of :meth:`state_dict`.
+        """
+        if isinstance(self.data, LightningDataModule) and "data" in state_dict:
+            self.data.load_state_dict(state_dict["data"])
+            self._samples, self._is_stale = None, True
+
     def _chosen(self) -> tuple[list[int], set[int]]:
         """Return the samples that are explained, in order, and those for validation."""
+        if self._is_stale:
+            self._read_samples()
+            self._is_stale = False
         if self._samples is None:
             raise RuntimeError("samples must be loaded before use, got none; call setup() first")
         order = torch.randperm(

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pear_lightning.datamodules.table_words import word_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
@@ -106,6 +108,26 @@ def category_columns(
     return [name for name in names if name in given or not is_numeric_dtype(frame[name])]
 
 
+def text_columns(frame: "DataFrame") -> list[str]:
+    """Return the names of the columns of text.
+
+    Args:
+        frame: A table.
+
+    Example:
+        >>> import pandas as pd
+        >>> text_columns(pd.DataFrame({"job": ["cook"], "age": [30]}))
+        ['job']
+    """
+    from pandas.api.types import is_object_dtype, is_string_dtype
+
+    return [
+        str(name)
+        for name, column in frame.items()
+        if is_object_dtype(column) or is_string_dtype(column)
+    ]
+
+
 def clean_columns(
     frame: "DataFrame", names: Sequence[str], categories: Sequence[str], *, impute: bool, part: str
 ) -> "DataFrame":
@@ -141,7 +163,7 @@ def clean_columns(
     columns = {}
     for name in names:
         if name in categories:
-            word = lru_cache(maxsize=None, typed=True)(_word)  # few values, many rows
+            word = lru_cache(maxsize=None, typed=True)(word_of)  # few values, many rows
             words = [word(value) for value in frame[name].tolist()]
             columns[name] = pd.Series(words, dtype=object, index=frame.index)
             continue
@@ -189,16 +211,6 @@ def check_rows(frame: "DataFrame", part: str) -> None:
         raise ValueError(
             f"{part} must have rows, got none; its columns are {list(map(str, frame.columns))}"
         )
-
-
-def _word(value: Any) -> str | None:
-    import pandas as pd
-
-    if pd.isna(value):
-        return None
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
 
 
 def classes_of(target: "Series[Any]") -> list[Any]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pear_lightning.datamodules.fitted_scaler import load_fitted, save_fitted
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
+from pear_lightning.datamodules.table_words import known_spellings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -204,7 +205,13 @@ class TableEncoder:
         return ColumnTransformer([part for part in parts if part[2]], sparse_threshold=0)
 
     def _filled(self, table: "DataFrame") -> "DataFrame":
-        return table[self.features].fillna(dict.fromkeys(self.categories, "missing"))
+        """Return the rows with a word in place of missing categories, and known spellings."""
+        filled = table[self.features].fillna(dict.fromkeys(self.categories, "missing"))
+        for name, words in self.words.items():
+            spellings = known_spellings(filled[name].unique().tolist(), words)
+            if any(found != known for found, known in spellings.items()):
+                filled[name] = filled[name].map(spellings)
+        return filled
 
     @property
     def _order(self) -> list[int]:

@@ -1,6 +1,7 @@
 """Sources of tables: files, data frames, arrays or the Hugging Face hub."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ def read_file(
     path: str | os.PathLike[str],
     separator: str | None = None,
     na_values: list[str] | None = None,
+    *,
+    as_text: Sequence[str] = (),
     **kwargs: Any,
 ) -> "DataFrame":
     r"""Read a CSV, TSV (also compressed) or Parquet file.
@@ -26,11 +29,14 @@ def read_file(
         separator: Separator of a text file. None derives it from the suffix.
         na_values: Further entries of a text file that mean a missing value, such as ``"?"``; empty
             entries and ``"NA"`` always do.
+        as_text: Columns of a text file whose entries are kept as they are, whatever they look like;
+            names that the file does not have are ignored.
         **kwargs: Other arguments of ``pandas.read_csv``, not used for Parquet.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the suffix is not one of these, or the file is empty.
+        ValueError: If the suffix is not one of these, the file is empty, or several of its columns
+            have the same name.
 
     Example:
         >>> import tempfile
@@ -59,13 +65,32 @@ def read_file(
             f"got {path.name!r}"
         )
     separator = separator or _SEPARATORS[suffix]
-    kwargs = {"skipinitialspace": True, **kwargs}
+    kwargs = {"sep": separator, "skipinitialspace": True, **kwargs}
+    if len(separator) == 1:
+        # by parts of the file, entries of one column would be read as several types
+        kwargs.setdefault("low_memory", False)
     try:
-        return pd.read_csv(path, sep=separator, na_values=na_values, **kwargs)
+        if "header" not in kwargs and "names" not in kwargs:
+            _check_header(path, kwargs)
+        types = dict.fromkeys(as_text, str)
+        return pd.read_csv(path, na_values=na_values, dtype=types or None, **kwargs)
     except pd.errors.EmptyDataError as error:
         raise ValueError(
             f"path must be a table with a header and rows, got an empty file, {str(path)!r}"
         ) from error
+
+
+def _check_header(path: Path, options: Mapping[str, Any]) -> None:
+    """Raise for repeated names of columns, which pandas would rename."""
+    import pandas as pd
+
+    options = {**options, "keep_default_na": False, "dtype": str}
+    (names,) = pd.read_csv(path, header=None, nrows=1, **options).to_numpy().tolist()
+    if repeated := sorted({name for name in names if name and names.count(name) > 1}):
+        raise ValueError(
+            f"column names of the table must differ, got several columns {repeated} in "
+            f"{str(path)!r}"
+        )
 
 
 def read_hub(
@@ -120,7 +145,11 @@ def read_hub(
 
 
 def as_frame(
-    data: Any, target: str, separator: str | None = None, na_values: list[str] | None = None
+    data: Any,
+    target: str,
+    separator: str | None = None,
+    na_values: list[str] | None = None,
+    **kwargs: Any,
 ) -> "DataFrame":
     """Return a data frame for a path, a data frame or a pair of arrays ``(X, y)``.
 
@@ -130,6 +159,7 @@ def as_frame(
         target: Name of the target column; given to the target of a pair.
         separator: Passed to :func:`read_file`.
         na_values: Passed to :func:`read_file`.
+        **kwargs: Passed to :func:`read_file`.
 
     Raises:
         TypeError: If ``data`` has another type.
@@ -142,7 +172,7 @@ def as_frame(
     import pandas as pd
 
     if isinstance(data, str | os.PathLike):
-        return read_file(data, separator, na_values)
+        return read_file(data, separator, na_values, **kwargs)
     if isinstance(data, pd.DataFrame):
         return data
     if isinstance(data, tuple) and len(data) == 2:
@@ -153,7 +183,7 @@ def as_frame(
 
 
 def as_rows(
-    data: Any, separator: str | None = None, na_values: list[str] | None = None
+    data: Any, separator: str | None = None, na_values: list[str] | None = None, **kwargs: Any
 ) -> "DataFrame":
     """Return a data frame for a path, a data frame or an array of features.
 
@@ -161,6 +191,7 @@ def as_rows(
         data: A path for :func:`read_file`, a ``pandas.DataFrame``, or features ``(N, n)``.
         separator: Passed to :func:`read_file`.
         na_values: Passed to :func:`read_file`.
+        **kwargs: Passed to :func:`read_file`.
 
     Raises:
         ValueError: If an array does not have shape ``(N, n)``.
@@ -172,7 +203,7 @@ def as_rows(
     import pandas as pd
 
     if isinstance(data, str | os.PathLike):
-        return read_file(data, separator, na_values)
+        return read_file(data, separator, na_values, **kwargs)
     return data if isinstance(data, pd.DataFrame) else _numbered_columns(data)
 
 

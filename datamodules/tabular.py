@@ -1,11 +1,12 @@
 """Data module for tables from files, data frames, arrays or the Hugging Face hub."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
@@ -19,18 +20,22 @@ from pear_lightning.datamodules.table_checks import (
     classes_of,
     clean_columns,
     feature_columns,
+    text_columns,
 )
 from pear_lightning.datamodules.table_dataset import TableDataset
 from pear_lightning.datamodules.table_encoder import TableEncoder
 from pear_lightning.datamodules.table_marks import marks_of
 from pear_lightning.datamodules.table_part import Part, cleaned_part, hold_out
 from pear_lightning.datamodules.table_source import as_frame, as_rows, read_hub
+from pear_lightning.datamodules.table_state import check_target, warn_of_other_splits
+from pear_lightning.datamodules.table_words import warn_of_decimal_commas
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame
 
 _SPLITS = ("train", "val", "test")
+_OF_ROWS = ("seed", "val_fraction", "test_fraction", "n_train")
 
 
 class TabularDataModule(NamedColumns):
@@ -241,6 +246,8 @@ class TabularDataModule(NamedColumns):
         self._encoder: TableEncoder | None = None
         self._classes: list[Any] = []
         self._class_names: list[str] = []
+        self._has_own_test_rows = test_data is not None
+        self._fitted: Mapping[str, Any] = {}  # state of the fit of a checkpoint
 
     def load_tables(self) -> "tuple[DataFrame, DataFrame | None]":
         """Return the table for training, and the table for testing or None."""
@@ -256,11 +263,10 @@ class TabularDataModule(NamedColumns):
             raise ValueError(
                 "data (a path, a DataFrame or (X, y)) or hub_id must be given, got neither"
             )
-        test = self.test_data
-        return (
-            self._read(self.data),
-            None if test is None else self._read(test),
-        )
+        train = self._read(self.data, self._text_columns())
+        if self.test_data is None:
+            return train, None
+        return train, self._read(self.test_data, self._text_columns(train))
 
     @override
     def prepare_data(self) -> None:
@@ -270,7 +276,7 @@ class TabularDataModule(NamedColumns):
     @override
     def setup(self, stage: str | None = None) -> None:
         self._is_set_up = True
-        if stage in ("test", "predict"):
+        if stage in ("validate", "test", "predict"):
             return  # the trainer loads the encoding of a checkpoint after this, and rows later
         if not self._parts:
             self._load()
@@ -281,9 +287,11 @@ class TabularDataModule(NamedColumns):
         train, test = self.load_tables()
         train = train.rename(columns=str)
         check_rows(train, "training table")
+        self._has_own_test_rows = test is not None
         if self._encoder is None:
             names = feature_columns(train, self.target, self.features, self.exclude)
             words = category_columns(train, names, self.categories)
+            warn_of_decimal_commas(train, words)
             encoder = self._new_encoder(names, words)
         else:
             encoder = self._encoder
@@ -311,9 +319,23 @@ class TabularDataModule(NamedColumns):
             self._encoder = encoder.fit(parts["train"].table)
             warn_of_far_values(parts["train"], encoder)
         self._parts = {split: parts[split] for split in _SPLITS if split in parts}
+        warn_of_other_splits(
+            self._fitted, self._split_settings(), own_test_rows=self._has_own_test_rows
+        )
 
-    def _read(self, data: Any) -> "DataFrame":
-        return as_frame(data, self.target, self.separator, self.na_values)
+    def _read(self, data: Any, as_text: Sequence[str] = ()) -> "DataFrame":
+        return as_frame(data, self.target, self.separator, self.na_values, as_text=as_text)
+
+    def _text_columns(self, train: "DataFrame | None" = None) -> list[str]:
+        """Return the columns of text, by the encoding, or else by the training table.
+
+        A file whose entries in such a column look like numbers or truth values holds text, too.
+        """
+        if self._encoder is not None:
+            names = list(self._encoder.categories)
+            is_text = self._classes and all(isinstance(each, str) for each in self._classes)
+            return [*names, self.target] if is_text else names
+        return [] if train is None else text_columns(train)
 
     def _refuse_source(self) -> None:
         """Raise for arguments that name a source, in a class with a fixed source."""
@@ -355,6 +377,7 @@ class TabularDataModule(NamedColumns):
         marks: "NDArray[Any] | None" = None,
     ) -> Part:
         """Return the cleaned rows of a table with their targets and marks."""
+        check_target(self._fitted, self.target)
         if marks is None and self.annotations is not None:
             marks = marks_of(None, encoder.features, len(table))
         return cleaned_part(
@@ -400,11 +423,14 @@ class TabularDataModule(NamedColumns):
         """
         if split not in self._datasets:
             if split == "test" and self._has_test_rows_alone:
-                part = self._part(self._read(self.test_data), self.encoder, "test table")
+                table = self._read(self.test_data, self._text_columns())
+                part = self._part(table, self.encoder, "test table")
             elif split in self._loaded():
                 part = self._parts[split]
             else:
                 raise ValueError(f"split must be one of {list(self._parts)}, got {split!r}")
+            if split == "test" and self._has_own_test_rows:
+                self._warn_of_unknown(part.table, "the test table")
             self._datasets[split] = self._encode(split, part)
         return self._datasets[split]
 
@@ -436,17 +462,31 @@ class TabularDataModule(NamedColumns):
             raise ValueError("predict_data must be given to predict new rows, got None")
         encoder = self.encoder
         names = encoder.features
-        table = as_rows(self.predict_data, self.separator, self.na_values).rename(columns=str)
+        table = as_rows(
+            self.predict_data, self.separator, self.na_values, as_text=encoder.categories
+        ).rename(columns=str)
         check_rows(table, "predict_data")
         table = clean_columns(
             table, names, encoder.categories, impute=encoder.impute, part="predict_data"
         )
-        if unknown := encoder.unknown(table):
+        self._warn_of_unknown(table, "predict_data")
+        return TableDataset(self.with_junk(encoder.transform(table), len(_SPLITS)))
+
+    def _warn_of_unknown(self, table: "DataFrame", part: str) -> None:
+        if unknown := self.encoder.unknown(table):
             rank_zero_warn(
-                f"predict_data has categories that the training rows do not have, {unknown}; they "
+                f"{part} has categories that the training rows do not have, {unknown}; they "
                 "are encoded as zeros"
             )
-        return TableDataset(self.with_junk(encoder.transform(table), len(_SPLITS)))
+
+    @property
+    @override
+    def training_mean(self) -> Tensor:
+        """Mean ``(n,)`` of the training rows; of those of the fit, if a checkpoint was loaded."""
+        mean: Tensor | None = self._fitted.get("training_mean")
+        if mean is not None and len(mean) == self.num_features:
+            return mean
+        return super().training_mean
 
     @override
     def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
@@ -480,10 +520,19 @@ class TabularDataModule(NamedColumns):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """Return the fitted encoding, the classes and the form of files, as plain values."""
+        """Return the fitted encoding, target, splits and form of files, as plain values.
+
+        The mean of the training rows is the only tensor apart from those of the encoding.
+        """
         if self._encoder is None:
             return {}
+        of_rows = self._fitted
+        if self._parts:
+            of_rows = {**self._split_settings(), "training_mean": self.training_mean}
         return {
+            **{name: of_rows[name] for name in (*_OF_ROWS, "training_mean") if name in of_rows},
+            "task": self.task,
+            "target": self._fitted.get("target", self.target),
             "encoder": self._encoder.state_dict(),
             "classes": [_plain(value) for value in self._classes],
             "class_names": self._class_names,
@@ -493,7 +542,10 @@ class TabularDataModule(NamedColumns):
 
     @override
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Encode all rows as in the fit that saved the state.
+        """Encode all rows as in the fit that saved the state, and for its task.
+
+        Rows that are read later must have the same target, and there is a warning if they are
+        split in another way.
 
         Args:
             state_dict: A result of :meth:`state_dict`.
@@ -505,7 +557,18 @@ class TabularDataModule(NamedColumns):
             self.separator = state_dict["separator"]
         if self.na_values is None:
             self.na_values = state_dict["na_values"]
+        self.task = state_dict.get("task", self.task)
+        self._fitted = dict(state_dict)
         self._parts, self._datasets = {}, {}
+
+    def _split_settings(self) -> dict[str, Any]:
+        values = [
+            self.seed,
+            self.val_fraction,
+            self.test_fraction,
+            len(self._parts["train"].target),
+        ]
+        return dict(zip(_OF_ROWS, values, strict=True))
 
 
 def _plain(value: Any) -> Any:

@@ -251,6 +251,49 @@ def test_reports_have_the_features_of_the_table():
     assert list(written.columns[-4:]) == ["age", "job", "income", "member"]
 
 
+@pytest.mark.parametrize("subcommand", ["explain", "rank"])
+def test_reports_encode_rows_as_the_fit_did(subcommand):
+    """Neither the columns left out nor the mean and categories of the fit are given again."""
+    fit("--data.exclude=[member]", "--trainer.limit_train_batches=1", epochs=1)
+    (checkpoint,) = Path("lightning_logs").rglob("*.ckpt")
+    other = table()
+    other["age"] = other["age"] * 10
+    other.assign(job="cook").to_csv("other.csv", index=False)
+    cli = main([subcommand, "--config=pear_csv.yaml", "--data.data=churn.csv",
+                "--data.test_data=other.csv", "--data.target=left", f"--ckpt_path={checkpoint}",
+                "--rows=6", "--n_steps=3", "--n_subsets=5", *QUICK])  # fmt: skip
+    assert cli.datamodule.group_names == ["age", "job", "income"]
+    assert cli.datamodule.encoder.words["job"] == ["clerk", "cook", "missing", "nurse"]
+
+
+def test_new_rows_are_explained_in_another_folder(tmp_path, monkeypatch):
+    fit("--trainer.limit_train_batches=1", epochs=1)
+    (checkpoint,) = Path("lightning_logs").rglob("*.ckpt")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    table().drop(columns="left")[:9].to_csv("new.csv", index=False)
+    main(["explain", "--config=pear_csv.yaml", "--split=predict", "--data.predict_data=new.csv",
+          f"--ckpt_path={tmp_path / checkpoint}", "--pictures=0", "--n_steps=3", "--n_subsets=5",
+          *QUICK])  # fmt: skip
+    written = pd.read_csv("explanations/attributions.csv")
+    assert list(written.columns[-4:]) == ["age", "job", "income", "member"]
+    assert len(written) == 9 * 4
+
+
+def test_the_task_and_the_splits_are_those_of_the_fit():
+    rows = table().assign(left=np.arange(160) % 3)
+    fit("--data.task=regression", "--data.seed=1", "--trainer.limit_train_batches=1", epochs=1,
+        rows=rows)  # fmt: skip
+    (checkpoint,) = Path("lightning_logs").rglob("*.ckpt")
+    arguments = ["--config=pear_csv.yaml", "--data.data=churn.csv", "--data.target=left",
+                 f"--ckpt_path={checkpoint}", *QUICK]  # fmt: skip
+    cli = main(["test", *arguments, "--data.seed=1"])
+    assert cli.datamodule.task == "regression"
+    assert "test_mse" in cli.trainer.callback_metrics
+    with pytest.warns(UserWarning, match="seed=1, now 0; give seed=1"):
+        main(["test", *arguments])
+
+
 def test_other_data_than_tables_are_read_by_the_fit_alone(monkeypatch):
     loads = []
 

@@ -191,6 +191,11 @@ class AmortizedExplainer(Rebuildable, Explainer):
         of_fallback = self.fallback is not None and self.fallback.uses_training_data
         return self.baseline.from_training_data or of_fallback
 
+    @property
+    def uses_training_rows(self) -> bool:
+        """Whether the fallback uses rows of the training data."""
+        return self.fallback is not None and self.fallback.uses_training_rows
+
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
         """Take reference data from the training data, also for the fallback.
 

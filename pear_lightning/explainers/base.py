@@ -66,6 +66,12 @@ class Explainer(nn.Module, ABC):
         """Whether :meth:`fit_reference` must be called before the first explanation."""
         return self.uses_training_data and not self.state_dict()  # holds reference data only
 
+    @property
+    def uses_training_rows(self) -> bool:
+        """Whether :meth:`fit_reference` uses rows, and not only the mean of the training data."""
+        own = type(self).fit_reference is not Explainer.fit_reference
+        return own and self.uses_training_data
+
     def fit_reference(self, mean: Tensor, rows: Tensor) -> None:
         """Take reference data from the training data; ignored by explainers that need none.
 

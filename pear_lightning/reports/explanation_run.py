@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningDataModule, LightningModule
 from torch import Tensor
 from typing_extensions import override
 
@@ -21,8 +21,7 @@ from pear_lightning.reports.row_ids import first_loader, gathered, row_ids
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.outputs import OutputName
-
-_BACKGROUND_ROWS = 1024
+from pear_lightning.training.reference_data import reference_data_of
 
 
 class ExplanationRun(LightningModule):
@@ -101,7 +100,7 @@ class ExplanationRun(LightningModule):
         """Set up the explained module."""
         self.model.setup(stage)
 
-    # The checkpoint is that of the explained module.
+    # The checkpoint is that of the explained module and its data.
 
     @override
     def load_state_dict(self, *args: Any, **kwargs: Any) -> Any:
@@ -110,8 +109,17 @@ class ExplanationRun(LightningModule):
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Call the hook of the explained module."""
+        """Call the hook of the explained module, and load the state of its data module.
+
+        Lightning looks for the state of the data module that the trainer has, which is a
+        :class:`~pear_lightning.reports.split_data.SplitData`; the state is under the name of the
+        class of its source.
+        """
         self.model.on_load_checkpoint(checkpoint)
+        if isinstance(self.data, LightningDataModule):
+            state = checkpoint.get(type(self.data).__qualname__)
+            if state:
+                self.data.load_state_dict(state)
 
     @override
     def predict_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> int:
@@ -173,9 +181,12 @@ class ExplanationRun(LightningModule):
         mean = getattr(self.data, "training_mean", None)
         if mean is not None and masker.baseline.from_training_data:
             masker.fit(mean)
+        awaiting = [each for each in self.explainers.values() if each.awaits_training_data]
+        if mean is not None and awaiting:
+            mean, rows = reference_data_of(self.data, awaiting)
+            for explainer in awaiting:
+                explainer.fit_reference(mean, rows)
         for explainer in self.explainers.values():
-            if mean is not None and explainer.awaits_training_data:
-                explainer.fit_reference(mean, self.data.training_rows(_BACKGROUND_ROWS))
             explainer.to(self.device)
         self._prepared = True
 

@@ -79,7 +79,7 @@ def fit_explainers(
         return
     datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
     if hasattr(datamodule, "training_mean") and hasattr(datamodule, "training_rows"):
-        mean, rows = datamodule.training_mean, datamodule.training_rows(_BACKGROUND_ROWS)
+        mean, rows = reference_data_of(datamodule, wanting)
     elif trainer.state.fn == "fit":
         with torch.random.fork_rng():
             mean, rows = _read_once(trainer, inputs_of, wanting)
@@ -87,6 +87,24 @@ def fit_explainers(
         return  # explain() raises if missing data are used
     for explainer in wanting:
         explainer.fit_reference(mean.to(device), rows.to(device))
+
+
+def reference_data_of(datamodule: Any, explainers: Iterable[Explainer]) -> tuple[Tensor, Tensor]:
+    """Return the mean ``(*S)`` and rows ``(N, *S)`` of the training data of a data module.
+
+    Rows are read only if an explainer uses them: a checkpoint has the mean of a table, but no rows.
+
+    Args:
+        datamodule: A data module with ``training_mean`` and ``training_rows(n)``.
+        explainers: The explainers that will be fitted.
+
+    Returns:
+        The mean, and the rows; the mean as the only row if no explainer uses rows.
+    """
+    mean: Tensor = datamodule.training_mean
+    if any(each.uses_training_rows for each in explainers):
+        return mean, datamodule.training_rows(_BACKGROUND_ROWS)
+    return mean, mean[None]
 
 
 def _read_once(

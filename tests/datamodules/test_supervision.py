@@ -141,6 +141,22 @@ def test_any_data_module_is_read_by_position_and_delivers_reference_data(tmp_pat
     assert len(more.val_dataloader().dataset) > 0
 
 
+def test_the_state_is_that_of_the_data(tmp_path):
+    inner = BreastCancer(scaling="minmax")
+    data = SupervisionDataModule(inner, str(tmp_path))
+    data.setup("fit")
+    state = data.state_dict()
+    assert state["data"]["encoder"]["scaling"] == "minmax"
+    other = SupervisionDataModule(BreastCancer(scaling="standard"), str(tmp_path))
+    other.setup("fit")
+    other.load_state_dict(state)
+    assert torch.equal(other.training_rows(5), data.training_rows(5))
+    assert torch.equal(next(iter(other.sample_loader()))[0], next(iter(data.sample_loader()))[0])
+    plain = SupervisionDataModule(rows(), str(tmp_path))
+    plain.load_state_dict(plain.state_dict())
+    assert plain.state_dict() == {}
+
+
 @pytest.mark.parametrize("share", [0.2, 0.0])
 def test_held_out_samples_are_validated_whatever_the_data_hold_out(tmp_path, share):
     inner = BreastCancer(scaling="standard", batch_size=16)  # without validation rows

@@ -94,7 +94,137 @@ class TestCategories:
         table.loc[119, "job"] = "pilot"
         data = ready(table[:90], table[90:])
         assert "job=pilot" not in data.feature_names
-        assert data.rows("test").inputs[-1, 1:4].tolist() == [0, 0, 0]
+        with pytest.warns(UserWarning, match=r"the test table has categories .*'job': \['pilot'\]"):
+            test = data.rows("test").inputs
+        assert test[-1, 1:4].tolist() == [0, 0, 0]
+
+
+SPELLINGS = [
+    (["true", "false", "unknown"], ["true", "false"]),
+    (["01", "02", "A3"], ["01", "02"]),
+    (["1.0", "2.0", "x"], ["2.0", "1.0"]),
+]
+
+
+class TestSpellings:
+    """The type that pandas gives a column depends on all of its entries in the file."""
+
+    @pytest.mark.parametrize(("entries", "new"), SPELLINGS)
+    @pytest.mark.parametrize("in_memory", [False, True])
+    def test_words_do_not_depend_on_the_type(self, tmp_path, entries, new, in_memory):
+        train, later = tmp_path / "train.csv", tmp_path / "later.csv"
+        table = pd.DataFrame({"code": entries * 6, "age": range(18), "left": ["no", "yes"] * 9})
+        table.to_csv(train, index=False)
+        pd.DataFrame({"code": new, "age": [1, 2], "left": ["no", "yes"]}).to_csv(later, index=False)
+        source = pd.read_csv(later) if in_memory else later
+        assert not in_memory or not pd.api.types.is_string_dtype(source["code"])
+        data = ready(train, source, predict_data=source)
+        expected = [[word == name for name in sorted(entries)] for word in new]
+        for rows in (data.rows("test"), data.predict_rows()):  # a warning would be an error
+            assert rows.inputs[:, :3].bool().tolist() == expected
+
+    def test_words_of_a_checkpoint(self, tmp_path):
+        entries, new = SPELLINGS[0]
+        table = pd.DataFrame({"code": entries * 6, "left": ["true", "false", "maybe"] * 6})
+        state = ready(table).state_dict()
+        path = tmp_path / "later.csv"
+        pd.DataFrame({"code": new, "left": ["true", "false"]}).to_csv(path, index=False)
+        data = TabularDataModule(table, path, target="left")
+        data.load_state_dict(state)
+        data.setup("test")
+        rows = data.rows("test")
+        assert rows.inputs.tolist() == [[0, 1, 0], [1, 0, 0]]
+        assert rows.target.tolist() == [2, 0]  # false, maybe, true
+
+    def test_equal_numbers_that_are_two_words_stay_apart(self):
+        encoder = TableEncoder(["code"], ["code"])
+        encoder.fit(pd.DataFrame({"code": ["1", "01", "2.0"]}))
+        assert encoder.unknown(pd.DataFrame({"code": ["1.0", "2", "01"]})) == {"code": ["1.0"]}
+
+    def test_a_column_of_a_long_file_has_one_type(self, tmp_path):
+        entries = ["01"] * 300_000 + ["A3"] * 4
+        path = tmp_path / "train.csv"
+        pd.DataFrame({"code": entries, "left": [0, 1] * 150_002}).to_csv(path, index=False)
+        assert ready(path, test_fraction=0).feature_names == ["code=01", "code=A3"]
+
+
+class TestTheRunOfACheckpoint:
+    def numbers(self):
+        return make_table().assign(left=range(120))
+
+    def test_the_task_is_restored(self):
+        table = make_table().assign(left=[0.0, 1.0, 2.0] * 40)
+        state = ready(table, task="regression").state_dict()
+        data = TabularDataModule(table, target="left")
+        data.load_state_dict(state)
+        data.setup("validate")
+        assert data.rows("test").target.dtype == torch.float32
+        assert data.num_classes == 1
+
+    @pytest.mark.parametrize(
+        ("other", "message"),
+        [
+            ({"seed": 0}, r"seed=1, now 0; give seed=1"),
+            ({"test_fraction": 0.5}, r"test_fraction=0.25, now 0.5"),
+            ({"val_fraction": 0.0}, r"val_fraction=0.2, now 0.0"),
+        ],
+    )
+    def test_other_splits_are_named(self, other, message):
+        settings = {"seed": 1, "val_fraction": 0.2}
+        state = ready(make_table(), **settings).state_dict()
+        data = TabularDataModule(make_table(), target="left", **{**settings, **other})
+        data.load_state_dict(state)
+        data.setup("test")
+        with pytest.warns(UserWarning, match=message):
+            data.test_dataloader()
+        same = TabularDataModule(make_table(), target="left", **settings)
+        same.load_state_dict(state)
+        same.setup("test")
+        assert len(same.test_dataloader().dataset) == 30
+
+    def test_another_table_is_named(self):
+        state = ready(make_table()).state_dict()
+        data = TabularDataModule(make_table(200), target="left")
+        data.load_state_dict(state)
+        data.setup("test")
+        with pytest.warns(UserWarning, match="90 training rows, now 150; give the same table"):
+            data.test_dataloader()
+
+    def test_test_rows_of_their_own_need_no_split(self):
+        state = ready(make_table(), seed=1).state_dict()
+        data = TabularDataModule(make_table(200), make_table(20), target="left")
+        data.load_state_dict(state)
+        data.setup("test")
+        assert len(data.rows("test").target) == 20
+
+    def test_another_target_is_refused(self):
+        table = make_table().assign(right=["no", "yes"] * 60)
+        state = ready(table, exclude=["right"]).state_dict()
+        data = TabularDataModule(table, target="right")
+        data.load_state_dict(state)
+        data.setup("test")
+        with pytest.raises(ValueError, match=r"target must be 'left', that of the fit .* 'right'"):
+            data.test_dataloader()
+
+    def test_the_training_mean_needs_no_table(self):
+        data = ready(make_table(), junk_features=2)
+        new = TabularDataModule(predict_data=make_table(), junk_features=2)
+        new.load_state_dict(data.state_dict())
+        new.setup("predict")
+        assert torch.equal(new.training_mean, data.training_mean)
+        assert new.state_dict()["n_train"] == 90
+
+    def test_older_states_lack_these(self):
+        data = ready(make_table(), seed=1)
+        state = data.state_dict()
+        for name in ("task", "target", "seed", "val_fraction", "test_fraction", "n_train",
+                     "training_mean"):  # fmt: skip
+            del state[name]
+        other = TabularDataModule(make_table(), target="left")
+        other.load_state_dict(state)
+        other.setup("test")
+        assert len(other.rows("test").target) == 30
+        torch.testing.assert_close(other.training_mean, other.rows("train").inputs.mean(dim=0))
 
 
 class TestMissingValues:
