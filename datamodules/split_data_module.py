@@ -29,8 +29,8 @@ class SplitDataModule(LoadingDataModule):
     ``"test"`` if the data set has them. This class completes them: with ``val_fraction``,
     validation samples are held out from the training samples, unless the data set has its own.
     Without test samples, the validation samples of the data set become the test samples;
-    without either, :attr:`test_fraction` of the training samples are held out. ``predict`` uses the
-    test samples, in order.
+    without either, :attr:`test_fraction` of the training samples are held out. Then
+    :meth:`finish_rows` may change them. ``predict`` uses the test samples, in order.
 
     Args:
         val_fraction: Share of the training samples held out for validation, 0 to below 1.
@@ -106,7 +106,19 @@ class SplitDataModule(LoadingDataModule):
             loaded["train"], loaded["val"] = self._held_out(loaded["train"], "val")
         if empty := [split for split, rows in loaded.items() if not len(rows)]:
             raise ValueError(f"load_rows must return rows for each split, got none for {empty}")
-        return {name: loaded[name] for name in ("train", "val", "test") if name in loaded}
+        named = {name: loaded[name] for name in ("train", "val", "test") if name in loaded}
+        return self.finish_rows(named)
+
+    def finish_rows(self, rows: dict[str, Any]) -> dict[str, Any]:
+        """Return the data sets of the splits, after samples are held out.
+
+        Override it for what is fitted to the training samples, which must not see the others. This
+        one returns the rows as they are.
+
+        Args:
+            rows: What :meth:`load_rows` returned, for all splits of this data module.
+        """
+        return rows
 
     def _held_out(self, rows: Any, split: str) -> tuple[Any, Any]:
         fraction = self.val_fraction if split == "val" else self.test_fraction

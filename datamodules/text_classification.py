@@ -12,7 +12,7 @@ from typing_extensions import override
 from pear_lightning.datamodules.hub_splits import load_hub_splits
 from pear_lightning.datamodules.split_data_module import SplitDataModule
 from pear_lightning.datamodules.table_source import read_file
-from pear_lightning.datamodules.text_dataset import TextDataset
+from pear_lightning.datamodules.text_dataset import TextDataset, UntokenizedTexts
 from pear_lightning.datamodules.text_source import LabelledTexts, texts_of
 from pear_lightning.datamodules.text_tokenizer import (
     is_folder_or_name,
@@ -32,8 +32,9 @@ class TextClassification(SplitDataModule):
     """Data module for texts with one class each, from files or the Hugging Face hub.
 
     Texts are tokenized once and kept in memory; each batch is padded to its longest text. The
-    tokenizer is that of a pretrained model, or a new one that is trained on the training texts.
-    Checkpoints contain a trained tokenizer, because a network is useless without it.
+    tokenizer is that of a pretrained model, or a new one that is trained on the training texts,
+    without those that are held out. Checkpoints contain a trained tokenizer, because a network is
+    useless without it.
 
     Batches are mappings, as those of Hugging Face. Modules of this library embed the token ids if a
     method needs gradients.
@@ -217,12 +218,26 @@ class TextClassification(SplitDataModule):
     # --- tokens -----------------------------------------------------------------------------
 
     @override
-    def load_rows(self) -> dict[str, TextDataset]:
+    def load_rows(self) -> dict[str, Any]:
         splits = self.load_texts()
-        self._tokenizer = self._make_tokenizer(splits["train"].texts)
+        for split, (texts, _) in splits.items():
+            # before texts are held out, so that rows are those of the table
+            _check_tokens(split, texts, [n for n, each in enumerate(texts) if not each.strip()])
         return {
-            split: self._tokenized(split, each.texts, torch.tensor(each.labels))
+            split: UntokenizedTexts(each.texts, torch.tensor(each.labels))
             for split, each in splits.items()
+        }
+
+    @override
+    def finish_rows(self, rows: dict[str, Any]) -> dict[str, Any]:
+        """Return the tokenized texts; a new tokenizer is trained on those that are left to train.
+
+        Args:
+            rows: Texts of each split.
+        """
+        self._tokenizer = self._make_tokenizer(rows["train"].texts)
+        return {
+            split: self._tokenized(split, each.texts, each.target) for split, each in rows.items()
         }
 
     def _make_tokenizer(self, texts: Sequence[str]) -> Any:
@@ -238,12 +253,8 @@ class TextClassification(SplitDataModule):
         tokenizer = self._tokenizer
         ids = tokenizer(texts, verbose=False)["input_ids"]
         special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-        if empty := [row for row, each in enumerate(ids) if special.issuperset(each)]:
-            raise ValueError(
-                f"texts must have at least one token that is not special, got {len(empty)} of "
-                f"{len(ids)} {split} texts without, the first at row {empty[0]}: "
-                f"{texts[empty[0]]!r}; leave these rows out"
-            )
+        empty = [row for row, each in enumerate(ids) if special.issuperset(each)]
+        _check_tokens(split, texts, empty)
         too_long = [number for number, each in enumerate(ids) if len(each) > self.max_tokens]
         self.truncated[split] = len(too_long)
         if too_long:
@@ -331,3 +342,13 @@ class TextClassification(SplitDataModule):
                 f"data and hub_id must be None for {type(self).__name__}, which has fixed texts, "
                 "got a source; use TextClassification for other texts"
             )
+
+
+def _check_tokens(split: str, texts: Sequence[str], empty: Sequence[int]) -> None:
+    """Raise for rows of texts without tokens."""
+    if empty:
+        raise ValueError(
+            f"texts must have at least one token that is not special, got {len(empty)} of "
+            f"{len(texts)} {split} texts without, the first at row {empty[0]}: "
+            f"{texts[empty[0]]!r}; leave these rows out"
+        )

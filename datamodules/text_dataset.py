@@ -1,6 +1,7 @@
 """Tokenized texts with labels, padded a whole batch at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
@@ -8,6 +9,32 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 TextBatch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class UntokenizedTexts:
+    """Texts with labels, of which some can be held out before a tokenizer is trained.
+
+    Attributes:
+        texts: The texts.
+        target: Classes, ``(N,)`` long.
+    """
+
+    texts: list[str]
+    target: Tensor
+
+    def __len__(self) -> int:
+        """Return the number of texts."""
+        return len(self.texts)
+
+    def subset(self, indices: Sequence[int]) -> "UntokenizedTexts":
+        """Return some of the texts.
+
+        Args:
+            indices: Indices of the texts.
+        """
+        rows = list(indices)
+        return UntokenizedTexts([self.texts[row] for row in rows], self.target[rows])
 
 
 class TextDataset(Dataset[TextBatch]):

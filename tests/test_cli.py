@@ -128,6 +128,47 @@ def test_command_line_resumes_to_the_weights_of_the_uninterrupted_run():
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
+@pytest.mark.parametrize("subcommand", ["fit", "validate", "test", "predict", "explain", "rank"])
+def test_options_of_the_model_come_before_values_of_a_checkpoint(subcommand):
+    common = ["--config=pear_breast_cancer.yaml", *QUICK, "--trainer.limit_train_batches=1"]
+    main(["fit", *common, "--trainer.max_epochs=1", "--model.backbone.hidden_features=[8]",
+          "--model.normalize=none"])  # fmt: skip
+    (path,) = Path("checkpoints").glob("*.ckpt")
+    more = {"explain": ["--pictures=0", "--faithfulness=false", "--rows=4"],
+            "rank": ["--rows=4", "--n_steps=2", "--n_subsets=3"],
+            "fit": ["--trainer.max_epochs=2"]}.get(subcommand, [])  # fmt: skip
+    given = ["--model.consensus_weight=0.25", "--model.backbone.activation", "tanh",
+             "--model.test_explainers+=Gradient", "--model.test_explainers+=SmoothGrad",
+             "--model.test_explainers.n_samples=3", f"--ckpt_path={path}"]  # fmt: skip
+    cli = main([subcommand, *common, *more, *given])
+    model = cli.config[subcommand]["model"]["init_args"]
+    assert (model["consensus_weight"], model["normalize"]) == (0.25, "none")
+    assert cli.model.consensus_weight == 0.25
+    backbone = model["backbone"]["init_args"]
+    assert (backbone["activation"], backbone["hidden_features"]) == ("tanh", [8])
+    assert len(model["test_explainers"]) == 2
+    assert len(cli.model.test_explainers) == 2
+
+
+def test_another_class_than_that_of_a_checkpoint_is_taken():
+    common = ["--config=pear_breast_cancer.yaml", *QUICK, "--trainer.limit_train_batches=1"]
+    main(["fit", *common, "--trainer.max_epochs=1"])
+    (path,) = Path("checkpoints").glob("*.ckpt")
+    with pytest.raises(RuntimeError, match=r"loading state_dict"):
+        main(["test", *common, f"--ckpt_path={path}", "--model.backbone=LinearModel"])
+    cli = main(["test", *common, f"--ckpt_path={path}", "--model=PEAR", "--model.backbone=MLP"])
+    assert cli.model.backbone.in_features == 30
+
+
+def test_options_that_a_resumed_fit_cannot_follow_are_named():
+    common = ["--config=pear_breast_cancer.yaml", *QUICK, "--trainer.limit_train_batches=1"]
+    main(["fit", *common, "--trainer.max_epochs=1"])
+    (path,) = Path("checkpoints").glob("*.ckpt")
+    given = ["--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=0.5"]
+    with pytest.warns(UserWarning, match=r"--model.optimizer, --model.optimizer.lr may have no ef"):
+        main(["fit", *common, "--trainer.max_epochs=1", *given, f"--ckpt_path={path}"])
+
+
 def test_any_lightning_module_can_be_named():
     cli = main(["fit", "--model=lightning.pytorch.demos.boring_classes.BoringModel",
                 "--data=lightning.pytorch.demos.boring_classes.BoringDataModule",

@@ -3,10 +3,11 @@
 import sys
 import warnings
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
 
 from lightning.pytorch import LightningDataModule, LightningModule
-from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.cli import ArgsType, LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_warn
 
 # Imported so that command lines and configurations can name their classes without the path, which
@@ -19,6 +20,7 @@ from pear_lightning.cli.arguments import resolved
 from pear_lightning.cli.bare_names import bare_names_in_configurations
 from pear_lightning.cli.errors import ConciseParser, root_cause, run_with_short_errors
 from pear_lightning.cli.filled_from_data import fill_from_data
+from pear_lightning.cli.overrides import carry_over, given_to_model, without_effect
 from pear_lightning.cli.without_validation import drop_checkpoints, stop_watching_validation
 from pear_lightning.reports.reporting_trainer import ReportingTrainer
 
@@ -42,8 +44,21 @@ class CommandLine(LightningCLI):
         reports = {"explain": set(given_by_name), "rank": set(given_by_name)}
         return {**LightningCLI.subcommands(), **reports}
 
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse arguments, and keep those of the model, which Lightning takes from checkpoints.
+
+        Args:
+            parser: The parser.
+            args: The arguments; ``None`` for those of the process.
+        """
+        super().parse_arguments(parser, args)
+        given = sys.argv[1:] if args is None else args
+        self._given = given_to_model(given) if isinstance(given, list) else []
+        config = self.config.get(str(self.config.get("subcommand")))
+        self._model_before = None if config is None else deepcopy(config.get("model"))
+
     def before_instantiate_classes(self) -> None:
-        """Set the arguments of the model that follow from the data.
+        """Set the arguments of the model that follow from the command line and the data.
 
         Raises:
             FileNotFoundError: If the checkpoint does not exist.
@@ -52,6 +67,14 @@ class CommandLine(LightningCLI):
         checkpoint = config.get("ckpt_path")
         if checkpoint and str(checkpoint).endswith(".ckpt") and not Path(checkpoint).exists():
             raise FileNotFoundError(f"--ckpt_path must be a file, got {str(checkpoint)!r}")
+        if checkpoint and self._given:
+            carry_over(self._given, self._model_before, config)
+            if self.subcommand == "fit" and (names := without_effect(self._given)):
+                rank_zero_warn(
+                    f"{', '.join(names)} may have no effect on a fit that continues that of a "
+                    "checkpoint, which has the state of the optimizer and of the scheduler; leave "
+                    "out --ckpt_path to use them"
+                )
         drop_checkpoints(config)
         fill_from_data(config)
 

@@ -252,6 +252,24 @@ class PEAR(SupervisedModule):
             refuse_precision(self.trainer, self.consensus)
         fit_references(self, afresh=self.trainer.ckpt_path is None, inputs_of=self.explained_inputs)
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take reference data only of those evaluation explainers that this module has.
+
+        It can have others than the module that was saved.
+
+        Args:
+            checkpoint: The checkpoint.
+        """
+        super().on_load_checkpoint(checkpoint)
+        state, own = checkpoint["state_dict"], self.state_dict()
+        for group in ("validation_explainers", "test_explainers"):
+            fitted = {n for n, each in getattr(self, group).items() if each.uses_training_data}
+            for key in [key for key in state if key.startswith(f"{group}.")]:
+                if key not in own and key.split(".")[1] not in fitted:
+                    del state[key]
+            for key in [key for key in own if key.startswith(f"{group}.")]:
+                state.setdefault(key, own[key])
+
     def on_validation_start(self) -> None:
         """Fit missing baselines, if the data module has them."""
         super().on_validation_start()

@@ -107,6 +107,16 @@ def test_other_sources_are_refused(data):
         as_frame(data, "y")
 
 
+@pytest.mark.parametrize("header", ["a,y,b,y", '"y",a,"y",b'])
+def test_repeated_columns_of_a_file_are_refused(header, tmp_path):
+    """Pandas calls the second one y.1, and the target would be a feature."""
+    path = tmp_path / "rows.csv"
+    path.write_text(f"{header}\n1,0,2,0\n3,1,4,1\n")
+    data = TabularDataModule(path, target="y")
+    with pytest.raises(ValueError, match=r"column names .* must differ, got several .*\['y'\]"):
+        data.setup()
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"path must be a file, got .*rows\.csv"):
         read_file(tmp_path / "rows.csv")

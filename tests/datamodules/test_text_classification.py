@@ -198,6 +198,19 @@ class TestTokens:
         kept = train_tokenizer(["A a A"], 60, lowercase=False)
         assert kept("A")["input_ids"] != kept("a")["input_ids"]
 
+    @pytest.mark.parametrize("held_out", [{"test_fraction": 0.25}, {"val_fraction": 0.25}])
+    def test_a_trained_tokenizer_has_not_seen_texts_that_are_held_out(self, held_out):
+        words = [a + b + c for a in "bdfg" for b in "aeiou" for c in "klmn"]
+        table = pd.DataFrame({"text": words, "label": [0, 1] * 40})
+        fractions = {"test_fraction": 0.0, "val_fraction": 0.0, **held_out}
+        data = ready(TextClassification, table, **fractions)
+        (split,) = {"test", "val"} & set(data.splits)
+        assert data.splits == {"train": 60, split: 20}
+        vocabulary = data.tokenizer.get_vocab()
+        assert set(data.rows("train").texts) <= set(vocabulary)
+        assert not set(data.rows(split).texts) & set(vocabulary)
+        assert set(data.truncated) == {"train", split}
+
     def test_a_tokenizer_from_a_folder(self, tmp_path):
         tokenizer = train_tokenizer(["another vocabulary : " + " ".join(TABLE["text"])], 80)
         tokenizer.save_pretrained(tmp_path)
