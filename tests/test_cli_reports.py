@@ -89,6 +89,23 @@ def test_modules_of_other_methods_are_explained(monkeypatch):
     assert len(rows_of("explanations/attributions.csv")) == 24
 
 
+@pytest.mark.parametrize("subcommand", ["explain", "rank"])
+def test_the_configuration_that_a_fit_saves_is_read(subcommand):
+    own = ["--config=pear_breast_cancer.yaml", *CONFIG[2:], "--trainer.logger=CSVLogger",
+           "--trainer.logger.save_dir=."]  # fmt: skip
+    main(["fit", *own, "--trainer.max_epochs=1", "--trainer.limit_train_batches=1"])
+    (saved,), (checkpoint,) = Path().rglob("config.yaml"), Path().rglob("*.ckpt")
+    main([subcommand, f"--config={saved}", *SHORT, f"--ckpt_path={checkpoint}", "--output=out"])
+    assert rows_of("out/faithfulness.csv" if subcommand == "explain" else "out/ranking.csv")
+
+
+@pytest.mark.parametrize("subcommand", ["explain", "rank"])
+@pytest.mark.filterwarnings("ignore:.*without --ckpt_path")
+def test_explainers_are_not_explained(subcommand):
+    with pytest.raises(TypeError, match=r"model must map inputs to logits, got an explainer of an"):
+        main([subcommand, "--config=deepfaith_breast_cancer.yaml", *CONFIG[1:], *SHORT])
+
+
 def test_the_monitors_are_named_in_a_configuration():
     callbacks = [
         "--trainer.callbacks+=AgreementMonitor",

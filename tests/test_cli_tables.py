@@ -202,12 +202,18 @@ ERRORS = {
     "--data.data=gone.csv": "path must be a file, got 'gone.csv'",
     "--config=pear_cvs.yaml": "--config must be a file or a shipped configuration, got 'pear_cvs",
     "--ckpt_path=gone.ckpt": "--ckpt_path must be a file, got 'gone.ckpt'",
+    "--ckpt_path=churn.csv": "--ckpt_path must be a checkpoint of Lightning, got 'churn.csv'",
+    "--ckpt_path=empty.ckpt": "--ckpt_path must be a checkpoint of Lightning, got 'empty.ckpt'",
+    "--ckpt_path=objects.ckpt": "--ckpt_path must be a checkpoint of tensors and plain values",
+    "--trainer.devices=0": "`Trainer(devices='0')` value is not a valid input",
 }
 
 
 @pytest.mark.parametrize("argument", ERRORS)
 def test_errors_begin_with_the_cause(argument, monkeypatch, capsys):
     table().to_csv("churn.csv", index=False)
+    Path("empty.ckpt").touch()
+    torch.save({"state_dict": {}, "path": Path()}, "objects.ckpt")
     arguments = ["fit", "--config=pear_csv.yaml", "--data.data=churn.csv", "--data.target=left"]
     monkeypatch.setattr(sys, "argv", ["pear-lightning", *arguments, *QUICK, argument])
     with pytest.raises(SystemExit) as ended:

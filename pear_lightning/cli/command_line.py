@@ -18,7 +18,12 @@ import pear_lightning.modules  # noqa: F401 (used by being imported)
 from pear_lightning import __version__
 from pear_lightning.cli.arguments import resolved
 from pear_lightning.cli.bare_names import bare_names_in_configurations
-from pear_lightning.cli.errors import ConciseParser, root_cause, run_with_short_errors
+from pear_lightning.cli.errors import (
+    ConciseParser,
+    check_checkpoint,
+    root_cause,
+    run_with_short_errors,
+)
 from pear_lightning.cli.filled_from_data import fill_from_data
 from pear_lightning.cli.overrides import carry_over, given_to_model, without_effect
 from pear_lightning.cli.without_validation import drop_checkpoints, stop_watching_validation
@@ -50,12 +55,17 @@ class CommandLine(LightningCLI):
         Args:
             parser: The parser.
             args: The arguments; ``None`` for those of the process.
+
+        Raises:
+            ValueError: If the checkpoint is another file.
         """
         super().parse_arguments(parser, args)
         given = sys.argv[1:] if args is None else args
         self._given = given_to_model(given) if isinstance(given, list) else []
         config = self.config.get(str(self.config.get("subcommand")))
         self._model_before = None if config is None else deepcopy(config.get("model"))
+        if config is not None and config.get("ckpt_path"):
+            check_checkpoint(str(config["ckpt_path"]))
 
     def before_instantiate_classes(self) -> None:
         """Set the arguments of the model that follow from the command line and the data.

@@ -7,15 +7,23 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import signature
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NoReturn
+from zipfile import is_zipfile
 
 from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
 from pear_lightning.cli.arguments import shipped_configurations
 
 _TRACEBACK = "PEAR_LIGHTNING_TRACEBACK"
 _LINES = 8
+_OBJECTS = (
+    "--ckpt_path must be a checkpoint of tensors and plain values, got a file that holds other "
+    "objects or is damaged"
+)
 # lines of jsonargparse that name no cause
 _NOISE = re.compile(
     r"Does not validate against|Subtypes:|Errors:|Given value|Expected a <class 'NoneType'>|$"
@@ -96,17 +104,38 @@ def run_with_short_errors(function: Callable[[], Any]) -> None:
         ArithmeticError,
         ImportError,
         LookupError,
+        MisconfigurationException,
         OSError,
         RuntimeError,
         TypeError,
+        UnpicklingError,
         ValueError,
     ) as error:
         cause = root_cause(error)
-        lines = f"{cause}".strip().splitlines() or [type(cause).__name__]
+        text = f"{cause}"
+        if isinstance(cause, UnpicklingError):
+            text = _OBJECTS
+        lines = text.strip().splitlines() or [type(cause).__name__]
         lines += getattr(cause, "__notes__", [])
         sys.stderr.write("\n".join([f"pear-lightning: error: {lines[0]}", *lines[1:_LINES], ""]))
         sys.stderr.write(f"(For the traceback: {_TRACEBACK}=1)\n")
         sys.exit(1)
+
+
+def check_checkpoint(path: str) -> None:
+    """Raise for a file that is no checkpoint, whose content would be read as one.
+
+    Args:
+        path: The file; other paths, such as folders and addresses, are not looked at.
+
+    Raises:
+        ValueError: If the file is neither a zip archive nor a pickle, the two formats of torch.
+    """
+    if not Path(path).is_file():
+        return
+    with Path(path).open("rb") as file:
+        if file.read(1) != b"\x80" and not is_zipfile(file):
+            raise ValueError(f"--ckpt_path must be a checkpoint of Lightning, got {path!r}")
 
 
 def root_cause(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from rich.console import Console
 
-from pear_lightning.explainers import Explainer, RandomAttributions
+from pear_lightning.explainers import AmortizedExplainer, Explainer, RandomAttributions
 from pear_lightning.explainers.explainer_sets import Explainers, named_explainers
 from pear_lightning.figures import check_plot_extra
 from pear_lightning.functional.validation import check_choice
@@ -56,6 +56,7 @@ class ReportingTrainer(Trainer):
         n_subsets: int = 50,
         points_per_pass: int | None = None,
         ckpt_path: str | None = None,
+        weights_only: bool | None = None,
     ) -> None:
         """Explain a model on data: pictures, a file of attributions and a table of faithfulness.
 
@@ -81,9 +82,12 @@ class ReportingTrainer(Trainer):
             n_subsets: Number of random subsets of features.
             points_per_pass: Bound on the query points of each sample in one pass.
             ckpt_path: Checkpoint with the weights.
+            weights_only: Whether to read plain values and tensors only from the checkpoint; see
+                ``Trainer.predict``.
 
         Raises:
             ImportError: If matplotlib is missing and pictures are requested.
+            TypeError: If the module is an explainer.
             ValueError: If an argument is out of range.
         """
         check_choice("format", format, ("csv", "arrow"))
@@ -104,6 +108,7 @@ class ReportingTrainer(Trainer):
             datamodule,
             split,
             ckpt_path,
+            weights_only,
             report,
             explainers=explainers,
             masker=masker,
@@ -134,6 +139,7 @@ class ReportingTrainer(Trainer):
         confidence_level: float = 0.95,
         points_per_pass: int | None = None,
         ckpt_path: str | None = None,
+        weights_only: bool | None = None,
     ) -> None:
         """Rank explainers on a model and data by ten metrics of faithfulness.
 
@@ -161,9 +167,12 @@ class ReportingTrainer(Trainer):
             confidence_level: Confidence level of the intervals, between 0 and 1.
             points_per_pass: Bound on the query points of each sample in one pass.
             ckpt_path: Checkpoint with the weights.
+            weights_only: Whether to read plain values and tensors only from the checkpoint; see
+                ``Trainer.predict``.
 
         Raises:
             ImportError: If matplotlib is missing.
+            TypeError: If the module is an explainer.
             ValueError: If an argument is out of range.
         """
         check_plot_extra()
@@ -187,6 +196,7 @@ class ReportingTrainer(Trainer):
             datamodule,
             split,
             ckpt_path,
+            weights_only,
             report,
             explainers=explainers,
             masker=masker,
@@ -204,11 +214,13 @@ class ReportingTrainer(Trainer):
         datamodule: LightningDataModule | None,
         split: Split,
         ckpt_path: str | None,
+        weights_only: bool | None,
         report: Callable[[Explanations, PictureStyle], None],
         *,
         explainers: Explainers | None,
         **settings: Any,
     ) -> None:
+        _refuse_explainer(model)
         named: Mapping[str, Explainer] | None = None
         if explainers is not None:
             named = named_explainers("explainers", explainers)
@@ -227,6 +239,7 @@ class ReportingTrainer(Trainer):
                     datamodule=SplitData(source, split, settings["rows"]),
                     return_predictions=False,
                     ckpt_path=ckpt_path,
+                    weights_only=weights_only,
                 )
             finally:
                 self.callbacks, self.limit_predict_batches = callbacks, limit
@@ -237,3 +250,13 @@ class ReportingTrainer(Trainer):
             # a progress bar that is still live would be drawn again below the text
             bar.teardown(self, self.lightning_module, stage="predict")
         Console(soft_wrap=True).print(text, markup=False, highlight=False)
+
+
+def _refuse_explainer(model: LightningModule) -> None:
+    """Raise for a module whose outputs are attributions, not logits that could be explained."""
+    if isinstance(getattr(model, "backbone", None), AmortizedExplainer):
+        raise TypeError(
+            "model must map inputs to logits, got an explainer of another model, "
+            f"{type(model).__name__}; compare it with other explainers by `pear-lightning test` "
+            "(callback ExplainerComparison) or with rank_explainers"
+        )
