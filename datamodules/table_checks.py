@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from pear_lightning.datamodules.table_words import word_of
+from pear_lightning.datamodules.table_words import stripped, word_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -230,7 +230,7 @@ def classes_of(target: "Series[Any]") -> list[Any]:
     from pandas.api.types import is_float_dtype
 
     check_complete(target)
-    classes = target.drop_duplicates().tolist()
+    classes = list(dict.fromkeys(stripped(value) for value in target.drop_duplicates().tolist()))
     if is_float_dtype(target) and (parts := [value for value in classes if value != int(value)]):
         raise ValueError(
             f"target {target.name!r} must hold classes, got values such as {parts[0]}; use "
@@ -265,8 +265,11 @@ def class_indices(target: "Series[Any]", classes: Sequence[Any], part: str) -> "
     import numpy as np
 
     check_complete(target)
-    position = {value: index for index, value in enumerate(classes)}
-    if unknown := [value for value in target.drop_duplicates().tolist() if value not in position]:
+    known = {value: index for index, value in enumerate(classes)}
+    found = target.drop_duplicates().tolist()
+    # an older checkpoint has classes with spaces
+    position = {value: known.get(value, known.get(stripped(value))) for value in found}
+    if unknown := [value for value, index in position.items() if index is None]:
         raise ValueError(
             f"target {target.name!r} of the {part} must hold the classes of the training table, "
             f"{list(classes)}, got {unknown}"
@@ -293,7 +296,8 @@ def regression_values(target: "Series[Any]") -> "NDArray[Any]":
 
     if not is_numeric_dtype(target) or is_bool_dtype(target):
         raise ValueError(
-            f"target {target.name!r} must be numeric for task='regression', got {target.dtype}"
+            f"target {target.name!r} must be numeric for task='regression', got {target.dtype}; "
+            "name entries that mean a missing value in `na_values`, or a decimal comma in `decimal`"
         )
     check_complete(target)
     # a copy, because torch warns of the read-only views of pandas
@@ -316,9 +320,17 @@ def check_complete(target: "Series[Any]") -> None:
         Traceback (most recent call last):
         ValueError: target 'y' must be finite, got 1 missing or infinite value(s) in 2 ...
     """
+    from pandas.api.types import is_numeric_dtype
+
     bad = target.isin([float("inf"), float("-inf")]) | target.isna()
     if bad.any():
+        advice = "drop these rows"
+        if not is_numeric_dtype(target):
+            advice += (
+                "; entries of a file such as None, NA, null and those of `na_values` are read as "
+                "missing: spell a class of this name in another way, or remove it from `na_values`"
+            )
         raise ValueError(
             f"target {target.name!r} must be finite, got {int(bad.sum())} missing or infinite "
-            f"value(s) in {len(target)} rows; drop these rows"
+            f"value(s) in {len(target)} rows; {advice}"
         )

@@ -119,8 +119,14 @@ def hold_out(
             stratify=part.target if stratify else None,
         )
     except ValueError as error:
+        advice = ""
+        if stratify:
+            advice = (
+                f" (there are {len(np.unique(part.target))} classes; if the target is a number and "
+                "not a class, use task='regression')"
+            )
         raise ValueError(
             f"{split}_fraction must leave enough rows in both splits, got {fraction} of "
-            f"{len(part.target)} rows: {error}"
+            f"{len(part.target)} rows: {error}{advice}"
         ) from error
     return part.take(rest), part.take(held_out)

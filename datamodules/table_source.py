@@ -18,6 +18,8 @@ def read_file(
     separator: str | None = None,
     na_values: list[str] | None = None,
     *,
+    encoding: str | None = None,
+    decimal: str = ".",
     as_text: Sequence[str] = (),
     **kwargs: Any,
 ) -> "DataFrame":
@@ -29,14 +31,16 @@ def read_file(
         separator: Separator of a text file. None derives it from the suffix.
         na_values: Further entries of a text file that mean a missing value, such as ``"?"``; empty
             entries and ``"NA"`` always do.
+        encoding: Encoding of a text file; None is ``"utf-8"``.
+        decimal: Decimal point of the numbers of a text file.
         as_text: Columns of a text file whose entries are kept as they are, whatever they look like;
             names that the file does not have are ignored.
         **kwargs: Other arguments of ``pandas.read_csv``, not used for Parquet.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the suffix is not one of these, the file is empty, or several of its columns
-            have the same name.
+        ValueError: If the suffix is not one of these, the file is empty or has another encoding, or
+            several of its columns have the same name.
 
     Example:
         >>> import tempfile
@@ -65,7 +69,8 @@ def read_file(
             f"got {path.name!r}"
         )
     separator = separator or _SEPARATORS[suffix]
-    kwargs = {"sep": separator, "skipinitialspace": True, **kwargs}
+    form = {"sep": separator, "encoding": encoding, "decimal": decimal}
+    kwargs = {**form, "skipinitialspace": True, **kwargs}
     if len(separator) == 1:
         # by parts of the file, entries of one column would be read as several types
         kwargs.setdefault("low_memory", False)
@@ -77,6 +82,11 @@ def read_file(
     except pd.errors.EmptyDataError as error:
         raise ValueError(
             f"path must be a table with a header and rows, got an empty file, {str(path)!r}"
+        ) from error
+    except UnicodeError as error:
+        raise ValueError(
+            f"encoding must be that of the file {str(path)!r}, got {encoding or 'utf-8'!r}: "
+            f"{error}; files of spreadsheets often have 'cp1252'"
         ) from error
 
 

@@ -33,6 +33,15 @@ def word_of(value: Any) -> str | None:
     return str(value).strip()
 
 
+def stripped(value: Any) -> Any:
+    """Return a text without spaces around it, and any other value as it is.
+
+    Args:
+        value: The value.
+    """
+    return value.strip() if isinstance(value, str) else value
+
+
 def known_spellings(found: Iterable[str], words: Sequence[str]) -> dict[str, str]:
     """Return found words, with the spelling of the known word of the same value.
 

@@ -1,18 +1,16 @@
 """Data module for tables from files, data frames, arrays or the Hugging Face hub."""
 
 import os
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning.pytorch.utilities import rank_zero_warn
-from torch import Tensor
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
-from pear_lightning.datamodules.far_values import warn_of_far_values
-from pear_lightning.datamodules.named_columns import NamedColumns
+from pear_lightning.datamodules.far_values import warn_of_far_target, warn_of_far_values
+from pear_lightning.datamodules.restored_table import RestoredTable
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
 from pear_lightning.datamodules.table_checks import (
     category_columns,
@@ -20,13 +18,12 @@ from pear_lightning.datamodules.table_checks import (
     classes_of,
     clean_columns,
     feature_columns,
-    text_columns,
 )
 from pear_lightning.datamodules.table_dataset import TableDataset
 from pear_lightning.datamodules.table_encoder import TableEncoder
 from pear_lightning.datamodules.table_marks import marks_of
 from pear_lightning.datamodules.table_part import Part, cleaned_part, hold_out
-from pear_lightning.datamodules.table_source import as_frame, as_rows, read_hub
+from pear_lightning.datamodules.table_source import as_rows, read_hub
 from pear_lightning.datamodules.table_state import check_target, warn_of_other_splits
 from pear_lightning.datamodules.table_words import warn_of_decimal_commas
 
@@ -35,10 +32,9 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _SPLITS = ("train", "val", "test")
-_OF_ROWS = ("seed", "val_fraction", "test_fraction", "n_train")
 
 
-class TabularDataModule(NamedColumns):
+class TabularDataModule(RestoredTable):
     """Data module for a table from a file, a data frame, arrays or the Hugging Face hub.
 
     The rows are split and encoded, and all rows are kept in memory as tensors. Columns of numbers
@@ -72,6 +68,8 @@ class TabularDataModule(NamedColumns):
         cache_dir: Folder for the data set. None is the default folder of ``datasets``.
         separator: Separator of a text file. None derives it from the suffix.
         na_values: Further entries of text files that mean a missing value, such as ``"?"``.
+        encoding: Encoding of text files, such as ``"cp1252"``. None is ``"utf-8"``.
+        decimal: Decimal point of the numbers of text files; ``","`` for those of many countries.
         target: Name of the target column.
         features: Names of the feature columns. None takes all columns except the target.
         exclude: Names of columns that are no features, such as an identifier, if ``features`` is
@@ -88,7 +86,8 @@ class TabularDataModule(NamedColumns):
             0 otherwise. Test rows from ``test_data`` have only the marks of ``irrelevant``.
         class_names: Names of the classes, in the order of their sorted values. None takes the
             values.
-        task: ``"classification"`` or ``"regression"``.
+        task: ``"classification"`` or ``"regression"``. The target of a regression is not scaled;
+            there is a warning if its training mean is far from 0, or its standard deviation from 1.
         scaling: Scaling of the numbers: ``"standard"`` (mean 0, standard deviation 1),
             ``"minmax"`` (to [0, 1]; validation and test rows can be outside), ``"quantile"`` or
             ``"none"``. Columns of categories are not scaled.
@@ -147,6 +146,8 @@ class TabularDataModule(NamedColumns):
         cache_dir: str | None = None,
         separator: str | None = None,
         na_values: list[str] | None = None,
+        encoding: str | None = None,
+        decimal: str = ".",
         target: str = "target",
         features: list[str] | None = None,
         exclude: list[str] | None = None,
@@ -225,6 +226,8 @@ class TabularDataModule(NamedColumns):
         self.cache_dir = cache_dir
         self.separator = separator
         self.na_values = na_values
+        self.encoding = encoding
+        self.decimal = decimal
         self.target = target
         self.features = features
         self.exclude = exclude
@@ -247,7 +250,7 @@ class TabularDataModule(NamedColumns):
         self._classes: list[Any] = []
         self._class_names: list[str] = []
         self._has_own_test_rows = test_data is not None
-        self._fitted: Mapping[str, Any] = {}  # state of the fit of a checkpoint
+        self._fitted = {}  # state of the fit of a checkpoint
 
     def load_tables(self) -> "tuple[DataFrame, DataFrame | None]":
         """Return the table for training, and the table for testing or None."""
@@ -318,24 +321,12 @@ class TabularDataModule(NamedColumns):
         if self._encoder is None:
             self._encoder = encoder.fit(parts["train"].table)
             warn_of_far_values(parts["train"], encoder)
+            if self.task == "regression":
+                warn_of_far_target(parts["train"].target, self.target)
         self._parts = {split: parts[split] for split in _SPLITS if split in parts}
         warn_of_other_splits(
             self._fitted, self._split_settings(), own_test_rows=self._has_own_test_rows
         )
-
-    def _read(self, data: Any, as_text: Sequence[str] = ()) -> "DataFrame":
-        return as_frame(data, self.target, self.separator, self.na_values, as_text=as_text)
-
-    def _text_columns(self, train: "DataFrame | None" = None) -> list[str]:
-        """Return the columns of text, by the encoding, or else by the training table.
-
-        A file whose entries in such a column look like numbers or truth values holds text, too.
-        """
-        if self._encoder is not None:
-            names = list(self._encoder.categories)
-            is_text = self._classes and all(isinstance(each, str) for each in self._classes)
-            return [*names, self.target] if is_text else names
-        return [] if train is None else text_columns(train)
 
     def _refuse_source(self) -> None:
         """Raise for arguments that name a source, in a class with a fixed source."""
@@ -462,9 +453,9 @@ class TabularDataModule(NamedColumns):
             raise ValueError("predict_data must be given to predict new rows, got None")
         encoder = self.encoder
         names = encoder.features
-        table = as_rows(
-            self.predict_data, self.separator, self.na_values, as_text=encoder.categories
-        ).rename(columns=str)
+        table = as_rows(self.predict_data, as_text=encoder.categories, **self._form).rename(
+            columns=str
+        )
         check_rows(table, "predict_data")
         table = clean_columns(
             table, names, encoder.categories, impute=encoder.impute, part="predict_data"
@@ -478,15 +469,6 @@ class TabularDataModule(NamedColumns):
                 f"{part} has categories that the training rows do not have, {unknown}; they "
                 "are encoded as zeros"
             )
-
-    @property
-    @override
-    def training_mean(self) -> Tensor:
-        """Mean ``(n,)`` of the training rows; of those of the fit, if a checkpoint was loaded."""
-        mean: Tensor | None = self._fitted.get("training_mean")
-        if mean is not None and len(mean) == self.num_features:
-            return mean
-        return super().training_mean
 
     @override
     def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:
@@ -510,66 +492,3 @@ class TabularDataModule(NamedColumns):
     def num_classes(self) -> int:
         """Number of classes, the number of outputs that a model needs; 1 for regression."""
         return max(len(self.class_names), 1)
-
-    # --- checkpoints ------------------------------------------------------------------------
-
-    @property
-    def encoding_id(self) -> str:
-        """A string that is the same for data modules that encode rows in the same way."""
-        return self.encoder.fingerprint
-
-    @override
-    def state_dict(self) -> dict[str, Any]:
-        """Return the fitted encoding, target, splits and form of files, as plain values.
-
-        The mean of the training rows is the only tensor apart from those of the encoding.
-        """
-        if self._encoder is None:
-            return {}
-        of_rows = self._fitted
-        if self._parts:
-            of_rows = {**self._split_settings(), "training_mean": self.training_mean}
-        return {
-            **{name: of_rows[name] for name in (*_OF_ROWS, "training_mean") if name in of_rows},
-            "task": self.task,
-            "target": self._fitted.get("target", self.target),
-            "encoder": self._encoder.state_dict(),
-            "classes": [_plain(value) for value in self._classes],
-            "class_names": self._class_names,
-            "separator": self.separator,
-            "na_values": self.na_values,
-        }
-
-    @override
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Encode all rows as in the fit that saved the state, and for its task.
-
-        Rows that are read later must have the same target, and there is a warning if they are
-        split in another way.
-
-        Args:
-            state_dict: A result of :meth:`state_dict`.
-        """
-        self._encoder = TableEncoder.from_state(state_dict["encoder"])
-        self._classes = list(state_dict["classes"])
-        self._class_names = list(state_dict["class_names"])
-        if self.separator is None:
-            self.separator = state_dict["separator"]
-        if self.na_values is None:
-            self.na_values = state_dict["na_values"]
-        self.task = state_dict.get("task", self.task)
-        self._fitted = dict(state_dict)
-        self._parts, self._datasets = {}, {}
-
-    def _split_settings(self) -> dict[str, Any]:
-        values = [
-            self.seed,
-            self.val_fraction,
-            self.test_fraction,
-            len(self._parts["train"].target),
-        ]
-        return dict(zip(_OF_ROWS, values, strict=True))
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int | float) else str(value)

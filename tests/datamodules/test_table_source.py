@@ -117,6 +117,41 @@ def test_repeated_columns_of_a_file_are_refused(header, tmp_path):
         data.setup()
 
 
+def test_the_encoding_of_a_file(tmp_path):
+    path, new = tmp_path / "rows.csv", tmp_path / "new.csv"
+    table = pd.DataFrame({"city": ["Köln", "Graz"] * 8, "y": [0, 1] * 8})
+    table.to_csv(path, index=False, encoding="cp1252")
+    table[["city"]].to_csv(new, index=False, encoding="cp1252")
+    message = r"encoding must be that of the file '.*rows.csv', got 'utf-8': .*'cp1252'"
+    with pytest.raises(ValueError, match=message):
+        TabularDataModule(path, target="y").setup()
+    data = TabularDataModule(path, target="y", encoding="cp1252")
+    data.setup()
+    assert data.feature_names == ["city=Graz", "city=Köln"]
+    later = TabularDataModule(predict_data=new)
+    later.load_state_dict(data.state_dict())
+    later.setup("predict")
+    assert later.predict_rows().inputs[0].tolist() == [0, 1]
+
+
+def test_decimal_commas(tmp_path):
+    path, new = tmp_path / "rows.csv", tmp_path / "new.csv"
+    table = pd.DataFrame(
+        {"a": [0.5, 1.5, 2.25, -3.0] * 4, "job": ["x", "1,5"] * 8, "y": [0, 1] * 8}
+    )
+    table.to_csv(path, index=False, decimal=",", sep=";")
+    table[["a", "job"]].to_csv(new, index=False, decimal=",", sep=";")
+    with pytest.warns(UserWarning, match=r"got \['a'\] with numbers .* with decimal=','"):
+        TabularDataModule(path, target="y", separator=";").setup()
+    data = TabularDataModule(path, target="y", separator=";", decimal=",", scaling="none")
+    data.setup()
+    assert data.feature_names == ["a", "job=1,5", "job=x"]
+    later = TabularDataModule(predict_data=new)
+    later.load_state_dict(data.state_dict())
+    later.setup("predict")
+    assert later.predict_rows().inputs[:4, 0].tolist() == [0.5, 1.5, 2.25, -3.0]
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"path must be a file, got .*rows\.csv"):
         read_file(tmp_path / "rows.csv")

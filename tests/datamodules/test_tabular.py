@@ -258,7 +258,8 @@ class TestTarget:
     def test_regression(self):
         frame = load_diabetes(as_frame=True).frame
         data = TabularDataModule(frame, task="regression", scaling="standard", val_fraction=0.1)
-        data.setup()
+        with pytest.warns(UserWarning, match="target 'target' should have a mean near 0"):
+            data.setup()
         inputs, target = read(data.test_dataloader())
         assert inputs.dtype == target.dtype == torch.float32
         assert inputs.shape == (111, 10)
@@ -269,6 +270,25 @@ class TestTarget:
         values = torch.cat([target, *(rows for _, rows in data.val_dataloader())])
         values = torch.cat([values, *(rows for _, rows in data.train_dataloader())])
         assert sorted(values.tolist()) == sorted(frame["target"].tolist())
+
+    @pytest.mark.parametrize(("scale", "mean"), [(10_000, 40_000), (1, 50), (0.001, 0)])
+    def test_a_regression_target_that_a_network_can_hardly_reach_is_named(self, scale, mean):
+        table = make_table()
+        values = (table["a"] - table["a"].mean()) / table["a"].std()
+        ready(table.assign(y=values), task="regression")  # a warning would be an error
+        with pytest.warns(
+            UserWarning, match=r"target 'y' should .* got .* the target is not scaled"
+        ):
+            ready(table.assign(y=scale * values + mean), task="regression")
+
+    def test_spaces_around_classes_are_left_out(self):
+        data = ready(make_table().assign(y=["a", "b ", " a", "b"] * 50))
+        assert data.class_names == ["a", "b"]
+        older = data.state_dict() | {"classes": ["a", "b "]}
+        again = TabularDataModule(make_table().assign(y=["b ", " a"] * 100), target="y")
+        again.load_state_dict(older)
+        again.setup("test")
+        assert again.rows("train").target.unique().tolist() == [0, 1]
 
     def test_a_linear_model_learns(self):
         """The rows and targets that come out belong together."""
@@ -432,6 +452,13 @@ class TestErrors:
         with pytest.raises(ValueError, match="target 'y' must be finite, got 100 missing"):
             ready(table)
 
+    @pytest.mark.parametrize("word", ["None", "NA", "null"])
+    def test_a_class_that_reads_as_missing_is_explained(self, word, tmp_path):
+        path = tmp_path / "rows.csv"
+        make_table().assign(y=["mild", word] * 100).to_csv(path, index=False)
+        with pytest.raises(ValueError, match=r"100 missing .* None, NA, null .* spell a class"):
+            ready(path)
+
     def test_columns_that_are_not_numeric(self):
         table = make_table().assign(when=pd.Timestamp("2026-01-01"))
         message = r"must hold numbers or categories, got when \(datetime64.*leave them out with"
@@ -458,6 +485,10 @@ class TestErrors:
             ready(table)
         with pytest.raises(ValueError, match=r"val_fraction must .*, got 0\.01 of 15 rows"):
             ready(make_table(20), val_fraction=0.01)
+
+    def test_whole_numbers_as_a_target_lead_to_regression(self):
+        with pytest.raises(ValueError, match=r"200 classes; .* number .* use task='regression'"):
+            ready(make_table().assign(y=range(200)))
 
 
 def test_a_subclass_brings_its_own_table():
