@@ -106,8 +106,8 @@ class SplitDataModule(LoadingDataModule):
             loaded["train"], loaded["val"] = self._held_out(loaded["train"], "val")
         if empty := [split for split, rows in loaded.items() if not len(rows)]:
             raise ValueError(f"load_rows must return rows for each split, got none for {empty}")
-        named = {name: loaded[name] for name in ("train", "val", "test") if name in loaded}
-        return self.finish_rows(named)
+        order: list[str] = [name for name in ("train", "val", "test") if name in loaded]
+        return self.finish_rows({name: loaded[name] for name in order})
 
     def finish_rows(self, rows: dict[str, Any]) -> dict[str, Any]:
         """Return the data sets of the splits, after samples are held out.

@@ -12,8 +12,8 @@ from pickle import UnpicklingError
 from typing import Any, NoReturn
 from zipfile import is_zipfile
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from typing_extensions import override
 
 from pear_lightning.cli.arguments import shipped_configurations
