@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
 from pear_lightning.callbacks import ExplanationRegularizer
+from pear_lightning.explainers import ExpectedGradients, IntegratedGradients
 from pear_lightning.losses import ConsensusLoss, ExpectedGradientsPrior
 from pear_lightning.modules import PEAR, RightForTheRightReasons
 from pear_lightning.nn import MLP
+from pear_lightning.training.reference_data import reference_data_of
 from tests.modules.helpers import loader, quiet_trainer, table
 from tests.test_batch_forms import Foreign
 
@@ -124,3 +126,21 @@ def test_a_data_set_with_a_length_is_read_whole() -> None:
     model = PEAR(MLP(6, hidden_features=(8,)))
     quiet_trainer(max_steps=1).fit(model, loader(ROWS))
     torch.testing.assert_close(mean_of(model), table(ROWS).tensors[0].mean(dim=0))
+
+
+class MeanAlone:
+    """A data module that knows the mean of its training rows, as one with a checkpoint does."""
+
+    training_mean = torch.ones(3)
+
+    def training_rows(self, n: int) -> Tensor:
+        raise ValueError("there is no table")
+
+
+def test_rows_are_read_only_for_explainers_that_use_them() -> None:
+    integrated = IntegratedGradients(baseline="mean")
+    mean, _ = reference_data_of(MeanAlone(), [integrated])
+    assert torch.equal(mean, torch.ones(3))
+    assert not integrated.uses_training_rows
+    with pytest.raises(ValueError, match="there is no table"):
+        reference_data_of(MeanAlone(), [integrated, ExpectedGradients()])
