@@ -4,6 +4,7 @@ import math
 from typing import Any, Literal, get_args
 
 from lightning.pytorch import LightningDataModule, LightningModule
+from torch.utils.data import DataLoader, IterableDataset
 from typing_extensions import override
 
 from pear_lightning.functional.validation import check_choice
@@ -72,6 +73,8 @@ class SplitData(LightningDataModule):
     def predict_dataloader(self) -> Any:
         """Return the loaders of the split, and limit the batches to those that are needed."""
         loaders = getattr(self.source, f"{self.split}_dataloader")()
+        if self.split == "train":
+            loaders = _in_order(first_loader(loaders))
         trainer = self.trainer
         size = getattr(first_loader(loaders), "batch_size", None)
         if trainer is not None and self.rows is not None and size:
@@ -95,3 +98,18 @@ class SplitData(LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Call the hook of the source."""
         return self.source.on_after_batch_transfer(batch, dataloader_idx)
+
+
+def _in_order(loader: Any) -> Any:
+    """Return a loader of the same rows in the order of their data set, which numbers them."""
+    rows = getattr(loader, "dataset", None)
+    sampled = isinstance(loader, DataLoader) and not isinstance(rows, IterableDataset)
+    if not sampled or loader.batch_size is None:
+        return loader
+    return DataLoader(
+        loader.dataset,
+        batch_size=loader.batch_size,
+        collate_fn=loader.collate_fn,
+        num_workers=loader.num_workers,
+        pin_memory=loader.pin_memory,
+    )

@@ -96,6 +96,30 @@ def test_only_needed_batches_of_the_split_are_read(tmp_path, monkeypatch):
     assert len(table(tmp_path / "attributions.csv")) == 6 * 4
 
 
+def test_rows_of_the_training_split_have_their_numbers(tmp_path):
+    class Shuffled(LightningDataModule):
+        def train_dataloader(self):
+            inputs = torch.arange(20.0)[:, None].expand(-1, FEATURES) + 0.5
+            rows = TensorDataset(inputs.clone(), torch.arange(20) % 3)
+            return DataLoader(rows, batch_size=4, shuffle=True)
+
+    class Row(nn.Module):
+        """The first logit is the row's value, so input x gradient of it is the value."""
+
+        def forward(self, inputs):
+            return torch.stack([inputs[:, 0], 0 * inputs[:, 0], 0 * inputs[:, 0]], dim=1)
+
+    ReportingTrainer(**QUIET).explain(
+        Foreign(Row()), Shuffled(), str(tmp_path), [InputXGradient()], split="train", rows=6,
+        pictures=0, faithfulness=False,
+    )  # fmt: skip
+    rows = table(tmp_path / "attributions.csv")
+    assert [int(row["id"]) for row in rows] == list(range(6))
+    name = list(rows[0])[-FEATURES]  # of the centred logit, two thirds of the value
+    found = [float(row[name]) for row in rows]
+    assert found == pytest.approx([2 / 3 * (n + 0.5) for n in range(6)], rel=1e-4)
+
+
 def test_weights_come_from_the_checkpoint_and_callbacks_are_left_alone(tmp_path):
     trained, other = Foreign(), Foreign(nn.Linear(FEATURES, 3))
     nn.init.normal_(other.net.weight)
