@@ -62,7 +62,7 @@ class AlphaSchedule(Callback):
         >>> from pear_lightning.nn import MLP, ExplainerMLP
         >>> inputs = torch.randn(64, 4)
         >>> data = [{"inputs": x, "supervision": s} for x, s in zip(inputs, 2 * inputs)]
-        >>> schedule = AlphaSchedule(window=2, threshold=0.1)
+        >>> schedule = AlphaSchedule(window=2, threshold=1.0)
         >>> model = DeepFaith(MLP(4), ExplainerMLP(4), ColumnMasker(4))
         >>> trainer = Trainer(max_epochs=4, accelerator="cpu", logger=False, callbacks=[schedule],
         ...                   enable_checkpointing=False, enable_progress_bar=False,

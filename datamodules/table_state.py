@@ -43,11 +43,14 @@ def warn_of_other_splits(
             among them, and ``test_fraction`` is not used.
     """
     names = [name for name in _OF_SPLITS if name != "test_fraction" or not own_test_rows]
+    if not now["val_fraction"]:  # held out from the training rows, so the test rows are the same
+        names.remove("val_fraction")
     held_out = [name for name in names[1:] if now[name] or fitted.get(name)]
     if not held_out:
         names = []  # the seed splits nothing
     other = [name for name in names if fitted.get(name, now[name]) != now[name]]
-    rows = None if own_test_rows else fitted.get("n_train")
+    same_share = fitted.get("val_fraction") == now["val_fraction"]
+    rows = fitted.get("n_train") if same_share and not own_test_rows else None
     found = [f"{name}={fitted[name]!r}, now {now[name]!r}" for name in other]
     if not other and rows is not None and rows != now["n_train"]:
         found = [f"{rows} training rows, now {now['n_train']}"]

@@ -166,7 +166,7 @@ class TestTheRunOfACheckpoint:
         [
             ({"seed": 0}, r"seed=1, now 0; give seed=1"),
             ({"test_fraction": 0.5}, r"test_fraction=0.25, now 0.5"),
-            ({"val_fraction": 0.0}, r"val_fraction=0.2, now 0.0"),
+            ({"val_fraction": 0.5}, r"val_fraction=0.2, now 0.5"),
         ],
     )
     def test_other_splits_are_named(self, other, message):
@@ -177,10 +177,13 @@ class TestTheRunOfACheckpoint:
         data.setup("test")
         with pytest.warns(UserWarning, match=message):
             data.test_dataloader()
-        same = TabularDataModule(make_table(), target="left", **settings)
-        same.load_state_dict(state)
-        same.setup("test")
-        assert len(same.test_dataloader().dataset) == 30
+        # without validation rows, the test rows are the same, and there is no warning
+        for share in (0.2, 0.0):
+            settings["val_fraction"] = share
+            same = TabularDataModule(make_table(), target="left", **settings)
+            same.load_state_dict(state)
+            same.setup("test")
+            assert len(same.test_dataloader().dataset) == 30
 
     def test_another_table_is_named(self):
         state = ready(make_table()).state_dict()
