@@ -261,8 +261,9 @@ class AmortizedExplainer(Rebuildable, Explainer):
     def _inputs(self, read: Batch) -> Tensor:
         """Return the inputs; the ids of texts that were embedded for other explainers."""
         ids = read.sample_data.get("input_ids")
-        embedded = read.inputs.is_floating_point() and isinstance(ids, Tensor)
-        return ids if embedded and getattr(self.network, "takes_ids", False) else read.inputs
+        if not isinstance(ids, Tensor) or not read.inputs.is_floating_point():
+            return read.inputs
+        return ids if getattr(self.network, "takes_ids", False) else read.inputs
 
     def _inputs_beside(
         self, read: Batch, bound: BoundMasker, forward: Forward | None

@@ -137,4 +137,5 @@ def _mean_gains(scores: Tensor, places: Tensor, counts: Tensor, n_orders: Tensor
     gains = path.unflatten(0, index.shape[:2]).diff(dim=1).movedim(1, 2)  # (P, B, m)
     found = gains.gather(2, places.expand(-1, n_samples, -1))
     used = number[:, 0] < n_orders
-    return (found * used[..., None]).sum(dim=0) / n_orders[:, None]
+    mean: Tensor = (found * used[..., None]).sum(dim=0) / n_orders[:, None]
+    return mean

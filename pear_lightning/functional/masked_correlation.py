@@ -139,7 +139,8 @@ def _correlation(both: Tensor, present: Tensor | None) -> Tensor:
     if present is not None:
         both = filled_with_mean(both, present)
     a, b = standardize(both, validate=False)
-    return (a * b).sum(dim=-1)
+    correlation: Tensor = (a * b).sum(dim=-1)
+    return correlation
 
 
 def _constant(x: Tensor, present: Tensor | None) -> Tensor:

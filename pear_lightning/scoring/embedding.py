@@ -99,7 +99,8 @@ class _EmbeddedIds(Baseline):
         ids = bound.removed(nothing, draws)
         # a graph to the model only if the embeddings of the text have one
         with torch.set_grad_enabled(torch.is_grad_enabled() and inputs.requires_grad):
-            return embed(ids.flatten(0, 1)).unflatten(0, ids.shape[:2])
+            found: Tensor = embed(ids.flatten(0, 1)).unflatten(0, ids.shape[:2])
+        return found
 
 
 def _replaces_ids(baseline: Baseline) -> bool:
