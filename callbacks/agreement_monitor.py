@@ -22,6 +22,7 @@ from pear_lightning.metrics import AgreementMatrix, CommonShare
 from pear_lightning.metrics.agreement.comparable import DEFAULT_TOP_K, all_present
 from pear_lightning.reports import explain_samples
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.outputs import OutputName
 
 
@@ -165,7 +166,7 @@ class AgreementMonitor(ExplanationMonitor):
                 samples.batch,
                 list(repeated.values()),
                 output=self.output,
-                points_per_pass=self.points_per_pass,
+                points_per_pass=self.points_per_pass or copies_that_fit(samples.batch.inputs),
             )
         again = {name: each.detach() for name, each in zip(repeated, second, strict=True)}
         first = dict(samples.attributions)

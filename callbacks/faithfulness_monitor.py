@@ -14,7 +14,7 @@ from pear_lightning.masking import Masker
 from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
-from pear_lightning.scoring.evaluation import rows_that_fit
+from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.scorer import Forward, logits_of
 
@@ -112,7 +112,7 @@ class FaithfulnessMonitor(ExplanationMonitor):
             read,
             list(self.explainers.values()),
             output=self.output,
-            points_per_pass=max(1, rows_that_fit(read.inputs) // max(1, len(read))),
+            points_per_pass=copies_that_fit(read.inputs),
         )
         self.suite.update(
             network,

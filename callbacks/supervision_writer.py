@@ -66,6 +66,7 @@ class SupervisionWriter(BasePredictionWriter):
         self._rows: list[dict[str, Any]] = []
         self._evaluations, self._seconds = 0, dict[str, float]()
         self._finished: set[int] = set()
+        self._settings: dict[str, Any] = {}
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -86,7 +87,8 @@ class SupervisionWriter(BasePredictionWriter):
         assert isinstance(pl_module, PriorExplanations)
         self._clear()
         self._store.clear_unfinished(trainer.global_rank, trainer.world_size)
-        self._finished = self._store.finished(pl_module.settings)
+        self._settings = pl_module.settings  # read once: they hold a checksum of the model
+        self._finished = self._store.finished(self._settings)
 
     @override
     def write_on_batch_end(
@@ -131,12 +133,12 @@ class SupervisionWriter(BasePredictionWriter):
         for stage, spent in prediction["seconds"].items():
             self._seconds[stage] = self._seconds.get(stage, 0.0) + spent
         if len(self._rows) >= self.rows_per_shard:
-            self._write(trainer, pl_module)
+            self._write(trainer)
 
     @override
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the remaining samples."""
-        self._write(trainer, pl_module)
+        self._write(trainer)
 
     @override
     def on_exception(
@@ -144,15 +146,14 @@ class SupervisionWriter(BasePredictionWriter):
     ) -> None:
         """Write the samples explained so far, unless writing is what failed."""
         if not isinstance(exception, OSError):
-            self._write(trainer, pl_module)
+            self._write(trainer)
 
-    def _write(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        assert isinstance(pl_module, PriorExplanations) or not self._rows
+    def _write(self, trainer: Trainer) -> None:
         rows, self._rows = self._rows, []
         if not rows:
             return
         about = {
-            "settings": pl_module.settings,
+            "settings": self._settings,
             "evaluations": self._evaluations,
             "seconds": self._seconds,
         }

@@ -248,14 +248,18 @@ class AmortizedExplainer(Rebuildable, Explainer):
                 f"network must return scores {wanted} or {(*wanted, 'C')}, got "
                 f"{tuple(scores.shape)}"
             )
-        active = self._active(bound)
+        active = self.active(bound)
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
         if getattr(self.network, "scale", None) == "softmax":
             return shares(scores, active)
         return scores.masked_fill(~active if scores.ndim == 2 else ~active[..., None], 0)
 
-    def _active(self, bound: BoundMasker) -> Tensor:
-        """Return the features that can have a score, ``(B, n)``."""
+    def active(self, bound: BoundMasker) -> Tensor:
+        """Return the features that can have a score, ``(B, n)`` bool.
+
+        Args:
+            bound: Features of a batch.
+        """
         return bound.present & ~bound.at_baseline if self.zero_rule else bound.present
 
     def _inputs(self, read: Batch) -> Tensor:
@@ -290,7 +294,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
                 scorer, _ = scorer.of_predicted()
             arguments["side"] = side_inputs(self.side, scorer, bound)
         if "active" in self._arguments:
-            arguments["active"] = self._active(bound)
+            arguments["active"] = self.active(bound)
         return arguments
 
     @torch.no_grad()
@@ -318,7 +322,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
         bound = self.masker.bind(read.inputs, read.sample_data)
         beside = self._inputs_beside(read, bound, forward)
         low, high = of_members(self._inputs(read), level, **beside)
-        without = ~self._active(bound)
+        without = ~self.active(bound)
         without = without.view(*without.shape, *(1,) * (low.ndim - 2))
         return low.masked_fill(without, 0), high.masked_fill(without, 0)
 

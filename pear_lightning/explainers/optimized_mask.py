@@ -1,7 +1,5 @@
 """A mask for each sample, found by optimisation."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -119,7 +117,7 @@ class OptimizedMask(Explainer):
         """
         weight = self.sparsity_weight if sparsity_weight is None else sparsity_weight
         with torch.inference_mode(False), torch.enable_grad():
-            batch = _usable(batch)
+            batch = batch.explaining(None).outside_inference_mode()
             with torch.no_grad():
                 wanted = probabilities(logits_of(forward, batch))
                 batch, bound = embedded_features(self.masker, batch, forward)
@@ -182,19 +180,3 @@ def masked_probabilities(
     """
     logits = masked_logits(forward, batch, bound, mask[None], frozen=frozen, seed=seed)
     return probabilities(logits[0])
-
-
-def _usable(batch: Batch) -> Batch:
-    """Return a batch with copies of inference tensors, which autograd cannot save."""
-
-    def copied(values: dict[str, object]) -> dict[str, object]:
-        return {k: v.clone() if isinstance(v, Tensor) else v for k, v in values.items()}
-
-    return replace(
-        batch,
-        inputs=batch.inputs.clone(),
-        target=None,
-        mask=None,
-        forward_kwargs=copied(dict(batch.forward_kwargs)),
-        masker_kwargs=copied(dict(batch.masker_kwargs)),
-    )

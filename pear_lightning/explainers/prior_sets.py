@@ -25,7 +25,7 @@ from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking.masker import Masker
 from pear_lightning.masking.token_masker import TokenMasker
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.evaluation import rows_that_fit
+from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.scorer import Forward
 
@@ -146,13 +146,13 @@ def explain_with_priors(
         batch: The samples; the target is the explained class.
         priors: The prior explainers by name.
         points_per_pass: Largest number of query points of each sample in one pass; ``None`` for
-            as many as fit (:func:`~pear_lightning.scoring.evaluation.rows_that_fit`).
+            as many as fit (:func:`~pear_lightning.scoring.evaluation.copies_that_fit`).
 
     Returns:
         ``(B, *S)`` by name, in the same order.
     """
     if points_per_pass is None:
-        points_per_pass = max(1, rows_that_fit(batch.inputs) // max(1, len(batch)))
+        points_per_pass = copies_that_fit(batch.inputs)
     found: dict[str, Tensor] = {}
     for output in dict.fromkeys(prior.output for prior in priors.values()):
         names = [name for name, prior in priors.items() if prior.output == output]

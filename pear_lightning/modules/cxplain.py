@@ -148,12 +148,9 @@ class CXPlain(AmortizedModule):
             self.target_model, batch.batch, batch.bound, [(SingleRemovalLaw(), 1)]
         )
         explained = self.explaining(batch, removals.original)
-        return explained, loss_increases(removals, explained.classes, self._active(batch))
-
-    def _active(self, batch: ExplainerBatch) -> Tensor:
-        """Return the features that can have a score, ``(B, n)``."""
-        present = batch.bound.present
-        return present & ~batch.bound.at_baseline if self.explainer.zero_rule else present
+        return explained, loss_increases(
+            removals, explained.classes, self.explainer.active(batch.bound)
+        )
 
     def _divergence(self, batch: ExplainerBatch, explained: Batch, wanted: Tensor) -> Tensor:
         """Return ``KL(ω ‖ φ)`` of each sample, ``(B,)``."""
@@ -163,7 +160,7 @@ class CXPlain(AmortizedModule):
                 f"network must return positive scores, got a smallest one of {scores.min():.3g}; "
                 "use scale='softmax'"
             )
-        active = self._active(batch)
+        active = self.explainer.active(batch.bound)
         scores = shares(scores, active)  # a network of the user may name no scale
         terms = torch.xlogy(wanted, wanted) - wanted * scores.clamp(min=_TINY).log()
         return terms.masked_fill(~active, 0).sum(dim=1)

@@ -180,13 +180,10 @@ class FastSHAP(AmortizedModule):
             resolve_output(self.explainer.output), None if classes else target
         )
         empty, gap = values[:, -1:], (whole - values[:, -1:])[:, 0]
-        active = bound.present
-        if self.explainer.zero_rule:
-            active = active & ~bound.at_baseline
         n = bound.present.sum(dim=1).to(saliency.dtype)
         efficiency = (saliency.sum(dim=1) - gap).square()
         if self.normalize:
-            saliency = efficient_normalization(saliency, gap, active)
+            saliency = efficient_normalization(saliency, gap, self.explainer.active(bound))
         sums = saliency.sum(dim=1, keepdim=True) - removals.removed_sums(saliency)
         errors = (empty + sums - values).square()
         if classes:

@@ -11,7 +11,7 @@ from pear_lightning.explainers import Explainer
 from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
-from pear_lightning.scoring.evaluation import rows_that_fit
+from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward, logits_of
 
@@ -92,7 +92,7 @@ def explain_samples(
             without labels are explained at the predicted class.
         output: Scalar that is explained.
         points_per_pass: Largest number of query points of each sample in one pass; ``None`` for as
-            many as fit (:func:`~pear_lightning.scoring.evaluation.rows_that_fit`).
+            many as fit (:func:`~pear_lightning.scoring.evaluation.copies_that_fit`).
         embedder: Module with the method ``embed``, if it is not ``forward``.
 
     Raises:
@@ -121,8 +121,7 @@ def explain_samples(
         batch,
         list(explainers.values()),
         output=output,
-        points_per_pass=points_per_pass
-        or max(1, rows_that_fit(batch.inputs) // max(1, len(batch))),
+        points_per_pass=points_per_pass or copies_that_fit(batch.inputs),
     )
     return ExplainedSamples(
         ids,

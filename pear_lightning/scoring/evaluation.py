@@ -50,6 +50,29 @@ def rows_that_fit(inputs: Tensor) -> int:
     return max(1, min(largest, elements // max(1, prod(inputs.shape[1:]))))
 
 
+def copies_that_fit(inputs: Tensor, samples_per_pass: int | None = None) -> int:
+    """Return how many copies of each sample of a batch one forward pass should hold.
+
+    Args:
+        inputs: Inputs of the batch, ``(B, *S)``.
+        samples_per_pass: Number of samples in a pass; ``None`` for :func:`rows_that_fit`.
+
+    Raises:
+        ValueError: If ``samples_per_pass`` is not positive.
+
+    Example:
+        >>> copies_that_fit(torch.zeros(100, 5))
+        20
+    """
+    _check_samples_per_pass(samples_per_pass)
+    return max(1, (samples_per_pass or rows_that_fit(inputs)) // max(1, len(inputs)))
+
+
+def _check_samples_per_pass(number: int | None) -> None:
+    if number is not None and number < 1:
+        raise ValueError(f"samples_per_pass must be at least 1, got {number}")
+
+
 class Need(NamedTuple):
     """The probes that a metric needs.
 
@@ -86,8 +109,7 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         """Check ``samples_per_pass``."""
-        if self.samples_per_pass is not None and self.samples_per_pass < 1:
-            raise ValueError(f"samples_per_pass must be at least 1, got {self.samples_per_pass}")
+        _check_samples_per_pass(self.samples_per_pass)
 
     def rows_per_pass(self, inputs: Tensor) -> int:
         """Return the number of perturbed samples in one forward pass."""
@@ -134,7 +156,7 @@ class Evaluation:
         hits = any(need.hits for need in needs)
         with eval_mode(model), torch.no_grad():
             scorer, original, n_classes = self._explained(model, batch, hits)
-            at_once = max(1, self.rows_per_pass(batch.inputs) // max(1, len(batch)))
+            at_once = copies_that_fit(batch.inputs, self.samples_per_pass)
             sets = plan.copy_sets()
             copies = sum(each.n_copies for each in sets)
             bar.expect(n_passes(sets, at_once), copies, len(batch))

@@ -66,10 +66,10 @@ def leading_padding(batch: Batch) -> Tensor | None:
         >>> leading_padding(Batch(ids, None, None, {"attention_mask": mask}))
         tensor([1])
     """
-    mask = batch.sample_data.get("attention_mask")
-    if not isinstance(mask, Tensor) or mask.shape != batch.inputs.shape[:2]:
+    tokens = tokens_of(batch)
+    if tokens is None:
         return None
-    return (mask.cumsum(dim=1) == 0).sum(dim=1)
+    return (tokens.view(batch.inputs.shape[:2]).cumsum(dim=1) == 0).sum(dim=1)
 
 
 def model_fingerprint(forward: Any) -> int:

@@ -14,7 +14,7 @@ from pear_lightning.functional.validation import at_least_float32, check_finite
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
-from pear_lightning.scoring.evaluation import Evaluation
+from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.fingerprint import described
 from pear_lightning.scoring.game import Game
 from pear_lightning.scoring.outputs import OutputFunction, sum_logit
@@ -227,13 +227,12 @@ def remove_subsets(
             for number, (law, n_subsets) in enumerate(laws)
         ]
         keep = torch.cat([each.keep.expand(-1, len(batch), -1) for each in parts])
-        rows = Evaluation(sum_logit, samples_per_pass).rows_per_pass(batch.inputs)
         # another seed also takes other draws of a random baseline
         copies = replace(game.copy_set(keep), draws=lambda points: points + seed * len(keep))
         ((logits,),) = evaluate_copies(
             scorer,
             [copies],
-            copies_per_pass=max(1, rows // max(1, len(batch))),
+            copies_per_pass=copies_that_fit(batch.inputs, samples_per_pass),
             read=lambda scores, logits: (logits,),
         )
     check_finite("logits of perturbed inputs", logits)

@@ -9,7 +9,7 @@ from torch import Tensor
 from pear_lightning.functional.validation import at_least_float32, check_choice
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.eval_mode import eval_mode
-from pear_lightning.scoring.evaluation import Evaluation
+from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.gradients import gradients_at
 from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies
 from pear_lightning.scoring.scorer import Scorer
@@ -70,9 +70,6 @@ def _removals(scorer: Scorer, bound: BoundMasker) -> Tensor:
     def keep(points: Tensor) -> Tensor:
         return (features != (points - 1)[:, None])[:, None]  # the first copy is the sample
 
-    rows = Evaluation(scorer.output).rows_per_pass(bound.inputs)
     copies = CopySet(bound, n + 1, keep, lambda points: None)
-    ((scores,),) = evaluate_copies(
-        scorer, [copies], copies_per_pass=max(1, rows // max(1, len(bound.inputs)))
-    )
+    ((scores,),) = evaluate_copies(scorer, [copies], copies_per_pass=copies_that_fit(bound.inputs))
     return at_least_float32(scores[:1] - scores[1:]).T.masked_fill(~bound.present, 0)

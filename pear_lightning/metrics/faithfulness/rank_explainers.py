@@ -16,7 +16,7 @@ from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanki
 from pear_lightning.metrics.faithfulness.suite import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
-from pear_lightning.scoring.evaluation import rows_that_fit
+from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.progress import counted_evaluations, no_unasked_bars
@@ -66,8 +66,9 @@ def rank_explainers(
         output: Scalar that the explainers explain; see :func:`~pear_lightning.explainers.explain`.
             The metrics use the suite's ``output``.
         points_per_pass: Largest number of query points of each sample in one pass of an explainer;
-            ``None`` for as many as fit (:func:`~pear_lightning.scoring.evaluation.rows_that_fit`).
-            For the suite see its ``samples_per_pass``.
+            ``None`` for as many as fit
+            (:func:`~pear_lightning.scoring.evaluation.copies_that_fit`). For the suite see its
+            ``samples_per_pass``.
         n_resamples: Number of draws of the bootstrap.
         confidence_level: Confidence level of the intervals, between 0 and 1.
         seed: Seed of the bootstrap.
@@ -144,8 +145,7 @@ def rank_explainers(
                 read,
                 list(explainers.values()),
                 output=output,
-                points_per_pass=points_per_pass
-                or max(1, rows_that_fit(read.inputs) // max(1, len(read))),
+                points_per_pass=points_per_pass or copies_that_fit(read.inputs),
             )
             scores = suite.score(
                 model,
