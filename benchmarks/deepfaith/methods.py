@@ -7,7 +7,6 @@ from benchmarks.deepfaith.settings import OURS, PAPERS
 from pear_lightning.losses.correlation_term import PRESETS, CorrelationTerm
 from pear_lightning.scoring import BernoulliLaw, FixedSizeLaw, SingleRemovalLaw, UniformSizeLaw
 from pear_lightning.scoring.outputs import OutputName
-from pear_lightning.scoring.side_inputs import SideInput
 
 Kind = Literal["table", "image", "text"]
 Terms = tuple[CorrelationTerm, ...]
@@ -26,7 +25,8 @@ class Method:
         supervision: Rules of the supervision; ``None`` for none.
         sigmoid: Whether scores lie in [0, 1].
         zero_rule: Whether features that equal the baseline have score 0.
-        side: What the network reads of the explained model.
+        side: What the network reads of the explained model, which is ``model`` in a
+            :class:`~benchmarks.shared.watched.Watched`.
         given_class: Whether the explained class is an input of the network.
         all_classes: Whether the network returns scores of all classes and learns all of them from
             the same subsets; the class is no input then.
@@ -41,7 +41,7 @@ class Method:
     supervision: dict[str, Any] | None = field(default=None, hash=False)
     sigmoid: bool = False
     zero_rule: bool = True
-    side: tuple[SideInput, ...] = ()
+    side: tuple[str, ...] = ()
     given_class: bool = True
     all_classes: bool = False
     times_inputs: bool = True
@@ -174,6 +174,7 @@ def ablations(kind: Kind) -> dict[str, Method]:
         "ours: scores of all classes": ours(kind, all_classes=True),
         "ours: scores instead of coefficients": ours(kind, times_inputs=False),
         "ours: without made-up rows": ours(kind, made_up=False),
+        "ours: reads the last hidden layer": ours(kind, side=("hidden:model.layers.4",)),
     }
     of_others = {
         "ours: convolutions from scratch": ours(kind, from_model=False),

@@ -38,7 +38,10 @@ from pear_lightning.nn import (
 from pear_lightning.nn.explainer_tokens import ExplainerTokens
 from pear_lightning.nn.score_scale import ScoreScale
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.scoring.outputs import resolve_output
 from pear_lightning.scoring.removals import Removals
+from pear_lightning.scoring.scorer import Scorer
+from pear_lightning.scoring.side_inputs import side_inputs
 
 SUBSETS = {"table": 128, "image": 64, "text": 64}
 """Subsets of each term and sample; all of those of seven columns."""
@@ -212,7 +215,7 @@ def network_of(problem: Problem, method: Method) -> nn.Module:
     """
     inputs = problem.parts["train"].inputs
     scale: ScoreScale = "sigmoid" if method.sigmoid else "unbounded"
-    options: dict[str, Any] = {"scale": scale, "side_channels": len(method.side)}
+    options: dict[str, Any] = {"scale": scale, "side_channels": _side_channels(problem, method)}
     options["num_classes"] = problem.n_classes if method.given_class else None
     options["per_class"] = method.all_classes
     if problem.terms.kind == "table":
@@ -231,6 +234,15 @@ def network_of(problem: Problem, method: Method) -> nn.Module:
     return ExplainerTransformer(tokens, **options)
 
 
+def _side_channels(problem: Problem, method: Method) -> int:
+    if not method.side:
+        return 0
+    one = problem.parts["train"].rows(slice(1))
+    scorer = Scorer(Watched(problem.model), one, resolve_output("centered_logit"))
+    bound = problem.masker.bind(one.inputs, one.sample_data)
+    return side_inputs(method.side, scorer, bound).shape[-1]
+
+
 def saliency_of(problem: Problem, explainer: AmortizedExplainer, part: Part) -> Tensor:
     """Return the explanations of a part, ``(N, n)``.
 
@@ -241,5 +253,5 @@ def saliency_of(problem: Problem, explainer: AmortizedExplainer, part: Part) -> 
     """
     batch = problem.parts[part]
     with torch.no_grad():
-        saliency = explainer.saliency(batch, forward=problem.model)
+        saliency = explainer.saliency(batch, forward=Watched(problem.model))
     return of_class(saliency, batch.classes) if saliency.ndim == 3 else saliency

@@ -22,7 +22,7 @@ from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.scorer import Forward, Scorer
-from pear_lightning.scoring.side_inputs import SideInput, check_side_inputs, side_inputs
+from pear_lightning.scoring.side_inputs import check_side_inputs, side_inputs
 
 ExplainedClass = Literal["predicted", "true", "all"]
 RECIPE = "amortized_explainer"
@@ -52,7 +52,8 @@ class AmortizedExplainer(Rebuildable, Explainer):
         masker: Defines the features.
         explained: Class that the scores explain: the ``"predicted"`` one, the ``"true"`` one or
             ``"all"``.
-        side: Side inputs: ``"gradient"`` and ``"removals"``.
+        side: Side inputs: ``"gradient"``, ``"removals"`` and ``"hidden:<layer>"``, as in
+            :class:`~pear_lightning.modules.amortized.AmortizedModule`.
         zero_rule: Whether features that equal the baseline get score 0: removing them has no
             effect.
         output: Scalar of the model that side inputs describe.
@@ -98,7 +99,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
         masker: Masker,
         *,
         explained: ExplainedClass = "predicted",
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = True,
         output: OutputName = "centered_logit",
         fallback: Explainer | None = None,

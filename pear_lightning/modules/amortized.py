@@ -20,7 +20,6 @@ from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.removals import Removals
 from pear_lightning.scoring.scorer import predicted_classes
-from pear_lightning.scoring.side_inputs import SideInput
 
 _OF_EXPLAINERS = ("supervision", "supervision_target", "removals")
 
@@ -65,7 +64,11 @@ class AmortizedModule(TargetModelModule):
         masker: Defines the features and their values when removed.
         explained: Class that is explained: the ``"predicted"`` one, the ``"true"`` one, or
             ``"all"`` at once by a network with scores ``(B, n, C)``.
-        side: Side inputs of the network that are computed from f: ``"gradient"``, ``"removals"``.
+        side: Side inputs of the network that are computed from f: ``"gradient"``, the gradient of
+            the explained scalar; ``"removals"``, its drop when a feature is removed alone; and
+            ``"hidden:<layer>"``, the output of a layer (a name of ``f.named_modules()``) at each
+            feature. The network's ``side_channels`` is the number of their values of a feature: 1
+            for the first two, the number of channels for a layer.
         zero_rule: Whether features that equal the baseline get score 0. Set it to ``False`` for
             scores in [0, 1], where 0 is the lowest score.
         output: Scalar of f that side inputs describe.
@@ -84,7 +87,7 @@ class AmortizedModule(TargetModelModule):
         masker: Masker,
         *,
         explained: ExplainedClass = "predicted",
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = True,
         output: OutputName = "centered_logit",
         optimizer: OptimizerCallable = adamw,

@@ -17,7 +17,6 @@ from pear_lightning.nn import ExplainerEnsemble
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.loss_increases import loss_increases
 from pear_lightning.scoring.removals import remove_subsets
-from pear_lightning.scoring.side_inputs import SideInput
 from pear_lightning.scoring.subset_laws import SingleRemovalLaw
 
 _TINY = torch.finfo(torch.float32).tiny
@@ -90,7 +89,7 @@ class CXPlain(AmortizedModule):
         masker: Masker,
         *,
         explained: ExplainedClass = "true",
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = True,
         optimizer: OptimizerCallable = adamw,
         lr_scheduler: LRSchedulerCallable | None = None,

@@ -14,7 +14,6 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.removals import Removals
-from pear_lightning.scoring.side_inputs import SideInput
 
 
 class DeepFaith(AmortizedModule):
@@ -109,7 +108,7 @@ class DeepFaith(AmortizedModule):
         local_correlation: LocalCorrelationLoss | None = None,
         pattern_consistency: PatternConsistencyLoss | None = None,
         explained: ExplainedClass = "predicted",
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = True,
         output: OutputName = "centered_logit",
         optimizer: OptimizerCallable = adamw,

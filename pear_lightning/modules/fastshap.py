@@ -16,7 +16,6 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.removals import Removals, law_code, remove_subsets
 from pear_lightning.scoring.scorer import Forward
-from pear_lightning.scoring.side_inputs import SideInput
 from pear_lightning.scoring.subset_laws import FixedSizeLaw, ShapleyLaw, SubsetLaw
 
 
@@ -108,7 +107,7 @@ class FastSHAP(AmortizedModule):
         normalize: bool = True,
         efficiency_weight: float = 1.0,
         explained: ExplainedClass = "all",
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = True,
         output: OutputName = "prob",
         optimizer: OptimizerCallable = adamw,

@@ -17,7 +17,6 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.scorer import logits_of
-from pear_lightning.scoring.side_inputs import SideInput
 
 
 class L2X(AmortizedModule):
@@ -85,7 +84,7 @@ class L2X(AmortizedModule):
         n_selected: int = 4,
         temperature: float = 0.5,
         *,
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = False,
         optimizer: OptimizerCallable = adamw,
         lr_scheduler: LRSchedulerCallable | None = None,

@@ -20,7 +20,6 @@ from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.scorer import Forward
-from pear_lightning.scoring.side_inputs import SideInput
 
 
 class LearnedOrder(AmortizedModule):
@@ -101,7 +100,7 @@ class LearnedOrder(AmortizedModule):
         temperature: float | None = None,
         insertion_weight: float = 1.0,
         explained: ExplainedClass = "predicted",
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = False,
         output: OutputName = "prob",
         optimizer: OptimizerCallable = adamw,

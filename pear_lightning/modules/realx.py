@@ -18,7 +18,6 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
-from pear_lightning.scoring.side_inputs import SideInput
 
 
 class RealX(AmortizedModule):
@@ -93,7 +92,7 @@ class RealX(AmortizedModule):
         temperature: float = 0.1,
         *,
         explained: ExplainedClass = "predicted",
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = False,
         optimizer: OptimizerCallable = adamw,
         lr_scheduler: LRSchedulerCallable | None = None,

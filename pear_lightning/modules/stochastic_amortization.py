@@ -10,7 +10,6 @@ from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.outputs import OutputName
-from pear_lightning.scoring.side_inputs import SideInput
 
 
 class StochasticAmortization(AmortizedModule):
@@ -75,7 +74,7 @@ class StochasticAmortization(AmortizedModule):
         masker: Masker,
         *,
         explained: ExplainedClass = "predicted",
-        side: Sequence[SideInput] = (),
+        side: Sequence[str] = (),
         zero_rule: bool = True,
         output: OutputName = "centered_logit",
         optimizer: OptimizerCallable = adamw,

@@ -12,6 +12,7 @@ from pear_lightning.masking.features_of_columns import features_of_columns
 from pear_lightning.nn.activations import Activation
 from pear_lightning.nn.mlp import MLP
 from pear_lightning.nn.score_scale import ScoreScale, check_scale, scaled_scores
+from pear_lightning.nn.side_values import checked_side
 
 
 class ExplainerMLP(Rebuildable, nn.Module):
@@ -119,9 +120,7 @@ class ExplainerMLP(Rebuildable, nn.Module):
             )
         parts = [inputs]
         if self.side_channels:
-            if side is None:
-                raise ValueError(f"side must be given, (B, n, {self.side_channels}), got None")
-            parts.append(side.to(inputs).flatten(1))
+            parts.append(checked_side(side, self.side_channels).to(inputs).flatten(1))
         if self.uses_target:
             if target is None:
                 raise ValueError("target must be given, because the class is an input, got None")

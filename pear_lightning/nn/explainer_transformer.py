@@ -9,6 +9,7 @@ from pear_lightning.functional.rebuilding import Rebuildable
 from pear_lightning.functional.validation import check_choice, check_count
 from pear_lightning.nn.explainer_tokens import ExplainerTokens
 from pear_lightning.nn.score_scale import ScoreScale, check_scale, scaled_scores
+from pear_lightning.nn.side_values import checked_side
 from pear_lightning.nn.token_pooling import positions_of_tokens
 
 
@@ -32,7 +33,7 @@ class ExplainerTransformer(Rebuildable, nn.Module):
         per_class: Whether scores of all classes are returned, ``(B, n, C)``. Otherwise, with
             ``num_classes``, the explained class is an input.
         side_channels: Number of further values of each feature that are given as ``side``, such as
-            the gradient or the effect of removing the feature alone.
+            the gradient, the effect of removing the feature alone, or the outputs of a layer.
         scale: ``"unbounded"``, ``"sigmoid"``, ``"minmax"`` or ``"softmax"`` (per sample). Scores in
             [0, 1] cannot express evidence against a class.
 
@@ -142,9 +143,7 @@ class ExplainerTransformer(Rebuildable, nn.Module):
         else:  # counted among the tokens, so that padding on either side has no effect
             vectors = vectors + self.positions[positions_of_tokens(attention_mask != 0)]
         if self.side is not None:
-            if side is None:
-                raise ValueError(f"side must be given, (B, n, {self.side_channels}), got None")
-            vectors = vectors + self.side(side.to(vectors))
+            vectors = vectors + self.side(checked_side(side, self.side_channels).to(vectors))
         if self.classes is not None:
             if target is None:
                 raise ValueError("target must be given, because the class is an input, got None")

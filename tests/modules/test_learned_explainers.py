@@ -192,6 +192,30 @@ def test_side_inputs_zero_rule_and_fallback_are_those_of_the_base(name):
 
 
 @every_member
+def test_hidden_features_of_the_model_are_a_side_input(name, tmp_path):
+    target = f().eval()
+    layer, width = next(
+        (layer, each.out_features)
+        for layer, each in target.named_modules()
+        if isinstance(each, nn.Linear)
+    )
+    side = [f"hidden:{layer}"]
+    model = build(name, target, mlp(name, side_channels=width), side=side)
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, loader(name))
+    trainer.save_checkpoint(tmp_path / "model.ckpt")
+    again = AmortizedExplainer.load_from_checkpoint(tmp_path / "model.ckpt")
+    wanted = target(rows(8)).argmax(dim=1)
+    explained = [
+        explain(target, rows(8), wanted, [each])[1][0] for each in (model.explainer, again)
+    ]
+    torch.testing.assert_close(*explained)
+    blind = build(name, target, mlp(name, side_channels=1), side=side)
+    with pytest.raises(ValueError, match=f"side_channels=1, got \\(8, {N}, {width}\\)"):
+        explain(target, rows(8), wanted, [blind.explainer])
+
+
+@every_member
 def test_the_module_reloads_without_the_model(name, tmp_path):
     model = build(name)
     trainer = quiet_trainer(max_epochs=1)
