@@ -16,6 +16,7 @@ from pear_lightning.explainers.explain import explain_batch
 from pear_lightning.explainers.explainer_sets import Explainers
 from pear_lightning.figures import blank_axes, check_plot_extra, log_figure, log_text
 from pear_lightning.functional.agreement import AGREEMENT_NAMES, AgreementName, check_k
+from pear_lightning.functional.unit_rows import saturated_rows
 from pear_lightning.functional.validation import check_choice
 from pear_lightning.masking import Masker
 from pear_lightning.metrics import AgreementMatrix, CommonShare
@@ -33,9 +34,10 @@ class AgreementMonitor(ExplanationMonitor):
     metrics of every pair are measured with an :class:`~pear_lightning.metrics.AgreementMatrix`. The
     callback logs ``val_agreement/<metric>``, the mean over the pairs without
     :class:`~pear_lightning.explainers.RandomAttributions`; with more than one pair
-    ``val_agreement/<metric>/<explainer>-<explainer>``; and ``val_agreement/common_share``, the
-    variance of what all logits have in common (:class:`~pear_lightning.metrics.CommonShare`). The
-    module does not have to be changed, but its ``forward`` (or ``model``) must map inputs to
+    ``val_agreement/<metric>/<explainer>-<explainer>``; ``val_agreement/common_share``, the
+    variance of what all logits have in common (:class:`~pear_lightning.metrics.CommonShare`); and
+    ``val_agreement/saturated_rows``, the number of rows of which an explanation vanishes (below
+    1e-19 in float32), as happens to probabilities of a confident class. The module does not have to be changed, but its ``forward`` (or ``model``) must map inputs to
     logits. :class:`~pear_lightning.callbacks.AgreementTable` prints the values.
 
     The label is explained; the predicted class where a batch has no labels.
@@ -128,6 +130,7 @@ class AgreementMonitor(ExplanationMonitor):
         self.top_k = top_k
         self.matrix = AgreementMatrix(list(self.explainers), top_k or DEFAULT_TOP_K)
         self._share: CommonShare | None = None
+        self._saturated_rows = 0.0
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -141,7 +144,7 @@ class AgreementMonitor(ExplanationMonitor):
         """Reset the matrix."""
         self.matrix.to(module.device)
         self.matrix.reset()
-        self._share = None
+        self._share, self._saturated_rows = None, 0.0
 
     @override
     def measure(self, module: LightningModule, batch: Batch, stage: Stage) -> None:
@@ -179,6 +182,8 @@ class AgreementMonitor(ExplanationMonitor):
             )
             present = bound.present
         self.matrix.update(first, repeats=again, present=present)
+        stacked = torch.stack([*first.values()]).flatten(2)
+        self._saturated_rows += saturated_rows(stacked).any(dim=0).sum().item()
         classes = samples.logits.shape[1]
         if classes > 1:
             if self._share is None:
@@ -203,6 +208,8 @@ class AgreementMonitor(ExplanationMonitor):
             values["common_share"] = share
         means = {f"{stage}_agreement/{name}": value for name, value in values.items()}
         module.log_dict(means, sync_dist=True)  # all processes have the same means
+        saturated = f"{stage}_agreement/saturated_rows"
+        module.log(saturated, self._saturated_rows, reduce_fx="sum", sync_dist=True)
         self._show(trainer, stage, share)
 
     def _common_share(self, trainer: Trainer, module: LightningModule) -> Tensor | None:

@@ -55,7 +55,8 @@ def test_logs_what_a_matrix_says_of_the_first_rows():
     share = CommonShare(CLASSES)
     share.update(logits)
     torch.testing.assert_close(values["val_agreement/common_share"], share.compute())
-    assert len(values) == 6 * (1 + 3) + 1
+    assert values["val_agreement/saturated_rows"] == 0
+    assert len(values) == 6 * (1 + 3) + 2
 
 
 def test_of_fewer_features_than_the_top_k_all_are_in_it():
@@ -72,6 +73,23 @@ def test_of_fewer_features_than_the_top_k_all_are_in_it():
         assert values["val_agreement/rank_agreement"] < 1
     with pytest.raises(ValueError, match="k must be between 1 and the number of features"):
         logged(module, loader(), AgreementMonitor(explainers=EXPLAINERS, top_k=9))
+
+
+class Confident(Foreign):
+    """Certain of its class where the first feature is positive."""
+
+    def forward(self, inputs):
+        return super().forward(inputs) * torch.where(inputs[:, :1] > 0, 1e4, 1.0)
+
+
+def test_rows_whose_explanation_vanishes_are_counted():
+    monitor = AgreementMonitor(explainers=EXPLAINERS, output="prob")
+    values = logged(Confident(), loader(), monitor)
+    inputs, target = loader().dataset.tensors
+    _, attributions = explain(Confident(), inputs, target, EXPLAINERS, output="prob")
+    vanished = torch.stack([each.abs().amax(dim=1) < 1e-19 for each in attributions.values()])
+    assert 0 < vanished.any(dim=0).sum() < len(inputs)
+    assert values["val_agreement/saturated_rows"] == vanished.any(dim=0).sum()
 
 
 def test_attributions_are_pooled_by_the_masker():
@@ -224,9 +242,11 @@ def test_batches_that_cannot_be_read_are_refused():
 
 def validate_on_rank(rank, world_size, rows):
     trainer = trainer_of_rank(
-        rank, world_size, callbacks=[AgreementMonitor(explainers=EXPLAINERS, top_k=3)]
+        rank,
+        world_size,
+        callbacks=[AgreementMonitor(explainers=EXPLAINERS, top_k=3, output="prob")],
     )
-    trainer.validate(Foreign(), loader(rows), verbose=False)
+    trainer.validate(Confident(), loader(rows), verbose=False)
     return {name: value.item() for name, value in trainer.callback_metrics.items()}
 
 
@@ -234,5 +254,6 @@ def validate_on_rank(rank, world_size, rows):
 @pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
 def test_two_processes_log_the_agreement_of_all_rows():
     alone = validate_on_rank(0, 1, 20)
+    assert alone["val_agreement/saturated_rows"] > 1
     for of_rank in run_distributed(validate_on_rank, 20):
         assert of_rank == pytest.approx(alone)
