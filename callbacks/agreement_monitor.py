@@ -1,6 +1,7 @@
 """A callback that logs the agreement of explainers during training."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -32,13 +33,19 @@ class AgreementMonitor(ExplanationMonitor):
 
     The first rows of each validation (test) are explained by all explainers, and the six agreement
     metrics of every pair are measured with an :class:`~pear_lightning.metrics.AgreementMatrix`. The
-    callback logs ``val_agreement/<metric>``, the mean over the pairs without
-    :class:`~pear_lightning.explainers.RandomAttributions`; with more than one pair
-    ``val_agreement/<metric>/<explainer>-<explainer>``; ``val_agreement/common_share``, the
-    variance of what all logits have in common (:class:`~pear_lightning.metrics.CommonShare`); and
-    ``val_agreement/saturated_rows``, the number of rows of which an explanation vanishes (below
-    1e-19 in float32), as happens to probabilities of a confident class. The module does not have to be changed, but its ``forward`` (or ``model``) must map inputs to
-    logits. :class:`~pear_lightning.callbacks.AgreementTable` prints the values.
+    callback logs
+
+    - ``val_agreement/<metric>``, the mean over the pairs without
+      :class:`~pear_lightning.explainers.RandomAttributions`, and with more than one pair
+      ``val_agreement/<metric>/<explainer>-<explainer>``;
+    - ``val_agreement/common_share``, the variance of what all logits have in common
+      (:class:`~pear_lightning.metrics.CommonShare`);
+    - ``val_agreement/saturated_rows``, the number of rows of which an explanation vanishes (below
+      1e-19 in float32), as that of the probability does where a network is certain.
+
+    Several data loaders are measured separately. The module does not have to be changed, but its
+    ``forward`` (or ``model``) must map inputs to logits.
+    :class:`~pear_lightning.callbacks.AgreementTable` prints the values.
 
     The label is explained; the predicted class where a batch has no labels.
 
@@ -51,7 +58,7 @@ class AgreementMonitor(ExplanationMonitor):
         top_k: k of the top-k metrics: a number of features, or a share of them; ``None`` for 5, or
             all features if there are fewer. With a masker, a sample with fewer than k features has
             all of them in its top k.
-        rows: Number of rows that each process explains in an evaluation.
+        rows: Number of rows that each process explains of each data loader.
         every_n_epochs: Validations of a fit are explained in every n-th epoch; tests always.
         output: Scalar that is explained; see :func:`~pear_lightning.explainers.explain`.
         metric: Metric of the table and the figure.
@@ -68,7 +75,8 @@ class AgreementMonitor(ExplanationMonitor):
             itself.
 
     Attributes:
-        matrix: Matrix of the last evaluation. Its diagonal holds the agreement of stochastic
+        matrix: Matrix of the last evaluation, of its first data loader; :meth:`matrix_of` returns
+            the others. Its diagonal holds the agreement of stochastic
             explainers with themselves after a test, and after validations with table or figure.
 
     Raises:
@@ -129,8 +137,7 @@ class AgreementMonitor(ExplanationMonitor):
         self.points_per_pass = points_per_pass
         self.top_k = top_k
         self.matrix = AgreementMatrix(list(self.explainers), top_k or DEFAULT_TOP_K)
-        self._share: CommonShare | None = None
-        self._saturated_rows = 0.0
+        self._of_loaders = [_Measured(self.matrix)]
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -139,15 +146,25 @@ class AgreementMonitor(ExplanationMonitor):
         if self.log_figure:
             check_plot_extra()
 
-    @override
-    def start(self, module: LightningModule) -> None:
-        """Reset the matrix."""
-        self.matrix.to(module.device)
-        self.matrix.reset()
-        self._share, self._saturated_rows = None, 0.0
+    def matrix_of(self, loader: int) -> AgreementMatrix | None:
+        """Return the matrix of a data loader of the last evaluation; ``None`` if there is none.
+
+        Args:
+            loader: Index of the data loader.
+        """
+        return self._of_loaders[loader].matrix if loader < len(self._of_loaders) else None
 
     @override
-    def measure(self, module: LightningModule, batch: Batch, stage: Stage) -> None:
+    def start(self, module: LightningModule, n_loaders: int) -> None:
+        """Reset the matrix of each data loader."""
+        matrices = [self.matrix, *(self.matrix.clone() for _ in range(1, n_loaders))]
+        self._of_loaders = [_Measured(matrix) for matrix in matrices]
+        for matrix in matrices:
+            matrix.to(module.device)
+            matrix.reset()
+
+    @override
+    def measure(self, module: LightningModule, batch: Batch, stage: Stage, loader: int) -> None:
         """Explain rows and compare their explanations."""
         samples = explain_samples(
             self.network(module),
@@ -181,58 +198,81 @@ class AgreementMonitor(ExplanationMonitor):
                 for explanations in (first, again)
             )
             present = bound.present
-        self.matrix.update(first, repeats=again, present=present)
+        measured = self._of_loaders[loader]
+        measured.matrix.update(first, repeats=again, present=present)
         stacked = torch.stack([*first.values()]).flatten(2)
-        self._saturated_rows += saturated_rows(stacked).any(dim=0).sum().item()
+        measured.saturated_rows += saturated_rows(stacked).any(dim=0).sum().item()
         classes = samples.logits.shape[1]
         if classes > 1:
-            if self._share is None:
-                self._share = CommonShare(classes).to(module.device)
-            self._share.update(samples.logits)
+            if measured.share is None:
+                measured.share = CommonShare(classes).to(module.device)
+            measured.share.update(samples.logits)
 
     @override
-    def log_values(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+    def log_values(
+        self, trainer: Trainer, module: LightningModule, stage: Stage, loader: int, suffix: str
+    ) -> None:
         """Log the agreements over all processes."""
+        measured = self._of_loaders[loader]
+        matrix = measured.matrix
         controls = [n for n, e in self.explainers.items() if isinstance(e, RandomAttributions)]
         pairs = list(combinations(self.explainers, 2))
         chosen = [pair for pair in pairs if not set(pair) & set(controls)] or pairs
         values: dict[str, Tensor] = {}
-        matrices = self.matrix.compute()
-        for metric in self.matrix.metric_names:
-            values[metric] = self.matrix.mean_over_pairs(metric, chosen)
+        matrices = matrix.compute()
+        for metric in matrix.metric_names:
+            values[metric] = matrix.mean_over_pairs(metric, chosen)
             if self.log_pairs and len(pairs) > 1:
                 for (i, a), (j, b) in combinations(enumerate(self.explainers), 2):
                     values[f"{metric}/{a}-{b}"] = matrices[metric][i, j]
-        share = self._common_share(trainer, module)
+        share = _common_share(trainer, module, measured)
         if share is not None:
             values["common_share"] = share
-        means = {f"{stage}_agreement/{name}": value for name, value in values.items()}
-        module.log_dict(means, sync_dist=True)  # all processes have the same means
-        saturated = f"{stage}_agreement/saturated_rows"
-        module.log(saturated, self._saturated_rows, reduce_fx="sum", sync_dist=True)
-        self._show(trainer, stage, share)
-
-    def _common_share(self, trainer: Trainer, module: LightningModule) -> Tensor | None:
-        """Return the share over all processes, some of which may have no rows."""
-        classes = torch.tensor(0 if self._share is None else self._share.num_classes)
-        most: Any = trainer.strategy.reduce(classes.to(module.device), reduce_op="max")
-        if int(most) == 0:
-            return None
-        if self._share is None:
-            self._share = CommonShare(int(most)).to(module.device)
-        value: Tensor = self._share.compute()
-        return value
+        means = {f"{stage}_agreement/{name}{suffix}": value for name, value in values.items()}
+        # all processes have the same means
+        module.log_dict(means, sync_dist=True, add_dataloader_idx=False)
+        saturated = f"{stage}_agreement/saturated_rows{suffix}"
+        module.log(
+            saturated,
+            measured.saturated_rows,
+            reduce_fx="sum",
+            sync_dist=True,
+            add_dataloader_idx=False,
+        )
+        self._show(trainer, f"{stage}_agreement{suffix}", matrix, share)
 
     @rank_zero_only
-    def _show(self, trainer: Trainer, stage: Stage, share: Tensor | None) -> None:
-        name = f"{stage}_agreement"
+    def _show(
+        self, trainer: Trainer, name: str, matrix: AgreementMatrix, share: Tensor | None
+    ) -> None:
         if self.log_table:
-            table = self.matrix.to_table(self.metric)
+            table = matrix.to_table(self.metric)
             if share is not None:
                 table += f"\ncommon share of the logits: {float(share):.3f}"
             log_text(trainer.loggers, name, table, trainer.global_step)
         if self.log_figure:
             size = len(self.explainers)
             ax = blank_axes(2.5 + 0.75 * size, 2 + 0.7 * size)
-            figure, _ = self.matrix.plot(self.metric, ax)
+            figure, _ = matrix.plot(self.metric, ax)
             log_figure(trainer.loggers, name, figure, trainer.global_step)
+
+
+@dataclass
+class _Measured:
+    """What is measured of a data loader."""
+
+    matrix: AgreementMatrix
+    share: CommonShare | None = None
+    saturated_rows: float = 0.0
+
+
+def _common_share(trainer: Trainer, module: LightningModule, measured: _Measured) -> Tensor | None:
+    """Return the share over all processes, some of which may have no rows."""
+    classes = torch.tensor(0 if measured.share is None else measured.share.num_classes)
+    most: Any = trainer.strategy.reduce(classes.to(module.device), reduce_op="max")
+    if int(most) == 0:
+        return None
+    if measured.share is None:
+        measured.share = CommonShare(int(most)).to(module.device)
+    value: Tensor = measured.share.compute()
+    return value

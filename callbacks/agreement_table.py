@@ -166,10 +166,7 @@ def _of(loader: str) -> str:
 def _matrices(
     trainer: Trainer, module: LightningModule, stage: Stage, loader: int
 ) -> dict[tuple[str, ...], AgreementMatrix]:
-    """Return the matrices of a data loader, by the prefixes under which their means are logged.
-
-    An :class:`~pear_lightning.callbacks.AgreementMonitor` has one matrix for all loaders.
-    """
+    """Return the matrices of a data loader, by the prefixes under which their means are logged."""
     matrices: dict[tuple[str, ...], AgreementMatrix] = {}
     name = f"{stage}_agreement"
     of_module = getattr(module, name, None)
@@ -179,7 +176,9 @@ def _matrices(
     if isinstance(of_module, AgreementMatrix):
         matrices["", "trained_", "untrained_"] = of_module
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    for callback in callbacks if loader == 0 else ():
-        if isinstance(callback, AgreementMonitor) and callback.matrix.update_called:
-            matrices[MONITORED,] = callback.matrix
+    for callback in callbacks:
+        if isinstance(callback, AgreementMonitor):
+            monitored = callback.matrix_of(loader)
+            if monitored is not None and monitored.update_called:
+                matrices[MONITORED,] = monitored
     return matrices

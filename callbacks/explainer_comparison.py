@@ -1,6 +1,5 @@
 """A callback that ranks the explainer that a module trains among other explainers."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,7 +9,14 @@ from torch import Tensor, distributed
 from typing_extensions import override
 
 from pear_lightning.explainers import RandomAttributions
-from pear_lightning.explainers.prior_sets import Prior, PriorSet, explain_with_priors, prior_set
+from pear_lightning.explainers.prior_sets import (
+    Prior,
+    Priors,
+    PriorSet,
+    explain_with_priors,
+    named_priors,
+    prior_set,
+)
 from pear_lightning.metrics import ExplainerRanking, FaithfulnessSuite
 from pear_lightning.modules import AmortizedModule
 from pear_lightning.modules.prior_explanations import SuiteCallable
@@ -27,11 +33,13 @@ class ExplainerComparison(Callback):
     by the ten metrics of a :class:`~pear_lightning.metrics.FaithfulnessSuite` and ranked by the
     mean of their ranks. The table is printed, and the mean score by each metric, the mean rank and
     the place of the module's explainer are logged (``test_deletion``, ``test_mean_rank``,
-    ``test_place``). A random explainer is part of every comparison, as the chance level.
+    ``test_place``), for each data loader separately. A random explainer is part of every
+    comparison, as the chance level.
 
     Args:
         explainers: Name of a set of :func:`~pear_lightning.explainers.prior_set`, or the other
-            explainers by name.
+            explainers by name or as a list: a :class:`~pear_lightning.explainers.Prior`, or an
+            explainer, which then explains the centred logit.
         suite: Callable from a masker and the names of the explainers to the suite of metrics.
         name: Name of the module's explainer in the table.
         n_resamples: Number of draws of the bootstrap intervals.
@@ -57,31 +65,48 @@ class ExplainerComparison(Callback):
 
     def __init__(
         self,
-        explainers: PriorSet | Mapping[str, Prior] = "model_free",
+        explainers: PriorSet | Priors = "model_free",
         *,
         suite: SuiteCallable = FaithfulnessSuite,
         name: str = "learned",
         n_resamples: int = 1000,
     ) -> None:
-        self.explainers = explainers
+        self.explainers: PriorSet | dict[str, Prior] = (
+            explainers if isinstance(explainers, str) else named_priors("explainers", explainers)
+        )
         self.suite = suite
         self.name = name
         self.n_resamples = n_resamples
-        self._ranking: ExplainerRanking | None = None
+        self._rankings: list[ExplainerRanking | None] = []
         self._priors: dict[str, Prior] = {}
         self._suite: FaithfulnessSuite | None = None
-        self._scores: list[dict[str, Tensor]] = []
+        self._scores: list[list[dict[str, Tensor]]] = []  # of each data loader
 
     @property
     def ranking(self) -> ExplainerRanking:
-        """The ranking of the last test.
+        """The ranking of the last test, of its first data loader.
 
         Raises:
             RuntimeError: If there was none.
         """
-        if self._ranking is None:
-            raise RuntimeError("a test must have been run before its ranking is read, got none")
-        return self._ranking
+        return self.ranking_of(0)
+
+    def ranking_of(self, loader: int) -> ExplainerRanking:
+        """Return the ranking of a data loader of the last test.
+
+        Args:
+            loader: Index of the data loader.
+
+        Raises:
+            RuntimeError: If there was none.
+        """
+        ranking = self._rankings[loader] if loader < len(self._rankings) else None
+        if ranking is None:
+            raise RuntimeError(
+                "a test must have been run before its ranking is read, got none of data loader "
+                f"{loader}"
+            )
+        return ranking
 
     @override
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -93,7 +118,7 @@ class ExplainerComparison(Callback):
             )
         masker = pl_module.explainer.masker
         given = self.explainers
-        priors = prior_set(given, masker) if isinstance(given, str) else dict(given)
+        priors = prior_set(given, masker) if isinstance(given, str) else given.copy()
         priors.setdefault("random", Prior(RandomAttributions(seed=0, per_sample=True)))
         if self.name in priors:
             raise ValueError(f"name must differ from those of the explainers, got {self.name!r}")
@@ -101,7 +126,8 @@ class ExplainerComparison(Callback):
         others = [prior.explainer.to(pl_module.device) for prior in priors.values()]
         fit_explainers(trainer, others, pl_module.device)
         self._suite = self.suite(masker, list(self._priors)).to(pl_module.device)
-        self._scores = []
+        self._scores = [[] for _ in trainer.num_test_batches]
+        self._rankings = []
 
     @override
     def on_test_batch_end(
@@ -132,33 +158,51 @@ class ExplainerComparison(Callback):
                 forward_kwargs=read.forward_kwargs,
                 masker_kwargs=read.masker_kwargs,
             )
-        self._scores.append({name: each.cpu() for name, each in scores.items()})
+        self._scores[dataloader_idx].append({name: each.cpu() for name, each in scores.items()})
 
     @override
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Rank the explainers over the samples of all processes, print and log."""
-        assert self._suite is not None
-        parts = self._scores
+        of_loaders = self._scores
         self._scores = []
         if trainer.world_size > 1:
             of_ranks: list[Any] = [None] * trainer.world_size
-            distributed.all_gather_object(of_ranks, parts)
-            parts = [part for of_rank in of_ranks for part in of_rank]
+            distributed.all_gather_object(of_ranks, of_loaders)
+            of_loaders = [
+                [part for parts in of_loader for part in parts]
+                for of_loader in zip(*of_ranks, strict=True)
+            ]
+        self._rankings = [self._rank(parts) for parts in of_loaders]
+        for number, ranking in enumerate(self._rankings):
+            if ranking is None:
+                continue
+            suffix = f"/dataloader_idx_{number}" if len(self._rankings) > 1 else ""
+            # numbers, not tensors on the CPU, which NCCL cannot reduce
+            values = {
+                metric: float(means[0])
+                for metric, means in zip(ranking.metrics, ranking.means, strict=True)
+            }
+            values["mean_rank"] = float(ranking.mean_rank[0])
+            values["place"] = 1.0 + ranking.order.index(0)
+            for name, value in values.items():
+                pl_module.log(
+                    f"test_{name}{suffix}", value, sync_dist=True, add_dataloader_idx=False
+                )
+            self._print(ranking, f"data loader {number}" if suffix else "")
+
+    def _rank(self, parts: list[dict[str, Tensor]]) -> ExplainerRanking | None:
+        assert self._suite is not None
         if not parts:
-            return
-        self._ranking = ExplainerRanking.from_scores(
+            return None
+        return ExplainerRanking.from_scores(
             {name: torch.cat([part[name] for part in parts], dim=1) for name in parts[0]},
             list(self._priors),
             self._suite.directions,
             n_resamples=self.n_resamples,
         )
-        # numbers, not tensors on the CPU, which NCCL cannot reduce
-        for metric, means in zip(self._ranking.metrics, self._ranking.means, strict=True):
-            pl_module.log(f"test_{metric}", float(means[0]), sync_dist=True)
-        pl_module.log("test_mean_rank", float(self._ranking.mean_rank[0]), sync_dist=True)
-        pl_module.log("test_place", 1.0 + self._ranking.order.index(0), sync_dist=True)
-        self._print(self._ranking)
 
     @rank_zero_only
-    def _print(self, ranking: ExplainerRanking) -> None:
+    def _print(self, ranking: ExplainerRanking, title: str) -> None:
+        if title:
+            print(title)
         print(ranking.to_table())

@@ -13,13 +13,15 @@ Stage = Literal["val", "test"]
 
 
 class ExplanationMonitor(ExplainingCallback, ABC):
-    """Base class of callbacks that measure explanations of the first rows of each evaluation.
+    """Base class of callbacks that measure explanations of the first rows of each data loader.
 
-    Subclasses implement :meth:`start`, :meth:`measure` and :meth:`log_values`.
+    Several loaders of an evaluation are measured separately, and Lightning's suffix
+    (``/dataloader_idx_1``) tells their values apart. Subclasses implement :meth:`start`,
+    :meth:`measure` and :meth:`log_values`.
 
     Args:
         *args: Arguments of :class:`ExplainingCallback`.
-        rows: Number of rows that each process explains in an evaluation.
+        rows: Number of rows that each process explains of each data loader.
         every_n_epochs: Validations of a fit are explained in every n-th epoch; tests always.
         **kwargs: Arguments of :class:`ExplainingCallback`.
 
@@ -34,34 +36,40 @@ class ExplanationMonitor(ExplainingCallback, ABC):
         super().__init__(*args, **kwargs)
         self.rows = rows
         self.every_n_epochs = every_n_epochs
-        self._wanted = self._left = 0
+        self._left: list[int] = []  # rows of each loader; empty if nothing is explained
 
     @abstractmethod
-    def start(self, module: LightningModule) -> None:
+    def start(self, module: LightningModule, n_loaders: int) -> None:
         """Forget earlier evaluations.
 
         Args:
             module: The module that is evaluated.
+            n_loaders: Number of data loaders.
         """
 
     @abstractmethod
-    def measure(self, module: LightningModule, batch: Batch, stage: Stage) -> None:
+    def measure(self, module: LightningModule, batch: Batch, stage: Stage, loader: int) -> None:
         """Explain rows and measure their explanations.
 
         Args:
             module: The module that is evaluated.
             batch: The rows.
             stage: ``"val"`` or ``"test"``.
+            loader: Index of their data loader.
         """
 
     @abstractmethod
-    def log_values(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
-        """Log the means of the evaluation, in all processes.
+    def log_values(
+        self, trainer: Trainer, module: LightningModule, stage: Stage, loader: int, suffix: str
+    ) -> None:
+        """Log the means of a data loader, in all processes.
 
         Args:
             trainer: The trainer.
             module: The module that is evaluated.
             stage: ``"val"`` or ``"test"``.
+            loader: Index of the data loader.
+            suffix: End of the names that are logged; empty for a single loader.
         """
 
     @override
@@ -70,12 +78,12 @@ class ExplanationMonitor(ExplainingCallback, ABC):
         skipped = trainer.sanity_checking or (
             trainer.state.fn == "fit" and (trainer.current_epoch + 1) % self.every_n_epochs
         )
-        self._start(pl_module, 0 if skipped else self.rows)
+        self._start(pl_module, 0 if skipped else len(trainer.num_val_batches))
 
     @override
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start to explain."""
-        self._start(pl_module, self.rows)
+        self._start(pl_module, len(trainer.num_test_batches))
 
     @override
     def on_validation_batch_end(
@@ -88,7 +96,7 @@ class ExplanationMonitor(ExplainingCallback, ABC):
         dataloader_idx: int = 0,
     ) -> None:
         """Explain rows of the batch until ``rows`` is reached."""
-        self._take(pl_module, batch, "val")
+        self._take(pl_module, batch, "val", dataloader_idx)
 
     @override
     def on_test_batch_end(
@@ -101,31 +109,34 @@ class ExplanationMonitor(ExplainingCallback, ABC):
         dataloader_idx: int = 0,
     ) -> None:
         """Explain rows of the batch until ``rows`` is reached."""
-        self._take(pl_module, batch, "test")
+        self._take(pl_module, batch, "test", dataloader_idx)
 
     @override
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the means."""
-        if self._wanted:
-            self.log_values(trainer, pl_module, "val")
+        self._log(trainer, pl_module, "val")
 
     @override
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Log the means."""
-        if self._wanted:
-            self.log_values(trainer, pl_module, "test")
+        self._log(trainer, pl_module, "test")
 
-    def _start(self, module: LightningModule, rows: int) -> None:
-        self._wanted = self._left = rows
-        if rows:
+    def _start(self, module: LightningModule, n_loaders: int) -> None:
+        self._left = [self.rows] * n_loaders
+        if n_loaders:
             self.randomness.restart()
-            self.start(module)
+            self.start(module, n_loaders)
 
-    def _take(self, module: LightningModule, batch: Any, stage: Stage) -> None:
-        if self._left <= 0:
+    def _take(self, module: LightningModule, batch: Any, stage: Stage, loader: int) -> None:
+        if not self._left or self._left[loader] <= 0:
             return
-        read = self.read(batch).rows(slice(self._left))
+        read = self.read(batch).rows(slice(self._left[loader]))
         if len(read):
             with self.randomness.on(module.device):
-                self.measure(module, read, stage)
-        self._left -= len(read)
+                self.measure(module, read, stage, loader)
+        self._left[loader] -= len(read)
+
+    def _log(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+        for loader in range(len(self._left)):
+            suffix = f"/dataloader_idx_{loader}" if len(self._left) > 1 else ""
+            self.log_values(trainer, module, stage, loader, suffix)

@@ -181,8 +181,8 @@ class ExplanationRegularizer(Callback):
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start to record whether the loss acts."""
-        self.objective.on_train_start()
+        """Start to record whether the loss acts, and warn if gradient accumulation changes it."""
+        self.objective.on_train_start(trainer)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

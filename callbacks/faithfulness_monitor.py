@@ -33,7 +33,7 @@ class FaithfulnessMonitor(ExplanationMonitor):
         explainers: Explainers by name, or a list, which are named after their classes; None is
             integrated gradients from zero.
         metrics: Names of the metrics of the suite that are logged; None logs all ten.
-        rows: Number of rows that each process explains in an evaluation.
+        rows: Number of rows that each process explains of each data loader.
         every_n_epochs: Validations of a fit are explained in every n-th epoch; tests always.
         output: The scalar that is explained and evaluated: ``"prob"``, ``"logit"``, ``"log_prob"``
             or ``"margin"``.
@@ -92,15 +92,18 @@ class FaithfulnessMonitor(ExplanationMonitor):
             samples_per_pass=samples_per_pass,
             progress=False,  # the trainer shows its own
         )
+        self.suites = [self.suite]
 
     @override
-    def start(self, module: LightningModule) -> None:
-        """Reset the suite."""
-        self.suite.to(module.device)
-        self.suite.reset()
+    def start(self, module: LightningModule, n_loaders: int) -> None:
+        """Reset the suite of each data loader."""
+        self.suites = [self.suite, *(self.suite.clone() for _ in range(1, n_loaders))]
+        for suite in self.suites:
+            suite.to(module.device)
+            suite.reset()
 
     @override
-    def measure(self, module: LightningModule, batch: Batch, stage: Stage) -> None:
+    def measure(self, module: LightningModule, batch: Batch, stage: Stage, loader: int) -> None:
         """Explain and score rows."""
         network = self.network(module)
         read = batch
@@ -114,7 +117,7 @@ class FaithfulnessMonitor(ExplanationMonitor):
             output=self.output,
             points_per_pass=copies_that_fit(read.inputs),
         )
-        self.suite.update(
+        self.suites[loader].update(
             network,
             read.inputs,
             {n: a.detach() for n, a in zip(self.explainers, attributions, strict=True)},
@@ -141,7 +144,11 @@ class FaithfulnessMonitor(ExplanationMonitor):
         return target.flatten()
 
     @override
-    def log_values(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
+    def log_values(
+        self, trainer: Trainer, module: LightningModule, stage: Stage, loader: int, suffix: str
+    ) -> None:
         """Log the means over all processes."""
-        means = {f"{stage}_{name}": value for name, value in self.suite.compute().items()}
-        module.log_dict(means, sync_dist=True)  # all processes have the same means
+        means = self.suites[loader].compute()
+        named = {f"{stage}_{name}{suffix}": value for name, value in means.items()}
+        # all processes have the same means
+        module.log_dict(named, sync_dist=True, add_dataloader_idx=False)

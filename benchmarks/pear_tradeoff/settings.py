@@ -127,7 +127,14 @@ def _near_trees() -> dict[str, Setting]:
     )
     networks = {
         "encoded": encoded,
-        "ensemble": replace(encoded, model="ensemble", baseline="ensemble, plain", dropout=0.1),
+        "ensemble": replace(
+            encoded,
+            model="ensemble",
+            baseline="ensemble, plain",
+            dropout=0.1,
+            rows=0.125,
+            every=4,
+        ),
         "distilled": replace(encoded, baseline="distilled, plain", teacher=True),
     }
     both = (*GRADIENTS, "LIME(b)")

@@ -124,7 +124,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
         self.output: OutputName = output
         # that of a compiled network names no argument
         own: nn.Module = getattr(network, "_orig_mod", network)
-        self._arguments = inspect.signature(own.forward).parameters
+        self._arguments = frozenset(inspect.signature(own.forward).parameters)
         self._confidence: Confidence = confidence or ExplanationConfidence()
         self._fallback: Fallback | None = None
         self.set_fallback(fallback, share=share, threshold=threshold)

@@ -1,6 +1,6 @@
 """Named sets of explainers whose explanations a learned explainer can imitate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from pear_lightning.explainers.base import Explainer
 from pear_lightning.explainers.captum_explainer import CaptumExplainer
 from pear_lightning.explainers.expected_gradients import ExpectedGradients
 from pear_lightning.explainers.explain import explain_batch
+from pear_lightning.explainers.explainer_sets import named_explainers
 from pear_lightning.explainers.grad_cam import GradCAM
 from pear_lightning.explainers.grad_cam_plus_plus import GradCAMPlusPlus
 from pear_lightning.explainers.gradient import Gradient
@@ -57,6 +58,10 @@ class Prior:
                 f"{type(self.explainer).__name__}"
             )
         resolve_output(self.output)
+
+
+Priors = Mapping[str, Prior | Explainer] | Sequence[Prior | Explainer]
+"""Prior explainers by name, or a sequence of them."""
 
 
 def prior_set(
@@ -130,6 +135,40 @@ def prior_set(
         "kernel_shap": KernelShap(n_samples, masker=masker, exhaustive=False, seed=0),
     }
     return _of_logit(explainers)
+
+
+def named_priors(argument: str, priors: Priors) -> dict[str, Prior]:
+    """Return prior explainers by name, in the same order.
+
+    Args:
+        argument: Name of the argument that holds them, for error messages.
+        priors: Explainers by name; or a sequence, whose explainers are named after their classes.
+            One without an output explains the centred logit.
+
+    Raises:
+        TypeError: If one is neither a ``Prior`` nor an explainer.
+        ValueError: If there are none.
+
+    Example:
+        >>> list(named_priors("explainers", [Gradient(), Prior(Gradient(), "prob")]))
+        ['gradient', 'gradient_2']
+    """
+    if isinstance(priors, Mapping):
+        values = list(priors.values())
+        names = named_explainers(
+            argument, {name: _explainer(each) for name, each in priors.items()}
+        )
+    else:
+        values = list(priors)
+        names = named_explainers(argument, list(map(_explainer, values)))
+    return {
+        name: each if isinstance(each, Prior) else Prior(each)
+        for name, each in zip(names, values, strict=True)
+    }
+
+
+def _explainer(prior: Prior | Explainer) -> Explainer:
+    return prior.explainer if isinstance(prior, Prior) else prior
 
 
 def explain_with_priors(

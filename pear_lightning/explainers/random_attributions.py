@@ -1,5 +1,7 @@
 """Random attributions."""
 
+from math import prod
+
 import torch
 from torch import Tensor
 
@@ -62,7 +64,7 @@ class RandomAttributions(Explainer):
         if self.per_sample and self.seed is not None:
             seeds = derived_seeds(sample_seeds(inputs), "random attributions", self.seed)
             draw = torch.zeros(1, dtype=torch.long, device=inputs.device)
-            return hashed_normal(seeds, draw, inputs[0].numel())[0].view(inputs.shape).to(like)
+            return hashed_normal(seeds, draw, prod(inputs.shape[1:]))[0].view(inputs.shape).to(like)
         return (
             random_draws("normal", 1, like, inputs.shape[1:], self.seed)[0]
             .expand(inputs.shape)

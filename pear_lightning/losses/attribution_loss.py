@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from pear_lightning.explainers import Explainer, Gradient
 from pear_lightning.explainers.explain import explain_batch
-from pear_lightning.explainers.explainer_sets import how_to_train
+from pear_lightning.explainers.explainer_sets import how_to_train, named_explainers
 from pear_lightning.losses.explanation_loss import ExplanationLoss
 from pear_lightning.losses.masks import annotated_rows, element_mask
 from pear_lightning.scoring.batch import Batch
@@ -44,7 +44,7 @@ class AttributionLoss(ExplanationLoss):
 
     def __init__(
         self,
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
         output: OutputName | OutputFunction = "centered_logit",
     ) -> None:
         super().__init__()
@@ -86,13 +86,14 @@ class AttributionLoss(ExplanationLoss):
 
     def explain_with(
         self,
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
         output: OutputName | OutputFunction | None = None,
     ) -> Self:
         """Replace the explainers or the explained scalar; ``None`` keeps the current one.
 
         Args:
-            explainers: Explainers by name, all differentiable.
+            explainers: Explainers by name, or a list, whose explainers are named after their
+                classes; all differentiable.
             output: Scalar that is explained.
 
         Returns:
@@ -102,8 +103,7 @@ class AttributionLoss(ExplanationLoss):
             resolve_output(output)
             self.output = output
         if explainers is not None:
-            _check_explainers(explainers)
-            self._explainers = nn.ModuleDict(dict(explainers))
+            self._explainers = nn.ModuleDict(_trainable(explainers))
         return self
 
     @override
@@ -192,21 +192,13 @@ class AttributionLoss(ExplanationLoss):
         return rows if 2 * len(rows) <= len(inputs) else None
 
 
-def _check_explainers(explainers: Mapping[str, Explainer]) -> None:
-    if not isinstance(explainers, Mapping):
-        raise TypeError(
-            "explainers must be a mapping of names to explainers, such as "
-            f"{{'gradient': Gradient()}}, got {explainers!r}"
-        )
-    if not explainers:
-        raise ValueError("explainers must name at least one explainer, got none")
-    for name, explainer in explainers.items():
-        if not isinstance(explainer, Explainer):
-            raise TypeError(
-                f"explainers[{name!r}] must be an Explainer, got {type(explainer).__name__}"
-            )
+def _trainable(explainers: Mapping[str, Explainer] | Sequence[Explainer]) -> dict[str, Explainer]:
+    """Return explainers by name, and raise if one cannot train a model."""
+    named = named_explainers("explainers", explainers)
+    for name, explainer in named.items():
         if not explainer.differentiable:
             raise ValueError(
                 f"explainers[{name!r}] must be differentiable to train a model, got "
                 f"{type(explainer).__name__}, {how_to_train(explainer)}"
             )
+    return named

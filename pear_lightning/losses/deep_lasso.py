@@ -91,6 +91,12 @@ class DeepLassoLoss(AttributionLoss):
             raise ValueError(f"eps must be above 0, got {eps}")
         self.eps = eps
 
+    @property
+    @override
+    def couples_rows(self) -> bool:
+        """Yes: the norm of a column is that of a mean gradient, which falls with the rows."""
+        return True
+
     def task_weight(self, weight: float) -> float:
         """Return the weight of the task loss, ``1 − a``.
 

@@ -1,6 +1,6 @@
 """Double backpropagation: a penalty of the input gradient."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -48,7 +48,7 @@ class DoubleBackpropagationLoss(AttributionLoss):
         self,
         *,
         output: OutputName | OutputFunction = "log_prob",
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
     ) -> None:
         super().__init__(explainers, output)
 

@@ -1,6 +1,6 @@
 """The energy loss: the share of positive attribution on irrelevant features."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 import torch
@@ -63,7 +63,7 @@ class EnergyLoss(AttributionLoss):
         marks: Literal["irrelevant", "relevant"] = "irrelevant",
         *,
         output: OutputName | OutputFunction = "centered_logit",
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
     ) -> None:
         check_choice("marks", marks, ("irrelevant", "relevant"))
         super().__init__(explainers, output)

@@ -72,6 +72,14 @@ class ExplanationLoss(nn.Module, ABC):
         return number_of_ranks() if self.training else 1
 
     @property
+    def couples_rows(self) -> bool:
+        """Whether R of a batch is not a mean over its rows, but of another size in its parts.
+
+        Gradient accumulation then trains another R than a batch of all rows.
+        """
+        return False
+
+    @property
     def needs_floating_inputs(self) -> bool:
         """Whether integer inputs, such as token ids, must be embedded first."""
         return True

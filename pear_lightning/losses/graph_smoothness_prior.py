@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers import ExpectedGradients, Explainer
 from pear_lightning.functional.validation import (
@@ -83,7 +84,7 @@ class GraphSmoothnessPrior(AttributionLoss):
         weights: Sequence[float] | Tensor | None = None,
         *,
         over: Over = "batch",
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
         output: OutputName | OutputFunction = "centered_logit",
     ) -> None:
         check_choice("over", over, ("batch", "samples"))
@@ -101,7 +102,7 @@ class GraphSmoothnessPrior(AttributionLoss):
         adjacency: Tensor,
         *,
         over: Over = "batch",
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
         output: OutputName | OutputFunction = "centered_logit",
     ) -> Self:
         """Return the prior of a graph given by its adjacency matrix.
@@ -138,6 +139,12 @@ class GraphSmoothnessPrior(AttributionLoss):
         edges = matrix.triu(diagonal=1).nonzero()
         weights = matrix[edges[:, 0], edges[:, 1]]
         return cls(edges, weights, over=over, explainers=explainers, output=output)
+
+    @property
+    @override
+    def couples_rows(self) -> bool:
+        """Whether the importance of a feature is a mean over the batch."""
+        return self.over == "batch"
 
     def default_explainers(self) -> dict[str, Explainer]:
         """Return expected gradients with one draw."""

@@ -87,7 +87,7 @@ class HINTLoss(AttributionLoss):
         self,
         masker: Masker | None = None,
         *,
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
         output: OutputName | OutputFunction = "centered_logit",
     ) -> None:
         super().__init__(explainers, output)

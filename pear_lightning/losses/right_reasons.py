@@ -1,7 +1,7 @@
 """The right-reasons loss: a penalty of the gradient on irrelevant features."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -196,7 +196,7 @@ class RightReasonsLoss(AttributionLoss):
         *,
         channels: Channels = "separate",
         output: OutputName | OutputFunction = "sum_log_prob",
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
     ) -> None:
         check_choice("norm", norm, ("squared_l2", "l1", "l2", "cosine"))
         check_choice("reduction", reduction, ("mean", "sum", "mask"))

@@ -1,6 +1,6 @@
 """The smoothness prior: neighbouring pixels should have similar attributions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -48,7 +48,7 @@ class SmoothnessPrior(AttributionLoss):
 
     def __init__(
         self,
-        explainers: Mapping[str, Explainer] | None = None,
+        explainers: Mapping[str, Explainer] | Sequence[Explainer] | None = None,
         output: OutputName | OutputFunction = "centered_logit",
         *,
         dims: tuple[int, ...] = (-2, -1),

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from pear_lightning.explainers import ExpectedGradients, Explainer
 from pear_lightning.functional.validation import at_least_float32, check_attributions
@@ -70,6 +71,12 @@ class SparsityPrior(AttributionLoss):
     Deviations from the paper:
         R is 1 − G instead of −G, so that it can be compared with the task loss.
     """
+
+    @property
+    @override
+    def couples_rows(self) -> bool:
+        """Yes: the importance of a feature is a mean over the batch."""
+        return True
 
     def default_explainers(self) -> dict[str, Explainer]:
         """Return expected gradients with one draw."""

@@ -94,6 +94,11 @@ class XGradientPrior(ExplanationLoss):
         return self.prior.explains_task_loss
 
     @property
+    def couples_rows(self) -> bool:
+        """As the prior."""
+        return self.prior.couples_rows
+
+    @property
     def trains_half_weights(self) -> bool:  # type: ignore[override]
         """Whether gradients of bfloat16 weights are precise enough for the prior."""
         return self.prior.trains_half_weights

@@ -124,6 +124,10 @@ class DeepLasso(ScoredModule):
         super().on_fit_start()
         refuse_precision(self.trainer, self.objective.loss)
 
+    def on_train_start(self) -> None:
+        """Warn if gradient accumulation changes the penalty."""
+        self.objective.on_train_start(self.trainer)
+
     def training_loss(self, batch: Any) -> dict[str, Tensor]:
         """Return ``(1 − a) L + a R`` and its parts.
 

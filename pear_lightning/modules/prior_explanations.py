@@ -11,9 +11,10 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch import Tensor, nn
 
 from pear_lightning.explainers.prior_sets import (
-    Prior,
+    Priors,
     PriorSet,
     explain_with_priors,
+    named_priors,
     prior_set,
 )
 from pear_lightning.functional.explanation_selection import (
@@ -67,8 +68,10 @@ class PriorExplanations(LightningModule):
         target_model: The explained model f; maps inputs ``(N, *S)`` to logits ``(N, C)``.
         masker: Defines the features and their values when removed.
         explainers: Name of a set of
-            :func:`~pear_lightning.explainers.prior_sets.prior_set`, or the prior explainers by
-            name. ``"default"`` needs a network, ``"model_free"`` any callable.
+            :func:`~pear_lightning.explainers.prior_sets.prior_set`, or the prior explainers, by
+            name or as a list: a :class:`~pear_lightning.explainers.Prior`, or an explainer, which
+            then explains the centred logit. ``"default"`` needs a network, ``"model_free"`` any
+            callable.
         explained: Class that is explained: the ``"predicted"`` or the ``"true"`` one.
         suite: Callable from a masker and the names of the explanations to the suite of metrics.
         selected_by: Names of the metrics that select; ``None`` for all. The others are only
@@ -121,7 +124,7 @@ class PriorExplanations(LightningModule):
         self,
         target_model: nn.Module | Callable[..., Tensor],
         masker: Masker,
-        explainers: PriorSet | Mapping[str, Prior] = "default",
+        explainers: PriorSet | Priors = "default",
         *,
         explained: Literal["predicted", "true"] = "predicted",
         suite: SuiteCallable = FaithfulnessSuite,
@@ -139,15 +142,11 @@ class PriorExplanations(LightningModule):
         if not isinstance(masker, Masker):
             raise TypeError(f"masker must be a Masker, such as ColumnMasker(30), got {masker!r}")
         check_choice("explained", explained, ("predicted", "true"))
-        priors = prior_set(explainers, masker) if isinstance(explainers, str) else dict(explainers)
-        if not priors:
-            raise ValueError("explainers must hold at least one prior explainer, got none")
-        for name, prior in priors.items():
-            if not isinstance(prior, Prior):
-                raise TypeError(
-                    f"explainers[{name!r}] must be a Prior, such as Prior(Gradient(), 'prob'), got "
-                    f"{type(prior).__name__}"
-                )
+        priors = (
+            prior_set(explainers, masker)
+            if isinstance(explainers, str)
+            else named_priors("explainers", explainers)
+        )
         if removals is not None and removals.follows_order:
             raise ValueError(
                 "removals must not have laws that follow the order of an explanation, which do not "

@@ -191,8 +191,8 @@ class RightForTheRightReasons(SupervisedModule):
         fit_references(self, afresh=self.trainer.ckpt_path is None, inputs_of=self.explained_inputs)
 
     def on_train_start(self) -> None:
-        """Start to record whether R acts."""
-        self.objective.on_train_start()
+        """Start to record whether R acts, and warn if gradient accumulation changes it."""
+        self.objective.on_train_start(self.trainer)
 
     def on_train_end(self) -> None:
         """Warn if R had no part in the training."""

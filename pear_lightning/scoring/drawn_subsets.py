@@ -46,8 +46,7 @@ def drawn_subsets(
         (torch.Size([10, 4, 8]), torch.Size([10, 4]))
     """
     game = Game(Scorer(forward, batch.explaining(None), sum_logit), bound)
-    counts = game.counts.expand(len(batch)) if len(game.counts) == 1 else game.counts
     numbers = seeded_numbers(derived_seeds(bound.seeds, "law 0", seed))
-    keep, weights = law.subsets(n_subsets, counts, numbers)
+    keep, weights = law.subsets(n_subsets, game.counts, numbers)
     features = game.features(keep.expand(-1, len(batch), -1)) | ~bound.present
     return Subsets(features, weights.expand(-1, len(batch)))

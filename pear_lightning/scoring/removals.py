@@ -215,12 +215,11 @@ def remove_subsets(
     with eval_mode(forward), full:
         scorer, original = Scorer(forward, batch.explaining(None), sum_logit).of_predicted()
         game = Game(scorer, bound)
-        counts = game.counts.expand(len(batch)) if len(game.counts) == 1 else game.counts
         ranks = None if saliency is None else _ranks_of_players(game, saliency)
         parts = [
             law.subsets(
                 n_subsets,
-                counts,
+                game.counts,
                 seeded_numbers(derived_seeds(bound.seeds, f"law {number}", seed)),
                 ranks if law.ranked else None,
             )

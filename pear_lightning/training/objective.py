@@ -321,9 +321,21 @@ class Objective(nn.Module):
 
     # --- warning if R never acts --------------------------------------------------------------
 
-    def on_train_start(self) -> None:
-        """Start to record whether R acts in this fit."""
+    def on_train_start(self, trainer: Trainer) -> None:
+        """Start to record whether R acts in this fit, and warn if accumulation changes it.
+
+        Args:
+            trainer: The trainer.
+        """
         self._was_on = self._has_acted = False
+        parts = trainer.accumulate_grad_batches
+        if self.loss.couples_rows and parts > 1:
+            rank_zero_warn(
+                f"{type(self.loss).__name__} is a property of a batch, not a mean over its rows, "
+                f"so with accumulate_grad_batches={parts} it is the mean of its values in {parts} "
+                "small batches, another number than in one large batch: choose the weight anew, or "
+                "use a larger batch_size instead"
+            )
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Report what the weight did, or warn if R had no part in the training on any rank.

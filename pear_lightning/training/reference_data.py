@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import torch
 from lightning.fabric.utilities import move_data_to_device
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from pear_lightning.explainers import Explainer
 from pear_lightning.scoring.batch import Batch
@@ -38,14 +39,24 @@ def fit_references(
     training dataloader is read once, as far as an epoch reads it, without changing the random
     state. Its data set may be of unknown length. All ranks get the same data.
 
+    Copies of the module that callbacks keep to average weights (EMA) get the data too: they were
+    made before, and each tensor of theirs must have its counterpart in the module.
+
     Args:
         module: A module attached to a trainer that has set up its data.
         afresh: Whether to replace existing reference data, as a fit that does not resume does.
         inputs_of: See :func:`fit_explainers`.
     """
-    fit_explainers(
-        module.trainer, module.modules(), module.device, afresh=afresh, inputs_of=inputs_of
+    modules = chain(
+        module.modules(), *(copy.modules() for copy in _averaged_copies(module.trainer))
     )
+    fit_explainers(module.trainer, modules, module.device, afresh=afresh, inputs_of=inputs_of)
+
+
+def _averaged_copies(trainer: Trainer) -> list[nn.Module]:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    held = chain.from_iterable(vars(callback).values() for callback in callbacks)
+    return [each.module for each in held if isinstance(each, AveragedModel)]
 
 
 def fit_explainers(

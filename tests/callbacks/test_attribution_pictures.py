@@ -277,6 +277,26 @@ def test_a_masker_that_is_none_is_refused(callback):
         callback(2)
 
 
+def test_a_submodule_and_batches_of_another_form(drawn):
+    module = Foreign()
+    pictures = AttributionPictures(
+        explainers=PAIR,
+        samples=[1],
+        target="label",
+        model="net",
+        batch_to_inputs=lambda batch: (batch["cells"], batch["diagnosis"]),
+    )
+    inputs, target = loader().dataset.tensors
+    data = DataLoader([{"cells": inputs, "diagnosis": target}], batch_size=None)
+    module.validation_step = lambda batch, batch_idx: None
+    quiet_trainer(callbacks=[pictures]).validate(module, data, verbose=False)
+    ((samples,),) = drawn
+    logits, expected = explain(module.net, inputs[1:2], target[1:2], PAIR, output="centered_logit")
+    torch.testing.assert_close(samples.logits, logits)
+    for name, each in expected.items():
+        torch.testing.assert_close(samples.attributions[name], each)
+
+
 class Rows(Dataset[Any]):
     """Rows that say where they stand."""
 

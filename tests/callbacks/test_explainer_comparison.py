@@ -44,10 +44,11 @@ def rows(count=20):
     return torch.randn(count, N, generator=torch.Generator().manual_seed(0))
 
 
-def ranked(model, explainers, **kwargs):
+def ranked(model, explainers, data=None, **kwargs):
+    data = DataLoader(rows(), batch_size=8) if data is None else data
     comparison = ExplainerComparison(explainers, suite=suite, n_resamples=20, **kwargs)
     trainer = quiet_trainer(callbacks=[comparison])
-    logged = trainer.test(model, DataLoader(rows(), batch_size=8), verbose=False)[0]
+    logged = trainer.test(model, data, verbose=False)[0]
     return comparison.ranking, logged
 
 
@@ -87,6 +88,38 @@ def test_a_set_is_named_and_the_random_explainer_belongs_to_every_comparison():
     assert ranking.explainers[0] == "ours"
     assert ranking.explainers[-1] == "random"
     assert ranking.n_samples == 20
+
+
+def test_explainers_can_be_a_list():
+    ranking, _ = ranked(build(), [Prior(Occlusion(MASKER), "prob"), Occlusion(MASKER)])
+    assert list(ranking.explainers) == ["learned", "occlusion", "occlusion_2", "random"]
+    for wrong in ([], {}):
+        with pytest.raises(ValueError, match="explainers must hold at least one explainer"):
+            ExplainerComparison(wrong)
+    with pytest.raises(TypeError, match=r"explainers\[1\] must be an Explainer, got MLP"):
+        ExplainerComparison([Occlusion(MASKER), MLP(3)])
+
+
+def test_each_loader_has_its_ranking(capsys):
+    others = {"occlusion": Prior(Occlusion(MASKER))}
+    comparison = ExplainerComparison(others, suite=suite, n_resamples=20)
+    parts = rows()[:12], rows()[12:]
+    loaders = [DataLoader(part, batch_size=8) for part in parts]
+    model = build()
+    logged = quiet_trainer(callbacks=[comparison]).test(model, loaders, verbose=False)
+    printed = capsys.readouterr().out
+    for number, part in enumerate(parts):
+        alone, expected = ranked(model, others, data=DataLoader(part, batch_size=8))
+        ranking = comparison.ranking_of(number)
+        assert ranking.n_samples == len(part)
+        torch.testing.assert_close(ranking.means, alone.means)
+        for name in ("test_deletion", "test_mean_rank", "test_place"):
+            value = logged[number][f"{name}/dataloader_idx_{number}"]
+            assert value == pytest.approx(expected[name], abs=1e-6)
+        assert f"data loader {number}" in printed
+    assert comparison.ranking is comparison.ranking_of(0)
+    with pytest.raises(RuntimeError, match="got none of data loader 2"):
+        comparison.ranking_of(2)
 
 
 def test_of_all_classes_the_predicted_one_is_explained():

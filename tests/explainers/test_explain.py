@@ -357,6 +357,7 @@ def test_explainers_of_the_same_gradients_share_no_memory():
     [
         *five_explainers(torch.rand(2, 12)),
         RandomAttributions(),
+        RandomAttributions(seed=0, per_sample=True),
         Occlusion(),
         Lime(20),
         Lime(20, penalty="ridge", masker=ColumnMasker(12)),

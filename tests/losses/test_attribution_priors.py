@@ -361,7 +361,7 @@ def test_their_background_comes_from_the_training_data(prior):
     ],
 )
 def test_an_empty_mapping_of_explainers_is_not_the_default(build):
-    with pytest.raises(ValueError, match="explainers must name at least one explainer, got none"):
+    with pytest.raises(ValueError, match="explainers must hold at least one explainer, got none"):
         build({})
     (default,) = build(None).explainers.values()
     assert isinstance(default, ExpectedGradients)

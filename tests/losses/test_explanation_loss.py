@@ -108,10 +108,13 @@ def test_what_cannot_train_a_model_is_refused():
         Marked({"lime": Lime()})
     with pytest.raises(TypeError, match="must be an Explainer, got str"):
         Marked({"gradient": "gradient"})
-    with pytest.raises(TypeError, match=r"explainers must be a mapping of names .* got \[Gradient"):
-        Marked([Gradient()])
-    with pytest.raises(ValueError, match="at least one explainer"):
-        Marked({})
+    with pytest.raises(TypeError, match=r"explainers must be explainers by name, .* got Gradient"):
+        Marked(Gradient())
+    with pytest.raises(ValueError, match=r"\['lime'\] must be differentiable .* got Lime"):
+        Marked([Gradient(), Lime()])
+    for none in ({}, []):
+        with pytest.raises(ValueError, match="explainers must hold at least one explainer"):
+            Marked(none)
     with pytest.raises(ValueError, match="output must be one of"):
         Marked(output="logits")
 

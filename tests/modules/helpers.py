@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -40,3 +40,25 @@ def sgd(params: Any) -> torch.optim.Optimizer:
 
 def weights(module: torch.nn.Module) -> list[Tensor]:
     return [p.detach().clone() for p in module.parameters()]
+
+
+class WeightsOfSteps(Callback):
+    """Keeps the weights of a module before and after each step; as the last callback."""
+
+    def __init__(self) -> None:
+        self.steps: list[list[Tensor]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.steps = [weights(pl_module)]
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **kwargs: Any
+    ) -> None:
+        self.steps.append(weights(pl_module))
+
+    def averaged(self, decay: float) -> list[Tensor]:
+        """Return the exponential moving average, which begins with the weights of step 1."""
+        mean = self.steps[1]
+        for step in self.steps[2:]:
+            mean = [decay * a + (1 - decay) * b for a, b in zip(mean, step, strict=True)]
+        return mean

@@ -1,3 +1,5 @@
+import warnings
+
 import pytest
 import torch
 from lightning.pytorch import Callback, seed_everything
@@ -139,6 +141,14 @@ def test_scores_of_an_epoch_that_is_resumed_in_its_middle_are_of_all_of_it(tmp_p
     assert len(squares) == 3 + 1
     squares = [*squares[:2], squares[3]]  # those before the checkpoint, and after it
     torch.testing.assert_close(resumed.scores, (sum(squares) / 96).sqrt())
+
+
+def test_gradient_accumulation_changes_the_penalty_and_says_so():
+    with pytest.warns(UserWarning, match="DeepLassoLoss is a property of a batch, .*=2 it is the"):
+        quiet_trainer(max_epochs=1, accumulate_grad_batches=2).fit(DeepLasso(MLP(6)), loader())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "DeepLassoLoss is a property")
+        quiet_trainer(max_epochs=1).fit(DeepLasso(MLP(6)), loader())
 
 
 def test_dropout_is_in_the_task_loss_and_not_in_the_gradients():

@@ -1,7 +1,11 @@
 """What holds for every module that trains an explainer: the tests of the base, for all members."""
 
+import copy
+import pickle
+
 import pytest
 import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -24,7 +28,7 @@ from pear_lightning.nn import (
     ExplainerTransformer,
 )
 from tests.ddp import run_distributed
-from tests.modules.helpers import quiet_trainer
+from tests.modules.helpers import WeightsOfSteps, quiet_trainer, weights
 
 N = 6
 WITH_SUPERVISION = {"stochastic amortisation"}
@@ -231,6 +235,26 @@ def test_the_module_reloads_without_the_model(name, tmp_path):
     if name not in WITH_SUPERVISION:
         with pytest.raises(ValueError, match="target_model must be given"):
             again.training_loss(again.batch_of(rows()))
+
+
+@every_member
+def test_modules_and_their_explainers_can_be_pickled_and_copied(name):
+    model = build(name).eval()
+    batch = (rows(8), torch.zeros(8).long())
+    expected = model.explainer.attributions(batch)
+    for twin in (copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))):
+        torch.testing.assert_close(twin(model).explainer.attributions(batch), expected)
+        torch.testing.assert_close(twin(model.explainer).attributions(batch), expected)
+
+
+@every_member
+def test_weights_can_be_averaged(name):
+    model, averaging = build(name), EMAWeightAveraging(decay=0.5)
+    steps = WeightsOfSteps()
+    trainer = quiet_trainer(max_epochs=2, callbacks=[averaging, steps])
+    trainer.fit(model, loader(name), loader(name))
+    for found, expected in zip(weights(model), steps.averaged(0.5), strict=True):
+        torch.testing.assert_close(found, expected)
 
 
 @every_member

@@ -235,8 +235,10 @@ def test_the_image_set_of_the_paper_needs_a_layer_and_background_and_runs():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"explainers": {}}, ValueError, "at least one prior explainer"),
-        ({"explainers": {"a": Gradient()}}, TypeError, "must be a Prior"),
+        ({"explainers": {}}, ValueError, "explainers must hold at least one explainer"),
+        ({"explainers": []}, ValueError, "explainers must hold at least one explainer"),
+        ({"explainers": {"a": 3}}, TypeError, r"explainers\['a'\] must be an Explainer, got int"),
+        ({"explainers": [Gradient]}, TypeError, r"explainers\[0\] must be an Explainer"),
         ({"similarity": 2.0}, ValueError, "threshold must lie in"),
         ({"explained": "all"}, ValueError, "explained must be"),
         ({"target": 3}, TypeError, "target_model must be callable"),
