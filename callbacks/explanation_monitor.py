@@ -133,7 +133,11 @@ class ExplanationMonitor(ExplainingCallback, ABC):
         read = self.read(batch).rows(slice(self._left[loader]))
         if len(read):
             with self.randomness.on(module.device):
-                self.measure(module, read, stage, loader)
+                try:
+                    self.measure(module, read, stage, loader)
+                except Exception as error:
+                    error.add_note(f"This happened in the callback {type(self).__name__}.")
+                    raise
         self._left[loader] -= len(read)
 
     def _log(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:

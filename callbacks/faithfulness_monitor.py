@@ -15,7 +15,7 @@ from pear_lightning.metrics import FaithfulnessSuite
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.evaluation import copies_that_fit
-from pear_lightning.scoring.outputs import OutputName
+from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward, logits_of
 
 
@@ -36,7 +36,8 @@ class FaithfulnessMonitor(ExplanationMonitor):
         rows: Number of rows that each process explains of each data loader.
         every_n_epochs: Validations of a fit are explained in every n-th epoch; tests always.
         output: The scalar that is explained and evaluated: ``"prob"``, ``"logit"``, ``"log_prob"``
-            or ``"margin"``.
+            or ``"margin"``; for a network with one output, ``"logit"``, or a function such as
+            ``lambda logits, target: logits[:, 0].sigmoid()``.
         n_steps: Number of steps of removal curves; see the suite.
         n_subsets: Number of random subsets; see the suite.
         subset_size: Size of random subsets; see the suite.
@@ -64,7 +65,7 @@ class FaithfulnessMonitor(ExplanationMonitor):
         metrics: list[str] | None = None,
         rows: int = 128,
         every_n_epochs: int = 1,
-        output: OutputName = "prob",
+        output: OutputName | OutputFunction = "prob",
         n_steps: int | None = 20,
         n_subsets: int = 50,
         subset_size: int | float | Literal["bernoulli", "uniform"] = 0.1,

@@ -279,7 +279,8 @@ class AmortizedExplainer(Rebuildable, Explainer):
             if read.target is None:
                 raise ValueError(
                     "target must be given for a network whose input is the explained class, got "
-                    "None"
+                    "None; use attributions((inputs, classes)), with the classes that the model "
+                    "predicts, for example"
                 )
             arguments["target"] = read.classes
         if "attention_mask" in self._arguments and "attention_mask" in read.sample_data:
@@ -367,13 +368,23 @@ class AmortizedExplainer(Rebuildable, Explainer):
             saliency = of_class(saliency, read.classes)
         return self._confidence(forward, read, bound, saliency)
 
-    def forward(self, scorer: Scorer, inputs: Tensor) -> Tensor:
+    def forward(self, scorer: Scorer, inputs: Tensor | None = None) -> Tensor:
         """Return attributions, ``(B, *S)``.
 
         Args:
             scorer: The explained model; evaluated only for side inputs and with a fallback.
-            inputs: Inputs, ``(B, *S)``.
+            inputs: Inputs, ``(B, *S)``; ``None`` for those of the scorer.
+
+        Raises:
+            TypeError: If tensors are given instead; see :meth:`attributions`.
         """
+        if not isinstance(scorer, Scorer):
+            raise TypeError(
+                f"scorer must be a Scorer, as explain() passes it, got {type(scorer).__name__}; "
+                "without the explained model, use attributions(inputs), or "
+                "attributions((inputs, classes)) of given classes"
+            )
+        inputs = scorer.batch.inputs if inputs is None else inputs
         batch = scorer.batch if inputs is scorer.batch.inputs else scorer.batch.with_inputs(inputs)
         explained = batch
         if batch.target is None and self.explained == "all":

@@ -196,8 +196,9 @@ def _of_classes(n_classes: int, low: int, high: int) -> str:
         return f"target must lie in 0..{n_classes - 1}, the model's classes, {found}"
     return (
         f"target must be None for a model with one output, {found}; explain the output itself, "
-        "with target=None, or with ExplanationRegularizer(..., batch_to_inputs=lambda batch: "
-        "Batch(batch[0], None, batch[2])), without batch[2] if there are no masks"
+        "with target=None; in a callback, with batch_to_inputs=lambda batch: Batch(batch[0], "
+        "None), and the masks as a third argument if there are any (from pear_lightning.scoring "
+        "import Batch)"
     )
 
 
@@ -220,6 +221,14 @@ def run_model(forward: Forward, inputs: Tensor, kwargs: Mapping[str, Any]) -> Te
             outputs = forward(inputs, **kwargs)
         except RuntimeError as error:
             _raise_for_dtype(forward, inputs, error)
+            raise
+        except (AttributeError, LookupError, TypeError) as error:
+            error.add_note(
+                f"The model was called with inputs {tuple(inputs.shape)}"
+                f"{''.join(f' and {name}' for name in kwargs)}. If its forward takes a whole batch "
+                "instead, explain the network within it: give model='...' to a callback, or pass "
+                "this network instead of the module."
+            )
             raise
     return _checked(outputs)
 
@@ -280,7 +289,8 @@ def check_model(forward: Any) -> None:
     if not callable(forward):
         raise TypeError(
             "model must be a module or a function that maps inputs (N, *S) to logits (N, C), "
-            f"got {forward!r}"
+            f"got {forward!r}; only a trained network explains without the model: "
+            "AmortizedExplainer.attributions(inputs)"
         )
 
 

@@ -240,6 +240,28 @@ def test_batches_that_cannot_be_read_are_refused():
         logged(Foreign(), DataLoader([{"x": 1}], batch_size=None), AgreementMonitor())
 
 
+class OfBatch(Foreign):
+    """Its forward takes the whole batch."""
+
+    def forward(self, batch):
+        return self.net(batch["x"])
+
+
+@pytest.mark.filterwarnings("ignore:Using a non-tuple sequence")  # torch's, of the wrong call
+def test_a_forward_that_takes_the_batch_is_told_apart_from_its_network():
+    batch = {"x": torch.rand(4, FEATURES), "y": torch.tensor([0, 1, 2, 0])}
+    data = DataLoader([batch], batch_size=None)
+    monitor = AgreementMonitor(batch_to_inputs=lambda batch: (batch["x"], batch["y"]))
+    with pytest.raises((IndexError, TypeError)) as raised:
+        logged(OfBatch(), data, monitor)
+    called, where = raised.value.__notes__
+    assert "called with inputs (4, 5)" in called
+    assert "model='...'" in called
+    assert where == "This happened in the callback AgreementMonitor."
+    monitor.model = "net"
+    assert "val_agreement/rank_agreement" in logged(OfBatch(), data, monitor)
+
+
 def validate_on_rank(rank, world_size, rows):
     trainer = trainer_of_rank(
         rank,

@@ -17,6 +17,7 @@ from pear_lightning.explainers import (
 )
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.metrics import FaithfulnessSuite
+from pear_lightning.scoring import Batch
 from tests.modules.helpers import quiet_trainer
 
 EXPLAINERS = {"input_x_gradient": InputXGradient(), "gradient": Gradient()}
@@ -172,3 +173,25 @@ def test_a_batch_without_target_is_refused() -> None:
     trainer = quiet_trainer(callbacks=[FaithfulnessMonitor(ColumnMasker(5))])
     with pytest.raises(TypeError, match=r"inputs .* and target"):
         trainer.validate(Foreign(), inputs, verbose=False)
+
+
+def test_a_network_with_one_output_and_a_function_of_it():
+    class OneLogit(Foreign):
+        def forward(self, inputs):
+            return super().forward(inputs)[:, 0]
+
+    data = DataLoader(TensorDataset(torch.rand(8, 5)), batch_size=8)
+    values = []
+    for output in ("logit", lambda logits, target: logits[:, 0].sigmoid()):
+        monitor = FaithfulnessMonitor(
+            ColumnMasker(5),
+            metrics=["deletion"],
+            output=output,
+            batch_to_inputs=lambda batch: Batch(batch[0]),
+        )
+        trainer = quiet_trainer(callbacks=[monitor])
+        (logged,) = trainer.validate(OneLogit(), data, verbose=False)
+        values += logged.values()
+    assert len(values) == 2
+    assert 0 < values[1] < 1
+    assert values[0] != values[1]

@@ -18,6 +18,7 @@ from pear_lightning.masking import (
 )
 from pear_lightning.modules import DeepFaith
 from pear_lightning.nn import (
+    ExplainerMLP,
     ExplainerTransformer,
     PatchTokens,
     TextTokens,
@@ -163,3 +164,15 @@ def test_other_checkpoints_are_refused(tmp_path):
     torch.save({"state_dict": {}}, tmp_path / "other.ckpt")
     with pytest.raises(ValueError, match="path must be a checkpoint of a module"):
         AmortizedExplainer.load_from_checkpoint(tmp_path / "other.ckpt")
+
+
+def test_calls_without_the_model_name_the_method_that_takes_tensors():
+    explainer = AmortizedExplainer(ExplainerMLP(5, num_classes=2), ColumnMasker(5))
+    rows = torch.rand(3, 5)
+    for arguments in ((rows,), (rows, torch.zeros(3).long())):
+        with pytest.raises(TypeError, match=r"got Tensor; .* use attributions\(inputs\)"):
+            explainer(*arguments)
+    with pytest.raises(ValueError, match=r"got None; use attributions\(\(inputs, classes\)\)"):
+        explainer.attributions(rows)
+    with pytest.raises(TypeError, match=r"got None; .* AmortizedExplainer.attributions\(inputs\)"):
+        explain(None, rows, 0, [explainer])
