@@ -94,7 +94,7 @@ def _beyond() -> dict[str, Setting]:
         **{f"logit, gradients λ={w:g}": replace(logit, weight=w) for w in (0.25, 0.35)},
         **{
             f"slopes + Grad*Input λ={weight:g}": replace(three, weight=weight)
-            for weight in (0.15, 0.3, 0.5)
+            for weight in (0.15, 0.3, 0.5, 0.7)
         },
         "slopes λ=0.5": replace(three, weight=0.5, explainers=("Grad", "IntGrad")),
         "two baselines λ=0.4": replace(three, weight=0.4, explainers=two),
