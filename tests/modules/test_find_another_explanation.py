@@ -125,7 +125,7 @@ def test_a_model_that_looks_where_an_earlier_one_did_ends_the_sequence():
         trainer.fit(model, redundant_loader(), redundant_loader(seed=1))
     assert model.similarities[1][0] > 0.8
     assert model.stop_reason.startswith("model 2 looks where model 1 did: their similarity is 0.")
-    assert "max_similarity=0.35" in model.stop_reason
+    assert "(the limit is max_similarity=0.350); a larger weight, or more epo" in model.stop_reason
     assert (len(model.trained), len(model.accepted)) == (2, 1)
     similarity = trainer.callback_metrics["model_similarity"].item()
     assert similarity == pytest.approx(model.similarities[1][0])
@@ -181,6 +181,15 @@ def test_a_limit_that_refuses_every_other_model_is_warned_of():
     message = next(str(each.message) for each in caught if "alone" in str(each.message))
     assert "accuracy of model 2 dropped to 0.8" in message
     assert f"the limit is {model.accuracies[0] - 0.05:.3f}, from max_accuracy_drop=0.05" in message
+    assert "a smaller weight, or more epochs_per_model or a larger learning rate, may" in message
+
+
+def test_a_similarity_just_above_the_limit_is_told_apart_from_it():
+    sequence = build(max_models=2).sequence
+    sequence.accuracies, sequence.chance = [0.9, 0.9], 0.5
+    sequence.similarities = [[], [0.352]]
+    reason = sequence.refusal(1)
+    assert "their similarity is 0.352 (the limit is max_similarity=0.350)" in reason
 
 
 def test_a_model_near_chance_is_refused_by_default():

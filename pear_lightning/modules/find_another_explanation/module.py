@@ -91,11 +91,11 @@ class FindAnotherExplanation(SupervisedModule):
             is less accurate, and rightly so: a small number such as .05 accepts only models that
             are as good on confounded rows.
         max_similarity: A model is not accepted if its similarity with a previous model exceeds
-            this: it has not found another explanation, and a larger weight may help. 1 accepts any
-            model. (ToyColors: .39 to .49 for models of the same rule, at most .18 for models of
-            different rules.) The similarity of models that differ only in their seed depends on the
-            data: .64 to .75 on decoy digits, .23 to .37 on Iris-Cancer. A run with a weight of 0
-            measures it.
+            this: it has not found another explanation, and a larger weight, or more epochs, may
+            help. 1 accepts any model. (ToyColors: .39 to .49 for models of the same rule, at most
+            .18 for models of different rules.) The similarity of models that differ only in their
+            seed depends on the data: .64 to .75 on decoy digits, .23 to .37 on Iris-Cancer. A run
+            with a weight of 0 measures it.
         initialize: Draws new weights for a module, in place, for the models after the first.
             ``None`` calls ``reset_parameters`` of every layer.
         predictor: Number of the accepted model that predicts, from 1; ``None`` is the ensemble of

@@ -159,13 +159,15 @@ class ModelSequence(nn.Module):
                 limit += f"None: halfway to {self.chance:.3f}, the share of the most frequent class"
             return (
                 f"accuracy of {name} dropped to {accuracy:.3f}, from {first:.3f} of the first "
-                f"({limit})"
+                f"({limit}); a smaller weight, or more epochs_per_model or a larger learning rate, "
+                "may help"
             )
         for other, value in enumerate(self.similarities[number], start=1):
             if value > self.max_similarity:
                 return (
-                    f"{name} looks where model {other} did: their similarity is {value:.2f} (the "
-                    f"limit is max_similarity={self.max_similarity:g}); a larger weight may help"
+                    f"{name} looks where model {other} did: their similarity is {value:.3f} (the "
+                    f"limit is max_similarity={self.max_similarity:.3f}); a larger weight, or more "
+                    "epochs_per_model, may help"
                 )
         return None
 
@@ -174,8 +176,8 @@ class ModelSequence(nn.Module):
         if self.stop_reason is None:
             similarities = self.similarities[-1]
             compared = (
-                f", similarity with previous models at most {max(similarities):.2f} (limit "
-                f"max_similarity={self.max_similarity:g})"
+                f", similarity with previous models at most {max(similarities):.3f} (limit "
+                f"max_similarity={self.max_similarity:.3f})"
                 if similarities
                 else ""
             )
