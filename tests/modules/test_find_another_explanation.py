@@ -161,14 +161,22 @@ def test_an_honest_model_is_accepted_where_the_confound_is_strong(caplog):
     assert model.accuracies[1] < 0.95
     assert len(model.accepted) == 2
     x, y = confounded(1000, given_away=False, seed=1).tensors
-    first, second = ((each(x).argmax(1) == y).float().mean() for each in model.accepted)
-    assert second > first + 0.2
+    first, second = model.accepted
+    accuracy, other = ((each(x).argmax(1) == y).float().mean() for each in model.accepted)
+    assert other > accuracy + 0.2
     share = confounded().tensors[1].float().mean().item()
     assert model.sequence.chance == pytest.approx(share)
     assert model.sequence.least_accuracy == pytest.approx((model.accuracies[0] + share) / 2)
     assert "model 1 of 2 is accepted; accuracy" in caplog.text
     assert "model 2 of 2 is accepted; accuracy 0.8" in caplog.text
     assert f"at least {model.sequence.least_accuracy:.3f} is accepted" in caplog.text
+    x = confounded().tensors[0]
+    differ = (first(x).argmax(1) != second(x).argmax(1)).float().mean()
+    (closing,) = (each for each in caplog.messages if "ends" in each)
+    assert f"predict different classes for {differ:.3f} of the training rows." in closing
+    assert "all models are trained. 2 models are accepted, which" in closing
+    assert "test_accuracy are those of their ensemble, which can hide" in closing
+    assert "predictor=<number>, an argument and attribute of the module, uses one" in closing
     again = FindAnotherExplanation(MLP(8, 2, (16,)), max_models=2)
     again.load_state_dict(model.state_dict())
     assert again.sequence.least_accuracy == model.sequence.least_accuracy
@@ -182,6 +190,40 @@ def test_a_limit_that_refuses_every_other_model_is_warned_of():
     assert "accuracy of model 2 dropped to 0.8" in message
     assert f"the limit is {model.accuracies[0] - 0.05:.3f}, from max_accuracy_drop=0.05" in message
     assert "a smaller weight, or more epochs_per_model or a larger learning rate, may" in message
+
+
+class RefusesTheThird(FindAnotherExplanation):
+    def refusal(self, number):
+        return "model 3 is refused" if number == 2 else None
+
+
+@pytest.mark.parametrize(
+    ("predictor", "says"),
+    [
+        (None, "Predictions and test_accuracy are those of their ensemble"),
+        (2, "Predictions and test_accuracy are those of model 2 (predictor)"),
+        (3, "None of them has the number predictor=3, so there are no predictions: set it to a "),
+    ],
+)
+def test_the_end_says_which_of_the_accepted_models_predict(predictor, says, caplog):
+    seed_everything(0, verbose=False)
+    model = RefusesTheThird(
+        MLP(4, 2, ()), max_models=4, epochs_per_model=1, predictor=predictor, optimizer=sgd
+    )
+    generator = torch.Generator().manual_seed(3)  # nothing to learn, so the models differ
+    training, validation = (
+        DataLoader(TensorDataset(x, torch.arange(64) % 2), batch_size=32)
+        for x in torch.randn(2, 64, 4, generator=generator)
+    )
+    with caplog.at_level(logging.INFO, logger="lightning.pytorch.utilities.rank_zero"):
+        quiet_trainer(max_epochs=4).fit(model, training, validation)
+    x = validation.dataset.tensors[0]
+    classes = torch.stack([each(x).argmax(1) for each in model.trained])
+    differ, with_the_third = ((classes[:m] != classes[0]).any(0).float().mean() for m in (2, 3))
+    assert differ < with_the_third
+    (closing,) = (each for each in caplog.messages if "ends" in each)
+    assert "ends: model 3 is refused. 2 models are accepted, which predict diff" in closing
+    assert f"different classes for {differ:.3f} of the validation rows. {says}" in closing
 
 
 def test_a_similarity_just_above_the_limit_is_told_apart_from_it():

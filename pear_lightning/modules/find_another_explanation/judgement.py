@@ -1,7 +1,7 @@
 """Evaluation of a complete model on the rows that it is judged by."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch.utilities import CombinedLoader
@@ -16,7 +16,7 @@ from pear_lightning.scoring.batch import Batch
 
 
 def judged(model: nn.Module, before: Sequence[nn.Module], batch: Batch, num_classes: int) -> Tensor:
-    """Sum correct predictions of a model over a batch, and its similarity with previous models.
+    """Sum correct predictions of a model over a batch, and compare it with previous models.
 
     Args:
         model: The model.
@@ -25,16 +25,21 @@ def judged(model: nn.Module, before: Sequence[nn.Module], batch: Batch, num_clas
         num_classes: Number of classes C.
 
     Returns:
-        Number of rows, number of correct predictions, number of rows of each class, and sum of the
-        similarity with each previous model, ``(2 + C + number of previous models,)``, see
-        :func:`nothing_judged`.
+        Number of rows, of correct predictions, of rows for which the previous models differ in
+        their predictions, of rows for which these and the model do, and of rows of each class; and
+        sum of the similarity with each previous model, ``(4 + C + number of previous models,)``,
+        see :func:`nothing_judged`.
     """
     predicted, own = prediction_and_gradient(model, batch)
-    others = [prediction_and_gradient(other, batch)[1] for other in before]
+    others = [prediction_and_gradient(other, batch) for other in before]
     right = (predicted == batch.labels).sum().double()
-    similar = [similarity(own, other).sum().double() for other in others]
+    classes = torch.stack([each for each, _ in others] + [predicted])
+    differs = classes != classes[0]
+    differing = [each.any(dim=0).sum().double() for each in (differs[:-1], differs)]
+    similar = [similarity(own, other).sum().double() for _, other in others]
     of_classes = F.one_hot(batch.labels.long(), num_classes).sum(dim=0).double()
-    return torch.stack([torch.full_like(right, len(batch)), right, *of_classes, *similar])
+    rows = torch.full_like(right, len(batch))
+    return torch.stack([rows, right, *differing, *of_classes, *similar])
 
 
 def nothing_judged(n_before: int, num_classes: int, device: torch.device) -> Tensor:
@@ -45,7 +50,16 @@ def nothing_judged(n_before: int, num_classes: int, device: torch.device) -> Ten
         num_classes: Number of classes C.
         device: Device of the sums.
     """
-    return torch.zeros(2 + num_classes + n_before, dtype=torch.float64, device=device)
+    return torch.zeros(4 + num_classes + n_before, dtype=torch.float64, device=device)
+
+
+def rows_to_judge(trainer: Any) -> Literal["validation", "training"]:
+    """Return by which rows a model is judged.
+
+    Args:
+        trainer: A trainer that is fitting.
+    """
+    return "validation" if trainer.enable_validation and trainer.num_val_batches else "training"
 
 
 def batches_to_judge(trainer: Any) -> Iterator[Any]:

@@ -23,6 +23,7 @@ from pear_lightning.modules.find_another_explanation.judgement import (
     batches_to_judge,
     judged,
     nothing_judged,
+    rows_to_judge,
 )
 from pear_lightning.modules.find_another_explanation.sequence import ModelSequence
 from pear_lightning.modules.right_reasons import adam
@@ -73,7 +74,9 @@ class FindAnotherExplanation(SupervisedModule):
     model that relies on a strong confound is the most confident one and dominates this mean: on
     rows without the confound, the ensemble is hardly better than that model alone. Once the
     explanations or a few clean rows have shown which model to trust, set :attr:`predictor` to its
-    number, also after training; the disagreement of all models is still reported.
+    number, also after training; the disagreement of all models is still reported. The report at the
+    end of the sequence says whose predictions they are, and for which share of the rows the models
+    differ.
 
     Args:
         backbone: Any module that maps inputs ``(B, *S)`` to logits ``(B, C)``; the first model.
@@ -406,7 +409,7 @@ class FindAnotherExplanation(SupervisedModule):
         sums = self._sums if is_final else self._sums_after_training()
         assert sums is not None
         rows, *totals = self.trainer.strategy.reduce(sums, reduce_op="sum").tolist()
-        accuracy, *shares = (each / max(rows, 1.0) for each in totals)
+        accuracy, differ_before, differ, *shares = (each / max(rows, 1.0) for each in totals)
         of_classes, similarities = shares[: self.num_classes], shares[self.num_classes :]
         self.log("model_accuracy", accuracy, sync_dist=True)
         if similarities:
@@ -414,7 +417,11 @@ class FindAnotherExplanation(SupervisedModule):
         sequence = self.sequence
         sequence.finish(self.backbone.state_dict(), accuracy, similarities, max(of_classes))
         sequence.stop_reason = self.refusal(sequence.round)
-        sequence.report()
+        sequence.report(
+            predictor=self.predictor,
+            disagreement=differ if sequence.stop_reason is None else differ_before,
+            rows=rows_to_judge(self.trainer),
+        )
 
     def refusal(self, number: int) -> str | None:
         """Return the reason why a trained model is not accepted, which ends the sequence.

@@ -171,8 +171,14 @@ class ModelSequence(nn.Module):
                 )
         return None
 
-    def report(self) -> None:
-        """Say whether the model that was completed is accepted, and why."""
+    def report(self, *, predictor: int | None, disagreement: float, rows: str) -> None:
+        """Say whether the completed model is accepted and why; at the end, which models predict.
+
+        Args:
+            predictor: Number of the model that predicts, from 1; ``None`` is the ensemble.
+            disagreement: Share of the rows for which accepted models predict different classes.
+            rows: Name of these rows.
+        """
         if self.stop_reason is None:
             similarities = self.similarities[-1]
             compared = (
@@ -186,15 +192,34 @@ class ModelSequence(nn.Module):
                 f"accuracy {self.accuracies[-1]:.3f} (at least {self.least_accuracy:.3f} is "
                 f"accepted){compared}"
             )
-            return
-        ends = f"FindAnotherExplanation ends: {self.stop_reason}"
-        if len(self.accepted) > 1:
-            rank_zero_info(f"{ends}. {len(self.accepted)} models are accepted")
-        elif self.round:
+            ends = "FindAnotherExplanation ends: all models are trained"
+        else:
+            ends = f"FindAnotherExplanation ends: {self.stop_reason}"
+        if self.is_complete and len(self.accepted) > 1:
+            rank_zero_info(
+                f"{ends}. {len(self.accepted)} models are accepted, which predict different "
+                f"classes for {disagreement:.3f} of the {rows} rows. {self._predicting(predictor)}"
+            )
+        elif self.stop_reason is not None and self.round:
             rank_zero_warn(
                 f"{ends}. No other explanation was accepted: predictions are those of model 1 "
                 f"alone; model {self.round + 1} is kept in trained"
             )
+
+    def _predicting(self, predictor: int | None) -> str:
+        """Say which of several accepted models predict."""
+        if predictor is None:
+            return (
+                "Predictions and test_accuracy are those of their ensemble, which can hide the "
+                "model to trust (test_accuracy_of_model_1 and so on are those of each): "
+                "predictor=<number>, an argument and attribute of the module, uses one of them"
+            )
+        if predictor > len(self.accepted):
+            return (
+                f"None of them has the number predictor={predictor}, so there are no predictions: "
+                f"set it to a number from 1 to {len(self.accepted)}, or to None for their ensemble"
+            )
+        return f"Predictions and test_accuracy are those of model {predictor} (predictor)"
 
     def get_extra_state(self) -> dict[str, Any]:
         """Return the state that checkpoints hold in addition to the weights, as plain values."""
