@@ -7,10 +7,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info, rank_zero_only
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 from typing_extensions import override
 
 from pear_lightning.callbacks.agreement_monitor import AgreementMonitor
+from pear_lightning.callbacks.last_epoch import about_the_last_epoch
 from pear_lightning.callbacks.plain_training import PlainTraining
 from pear_lightning.callbacks.table_of_agreements import MONITORED, caption, table_of_agreements
 from pear_lightning.metrics import AgreementMatrix
@@ -26,7 +28,9 @@ class AgreementTable(Callback):
     ``test_agreement``), which :class:`~pear_lightning.modules.PEAR` has, and those of an
     :class:`~pear_lightning.callbacks.AgreementMonitor` of the trainer, which measures any module.
     Below the agreements stand the pairs of explainers and the number of features. A test also
-    prints the matrix of one metric, with self-agreement on the diagonal.
+    prints the matrix of one metric, with self-agreement on the diagonal. The values at the end of a
+    fit are those of the last epoch; if ``EarlyStopping`` ended the fit, or ``ModelCheckpoint`` kept
+    the best epoch, a line below says so and names the checkpoint.
 
     Args:
         matrix_metric: Metric whose matrix a test prints; ``None`` prints no matrix.
@@ -49,6 +53,7 @@ class AgreementTable(Callback):
         self.matrix_metric = matrix_metric
         self.compare = compare
         self._plain: PlainTraining | None = None
+        self._validated = 0  # epoch of the last validation
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -69,13 +74,16 @@ class AgreementTable(Callback):
         plain = {} if self._plain is None else self._plain.results(trainer)
         self._plain = None
         if any(name.startswith("val_") for name in trainer.callback_metrics):
-            self._print_summary("val", "Validation", trainer, pl_module, plain)
+            note = about_the_last_epoch(trainer, self._validated)
+            self._print_summary("val", "Validation", trainer, pl_module, plain, note)
         else:
-            self._print_summary("train", "Training", trainer, pl_module, plain)
+            note = about_the_last_epoch(trainer, trainer.current_epoch - 1)
+            self._print_summary("train", "Training", trainer, pl_module, plain, note)
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the table of ``trainer.validate``; validations within fit print none."""
+        self._validated = trainer.current_epoch
         if trainer.state.fn == "validate":
             self._print_summary("val", "Validation", trainer, pl_module, {})
 
@@ -96,6 +104,7 @@ class AgreementTable(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         plain: Mapping[str, Tensor],
+        note: str | None = None,
     ) -> None:
         of_loaders = _by_loader(stage, trainer.callback_metrics)
         if not of_loaders:
@@ -116,6 +125,8 @@ class AgreementTable(Callback):
                         table_of_agreements(agreements, other_agreements, groups, name, matrix)
                     )
                     console.print(caption(stage, groups, pl_module, matrix), highlight=False)
+        if note is not None:
+            console.print(Text(note), soft_wrap=True)  # a path is not wrapped
 
     @rank_zero_only
     def _print_matrix(self, matrix: AgreementMatrix, metric: str) -> None:

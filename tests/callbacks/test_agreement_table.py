@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from pear_lightning.callbacks import AgreementTable
 from pear_lightning.explainers import Gradient, InputXGradient, IntegratedGradients
@@ -109,3 +110,70 @@ def test_a_fit_that_resumes_is_not_compared(
     printed = capsys.readouterr().out
     assert "pairwise rank agreement" in printed
     assert "without" not in printed
+
+
+def fit_with(callbacks: list[Callback], **options: Any) -> Any:
+    data = loader(rows=32)
+    trainer = quiet_trainer(
+        callbacks=[AgreementTable(), *callbacks],
+        enable_checkpointing=any(isinstance(each, ModelCheckpoint) for each in callbacks),
+        **{"max_epochs": 6} | options,
+    )
+    trainer.fit(pear(), data, data)
+    return trainer
+
+
+def never_better() -> EarlyStopping:
+    return EarlyStopping("val_loss", patience=2, min_delta=100.0)
+
+
+def best_of(folder: Any) -> ModelCheckpoint:
+    return ModelCheckpoint(folder, monitor="val_loss", filename="{epoch}[a]")
+
+
+def test_it_says_that_values_are_of_the_last_epoch_and_where_the_best_one_is(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / ("a_folder_with_a_name_that_is_longer_than_the_console_is_wide_" * 3)
+    best = best_of(folder)
+    trainer = fit_with([never_better(), best])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert trainer.current_epoch == 3
+    assert best.best_model_path == f"{folder}/epoch=0[a].ckpt"
+    assert last == (
+        "These are the values of the last epoch, 2; training stopped early. The best checkpoint "
+        f"(val_loss {best.best_model_score:.4f}) is {best.best_model_path}"
+    )
+
+
+def test_it_names_the_best_checkpoint_of_a_whole_fit(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit_with([best_of(tmp_path)], max_epochs=2)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("These are the values of the last epoch, 1. The best checkpoint (val_")
+    fit_with([best_of(tmp_path / "two")], max_epochs=3, check_val_every_n_epoch=2)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("These are the values of the last epoch with validation, 1. The best")
+
+
+def test_it_says_of_a_fit_without_a_best_checkpoint_only_that_it_stopped_early(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit_with([never_better(), ModelCheckpoint(tmp_path)])
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "These are the values of the last epoch, 2; training stopped early"
+
+
+def test_a_fit_that_keeps_only_its_last_epoch_needs_no_explanation(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit_with([never_better()])  # no checkpoint
+    fit_with([ModelCheckpoint(tmp_path)], max_epochs=1)
+    unused = EarlyStopping("val_loss", patience=9)
+    fit_with([unused, ModelCheckpoint(tmp_path / "two")], max_epochs=1)
+    assert "These are the values" not in capsys.readouterr().out
+    trainer = fit_with([best_of(tmp_path / "three")], max_epochs=1)
+    capsys.readouterr()
+    trainer.validate(pear(), loader(rows=32), verbose=False)
+    assert "These are the values" not in capsys.readouterr().out
