@@ -73,7 +73,8 @@ class ExplanationRegularizer(Callback):
 
     Warns:
         UserWarning: At the end of training, if the loss never acted: nothing was annotated, or
-            ``start_epoch`` was not reached.
+            ``start_epoch`` was not reached; and after the first whole epoch with the loss, if
+            nothing was annotated.
 
     Example:
         >>> from lightning.pytorch import Trainer
@@ -183,6 +184,11 @@ class ExplanationRegularizer(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start to record whether the loss acts, and warn if gradient accumulation changes it."""
         self.objective.on_train_start(trainer)
+
+    @override
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Warn if the loss has had no part in the training so far."""
+        self.objective.on_train_epoch_end(trainer)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -94,7 +94,8 @@ class RightForTheRightReasons(SupervisedModule):
 
     Warns:
         UserWarning: At the end of training, if R never acted: nothing was annotated, or
-            ``start_epoch`` was not reached.
+            ``start_epoch`` was not reached; and after the first whole epoch with R, if nothing was
+            annotated.
 
     Shapes:
         - batch: inputs ``(B, *S)``, target ``(B,)`` and mask ``(B, *S)`` (size 1 in dimensions over
@@ -193,6 +194,10 @@ class RightForTheRightReasons(SupervisedModule):
     def on_train_start(self) -> None:
         """Start to record whether R acts, and warn if gradient accumulation changes it."""
         self.objective.on_train_start(self.trainer)
+
+    def on_train_epoch_end(self) -> None:
+        """Warn if R has had no part in the training so far."""
+        self.objective.on_train_epoch_end(self.trainer)
 
     def on_train_end(self) -> None:
         """Warn if R had no part in the training."""

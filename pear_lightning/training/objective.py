@@ -155,8 +155,16 @@ class Objective(nn.Module):
         self.every = every
         self.compile_loss = compile
         self._compiled: Any = None
-        self._was_on = self._has_acted = False  # in this fit
+        self._start_to_record()
         self._last: tuple[Tensor, Tensor] | tuple[()] = ()  # R and its ratio, for the log
+
+    def _start_to_record(self) -> None:
+        # in this fit: whether the weight was above 0, and whether R had a graph on this rank
+        self._was_on = self._has_acted = False
+        # whether nothing is left to find out, and the step of a warning
+        self._is_known, self._warned_at = False, -1
+        # in this epoch: whether the weight was above 0 at all steps, and R without a graph at one
+        self._stayed_on, self._was_idle = True, False
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state to pickle or copy; another process compiles R for itself."""
@@ -252,13 +260,18 @@ class Objective(nn.Module):
         unscaled = task_loss if scale == 1.0 else task_loss.detach() / scale
         self.schedule.observe(epochs, unscaled, penalty, trainer)
         if not weight:
+            if self._stayed_on:
+                self._stayed_on = False
             return Terms(task_loss, unscaled, penalty)
         if not self._was_on:  # attributes of modules are slow to set
             self._was_on = True
         task_weight = self.loss.task_weight(weight)
         if penalty is None:  # a step without R
             return Terms(task_weight * task_loss, unscaled, *self._last)
-        if penalty.requires_grad and not self._has_acted:  # R has no graph without annotations
+        if not penalty.requires_grad:  # R has no graph without annotations
+            if not self._was_idle:
+                self._was_idle = True
+        elif not self._has_acted:
             self._has_acted = True
         loss = self.weighted(task_loss, penalty, weight, factor * scale)
         without_graph = penalty.detach()
@@ -327,7 +340,7 @@ class Objective(nn.Module):
         Args:
             trainer: The trainer.
         """
-        self._was_on = self._has_acted = False
+        self._start_to_record()
         parts = trainer.accumulate_grad_batches
         if self.loss.couples_rows and parts > 1:
             rank_zero_warn(
@@ -337,11 +350,31 @@ class Objective(nn.Module):
                 "use a larger batch_size instead"
             )
 
+    def on_train_epoch_end(self, trainer: Trainer) -> None:
+        """Warn once if R has had no part in the training, though its weight was on for an epoch.
+
+        So that a long training without annotations is noticed at its start. Must be called on all
+        ranks.
+
+        Args:
+            trainer: The trainer.
+        """
+        idle = self._stayed_on and self._was_idle
+        self._stayed_on, self._was_idle = True, False
+        if self._is_known or not self.schedule.weight or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        decide = trainer.strategy.reduce_boolean_decision
+        if decide(self._has_acted, all=False):
+            self._is_known = True
+        elif decide(idle, all=True):
+            self._is_known, self._warned_at = True, steps_so_far(trainer)
+            self._warn_that_idle(f"this training up to the end of epoch {trainer.current_epoch}")
+
     def on_train_end(self, trainer: Trainer) -> None:
         """Report what the weight did, or warn if R had no part in the training on any rank.
 
         Both are on the first rank. Must be called on all ranks. There is no warning for a weight of
-        0, which is deliberate.
+        0, which is deliberate, and no second one after the same step.
 
         Args:
             trainer: The trainer.
@@ -351,11 +384,14 @@ class Objective(nn.Module):
         if trainer.strategy.reduce_boolean_decision(self._has_acted, all=False):
             if (outcome := self.schedule.outcome) is not None:
                 rank_zero_info(outcome)
-            return
+        elif self._warned_at != steps_so_far(trainer):
+            self._warn_that_idle("this training")
+
+    def _warn_that_idle(self, training: str) -> None:
         reason = self.schedule.why_idle
         if self._was_on:
             reason = "no row of any batch was annotated: masks were missing, or 0 everywhere"
-        rank_zero_warn(f"{type(self.loss).__name__} had no part in this training: {reason}")
+        rank_zero_warn(f"{type(self.loss).__name__} had no part in {training}: {reason}")
 
 
 def _check_compilation(compile: Compilation) -> None:

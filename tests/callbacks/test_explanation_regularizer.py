@@ -348,6 +348,12 @@ def idle(reason):
     return pytest.warns(UserWarning, match=f"RightReasonsLoss had no part in .*: {reason}")
 
 
+def parts(caught):
+    """The parts of the training of which it was warned."""
+    found = [str(each.message).partition("RightReasonsLoss had no part in ")[2] for each in caught]
+    return [each.split(":")[0] for each in found if each]
+
+
 def test_a_loss_that_never_acted_is_warned_of():
     nothing = masked_loader(annotated=0)
     for data in (nothing, loader(48)):
@@ -358,6 +364,44 @@ def test_a_loss_that_never_acted_is_warned_of():
     matched = {"start_epoch": 1, "match_magnitude": True}
     with idle("no row was annotated in the steps that match_magnitude compared"):
         fitted(Plain(), ExplanationRegularizer(RightReasonsLoss(), **matched), nothing)
+
+
+@pytest.mark.parametrize(
+    ("settings", "epochs", "warned_at"),
+    [
+        ({}, 3, ["this training up to the end of epoch 0", "this training"]),
+        ({}, 1, ["this training up to the end of epoch 0"]),  # not again after the same step
+        ({"every": 2}, 3, ["this training up to the end of epoch 0", "this training"]),
+        ({"every": 5}, 3, ["this training up to the end of epoch 0", "this training"]),
+        # epoch 1 is not whole
+        ({"start_epoch": 1.5}, 4, ["this training up to the end of epoch 2", "this training"]),
+        ({"start_epoch": 1.5}, 3, ["this training up to the end of epoch 2"]),
+        ({"start_epoch": 1.5}, 2, ["this training"]),
+    ],
+    ids=str,
+)
+def test_a_loss_without_annotations_is_warned_of_after_its_first_whole_epoch(
+    settings, epochs, warned_at
+):
+    with idle("no row of any batch was annotated") as caught:
+        regularizer = ExplanationRegularizer(RightReasonsLoss(), **settings)
+        fitted(Plain(), regularizer, loader(48), max_epochs=epochs)
+    assert parts(caught) == warned_at
+
+
+def test_a_loss_that_acts_in_a_later_epoch_is_warned_of_only_while_it_does_not():
+    class Later(Plain):
+        def on_train_epoch_start(self):
+            self.annotates = self.current_epoch > 0
+
+    module = Later()
+    regularizer = ExplanationRegularizer(
+        RightReasonsLoss(),
+        batch_to_inputs=lambda batch: (*batch[:2], batch[2] * module.annotates),
+    )
+    with idle("no row of any batch was annotated") as caught:
+        fitted(module, regularizer, masked_loader(), max_epochs=3)
+    assert parts(caught) == ["this training up to the end of epoch 0"]
 
 
 def test_a_loss_that_acted_once_or_was_switched_off_is_not_warned_of():

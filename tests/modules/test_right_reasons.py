@@ -86,9 +86,16 @@ def test_few_annotations_cost_few_rows():
 def test_batches_with_and_without_masks():
     model, plain = small(5.0), small(0.0)
     plain.load_state_dict(model.state_dict())
-    with pytest.warns(UserWarning, match="had no part in this training: no row of any batch was"):
-        quiet_trainer().fit(model, loader(48))
-    quiet_trainer().fit(plain, masked_loader())
+    no_part, reason = "RightReasonsLoss had no part in", "no row of any batch was annotated"
+    with pytest.warns(UserWarning, match=f"{no_part} .*: {reason}") as caught:
+        quiet_trainer(max_epochs=3).fit(model, loader(48))
+    messages = [str(each.message) for each in caught]
+    after_the_first_epoch, at_the_end = (each for each in messages if "no part" in each)
+    assert after_the_first_epoch.startswith(
+        f"{no_part} this training up to the end of epoch 0: {reason}"
+    )
+    assert at_the_end.startswith(f"{no_part} this training: {reason}")
+    quiet_trainer(max_epochs=3).fit(plain, masked_loader())
     for a, b in zip(weights(model), weights(plain), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert len(model.training_loss(table(4).tensors)) == 4

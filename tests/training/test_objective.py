@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from functools import partial
 from types import SimpleNamespace
 
@@ -239,3 +240,26 @@ def test_a_compiled_loss_says_what_a_logit_leaves_free(monkeypatch):
     objective = Objective(loss, ConstantWeight(0.5), compile=True)
     with pytest.warns(UserWarning, match="ConsensusLoss explains output='logit'"):
         terms_of(objective, MLP(4, hidden_features=(5,)), rows())
+
+
+@pytest.mark.parametrize("acts_elsewhere", [False, True])
+def test_an_epoch_without_annotations_is_warned_of_if_no_rank_had_any(acts_elsewhere):
+    def reduced(decision, all):
+        return decision if all else decision or acts_elsewhere
+
+    trainer = SimpleNamespace(
+        fast_dev_run=False,
+        current_epoch=4,
+        fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(total_batch_idx=7)),
+        strategy=SimpleNamespace(reduce_boolean_decision=reduced),
+    )
+    objective = Objective(RightReasonsLoss(), 1.0)
+    terms_of(objective, MLP(4, hidden_features=(5,)), rows())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            objective.on_train_epoch_end(trainer)
+        objective.on_train_end(trainer)
+    messages = [str(each.message) for each in caught]
+    assert len(messages) == (not acts_elsewhere)
+    assert all("this training up to the end of epoch 4: no row" in each for each in messages)
