@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from pear_lightning.callbacks.explained_network import explained_network
 from pear_lightning.losses import ExplanationLoss
+from pear_lightning.losses.explanation_loss import check_loss
 from pear_lightning.metrics import CommonShare
 from pear_lightning.scoring.batch import Batch, form_of
 from pear_lightning.scoring.embedding import embedded
@@ -98,11 +99,7 @@ class ExplanationRegularizer(Callback):
         every: int = 1,
         name: str = "explanation_loss",
     ) -> None:
-        if not isinstance(loss, ExplanationLoss):
-            raise TypeError(
-                "loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), "
-                f"got {type(loss).__name__}"
-            )
+        check_loss(loss)
         if not isinstance(model, str | None):
             raise TypeError(
                 "model must be the name of a submodule or method of the module, such as 'net', or "

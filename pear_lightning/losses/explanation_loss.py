@@ -138,3 +138,29 @@ class ExplanationLoss(nn.Module, ABC):
         """Return the loss of a batch without annotations: 0, without a graph."""
         dtype = torch.promote_types(inputs.dtype, torch.float32)
         return torch.zeros((), dtype=dtype, device=inputs.device)
+
+
+def check_loss(loss: object) -> None:
+    """Raise a ``TypeError`` unless an object is an explanation loss.
+
+    Args:
+        loss: The object.
+
+    Example:
+        >>> check_loss(nn.MSELoss)
+        Traceback (most recent call last):
+        ...
+        TypeError: loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), \
+got the class MSELoss
+    """
+    if isinstance(loss, ExplanationLoss):
+        return
+    given = repr(loss)
+    if isinstance(loss, type):
+        given = f"the class {loss.__name__}"
+        if issubclass(loss, ExplanationLoss):
+            given += f"; write {loss.__name__}()"
+    raise TypeError(
+        "loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), got "
+        f"{given}"
+    )

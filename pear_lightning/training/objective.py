@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pear_lightning.functional.validation import check_count, check_share_or_count
 from pear_lightning.losses import AttributionLoss, ExplanationLoss
+from pear_lightning.losses.explanation_loss import check_loss
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import copied_statistics
 from pear_lightning.scoring.scorer import Forward, run_model
@@ -134,11 +135,7 @@ class Objective(nn.Module):
         compile: Compilation = False,
     ) -> None:
         super().__init__()
-        if not isinstance(loss, ExplanationLoss):
-            raise TypeError(
-                "loss must be an ExplanationLoss, such as ConsensusLoss() or RightReasonsLoss(), "
-                f"got {loss!r}"
-            )
+        check_loss(loss)
         if points_per_pass is not None:
             check_count("points_per_pass", points_per_pass)
         check_share_or_count("rows", rows)

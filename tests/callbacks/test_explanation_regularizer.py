@@ -310,6 +310,10 @@ def test_what_cannot_work_is_refused():
         fitted(Manual(), ExplanationRegularizer(RightReasonsLoss()))
     with pytest.raises(TypeError, match="must be an ExplanationLoss"):
         ExplanationRegularizer(F.cross_entropy)
+    with pytest.raises(TypeError, match=r"got the class ConsensusLoss; write ConsensusLoss\(\)$"):
+        ExplanationRegularizer(ConsensusLoss)
+    with pytest.raises(TypeError, match=r"such as ConsensusLoss\(\) .*, got the class Plain$"):
+        ExplanationRegularizer(Plain)
     with pytest.raises(TypeError, match="points_per_pass must be an integer"):
         ExplanationRegularizer(RightReasonsLoss(), points_per_pass=1.5)
     with pytest.raises(TypeError, match="batch_to_inputs must be a function, got 'x'"):

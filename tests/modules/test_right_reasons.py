@@ -129,6 +129,8 @@ def test_any_loss_of_the_family_and_its_own_objective():
         small(2.0, ConsensusLoss())
     with pytest.raises(TypeError, match="loss must be an ExplanationLoss"):
         small(2.0, F.cross_entropy)
+    with pytest.raises(TypeError, match=r"got the class RightReasonsLoss; write RightReasonsL"):
+        small(2.0, RightReasonsLoss)
 
 
 def test_masks_of_patches_and_of_columns():
