@@ -1,10 +1,12 @@
 """Base class of modules that train an explainer of a given model."""
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
+from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
@@ -316,6 +318,37 @@ class AmortizedModule(TargetModelModule):
         if self._target.is_given:
             self._prepare_evaluation()
 
+    # --- checkpoints --------------------------------------------------------------------------
+
+    @classmethod
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
+        """Return the module of a checkpoint, which holds no objects.
+
+        Args:
+            checkpoint_path: The checkpoint.
+            *args: See :meth:`lightning.pytorch.LightningModule.load_from_checkpoint`.
+            **kwargs: Likewise; ``target_model`` (which may be ``None``), ``network`` and
+                ``masker`` must be given, unless the command line has trained the module.
+
+        Raises:
+            TypeError: If an object is not given.
+        """
+        try:
+            return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        except TypeError as error:
+            arguments = inspect.signature(cls).parameters
+            given = [name for name in arguments if name in kwargs]
+            missing = [name for name in arguments if f"'{name}'" in str(error)]
+            if "__init__() missing" not in str(error) or not missing or {*missing} & {*given}:
+                raise
+            listed = ", ".join(missing).replace("target_model", "target_model (or None)")
+            raise TypeError(
+                f"{listed} must be given to {cls.__name__}.load_from_checkpoint, because a "
+                f"checkpoint holds no objects, got {', '.join(given) or 'none'}; to explain only, "
+                "use AmortizedExplainer.load_from_checkpoint, which needs no model, and rebuilds "
+                "networks and maskers of this library"
+            ) from error
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what :meth:`AmortizedExplainer.load_from_checkpoint` needs, as plain values.
 
@@ -324,6 +357,12 @@ class AmortizedModule(TargetModelModule):
         """
         super().on_save_checkpoint(checkpoint)
         checkpoint[RECIPE] = self.explainer.recipe()
+
+
+# Lightning's decorator also refuses calls on an instance, whose result would be thrown away
+AmortizedModule.load_from_checkpoint = type(vars(LightningModule)["load_from_checkpoint"])(  # type: ignore[method-assign]
+    vars(AmortizedModule)["load_from_checkpoint"].__func__
+)
 
 
 def _widened(stored: Tensor, bound: BoundMasker, value: float) -> Tensor:

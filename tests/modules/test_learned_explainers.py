@@ -238,6 +238,31 @@ def test_the_module_reloads_without_the_model(name, tmp_path):
 
 
 @every_member
+def test_parts_that_a_checkpoint_cannot_hold_are_named(name, tmp_path):
+    model, path = build(name), tmp_path / "model.ckpt"
+    trainer = quiet_trainer(max_epochs=1)
+    trainer.fit(model, loader(name))
+    trainer.save_checkpoint(path)
+    parts = reloaded_parts(name)
+    kind, listed = type(model), ", ".join(["target_model (or None)", *parts])
+    with pytest.raises(TypeError) as caught:
+        kind.load_from_checkpoint(path)
+    assert str(caught.value).startswith(
+        f"{listed} must be given to {kind.__name__}.load_from_checkpoint, because a checkpoint "
+        "holds no objects, got none; to explain only, use AmortizedExplainer.load_from_checkpoint"
+    )
+    masker = parts.pop("masker")
+    with pytest.raises(TypeError, match=r"^masker must be given to .*, got target_model, network"):
+        kind.load_from_checkpoint(path, target_model=None, **parts)
+    with pytest.raises(TypeError, match=r"network must be a torch\.nn\.Module, got None"):
+        kind.load_from_checkpoint(
+            path, target_model=None, **parts | {"network": None}, masker=masker
+        )
+    with pytest.raises(TypeError, match="cannot be called on an instance"):
+        model.load_from_checkpoint(path, target_model=None, masker=masker, **parts)
+
+
+@every_member
 def test_modules_and_their_explainers_can_be_pickled_and_copied(name):
     model = build(name).eval()
     batch = (rows(8), torch.zeros(8).long())
