@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from pear_lightning.datamodules.leave_out import leave_out
 from pear_lightning.datamodules.table_words import stripped, word_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,10 @@ def feature_columns(
 
 
 def category_columns(
-    frame: "DataFrame", names: Sequence[str], categories: Sequence[str] | None
+    frame: "DataFrame",
+    names: Sequence[str],
+    categories: Sequence[str] | None,
+    excluded: Sequence[str] | None = (),
 ) -> list[str]:
     """Return the names of the feature columns that hold categories: text, and those given.
 
@@ -72,6 +76,8 @@ def category_columns(
         frame: The training table.
         names: The feature columns.
         categories: Names of further columns whose values are categories, such as codes.
+        excluded: Columns that are left out already, which the advice of an error repeats; None if
+            the features are listed.
 
     Raises:
         ValueError: If a given name is not that of a feature column, or a column holds neither
@@ -94,16 +100,18 @@ def category_columns(
     if unknown := [name for name in given if name not in names]:
         raise ValueError(f"categories must be feature columns, {list(names)}, got {unknown}")
     neither = [
-        f"{name} ({frame[name].dtype})"
+        name
         for name in names
         if is_datetime64_any_dtype(frame[name])
         or is_timedelta64_dtype(frame[name])
         or is_complex_dtype(frame[name])
     ]
     if neither:
+        found = ", ".join(f"{name} ({frame[name].dtype})" for name in neither)
         raise ValueError(
-            f"feature columns must hold numbers or categories, got {', '.join(neither)}; encode "
-            "them as numbers, or leave them out with `exclude`"
+            f"feature columns must hold numbers or categories, got {found}; "
+            f"{leave_out(neither, names, excluded)}, or replace them by numbers, such as a year or "
+            "the days since a fixed day for dates"
         )
     return [name for name in names if name in given or not is_numeric_dtype(frame[name])]
 

@@ -4,7 +4,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pear_lightning.datamodules.category_sizes import check_category_sizes
 from pear_lightning.datamodules.fitted_scaler import load_fitted, save_fitted
+from pear_lightning.datamodules.leave_out import leave_out
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
 from pear_lightning.datamodules.table_words import known_spellings
 
@@ -67,34 +69,28 @@ class TableEncoder:
         self.words: dict[str, list[str]] = {}
         self._transformer: Any = None
 
-    def fit(self, table: "DataFrame") -> "TableEncoder":
+    def fit(self, table: "DataFrame", excluded: Sequence[str] | None = ()) -> "TableEncoder":
         """Fit the encoding to the training rows, and return the encoder.
 
         Args:
             table: The training rows, as returned by
                 :func:`~pear_lightning.datamodules.table_checks.clean_columns`.
+            excluded: Columns that are left out already, which the advice of an error repeats; None
+                if the features are listed.
 
         Raises:
-            ValueError: If a column has no values, or a category has too many.
+            ValueError: If columns have no values, or categories have too many.
         """
         if empty := [name for name in self.features if table[name].isna().all()]:
             raise ValueError(
                 f"feature columns of the training rows must have values, got none in {empty}; "
-                "leave them out with `exclude`"
+                f"{leave_out(empty, self.features, excluded)}"
             )
         self.words = {
             name: sorted(table[name].fillna("missing").unique().tolist())
             for name in self.categories
         }
-        for name, words in self.words.items():
-            if len(words) > self.max_categories:
-                raise ValueError(
-                    f"{name!r} must have at most {self.max_categories} values to be encoded as a "
-                    f"category, got {len(words)} in {len(table)} training rows, such as "
-                    f"{words[0]!r} and {words[-1]!r}; leave it out with `exclude`, raise "
-                    "`max_categories`, or, if its values are numbers, name those that are not in "
-                    "`na_values`"
-                )
+        check_category_sizes(self.words, len(table), self.max_categories, self.features, excluded)
         self._transformer = self._build(len(table)).fit(self._filled(table))
         return self
 

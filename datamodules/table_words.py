@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _DECIMAL_COMMA = re.compile(r"-?\d+,\d+")
+_YEAR, _MONTH, _DAY = r"(?:19|20)\d\d", r"(?:0?[1-9]|1[0-2])", r"(?:0?[1-9]|[12]\d|3[01])"
+_MONTH_NAME = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DATE = re.compile(
+    rf"(?:{_YEAR}[-/]{_MONTH}|{_YEAR}[-/.]{_MONTH}[-/.]{_DAY}"
+    rf"|{_DAY}[-/.]{_DAY}[-/.](?:{_YEAR}|\d\d)"  # the day or the month first
+    rf"|{_DAY}\.?[ -]{_MONTH_NAME}[ -](?:{_YEAR}|\d\d)|{_MONTH_NAME} {_DAY},? {_YEAR})"
+    r"(?:[T ,]+\d{1,2}:\d\d.*)?",
+    re.IGNORECASE,
+)
 
 
 def word_of(value: Any) -> str | None:
@@ -88,6 +97,43 @@ def warn_of_decimal_commas(table: "DataFrame", names: Sequence[str]) -> None:
             "decimal comma, which are encoded as categories; read them as numbers with "
             "decimal=','"
         )
+
+
+def numbers_among(words: Sequence[str]) -> bool:
+    """Return whether most words are numbers.
+
+    Args:
+        words: The words of a category.
+
+    Example:
+        >>> numbers_among(["1", "2.5", "?"]), numbers_among(["C1", "C2"])
+        (True, False)
+    """
+    return 2 * (len(words) - len(no_numbers(words))) > len(words)
+
+
+def no_numbers(words: Iterable[str]) -> list[str]:
+    """Return the words that are no numbers.
+
+    Args:
+        words: The words of a category.
+    """
+    return [word for word in words if _NUMBER.fullmatch(word) is None]
+
+
+def are_dates(words: Sequence[str]) -> bool:
+    """Return whether most words are dates, with or without a time.
+
+    Args:
+        words: The words of a category.
+
+    Example:
+        >>> are_dates(["2024-01-31", "2024-02-01 08:30:00", "unknown"])
+        True
+        >>> are_dates(["31.1.2024", "1/31/24", "31 Jan 2024"]), are_dates(["0001-A", "2024"])
+        (True, False)
+    """
+    return 2 * sum(_DATE.fullmatch(word) is not None for word in words) > len(words)
 
 
 def _value_of(word: str) -> Any:

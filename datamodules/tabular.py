@@ -293,7 +293,7 @@ class TabularDataModule(RestoredTable):
         self._has_own_test_rows = test is not None
         if self._encoder is None:
             names = feature_columns(train, self.target, self.features, self.exclude)
-            words = category_columns(train, names, self.categories)
+            words = category_columns(train, names, self.categories, self._excluded)
             warn_of_decimal_commas(train, words)
             encoder = self._new_encoder(names, words)
         else:
@@ -319,7 +319,7 @@ class TabularDataModule(RestoredTable):
                     parts["train"], split, fraction, seed=self.seed, stratify=stratify
                 )
         if self._encoder is None:
-            self._encoder = encoder.fit(parts["train"].table)
+            self._encoder = encoder.fit(parts["train"].table, self._excluded)
             warn_of_far_values(parts["train"], encoder)
             if self.task == "regression":
                 warn_of_far_target(parts["train"].target, self.target)
@@ -335,6 +335,11 @@ class TabularDataModule(RestoredTable):
                 f"data and hub_id must be None for {type(self).__name__}, which has a fixed table, "
                 "got a source; use TabularDataModule for other tables"
             )
+
+    @property
+    def _excluded(self) -> list[str] | None:
+        """Columns that ``exclude`` leaves out; None if ``features`` lists the others."""
+        return list(self.exclude or ()) if self.features is None else None
 
     def _new_encoder(self, names: list[str], words: list[str]) -> TableEncoder:
         if self.legacy_test_scaling and words:

@@ -9,6 +9,7 @@ import torch
 
 from pear_lightning.datamodules import TabularDataModule
 from pear_lightning.datamodules.table_encoder import TableEncoder
+from pear_lightning.datamodules.table_words import are_dates
 
 JOBS = ["clerk", "cook", "nurse"]
 
@@ -83,11 +84,42 @@ class TestCategories:
 
     def test_an_identifier_is_no_category(self):
         table = make_table().assign(name=[f"person {i}" for i in range(120)])
-        with pytest.raises(ValueError, match=r"'name' must have at most 80 values .* got 90 in 90"):
+        message = r"must have at most 80 values .* got 'name' \(90 in 90 rows, .*exclude=\['name'\]"
+        with pytest.raises(ValueError, match=message):
             ready(table, max_categories=80)
         assert ready(table, exclude=["name"]).group_names == ["age", "job", "income", "city"]
         with pytest.raises(ValueError, match=r"exclude must name columns .*, got \['nam'\]"):
             ready(table, exclude=["nam"])
+
+    def test_all_columns_that_are_no_categories_are_named_at_once(self):
+        days = pd.Series(pd.date_range("2024-01-01", periods=120))
+        table = make_table().assign(
+            customer=[f"C{i}" for i in range(120)],
+            signup=days.dt.strftime("%Y-%m-%d"),
+            last=days.dt.strftime("%d %b %Y"),
+            debt=["?", *(f"{i}.5" for i in range(118)), "-"],
+            note="x",
+        )
+        with pytest.raises(ValueError, match="categories must have at most 80 values") as raised:
+            ready(table[:118], table[118:], max_categories=80, exclude=["note"])
+        said = str(raised.value)
+        columns = ["customer", "signup", "last", "debt"]
+        assert "'customer' (118 in 118 rows, such as 'C0' and 'C99')" in said
+        assert "'signup' (118 dates in 118 rows, such as '2024-01-01' and '2024-04-27')" in said
+        assert f"leave them out with exclude={['note', *columns]}, or, if 'debt' holds" in said
+        assert "'debt' holds numbers, name ['?'] in `na_values`" in said
+        assert "to keep ['signup', 'last'], replace them by a year or the days since" in said
+        assert ready(table, exclude=["note", *columns]).group_names[0] == "age"
+        with pytest.raises(ValueError, match=r"leave them out with features=\['age'\]"):
+            ready(table, max_categories=80, features=["age", *columns])
+
+    def test_dates(self):
+        days = ["2024-01-31", "31/1/2024", "1.31.24", "Jan 31, 2024", "31 January 2024", "2024-01"]
+        for word in [*days, "2024-01-31T08:30:00Z", "1/31/2024 8:30"]:
+            assert are_dates([word]), word
+        others = ["2024", "1234.5", "0044-12", "7590-VHVEG", "10.0.0.12", "123-45-6789", "May"]
+        for word in [*others, "8:30", "person 1"]:
+            assert not are_dates([word]), word
 
     def test_is_fitted_on_training_rows(self):
         table = make_table()
@@ -255,7 +287,7 @@ class TestMissingValues:
             ready(table, impute=True)
 
     def test_a_column_without_values_is_named(self):
-        with pytest.raises(ValueError, match=r"must have values, got none in \['age'\]"):
+        with pytest.raises(ValueError, match=r"got none in \['age'\]; .* exclude=\['age'\]"):
             ready(make_table().assign(age=np.nan), impute=True)
 
     def test_marks_of_missing_values_in_a_file(self, tmp_path):

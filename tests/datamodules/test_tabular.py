@@ -461,7 +461,9 @@ class TestErrors:
 
     def test_columns_that_are_not_numeric(self):
         table = make_table().assign(when=pd.Timestamp("2026-01-01"))
-        message = r"must hold numbers or categories, got when \(datetime64.*leave them out with"
+        message = (
+            r"must hold numbers or categories, got when \(datetime64.*out with exclude=\['when'\]"
+        )
         with pytest.raises(ValueError, match=message):
             ready(table)
         assert ready(table, exclude=["when"]).num_features == 4
