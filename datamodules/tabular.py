@@ -26,6 +26,10 @@ from pear_lightning.datamodules.table_part import Part, cleaned_part, hold_out
 from pear_lightning.datamodules.table_source import as_rows, read_hub
 from pear_lightning.datamodules.table_state import check_target, warn_of_other_splits
 from pear_lightning.datamodules.table_words import warn_of_decimal_commas
+from pear_lightning.datamodules.uninformative_columns import (
+    warn_of_constants,
+    warn_of_identifiers,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -73,7 +77,10 @@ class TabularDataModule(RestoredTable):
         target: Name of the target column.
         features: Names of the feature columns. None takes all columns except the target.
         exclude: Names of columns that are no features, such as an identifier, if ``features`` is
-            None.
+            None. There is a warning of columns that have one value in all training rows, and of
+            those that look like identifiers
+            (:func:`~pear_lightning.datamodules.uninformative_columns.identifiers`), unless
+            ``features`` or ``irrelevant`` names them.
         categories: Names of columns of numbers that are categories, such as codes. Columns of text
             always are.
         max_categories: Largest number of values of a category; more raise an error, because such a
@@ -320,6 +327,10 @@ class TabularDataModule(RestoredTable):
                 )
         if self._encoder is None:
             self._encoder = encoder.fit(parts["train"].table, self._excluded)
+            if self.data is not None or self.hub_id is not None:  # not a well-known table
+                rows = parts["train"].table
+                warn_of_constants(rows, encoder, self._excluded)
+                warn_of_identifiers(rows, encoder, self._excluded, self.irrelevant)
             warn_of_far_values(parts["train"], encoder)
             if self.task == "regression":
                 warn_of_far_target(parts["train"].target, self.target)

@@ -38,7 +38,7 @@ def test_python_blocks_run_one_after_another(tmp_path, monkeypatch, capsys):
 
 def test_commands_run_one_after_another(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    table = pd.DataFrame({"age": range(80), "job": ["cook", "clerk", None, "cook"] * 20})
+    table = pd.DataFrame({"age": [*range(20, 60)] * 2, "job": ["cook", "clerk", None, "cook"] * 20})
     table.to_csv("new.csv", index=False)
     table.assign(churned=["yes", "no"] * 40).to_csv("churn.csv", index=False)
     limits = [f"--trainer.limit_{part}_batches=2" for part in ("train", "val", "test")]

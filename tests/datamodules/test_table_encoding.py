@@ -131,6 +131,61 @@ class TestCategories:
         assert test[-1, 1:4].tolist() == [0, 0, 0]
 
 
+class TestUninformativeColumns:
+    def test_constant_columns_are_named_once(self):
+        table = make_table().assign(
+            country="AT", year=2024, fee=[None, 3.0] * 60, gap=[None, "x"] * 60
+        )
+        with pytest.warns(UserWarning, match="should have several values") as found:
+            data = ready(table, impute=True, exclude=["city"])
+        assert len(found) == 1
+        data.setup()
+        data.rows("test")  # another warning would be an error
+        said = str(found[0].message)
+        assert "got one value in ['country', 'year', 'fee']; such columns explain no" in said
+        assert said.endswith("leave them out with exclude=['city', 'country', 'year', 'fee']")
+        ready(table, impute=True, exclude=["country", "year", "fee"])
+        with pytest.warns(UserWarning, match=r"leave them out with features=\['age'\]"):
+            ready(table, features=["age", "year"])
+
+    def test_the_training_rows_decide(self):
+        table = make_table().assign(flag=[0] * 90 + [1] * 30)
+        with pytest.warns(UserWarning, match=r"got one value in \['flag'\]"):
+            ready(table[:90], table[90:])
+
+    def test_of_many_constant_columns_the_first_are_named(self):
+        values = np.random.default_rng(0).normal(size=(40, 30)) * (np.arange(30) > 24)
+        with pytest.warns(UserWarning, match=r"'x19'\] and 5 more; .* out with `exclude`"):
+            TabularDataModule((values, [0, 1] * 20)).setup()
+
+    @pytest.mark.parametrize(
+        "name", ["id", "customer_id", "PassengerId", "customerID", "ID.number", "Unnamed: 0"]
+    )
+    def test_distinct_whole_numbers_with_the_name_of_an_identifier(self, name):
+        numbers = np.random.default_rng(0).permutation(10**6)[:120]
+        table = make_table().assign(**{name: numbers})
+        with pytest.warns(UserWarning, match="not be identifiers of the rows, got") as found:
+            ready(table, exclude=["city"])
+        said = str(found[0].message)
+        assert f"[{name!r}] with a different whole number in each of the 90 training rows" in said
+        assert f"leave them out with exclude={['city', name]}, or list the features" in said
+        ready(table, features=["age", name])  # it is meant
+        ready(table, irrelevant=[name])
+        ready(table.assign(**{name: numbers + 0.5}))
+        ready(table.assign(**{name: numbers // 10**4}))
+        ready(table[:60])
+
+    def test_a_counter_has_any_name(self):
+        table = make_table()
+        for start in (0, 1, 5000):
+            with pytest.warns(UserWarning, match=r"identifiers of the rows, got \['nr'\]"):
+                ready(table.assign(nr=range(start, start + 120)), val_fraction=0.1)
+
+    def test_other_distinct_numbers_are_no_identifiers(self):
+        numbers = np.random.default_rng(0).permutation(10**6)[:120]
+        ready(make_table().assign(paid=numbers, valid=np.sort(numbers), grid=numbers * 2))
+
+
 SPELLINGS = [
     (["true", "false", "unknown"], ["true", "false"]),
     (["01", "02", "A3"], ["01", "02"]),
