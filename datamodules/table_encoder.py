@@ -109,15 +109,31 @@ class TableEncoder:
     def unknown(self, table: "DataFrame") -> dict[str, list[str]]:
         """Return the values of categories that the training rows do not have, by column.
 
+        Missing values are not among them: see :meth:`unknown_missing`.
+
         Args:
             table: Rows, as for :meth:`transform`.
         """
         filled = self._filled(table)
         found = {
-            name: sorted(set(filled[name].unique().tolist()) - set(words))
+            name: sorted(set(filled[name][table[name].notna()].unique().tolist()) - set(words))
             for name, words in self.words.items()
         }
         return {name: words for name, words in found.items() if words}
+
+    def unknown_missing(self, table: "DataFrame") -> list[str]:
+        """Return the categories with missing values that are encoded as zeros.
+
+        The training rows have no missing values there.
+
+        Args:
+            table: Rows, as for :meth:`transform`.
+        """
+        return [
+            name
+            for name, words in self.words.items()
+            if "missing" not in words and table[name].isna().any()
+        ]
 
     @property
     def names(self) -> list[str]:

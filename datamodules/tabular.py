@@ -4,12 +4,12 @@ import os
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
-from lightning.pytorch.utilities import rank_zero_warn
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
 from pear_lightning.datamodules.far_values import warn_of_far_target, warn_of_far_values
+from pear_lightning.datamodules.new_rows import warn_of_new_rows
 from pear_lightning.datamodules.restored_table import RestoredTable
 from pear_lightning.datamodules.scaling import QuantileOutput, Scaling, make_scaler
 from pear_lightning.datamodules.table_checks import (
@@ -86,7 +86,8 @@ class TabularDataModule(RestoredTable):
         max_categories: Largest number of values of a category; more raise an error, because such a
             column is usually an identifier.
         impute: Whether to fill in missing features: a number by the median of the training rows, a
-            category by the category ``"missing"``. Otherwise they raise an error.
+            category by the category ``"missing"``. Otherwise they raise an error. New rows
+            (``test_data``, ``predict_data``) without any value in a column give a warning.
         irrelevant: Names of features that must not matter, which the mask marks in every row.
         annotations: A table, in the form of ``data``, with a row for each row of ``data`` and
             columns named after features, with 1 for features that must not matter for this row, and
@@ -437,7 +438,7 @@ class TabularDataModule(RestoredTable):
             else:
                 raise ValueError(f"split must be one of {list(self._parts)}, got {split!r}")
             if split == "test" and self._has_own_test_rows:
-                self._warn_of_unknown(part.table, "the test table")
+                warn_of_new_rows(part.table, self.encoder, "the test table")
             self._datasets[split] = self._encode(split, part)
         return self._datasets[split]
 
@@ -476,15 +477,8 @@ class TabularDataModule(RestoredTable):
         table = clean_columns(
             table, names, encoder.categories, impute=encoder.impute, part="predict_data"
         )
-        self._warn_of_unknown(table, "predict_data")
+        warn_of_new_rows(table, encoder, "predict_data")
         return TableDataset(self.with_junk(encoder.transform(table), len(_SPLITS)))
-
-    def _warn_of_unknown(self, table: "DataFrame", part: str) -> None:
-        if unknown := self.encoder.unknown(table):
-            rank_zero_warn(
-                f"{part} has categories that the training rows do not have, {unknown}; they "
-                "are encoded as zeros"
-            )
 
     @override
     def test_dataloader(self) -> DataLoader[Any] | list[DataLoader[Any]]:

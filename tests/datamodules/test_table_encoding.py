@@ -77,8 +77,10 @@ class TestCategories:
         data = ready(table, categories=["code"], impute=True)
         new = table[["age", "job", "income", "city"]].assign(code=[1.0, np.nan] * 60)
         data.predict_data = new
-        with pytest.warns(UserWarning, match=r"categories that the .* \{'code': \['missing'\]\}"):
+        message = r"predict_data has missing values in \['code'\], where the .* encoded as zeros"
+        with pytest.warns(UserWarning, match=message) as found:
             rows = data.predict_rows().inputs
+        assert len(found) == 1
         assert rows[0, -4:].tolist() == [1, 0, 0, 0]
         assert rows[1, -4:].tolist() == [0, 0, 0, 0]
 
@@ -466,6 +468,37 @@ def clean_of(columns: list[str]) -> pd.DataFrame:
 
 
 class TestNewRows:
+    def test_missing_values_are_told_from_unknown_words(self):
+        data = ready(make_table(), impute=True)
+        new = make_table().drop(columns="left")[:6]
+        new["job"] = ["missing", "pilot", None, "cook", "cook", "cook"]
+        data.predict_data = new
+        with pytest.warns(UserWarning, match="predict_data has") as found:
+            rows = data.predict_rows().inputs
+        words, gaps = (str(each.message) for each in found)
+        assert "do not have, {'job': ['missing', 'pilot']}; they are" in words
+        assert "missing values in ['job'], where the training rows have none" in gaps
+        assert not rows[:3, 1:4].any()
+
+    @pytest.mark.parametrize("source", ["predict_data", "the test table"])
+    def test_columns_without_values_are_named(self, source):
+        table = with_gaps()
+        table.loc[100:, ["income", "city"]] = None
+        data = ready(table[:90], table[100:], predict_data=table[100:], impute=True)
+        message = rf"^{source} should have values in all feature columns, got none in \['income', "
+        message += r"'city'\]; each of these columns is filled in with one value for all rows"
+        with pytest.warns(UserWarning, match=message) as found:
+            rows = data.predict_rows() if source == "predict_data" else data.rows("test")
+        assert len(found) == 1
+        income = data.feature_names.index("income")
+        assert (rows.inputs[:, income] == rows.inputs[0, income]).all()
+
+    def test_a_single_row_may_lack_a_value(self):
+        data = ready(with_gaps(), impute=True)
+        data.predict_data = with_gaps().drop(columns="left")[:1]
+        assert data.predict_data["income"].isna().all()
+        assert len(data.predict_rows()) == 1
+
     def test_need_no_target(self):
         table = make_table()
         data = ready(table[:90], table[90:], predict_data=table.drop(columns="left")[90:])
