@@ -167,7 +167,10 @@ def clean_columns(
     import pandas as pd
 
     if missing := [name for name in names if name not in frame.columns]:
-        raise ValueError(f"{part} must have the columns {missing}, got {list(frame.columns)}")
+        raise ValueError(
+            f"{part} must have the columns {list(names)}, lacks {missing}, got "
+            f"{list(frame.columns)}"
+        )
     columns = {}
     for name in names:
         if name in categories:

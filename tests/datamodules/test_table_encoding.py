@@ -514,7 +514,9 @@ class TestNewRows:
     def test_errors(self):
         table = make_table()
         data = ready(table, predict_data=table.drop(columns="age"))
-        with pytest.raises(ValueError, match=r"predict_data must have the columns \['age'\]"):
+        message = r"predict_data must have the columns \['age', 'job', 'income', 'city'\], "
+        message += r"lacks \['age'\], got \['job', 'income', 'city', 'left'\]"
+        with pytest.raises(ValueError, match=message):
             data.predict_dataloader()
         data.predict_data = table.assign(age="old")
         with pytest.raises(ValueError, match=r"must be numeric where .* got age \(.*'old'"):

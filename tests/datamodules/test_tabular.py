@@ -421,7 +421,7 @@ class TestErrors:
             ready(table, features=[])
         with pytest.raises(ValueError, match=r"names .* must differ, got several columns \['a'\]"):
             ready(pd.concat([table, table[["a"]]], axis=1))
-        with pytest.raises(ValueError, match=r"test table must have the columns \['b'\]"):
+        with pytest.raises(ValueError, match=r"test table must have the columns .*, lacks \['b'\]"):
             ready(table, table.drop(columns="b"))
         with pytest.raises(ValueError, match=r"must be a column of the test table, .*, got 'y'"):
             ready(table, table.drop(columns="y"))
