@@ -124,13 +124,24 @@ def test_given_sizes_are_kept():
 
 def test_regression():
     table().assign(left=np.arange(160.0)).to_csv("numbers.csv", index=False)
-    with pytest.warns(UserWarning, match="target 'left' should have a mean near 0"):
+    with pytest.warns(UserWarning, match="target 'left' should have a mean near 0") as found:
         cli = main(["fit", "--config=pear_csv.yaml", "--data.data=numbers.csv",
                     "--data.target=left", "--data.task=regression", "--trainer.max_epochs=1",
                     *QUICK])  # fmt: skip
+    assert sum("should have a mean near 0" in str(each.message) for each in found) == 1
     assert cli.model.task == "regression"
     assert cli.model.backbone.out_features == 1
     assert "val_mse" in cli.trainer.callback_metrics
+
+
+def test_a_warning_that_explains_an_error_is_shown():
+    rows = table().assign(price=[f"{i},5" for i in range(160)])
+    with (
+        pytest.warns(UserWarning, match="with decimal=','") as found,
+        pytest.raises(ValueError, match=r"categories must have .* exclude=\['price'\]"),
+    ):
+        fit(rows=rows)
+    assert sum("decimal=','" in str(each.message) for each in found) == 1
 
 
 def test_gates_take_the_features_of_the_data():

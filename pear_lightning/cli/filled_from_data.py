@@ -4,6 +4,7 @@ from importlib import import_module
 from inspect import isclass, signature
 from typing import Any
 
+from pear_lightning.cli.held_back_warnings import warnings_with_errors_only
 from pear_lightning.datamodules import TabularDataModule
 from pear_lightning.datamodules.loading_data_module import LoadingDataModule
 
@@ -79,9 +80,10 @@ def _data_of(config: Any) -> Any:
     if not (isclass(kind) and issubclass(kind, LoadingDataModule)):
         return None
     arguments = config.get("data.init_args")
-    data = kind(**({} if arguments is None else arguments.as_dict()), **_further(config))
-    data.prepare_data()
-    data.setup()
+    with warnings_with_errors_only():  # the data module of the run gives them again
+        data = kind(**({} if arguments is None else arguments.as_dict()), **_further(config))
+        data.prepare_data()
+        data.setup()
     return data
 
 
