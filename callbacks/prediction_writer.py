@@ -23,11 +23,13 @@ class PredictionWriter(BasePredictionWriter):
     processes, each writes a file ``predictions-rank<r>.<format>``. With several dataloaders, each
     has files of its own, ``predictions-dataloader<i>.<format>``.
 
-    A table (``"csv"``, ``"parquet"``) has the columns ``row`` (position in the data set),
-    ``prediction`` (the name of the class, or the value), ``probability[<class>]``, and one column
-    for each other result of the module's ``predict_step`` and each feature, such as
-    ``integrated_gradients[age]``. Names of features and classes are those of the data module, if it
-    has them; a category is one feature if the module pools attributions with a masker.
+    A table (``"csv"``, ``"parquet"``) has the columns ``row`` (position in the data set, from 0, to
+    join an identifier that is no feature), ``prediction`` (the name of the class, or the value),
+    ``probability[<class>]``, and one column for each other result of the module's ``predict_step``
+    and each feature, such as ``integrated_gradients[age]``. Logits that are the predictions, as for
+    a regression, have no column of their own. Names of features and classes are those of the data
+    module, if it has them; a category is one feature if the module pools attributions with a
+    masker.
 
     ``"pt"`` holds the tensors of ``predict_step`` as they are, ``"probabilities"`` if they follow
     from the logits, the positions as ``"indices"``, and ``"class_names"`` and ``"feature_names"``
@@ -183,6 +185,8 @@ def _columns(contents: Mapping[str, Any], names: Mapping[str, list[str]]) -> dic
         columns["prediction"] = [classes[value] for value in values] if named else values
     elif prediction is not None:
         rest["prediction"] = prediction
+    if _are_equal(prediction, rest.get("logits")):
+        rest.pop("logits")
     if probabilities is not None:
         columns |= _spread("probability", probabilities, [classes])
         rest.pop("logits", None)
@@ -191,6 +195,16 @@ def _columns(contents: Mapping[str, Any], names: Mapping[str, list[str]]) -> dic
         for part, tensor in parts.items():
             columns |= _spread(part, tensor, [names["feature_names"], names["group_names"]])
     return columns
+
+
+def _are_equal(prediction: Any, logits: Any) -> bool:
+    """Return whether the logits of all rows are their predictions, which are numbers."""
+    if not (isinstance(prediction, Tensor) and isinstance(logits, Tensor)):
+        return False
+    if not prediction.is_floating_point() or prediction.numel() != logits.numel():
+        return False
+    values = logits.reshape(prediction.shape).to(prediction.dtype)
+    return torch.allclose(prediction, values, rtol=0, atol=0, equal_nan=True)
 
 
 def _spread(name: str, tensor: Tensor, choices: Sequence[list[str]]) -> dict[str, Any]:

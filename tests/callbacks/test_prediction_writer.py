@@ -81,9 +81,26 @@ def test_scores_and_values_of_regression(tmp_path):
     module = ScoresActivationModule(MLP(10, 1), task="regression")
     predicted(module, source, tmp_path, "csv")
     table = pd.read_csv(tmp_path / "predictions.csv")
-    assert list(table.columns)[:3] == ["row", "prediction", "logits[0]"]
-    assert list(table.columns)[-1] == "scores[x10]"
+    assert list(table.columns) == ["row", "prediction", *(f"scores[x{i}]" for i in range(1, 11))]
     assert table["prediction"].dtype == float
+    predicted(module, source, tmp_path)
+    saved = torch.load(tmp_path / "predictions.pt")
+    assert torch.equal(saved["logits"][:, 0], saved["prediction"])
+    torch.testing.assert_close(torch.tensor(table["prediction"]).float(), saved["prediction"])
+
+
+@pytest.mark.parametrize("format", READERS)
+def test_logits_that_are_not_the_predictions_are_kept(tmp_path, format):
+    class Rounded(ScoresActivationModule):
+        def predict_step(self, batch, batch_idx):
+            logits = batch[0][:, :1]
+            return {"logits": logits, "prediction": logits[:, 0].round()}
+
+    module = Rounded(MLP(3, 1), task="regression")
+    rows = DataLoader(TensorDataset(torch.rand(4, 3), torch.rand(4)), batch_size=2)
+    predicted(module, rows, tmp_path, format)
+    table = READERS[format](tmp_path / f"predictions.{format}")
+    assert list(table.columns) == ["row", "prediction", "logits[0]"]
 
 
 def test_ensembles_and_data_without_names(tmp_path):
