@@ -1,6 +1,7 @@
 """A callback that logs the agreement of explainers during training."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -157,7 +158,7 @@ class AgreementMonitor(ExplanationMonitor):
     @override
     def start(self, module: LightningModule, n_loaders: int) -> None:
         """Reset the matrix of each data loader."""
-        matrices = [self.matrix, *(self.matrix.clone() for _ in range(1, n_loaders))]
+        matrices = [self.matrix, *(deepcopy(self.matrix) for _ in range(1, n_loaders))]
         self._of_loaders = [_Measured(matrix) for matrix in matrices]
         for matrix in matrices:
             matrix.to(module.device)

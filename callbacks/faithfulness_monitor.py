@@ -1,6 +1,7 @@
 """A callback that logs the faithfulness of explanations during training."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule, Trainer
@@ -98,7 +99,7 @@ class FaithfulnessMonitor(ExplanationMonitor):
     @override
     def start(self, module: LightningModule, n_loaders: int) -> None:
         """Reset the suite of each data loader."""
-        self.suites = [self.suite, *(self.suite.clone() for _ in range(1, n_loaders))]
+        self.suites = [self.suite, *(deepcopy(self.suite) for _ in range(1, n_loaders))]
         for suite in self.suites:
             suite.to(module.device)
             suite.reset()

@@ -103,4 +103,5 @@ def _weights(bound: BoundMasker, places: tuple[int, ...], grid: tuple[int, ...])
     counts = torch.zeros(len(index), (bound.n_features + 1) * n_cells, device=index.device)
     counts = counts.scatter_add(1, index, torch.ones_like(index, dtype=counts.dtype))
     counts = counts.unflatten(1, (-1, n_cells))[:, :-1]
-    return counts / counts.sum(dim=-1, keepdim=True).clamp(min=1)
+    weights: Tensor = counts / counts.sum(dim=-1, keepdim=True).clamp(min=1)
+    return weights
