@@ -121,7 +121,7 @@ def test_the_monitors_are_named_in_a_configuration():
                "--trainer.logger=CSVLogger", "--trainer.logger.save_dir=."]  # fmt: skip
     cli = main(["fit", *arguments, *options, *callbacks])
     names = [name for name in cli.trainer.callback_metrics if name.startswith("val_agreement/")]
-    assert len(names) == 7
+    assert len(names) == 8
     assert len(list(Path().rglob("figures/val_attributions-*.png"))) == 1
 
 
