@@ -1,7 +1,6 @@
 """A callback that logs the agreement of explainers during training."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -27,6 +26,7 @@ from pear_lightning.reports import explain_samples
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.outputs import OutputName
+from pear_lightning.training.per_loader import PerLoader
 
 
 class AgreementMonitor(ExplanationMonitor):
@@ -139,6 +139,7 @@ class AgreementMonitor(ExplanationMonitor):
         self.top_k = top_k
         self.matrix = AgreementMatrix(list(self.explainers), top_k or DEFAULT_TOP_K)
         self._of_loaders = [_Measured(self.matrix)]
+        self._copies = PerLoader()
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -158,7 +159,7 @@ class AgreementMonitor(ExplanationMonitor):
     @override
     def start(self, module: LightningModule, n_loaders: int) -> None:
         """Reset the matrix of each data loader."""
-        matrices = [self.matrix, *(deepcopy(self.matrix) for _ in range(1, n_loaders))]
+        matrices = [self._copies.of("matrix", self.matrix, n) for n in range(n_loaders)]
         self._of_loaders = [_Measured(matrix) for matrix in matrices]
         for matrix in matrices:
             matrix.to(module.device)

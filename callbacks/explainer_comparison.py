@@ -22,6 +22,7 @@ from pear_lightning.modules import AmortizedModule
 from pear_lightning.modules.prior_explanations import SuiteCallable
 from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.scorer import predicted_classes
+from pear_lightning.training.per_loader import loader_suffixes
 from pear_lightning.training.reference_data import fit_explainers
 
 
@@ -173,10 +174,10 @@ class ExplainerComparison(Callback):
                 for of_loader in zip(*of_ranks, strict=True)
             ]
         self._rankings = [self._rank(parts) for parts in of_loaders]
-        for number, ranking in enumerate(self._rankings):
+        suffixes = loader_suffixes(len(self._rankings))
+        for number, (ranking, suffix) in enumerate(zip(self._rankings, suffixes, strict=True)):
             if ranking is None:
                 continue
-            suffix = f"/dataloader_idx_{number}" if len(self._rankings) > 1 else ""
             # numbers, not tensors on the CPU, which NCCL cannot reduce
             values = {
                 metric: float(means[0])

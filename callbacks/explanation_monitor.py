@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from pear_lightning.callbacks.explaining_callback import ExplainingCallback
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.training.per_loader import loader_suffixes
 
 Stage = Literal["val", "test"]
 
@@ -141,6 +142,5 @@ class ExplanationMonitor(ExplainingCallback, ABC):
         self._left[loader] -= len(read)
 
     def _log(self, trainer: Trainer, module: LightningModule, stage: Stage) -> None:
-        for loader in range(len(self._left)):
-            suffix = f"/dataloader_idx_{loader}" if len(self._left) > 1 else ""
+        for loader, suffix in enumerate(loader_suffixes(len(self._left))):
             self.log_values(trainer, module, stage, loader, suffix)

@@ -1,7 +1,6 @@
 """A callback that logs the faithfulness of explanations during training."""
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any, Literal
 
 from lightning.pytorch import LightningModule, Trainer
@@ -18,6 +17,7 @@ from pear_lightning.scoring.embedding import embedded
 from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.outputs import OutputFunction, OutputName
 from pear_lightning.scoring.scorer import Forward, logits_of
+from pear_lightning.training.per_loader import PerLoader
 
 
 class FaithfulnessMonitor(ExplanationMonitor):
@@ -95,11 +95,12 @@ class FaithfulnessMonitor(ExplanationMonitor):
             progress=False,  # the trainer shows its own
         )
         self.suites = [self.suite]
+        self._copies = PerLoader()
 
     @override
     def start(self, module: LightningModule, n_loaders: int) -> None:
         """Reset the suite of each data loader."""
-        self.suites = [self.suite, *(deepcopy(self.suite) for _ in range(1, n_loaders))]
+        self.suites = [self._copies.of("suite", self.suite, n) for n in range(n_loaders)]
         for suite in self.suites:
             suite.to(module.device)
             suite.reset()

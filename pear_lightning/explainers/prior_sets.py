@@ -153,22 +153,16 @@ def named_priors(argument: str, priors: Priors) -> dict[str, Prior]:
         >>> list(named_priors("explainers", [Gradient(), Prior(Gradient(), "prob")]))
         ['gradient', 'gradient_2']
     """
-    if isinstance(priors, Mapping):
-        values = list(priors.values())
-        names = named_explainers(
-            argument, {name: _explainer(each) for name, each in priors.items()}
-        )
-    else:
-        values = list(priors)
-        names = named_explainers(argument, list(map(_explainer, values)))
+    values = list(priors.values() if isinstance(priors, Mapping) else priors)
+    explainers = [each.explainer if isinstance(each, Prior) else each for each in values]
+    named = named_explainers(
+        argument,
+        dict(zip(priors, explainers, strict=True)) if isinstance(priors, Mapping) else explainers,
+    )
     return {
         name: each if isinstance(each, Prior) else Prior(each)
-        for name, each in zip(names, values, strict=True)
+        for name, each in zip(named, values, strict=True)
     }
-
-
-def _explainer(prior: Prior | Explainer) -> Explainer:
-    return prior.explainer if isinstance(prior, Prior) else prior
 
 
 def explain_with_priors(

@@ -18,7 +18,7 @@ from pear_lightning.scoring.probability_outputs import warn_of_probabilities
 from pear_lightning.scoring.scorer import run_model
 from pear_lightning.training.mode_independence import same_in_both_modes
 from pear_lightning.training.objective import Objective, Terms
-from pear_lightning.training.per_loader import PerLoader
+from pear_lightning.training.per_loader import PerLoader, loader_suffixes
 
 Task = Literal["classification", "regression"]
 Stage = Literal["val", "test"]
@@ -291,8 +291,7 @@ class SupervisedModule(ExplainedModule):
             single loader.
         """
         batches = self.trainer.num_val_batches if stage == "val" else self.trainer.num_test_batches
-        count = len(batches)
-        return [""] if count == 1 else [f"/dataloader_idx_{number}" for number in range(count)]
+        return loader_suffixes(len(batches))
 
     def _log_metrics(self, stage: Stage) -> None:
         for number, suffix in enumerate(self.loader_suffixes(stage)):

@@ -42,3 +42,20 @@ class PerLoader(nn.Module):
             copy.reset()
             self.copies[key] = copy
         return self.copies[key]
+
+
+def loader_suffixes(count: int) -> list[str]:
+    """Return what Lightning adds to the names of the metrics of each data loader.
+
+    Args:
+        count: Number of data loaders.
+
+    Returns:
+        One string per data loader, ``"/dataloader_idx_1"`` for the second; ``[""]`` for a single
+        loader.
+
+    Example:
+        >>> loader_suffixes(1), loader_suffixes(2)
+        ([''], ['/dataloader_idx_0', '/dataloader_idx_1'])
+    """
+    return [""] if count == 1 else [f"/dataloader_idx_{number}" for number in range(count)]
