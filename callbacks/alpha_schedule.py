@@ -1,5 +1,6 @@
 """A callback that lowers the weight of a loss once it has settled."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -141,6 +142,14 @@ class AlphaSchedule(Callback):
         self._history = {name: list(each) for name, each in state_dict["history"].items()}
         self._resumed = True
 
+    @override
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Add the losses that the other ranks have seen of an unfinished epoch."""
+        total, count = _over_ranks(trainer, pl_module, self._sum, self._count)
+        checkpoint["callbacks"][self.state_key] |= {"sum": total, "count": count}
+
     # --- training -----------------------------------------------------------------------------
 
     @override
@@ -159,6 +168,8 @@ class AlphaSchedule(Callback):
         if trainer.ckpt_path is None or not self._resumed:
             self._clear()
         self._resumed = False
+        if trainer.global_rank:  # a checkpoint has the sums over all ranks
+            self._sum, self._count = 0.0, 0
         setattr(pl_module, self.attribute, self.alpha)
 
     @override
@@ -171,17 +182,17 @@ class AlphaSchedule(Callback):
         batch_idx: int,
     ) -> None:
         """Read the loss, and set α after each iteration or after the last batch of an epoch."""
-        loss = self._loss(trainer, outputs)
+        loss = float(self._loss(trainer, outputs))
         if self.unit == "iteration":
             self._step(trainer, pl_module, loss, 1)
             return
-        self._sum += float(loss)
+        self._sum += loss
         self._count += 1
         # not in on_train_epoch_end: a checkpoint may be saved in the validation before it
         if trainer.is_last_batch:
             total, count = self._sum, self._count
             self._sum, self._count = 0.0, 0
-            self._step(trainer, pl_module, torch.tensor(total), count)
+            self._step(trainer, pl_module, total, count)
 
     def _loss(self, trainer: Trainer, outputs: Any) -> Tensor:
         loss = outputs.get(self.monitor) if isinstance(outputs, Mapping) else None
@@ -196,15 +207,11 @@ class AlphaSchedule(Callback):
         return torch.as_tensor(loss).detach()
 
     def _step(
-        self, trainer: Trainer, pl_module: LightningModule, total: Tensor, count: int
+        self, trainer: Trainer, pl_module: LightningModule, total: float, count: int
     ) -> None:
-        sums = torch.tensor([float(total), float(count)], dtype=torch.float64)
-        if trainer.world_size > 1:
-            on_device = sums.float() if pl_module.device.type == "mps" else sums
-            reduced = trainer.strategy.reduce(on_device.to(pl_module.device), reduce_op="sum")
-            sums = reduced.cpu().double()
-        loss = (sums[0] / sums[1]).item()
-        if not torch.tensor(loss).isfinite():
+        total, count = _over_ranks(trainer, pl_module, total, count)
+        loss = total / count
+        if not math.isfinite(loss):
             raise ValueError(f"{self.monitor} must be finite, got {loss}")
         self._state = next_alpha(
             self._state,
@@ -255,3 +262,15 @@ class AlphaSchedule(Callback):
             figure.savefig(self.figure, dpi=150)
         if self.log_figure:
             log_figure(trainer.loggers, self.attribute, figure, trainer.global_step)
+
+
+def _over_ranks(
+    trainer: Trainer, pl_module: LightningModule, total: float, count: int
+) -> tuple[float, int]:
+    """Add up a sum of losses, and their number, over all ranks."""
+    if trainer.world_size == 1:
+        return total, count
+    dtype = torch.float32 if pl_module.device.type == "mps" else torch.float64
+    sums = torch.tensor([total, count], dtype=dtype, device=pl_module.device)
+    reduced = trainer.strategy.reduce(sums, reduce_op="sum").tolist()
+    return reduced[0], int(reduced[1])

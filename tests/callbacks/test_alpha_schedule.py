@@ -209,6 +209,32 @@ class OfRank(Scripted):
         return result
 
 
+@pytest.mark.ddp
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
+def test_two_ranks_resume_within_an_epoch(tmp_path):
+    """The losses before the checkpoint are those of both ranks, counted once."""
+    losses = [value for value in RESETS for _ in range(2)]
+
+    def fit(folder, path=None):
+        saver = ModelCheckpoint(folder, "{step}", every_n_train_steps=1, save_top_k=-1)
+        trainer = quiet_trainer(
+            max_epochs=len(RESETS),
+            devices=2,
+            strategy=DDPStrategy(process_group_backend="gloo", start_method="spawn"),
+            callbacks=[Told(str(folder), "epoch"), saver],
+            enable_checkpointing=True,
+        )
+        trainer.fit(OfRank(losses), steps(4), ckpt_path=path)
+        return [torch.load(folder / f"{rank}.pt")["history"] for rank in (0, 1)]
+
+    for folder in ("whole", "rest"):
+        (tmp_path / folder).mkdir()
+    whole = fit(tmp_path / "whole")
+    rest = fit(tmp_path / "rest", tmp_path / "whole" / "step=5.ckpt")
+    assert whole[0] == whole[1] == rest[0] == rest[1]
+
+
 class Told(AlphaSchedule):
     """Writes the history of its rank to a file."""
 
