@@ -17,7 +17,7 @@ from pear_lightning.losses.annotated_rows_loss import (
 )
 from pear_lightning.losses.masks import annotated_rows, element_mask
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.batch_statistics import uses_batch_statistics
+from pear_lightning.scoring.batch_statistics import shares_batch_statistics, uses_batch_statistics
 from pear_lightning.scoring.scorer import Forward, as_logits, run_model
 
 
@@ -63,7 +63,11 @@ class PerturbedInputsLoss(AnnotatedRowsLoss):
         mask = element_mask(batch, self.mask_features)
         rows = annotated(batch, mask)
         if mask is None or rows is None:
-            return None, self.nothing(batch.inputs)
+            if not shares_batch_statistics(forward):
+                return None, self.nothing(batch.inputs)
+            # the other ranks wait for this one, in the forward and in the backward pass
+            logits = as_logits(run_model(forward, batch.inputs, batch.forward_kwargs), len(batch))
+            return None, at_least_float32(logits[:0]).sum()
         index = annotated_rows(mask).nonzero().squeeze(1)
         changed = batch.inputs.index_copy(0, index, self._changed(forward, rows))
         logits = as_logits(run_model(forward, changed, batch.forward_kwargs), len(batch))

@@ -1,5 +1,6 @@
 """Layers whose result or state depends on which rows are evaluated together."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from torch import nn
@@ -26,12 +27,33 @@ def uses_batch_statistics(forward: Any) -> bool:
         >>> uses_batch_statistics(norm), uses_batch_statistics(norm.eval())
         (True, False)
     """
-    for each in (part for module in modules_behind(forward) for part in module.modules()):
-        if not isinstance(each, WITH_STATISTICS):
-            continue
-        if each.running_mean is None:
-            if isinstance(each, _OF_BATCHES):
-                return True
-        elif each.training:
-            return True
-    return False
+    return any(_uses_them(each) for each in _layers(forward))
+
+
+def shares_batch_statistics(forward: Any) -> bool:
+    """Return whether a model, in its current mode, shares statistics of a batch among ranks.
+
+    All ranks then have to evaluate it equally often, or some wait forever.
+
+    Args:
+        forward: As in :func:`uses_batch_statistics`.
+
+    Example:
+        >>> shares_batch_statistics(nn.BatchNorm1d(3)), shares_batch_statistics(nn.SyncBatchNorm(3))
+        (False, True)
+    """
+    found = (each for each in _layers(forward) if isinstance(each, nn.SyncBatchNorm))
+    return any(_uses_them(each) for each in found)
+
+
+def _layers(forward: Any) -> Iterator[nn.Module]:
+    for module in modules_behind(forward):
+        yield from module.modules()
+
+
+def _uses_them(layer: nn.Module) -> bool:
+    if not isinstance(layer, WITH_STATISTICS):
+        return False
+    if layer.running_mean is None:
+        return isinstance(layer, _OF_BATCHES)
+    return layer.training

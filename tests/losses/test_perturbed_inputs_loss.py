@@ -159,6 +159,35 @@ def test_only_annotated_rows_are_evaluated_without_statistics_of_a_batch():
     assert sizes == [4, 4, 8]
 
 
+class OfAllRanks(nn.SyncBatchNorm):
+    """Counts its passes; the real layer, whose passes wait for the other ranks, needs a GPU."""
+
+    passes = 0
+
+    def forward(self, inputs):
+        self.passes += 1
+        result = inputs * self.weight
+        result.register_hook(self.count)
+        return result
+
+    def count(self, gradient):
+        self.passes += 1
+
+
+@every_loss
+def test_a_rank_without_annotations_runs_layers_that_wait_for_it(loss):
+    x, y, _ = rows(8)
+    norm = OfAllRanks(5)
+    model = nn.Sequential(norm, nn.Linear(5, 3))
+    _, value = loss.of_model(model, (x, y, torch.zeros(8, 5)))
+    value.backward()
+    assert value == 0
+    assert norm.passes == 2
+    assert not norm.weight.grad.any()
+    loss.of_model(model.eval(), (x, y, torch.zeros(8, 5)))
+    assert norm.passes == 2
+
+
 @every_loss
 def test_bad_input(loss):
     x, y, mask = rows()
