@@ -206,9 +206,7 @@ class AlphaSchedule(Callback):
             )
         return torch.as_tensor(loss).detach()
 
-    def _step(
-        self, trainer: Trainer, pl_module: LightningModule, total: float, count: int
-    ) -> None:
+    def _step(self, trainer: Trainer, pl_module: LightningModule, total: float, count: int) -> None:
         total, count = _over_ranks(trainer, pl_module, total, count)
         loss = total / count
         if not math.isfinite(loss):
