@@ -16,7 +16,7 @@ from pear_lightning.modules.target_model_module import TargetModelModule
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.scorer import as_logits, logits_of
-from pear_lightning.training.objective import share_done
+from pear_lightning.training.progress import share_done
 
 _ROUNDS = ((1.0, 0.40), (0.82, 0.32), (0.64, 0.24), (0.46, 0.16), (0.28, 0.08))
 """Weight w of the sparsity, and the number added to masks before rounding, in each round."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pear_lightning.modules.base import ExplainedModule, adamw
 from pear_lightning.scoring.scorer import Forward
-from pear_lightning.training.objective import steps_so_far
+from pear_lightning.training.progress import steps_so_far
 from pear_lightning.training.reference_data import fit_references
 from pear_lightning.training.target_model import TargetModel
 

@@ -1,12 +1,11 @@
 """The training objective: the weighted sum of task loss and explanation loss."""
 
-import math
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.utilities import rank_zero_info, rank_zero_warn
+from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
 
 from pear_lightning.functional.validation import check_count, check_share_or_count
@@ -15,8 +14,10 @@ from pear_lightning.losses.explanation_loss import check_loss
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import copied_statistics
 from pear_lightning.scoring.scorer import Forward, run_model
+from pear_lightning.training.effect_record import EffectRecord
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
 from pear_lightning.training.precision import explanation_precision
+from pear_lightning.training.progress import epochs_so_far, steps_so_far
 from pear_lightning.training.row_sample import sample_rows
 from pear_lightning.training.weight_schedule import (
     ConstantWeight,
@@ -152,16 +153,8 @@ class Objective(nn.Module):
         self.every = every
         self.compile_loss = compile
         self._compiled: Any = None
-        self._start_to_record()
+        self._effect = EffectRecord(type(loss).__name__, self.schedule)
         self._last: tuple[Tensor, Tensor] | tuple[()] = ()  # R and its ratio, for the log
-
-    def _start_to_record(self) -> None:
-        # in this fit: whether the weight was above 0, and whether R had a graph on this rank
-        self._was_on = self._has_acted = False
-        # whether nothing is left to find out, and the step of a warning
-        self._is_known, self._warned_at = False, -1
-        # in this epoch: whether the weight was above 0 at all steps, and R without a graph at one
-        self._stayed_on, self._was_idle = True, False
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state to pickle or copy; another process compiles R for itself."""
@@ -256,20 +249,12 @@ class Objective(nn.Module):
         epochs, weight, factor, _, penalty, _ = explained
         unscaled = task_loss if scale == 1.0 else task_loss.detach() / scale
         self.schedule.observe(epochs, unscaled, penalty, trainer)
+        self._effect.add(weight, penalty)
         if not weight:
-            if self._stayed_on:
-                self._stayed_on = False
             return Terms(task_loss, unscaled, penalty)
-        if not self._was_on:  # attributes of modules are slow to set
-            self._was_on = True
         task_weight = self.loss.task_weight(weight)
         if penalty is None:  # a step without R
             return Terms(task_weight * task_loss, unscaled, *self._last)
-        if not penalty.requires_grad:  # R has no graph without annotations
-            if not self._was_idle:
-                self._was_idle = True
-        elif not self._has_acted:
-            self._has_acted = True
         loss = self.weighted(task_loss, penalty, weight, factor * scale)
         without_graph = penalty.detach()
         ratio = weight * without_graph / (task_weight * unscaled.detach().abs())
@@ -329,7 +314,7 @@ class Objective(nn.Module):
         """
         return epochs_so_far(trainer) if trainer and self.schedule.depends_on_time else 0.0
 
-    # --- warning if R never acts --------------------------------------------------------------
+    # --- record of the effect of R ------------------------------------------------------------
 
     def on_train_start(self, trainer: Trainer) -> None:
         """Start to record whether R acts in this fit, and warn if accumulation changes it.
@@ -337,7 +322,7 @@ class Objective(nn.Module):
         Args:
             trainer: The trainer.
         """
-        self._start_to_record()
+        self._effect.start()
         parts = trainer.accumulate_grad_batches
         if self.loss.couples_rows and parts > 1:
             rank_zero_warn(
@@ -348,47 +333,20 @@ class Objective(nn.Module):
             )
 
     def on_train_epoch_end(self, trainer: Trainer) -> None:
-        """Warn once if R has had no part in the training, though its weight was on for an epoch.
-
-        So that a long training without annotations is noticed at its start. Must be called on all
-        ranks.
+        """Warn once if R had no part in an epoch. Must be called on all ranks.
 
         Args:
             trainer: The trainer.
         """
-        idle = self._stayed_on and self._was_idle
-        self._stayed_on, self._was_idle = True, False
-        if self._is_known or not self.schedule.weight or trainer.fast_dev_run:  # type: ignore[attr-defined]
-            return
-        decide = trainer.strategy.reduce_boolean_decision
-        if decide(self._has_acted, all=False):
-            self._is_known = True
-        elif decide(idle, all=True):
-            self._is_known, self._warned_at = True, steps_so_far(trainer)
-            self._warn_that_idle(f"this training up to the end of epoch {trainer.current_epoch}")
+        self._effect.end_epoch(trainer)
 
     def on_train_end(self, trainer: Trainer) -> None:
-        """Report what the weight did, or warn if R had no part in the training on any rank.
-
-        Both are on the first rank. Must be called on all ranks. There is no warning for a weight of
-        0, which is deliberate, and no second one after the same step.
+        """Report what the weight did, or that R had no part. Must be called on all ranks.
 
         Args:
             trainer: The trainer.
         """
-        if not self.schedule.weight or trainer.fast_dev_run:  # type: ignore[attr-defined]
-            return
-        if trainer.strategy.reduce_boolean_decision(self._has_acted, all=False):
-            if (outcome := self.schedule.outcome) is not None:
-                rank_zero_info(outcome)
-        elif self._warned_at != steps_so_far(trainer):
-            self._warn_that_idle("this training")
-
-    def _warn_that_idle(self, training: str) -> None:
-        reason = self.schedule.why_idle
-        if self._was_on:
-            reason = "no row of any batch was annotated: masks were missing, or 0 everywhere"
-        rank_zero_warn(f"{type(self.loss).__name__} had no part in {training}: {reason}")
+        self._effect.end(trainer)
 
 
 def _check_compilation(compile: Compilation) -> None:
@@ -434,38 +392,3 @@ def weight_schedule(
     if start_epoch:
         return LateStart(weight, start_epoch)
     return WarmUp(weight, warmup_epochs) if warmup_epochs else ConstantWeight(weight)
-
-
-def epochs_so_far(trainer: Trainer) -> float:
-    """Return how many epochs a fit has trained, including the fraction of the current one.
-
-    Args:
-        trainer: A trainer that is fitting.
-    """
-    loop = trainer.fit_loop
-    batches = loop.max_batches
-    share = loop.epoch_loop.batch_idx / batches if 0 < batches < math.inf else 0.0
-    return trainer.current_epoch + max(share, 0.0)
-
-
-def steps_so_far(trainer: Trainer) -> int:
-    """Return how many training batches a fit has processed, the same after a resume.
-
-    Args:
-        trainer: A trainer that is fitting.
-    """
-    return max(int(trainer.fit_loop.epoch_loop.total_batch_idx), 0)
-
-
-def share_done(trainer: Trainer) -> float | None:
-    """Return which share of a fit is done, in [0, 1]; ``None`` if its length is not known.
-
-    Args:
-        trainer: A trainer that is fitting, with ``max_epochs`` or ``max_steps``.
-    """
-    shares = []
-    if trainer.max_epochs is not None and trainer.max_epochs > 0:
-        shares.append(epochs_so_far(trainer) / trainer.max_epochs)
-    if trainer.max_steps > 0:
-        shares.append(trainer.global_step / trainer.max_steps)
-    return min(max(shares), 1.0) if shares else None

@@ -16,7 +16,8 @@ from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.nn import MLP
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.training.objective import Objective, epochs_so_far
+from pear_lightning.training.objective import Objective
+from pear_lightning.training.progress import epochs_so_far
 from pear_lightning.training.weight_schedule import ConstantWeight
 
 
