@@ -16,11 +16,10 @@ class EffectRecord:
 
     Args:
         loss: Name of R, for messages.
-        schedule: Schedule of its weight.
     """
 
-    def __init__(self, loss: str, schedule: WeightSchedule) -> None:
-        self._loss, self._schedule = loss, schedule
+    def __init__(self, loss: str) -> None:
+        self._loss = loss
         self.start()
 
     def start(self) -> None:
@@ -51,46 +50,45 @@ class EffectRecord:
         elif penalty is not None:
             self._was_idle = True
 
-    def end_epoch(self, trainer: Trainer) -> None:
+    def end_epoch(self, schedule: WeightSchedule, trainer: Trainer) -> None:
         """Warn once if R has had no part so far, though its weight was on for an epoch.
 
         So a long training without annotations is noticed at its start. Must be called on all ranks.
 
         Args:
+            schedule: Schedule of the weight of R.
             trainer: The trainer.
         """
         idle = self._stayed_on and self._was_idle
         self._start_epoch()
-        if self._is_known or self._says_nothing(trainer):
+        if self._is_known or not schedule.weight or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         decide = trainer.strategy.reduce_boolean_decision
         if decide(self._acted, all=False):
             self._is_known = True
         elif decide(idle, all=True):
             self._is_known, self._warned_at = True, steps_so_far(trainer)
-            self._warn(f"this training up to the end of epoch {trainer.current_epoch}")
+            self._warn(schedule, f"this training up to the end of epoch {trainer.current_epoch}")
 
-    def end(self, trainer: Trainer) -> None:
+    def end(self, schedule: WeightSchedule, trainer: Trainer) -> None:
         """Report what the weight did, or warn if R had no part in the fit on any rank.
 
         There is no second warning after the same step. Must be called on all ranks.
 
         Args:
+            schedule: Schedule of the weight of R.
             trainer: The trainer.
         """
-        if self._says_nothing(trainer):
+        if not schedule.weight or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         if trainer.strategy.reduce_boolean_decision(self._acted, all=False):
-            if (outcome := self._schedule.outcome) is not None:
+            if (outcome := schedule.outcome) is not None:
                 rank_zero_info(outcome)
         elif self._warned_at != steps_so_far(trainer):
-            self._warn("this training")
+            self._warn(schedule, "this training")
 
-    def _says_nothing(self, trainer: Trainer) -> bool:
-        return not self._schedule.weight or trainer.fast_dev_run  # type: ignore[attr-defined,no-any-return]
-
-    def _warn(self, training: str) -> None:
-        reason = self._schedule.why_idle
+    def _warn(self, schedule: WeightSchedule, training: str) -> None:
+        reason = schedule.why_idle
         if self._was_on:
             reason = "no row of any batch was annotated: masks were missing, or 0 everywhere"
         rank_zero_warn(f"{self._loss} had no part in {training}: {reason}")

@@ -153,7 +153,7 @@ class Objective(nn.Module):
         self.every = every
         self.compile_loss = compile
         self._compiled: Any = None
-        self._effect = EffectRecord(type(loss).__name__, self.schedule)
+        self._effect = EffectRecord(type(loss).__name__)
         self._last: tuple[Tensor, Tensor] | tuple[()] = ()  # R and its ratio, for the log
 
     def __getstate__(self) -> dict[str, Any]:
@@ -338,7 +338,7 @@ class Objective(nn.Module):
         Args:
             trainer: The trainer.
         """
-        self._effect.end_epoch(trainer)
+        self._effect.end_epoch(self.schedule, trainer)
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Report what the weight did, or that R had no part. Must be called on all ranks.
@@ -346,7 +346,7 @@ class Objective(nn.Module):
         Args:
             trainer: The trainer.
         """
-        self._effect.end(trainer)
+        self._effect.end(self.schedule, trainer)
 
 
 def _check_compilation(compile: Compilation) -> None:
