@@ -1,9 +1,15 @@
 """Metrics whose states are exact integers."""
 
+import inspect
+import re
+import zlib
 from abc import ABC
-from typing import Self
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Literal, Self
 
 import torch
+from torch import Tensor
 from torchmetrics import Metric
 from typing_extensions import override
 
@@ -16,6 +22,10 @@ class ExactStates(Metric, ABC):
     ``set_dtype`` turns integers into floats: these sums would overflow in float16 and lose digits
     in every floating dtype.
 
+    A ``MetricCollection`` lets metrics share states that have equal names and, after the first
+    batch, equal values, as two metrics of one class easily have after a small batch. The names of
+    the states therefore depend on the arguments of the metric.
+
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
 
@@ -27,7 +37,85 @@ class ExactStates(Metric, ABC):
         tensor(0.6667)
     """
 
+    _prefix: str
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Note the arguments, which name the states."""
+        metric = super().__new__(cls)
+        object.__setattr__(metric, "_arguments", _arguments(cls, args, kwargs))
+        return metric
+
+    def _add_states(
+        self,
+        name: str,
+        sizes: Mapping[str, Sequence[int]],
+        *,
+        reduction: Literal["sum", "min", "max"] = "sum",
+        start: int = 0,
+    ) -> None:
+        """Add states of integers, such as sums over samples.
+
+        Args:
+            name: name of the metric, the same at each call.
+            sizes: shape of each state, by name.
+            reduction: how states of several processes are combined.
+            start: value of a state without samples.
+        """
+        arguments: str = self.__dict__["_arguments"]
+        self._prefix = f"{name}{arguments}"
+        for state, size in sizes.items():
+            zeros = torch.full(tuple(size), start, dtype=torch.long)
+            self.add_state(f"{self._prefix}_{state}", zeros, dist_reduce_fx=reduction)
+
+    def _state(self, state: str) -> Tensor:
+        """Return a state.
+
+        Args:
+            state: its name.
+        """
+        value: Tensor = getattr(self, f"{self._prefix}_{state}")
+        return value
+
+    def _set(self, state: str, value: Tensor) -> None:
+        """Replace a state: Lightning may have reset it in inference mode, where nothing is added.
+
+        Args:
+            state: its name.
+            value: its new value.
+        """
+        setattr(self, f"{self._prefix}_{state}", value.to(self._state(state).device))
+
+    def _add(self, state: str, value: Tensor) -> None:
+        """Add to a state.
+
+        Args:
+            state: its name.
+            value: integers, of a shape that fits, on any device.
+        """
+        before = self._state(state)
+        self._set(state, before + value.to(before.device))
+
+    def _synced(self) -> AbstractContextManager[None]:
+        """Return a context in which the states are those of all processes, which must enter it."""
+        return self.sync_context(  # type: ignore[no-any-return]
+            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
+        )
+
     @override
     def set_dtype(self, dst_type: str | torch.dtype) -> Self:
         """Change nothing: states are exact and results float32 for every dtype."""
         return self
+
+
+def _arguments(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Return a suffix that names the arguments which are not the default; empty without."""
+    signature = inspect.signature(cls)
+    try:
+        bound = signature.bind(*args, **kwargs).arguments
+    except TypeError:  # which the constructor reports
+        return ""
+    given = {n: v for n, v in bound.items() if v is not signature.parameters[n].default}
+    if not given:
+        return ""
+    described = re.sub(r" at 0x[0-9a-f]+", "", repr(sorted(given.items())))
+    return f"_{zlib.crc32(described.encode()):08x}"

@@ -17,9 +17,6 @@ class SampleMean(ExactStates, ABC):
     Samples whose score is undefined (a correlation with a constant, for example) enter the mean
     with score 0; :meth:`undefined_share` returns their share.
 
-    A ``MetricCollection`` with two metrics of one class needs ``compute_groups=False``:
-    torchmetrics merges metrics whose states are equal after the first update.
-
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
     """
@@ -30,13 +27,7 @@ class SampleMean(ExactStates, ABC):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # named after the metric: torchmetrics merges metrics of a collection with equal states
-        for state, size in (("sum", (N_LIMBS,)), ("count", ()), ("undefined", ())):
-            self.add_state(
-                f"{self.metric_name}_{state}",
-                torch.zeros(size, dtype=torch.long),
-                dist_reduce_fx="sum",
-            )
+        self._add_states(self.metric_name, {"sum": (N_LIMBS,), "count": (), "undefined": ()})
 
     def compute(self) -> Tensor:
         """Return the mean over all samples, a scalar; NaN if there were none.
@@ -50,9 +41,7 @@ class SampleMean(ExactStates, ABC):
 
         In a distributed run it covers the samples of all processes, and every process must call it.
         """
-        with self.sync_context(
-            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
-        ):
+        with self._synced():
             return self._state("undefined").float() / self._state("count")
 
     def _take(self, scores: PerSample) -> None:
@@ -60,12 +49,3 @@ class SampleMean(ExactStates, ABC):
         self._add("sum", exact_sums(f"scores of {self.metric_name}", scores.values))
         self._add("count", torch.tensor(len(scores.values)))
         self._add("undefined", scores.undefined.sum())
-
-    def _state(self, name: str) -> Tensor:
-        state: Tensor = getattr(self, f"{self.metric_name}_{name}")
-        return state
-
-    def _add(self, name: str, value: Tensor) -> None:
-        # replaced instead of changed in place: Lightning may have reset it in inference mode
-        state = self._state(name)
-        setattr(self, f"{self.metric_name}_{name}", state + value.to(state.device))

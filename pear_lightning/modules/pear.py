@@ -337,13 +337,15 @@ class PEAR(SupervisedModule):
         saturated = saturated_rows(stacked).any(dim=0).sum()
         self.log("val_saturated_rows", saturated.float(), reduce_fx="sum", sync_dist=True)
 
+    def on_validation_epoch_start(self) -> None:
+        """Reset the agreement matrices."""
+        self._reset_agreement("val")
+
     def on_validation_epoch_end(self) -> None:
         """Log the agreements, averaged over the pairs of validation explainers."""
         super().on_validation_epoch_end()
         for number, suffix in enumerate(self.loader_suffixes("val")):
-            matrix = self.of_loader("val_agreement", number)
-            self._log_agreement("val", matrix, suffix)
-            matrix.reset()
+            self._log_agreement("val", self.of_loader("val_agreement", number), suffix)
 
     def test_step(self, batch: Any, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Log task metrics and update the agreement matrix of the test explainers.
@@ -372,8 +374,7 @@ class PEAR(SupervisedModule):
 
     def on_test_epoch_start(self) -> None:
         """Reset the agreement matrices."""
-        for number in range(len(self.loader_suffixes("test"))):
-            self.of_loader("test_agreement", number).reset()
+        self._reset_agreement("test")
         self._rows_explained: dict[int, int] = {}
 
     def on_test_epoch_end(self) -> None:
@@ -460,6 +461,10 @@ class PEAR(SupervisedModule):
         if present is None and self.top_k is None:
             return all_present(next(iter(saliency.values())))
         return present
+
+    def _reset_agreement(self, stage: Literal["val", "test"]) -> None:
+        for number in range(len(self.loader_suffixes(stage))):
+            self.of_loader(f"{stage}_agreement", number).reset()
 
     def _log_agreement(
         self, stage: Literal["val", "test"], matrix: AgreementMatrix, suffix: str

@@ -183,7 +183,7 @@ def test_a_fit_logs_in_every_nth_epoch_and_leaves_the_training_alone(explainers)
         trainer.fit(module, loader(), loader())
         weights.append(module.net[0].weight)
     torch.testing.assert_close(*weights, rtol=0, atol=0)
-    assert monitor.matrix.agreement_matrix_count == 4  # of epoch 2; epoch 3 is skipped
+    assert monitor.matrix._state("count") == 4  # of epoch 2; epoch 3 is skipped
 
 
 def test_the_table_shows_the_agreement_of_any_module(capsys):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.agreement import AGREEMENT_NAMES, chance_level
-from pear_lightning.metrics import AgreementMatrix
+from pear_lightning.metrics import AgreementMatrix, CommonShare
 from tests.functional.test_agreement import measure
 
 NAMES = ["gradient", "lime", "shap", "random"]
@@ -77,18 +77,73 @@ def test_mean_over_pairs(matrix: AgreementMatrix) -> None:
         mean("kendall")  # type: ignore[arg-type]
 
 
-def test_chance_survives_a_reset(matrix: AgreementMatrix) -> None:
+def test_a_reset_forgets_the_number_of_features(matrix: AgreementMatrix) -> None:
+    assert matrix.chance() == {name: chance_level(name, 8, 3) for name in AGREEMENT_NAMES}
     matrix.reset()
-    expected = {name: chance_level(name, 8, 3) for name in AGREEMENT_NAMES}
-    assert matrix.chance() == expected
+    assert matrix.feature_counts == []
+    with pytest.raises(ValueError, match="needs samples, got none"):
+        matrix.chance()
+    matrix.update(explanations(0, n=9))
+    assert matrix.feature_counts == [9]
+    assert matrix.chance() == {name: chance_level(name, 9, 3) for name in AGREEMENT_NAMES}
 
 
 def test_chance_needs_one_number_of_features(matrix: AgreementMatrix) -> None:
-    with pytest.raises(ValueError, match="one number of features"):
+    with pytest.raises(ValueError, match="needs samples, got none"):
         AgreementMatrix(NAMES, k=3).chance()
     matrix.update(explanations(0, n=9))
-    with pytest.raises(ValueError, match=r"\[8, 9\]"):
+    assert matrix.feature_counts == [8, 9]
+    with pytest.raises(ValueError, match=r"one number of features .*, got 8 to 9"):
         matrix.chance()
+
+
+def test_everything_survives_forward_and_merging() -> None:
+    """Both keep registered states only."""
+    generator = torch.Generator().manual_seed(0)
+    batches = [
+        (explanations(seed, n=n), torch.randn(6, 3, generator=generator) + 4 * seed)
+        for seed, n in ((0, 8), (1, 9), (2, 8))
+    ]
+    updated, called = (AgreementMatrix(NAMES, k=3, num_classes=3) for _ in range(2))
+    parts = [AgreementMatrix(NAMES, k=3, num_classes=3) for _ in batches]
+    share = CommonShare(3)
+    for part, (data, logits) in zip(parts, batches, strict=True):
+        updated.update(data, logits=logits)
+        called(data, logits=logits)
+        part.update(data, logits=logits)
+        share.update(logits)
+    merged = AgreementMatrix(NAMES, k=3, num_classes=3)
+    for part in parts:
+        merged.merge_state(part)
+    for matrix in (updated, called, merged):
+        assert matrix.common_share() == share.compute()
+        assert matrix.feature_counts == [8, 9]
+
+
+def test_a_process_without_samples_takes_part_in_the_synchronisation() -> None:
+    gathered = []
+
+    def gather(state, group=None):
+        gathered.append(state)
+        return [state, state]
+
+    matrix = AgreementMatrix(
+        NAMES, k=3, num_classes=3, dist_sync_fn=gather, distributed_available_fn=lambda: True
+    )
+    assert matrix.common_share() is None
+    assert len(gathered) == len(matrix._defaults)
+
+
+def test_a_batch_that_raises_changes_nothing(matrix: AgreementMatrix) -> None:
+    matrix = AgreementMatrix(NAMES, k=3, num_classes=2)
+    data, logits = explanations(0), torch.randn(6, 2)
+    for wrong, message in (
+        (logits * torch.nan, "logits must be finite"),
+        (logits[:5], "one row for each of the 6 samples, got 5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            matrix.update(data, repeats={"lime": data["shap"]}, logits=wrong)
+    assert all(torch.equal(getattr(matrix, n), value) for n, value in matrix._defaults.items())
 
 
 def test_pickle_clone_and_inference_mode(matrix: AgreementMatrix) -> None:
@@ -99,7 +154,7 @@ def test_pickle_clone_and_inference_mode(matrix: AgreementMatrix) -> None:
         matrix.reset()
         matrix.update(explanations(0), repeats=explanations(1))
     matrix.update(explanations(0), repeats=explanations(1))
-    assert matrix.agreement_matrix_count == 12
+    assert matrix._state("count") == 12
 
 
 def test_table(matrix: AgreementMatrix) -> None:
@@ -142,7 +197,7 @@ def test_errors() -> None:
         matrix.update({**data, "shap": data["shap"][:, :7]})
     with pytest.raises(ValueError, match=r"repeats must have the same shape, got .* and \(5, 8\)"):
         matrix.update(data, repeats={"lime": data["lime"][:5]})
-    assert matrix.agreement_matrix_count == 0
+    assert matrix._state("count") == 0
 
 
 def test_explanations_of_zeros_count_and_are_finite() -> None:

@@ -177,3 +177,50 @@ def test_what_is_no_tensor_is_refused_by_name(name: str, other: Callable[[Tensor
             metric.update(*arguments[:i], changed, *arguments[i + 1 :])
     for state, value in states(metric).items():
         assert_same(value, metric._defaults[state])
+
+
+OPTIONS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "AgreementMatrix": ({}, {"k": 3}),
+    "FeatureAgreement": ({"k": 1}, {"k": 3}),
+    "PairwiseRankAgreement": ({}, {"strict": True}),
+    "RankCorrelation": ({}, {"ties": "dense"}),
+    "WrongReason": ({"threshold": 0.2}, {"threshold": 0.8}),
+    "PrecisionAtK": ({"k": 1}, {"k": 3}),
+    "ImportanceStability": ({"of": "spearman"}, {"of": "jaccard_at_k", "k": 2}),
+    "FaithfulnessSuite": ({}, {"n_steps": 2}),
+    "Deletion": ({}, {"masker": ColumnMasker(N, baseline=1.0)}),
+    "MaxSensitivity": ({"radius": 0.1}, {"radius": 0.5}),
+    "MonotonicityCorrelation": ({}, {"output": "logit"}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_metrics_of_one_class_share_no_states_in_a_collection(name):
+    """Torchmetrics shares states of equal names that have equal values after the first batch."""
+    one, other = ({**CASES[name][0], **options} for options in OPTIONS[name])
+    cls = getattr(metrics, name)
+    collection = MetricCollection({"one": cls(**one), "other": cls(**other)})
+    rows = batches(name)
+    nothing = [each[:0] if isinstance(each, Tensor) and each.ndim > 1 else each for each in rows[0]]
+    if isinstance(nothing[-1], dict):
+        nothing[-1] = {key: each[:0] for key, each in nothing[-1].items()}
+    if name == "ImportanceStability":  # which needs two runs
+        nothing = [torch.arange(float(N)).expand(2, N)]
+    for arguments in (nothing, *rows):  # after the first, the states are equal
+        collection.update(*arguments)
+    alone = [cls(**one), cls(**other)]
+    for metric, member in zip(alone, collection.values(copy_state=False), strict=True):
+        for arguments in (nothing, *rows):
+            metric.update(*arguments)
+        assert_same(states(metric), states(member))
+        assert metric._defaults.keys() == member.clone()._defaults.keys()
+    assert states(alone[0]).keys() != states(alone[1]).keys()
+
+
+def test_names_of_states_do_not_depend_on_how_arguments_are_given():
+    by_position, by_name = metrics.FeatureAgreement(5), metrics.FeatureAgreement(k=5)
+    assert by_position._defaults.keys() == by_name._defaults.keys()
+    by_position.merge_state(by_name)
+    plain, explicit = metrics.RankCorrelation(), metrics.RankCorrelation(ties="average")
+    assert "rank_correlation_sum" in plain._defaults
+    assert plain._defaults.keys() == explicit._defaults.keys()

@@ -150,7 +150,7 @@ def test_a_second_test_forgets_the_rows_of_the_first():
     name = "test_trained_pairwise_rank_agreement"
     assert once[name] != other[name]
     assert again[name] == once[name]
-    assert model.test_agreement.agreement_matrix_count == 48
+    assert model.test_agreement._state("count") == 48
 
 
 def test_rows_explained_in_a_test_can_be_bounded():

@@ -61,11 +61,7 @@ class AgreementMetric(ExactStates, ABC):
         self.ties: Ties = ties
         self.strict = strict
         self.chance_corrected = chance_corrected
-        # named after the measure: torchmetrics merges metrics of a collection with equal states
-        for state in ("sum", "square_sum", "count"):
-            self.add_state(
-                f"{self.measure}_{state}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
-            )
+        self._add_states(self.measure, {"sum": (), "square_sum": (), "count": ()})
 
     def update(
         self, attributions_a: Tensor, attributions_b: Tensor, present: Tensor | None = None
@@ -110,9 +106,7 @@ class AgreementMetric(ExactStates, ABC):
 
         In a distributed run it covers the samples of all processes, and every process must call it.
         """
-        with self.sync_context(
-            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
-        ):
+        with self._synced():
             count = self._state("count")
             mean = from_fixed_point(self._state("sum")) / count
             mean_square = from_fixed_point(self._state("square_sum")) / count
@@ -135,11 +129,3 @@ class AgreementMetric(ExactStates, ABC):
 
     def _count_rows(self, a: RankedSaliency, b: RankedSaliency) -> None:
         """Count rows of a special kind; none by default."""
-
-    def _state(self, name: str) -> Tensor:
-        state: Tensor = getattr(self, f"{self.measure}_{name}")
-        return state
-
-    def _add(self, name: str, value: Tensor) -> None:
-        state = self._state(name)
-        setattr(self, f"{self.measure}_{name}", state + value.to(state.device))

@@ -55,16 +55,12 @@ class CommonShare(ExactStates):
     is_differentiable = False
     higher_is_better = False
     full_state_update = False
-    common_share_sums: Tensor
-    common_share_count: Tensor
 
     def __init__(self, num_classes: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_count("num_classes", num_classes, least=2)
         self.num_classes = num_classes
-        for state, size in {"sums": (num_classes + 3, N_LIMBS), "count": ()}.items():
-            zeros = torch.zeros(size, dtype=torch.long)
-            self.add_state(f"common_share_{state}", zeros, dist_reduce_fx="sum")
+        self._add_states("common_share", {"sums": (num_classes + 3, N_LIMBS), "count": ()})
 
     def update(self, logits: Tensor) -> None:
         """Add a batch.
@@ -72,28 +68,53 @@ class CommonShare(ExactStates):
         Args:
             logits: ``(B, C)``, floating point.
         """
-        check_floating("logits", logits)
-        if logits.ndim != 2 or logits.shape[1] != self.num_classes:
-            raise ValueError(
-                f"logits must be (B, {self.num_classes}), one for each of num_classes="
-                f"{self.num_classes}, got {tuple(logits.shape)}"
-            )
-        check_finite("logits", logits)
-        logits = logits.detach().double()
-        common = logits.mean(dim=1, keepdim=True)
-        centred = logits - common
-        mean_square = centred.square().mean(dim=1, keepdim=True)
-        terms = torch.cat([common, common.square(), mean_square, centred], dim=1)
-        sums = exact_sums("squares of the logits", terms.T)
-        # replaced, not changed in place: Lightning may have reset it inside inference mode
-        self.common_share_sums = self.common_share_sums + sums.to(self.common_share_sums.device)
-        self.common_share_count = self.common_share_count + len(logits)
+        self._add("sums", sums_of_logits(logits, self.num_classes))
+        self._add("count", torch.tensor(len(logits)))
 
     def compute(self) -> Tensor:
         """Return the share, a float32 scalar."""
-        means = exact_means(self.common_share_sums, self.common_share_count)
-        mean, square, mean_square = means[:3]
-        common = (square - mean.square()).clamp(min=0)
-        differing = (mean_square - means[3:].square().mean()).clamp(min=0)
-        share = common / differing
-        return torch.where((common == 0) & (differing == 0), 0, share).float()
+        return share_of_sums(self._state("sums"), self._state("count"))
+
+
+def sums_of_logits(logits: Tensor, num_classes: int) -> Tensor:
+    """Return the exact sums over samples from which the share is computed.
+
+    Args:
+        logits: ``(B, C)``, floating point.
+        num_classes: C.
+
+    Returns:
+        ``(C + 3, N_LIMBS)`` long.
+
+    Raises:
+        TypeError: If the logits are not floating point.
+        ValueError: If they have another shape, or hold NaN or Inf.
+    """
+    check_floating("logits", logits)
+    if logits.ndim != 2 or logits.shape[1] != num_classes:
+        raise ValueError(
+            f"logits must be (B, {num_classes}), one for each of num_classes={num_classes}, got "
+            f"{tuple(logits.shape)}"
+        )
+    check_finite("logits", logits)
+    logits = logits.detach().double()
+    common = logits.mean(dim=1, keepdim=True)
+    centred = logits - common
+    mean_square = centred.square().mean(dim=1, keepdim=True)
+    terms = torch.cat([common, common.square(), mean_square, centred], dim=1)
+    return exact_sums("squares of the logits", terms.T)
+
+
+def share_of_sums(sums: Tensor, count: Tensor) -> Tensor:
+    """Return the share, a float32 scalar; NaN without samples.
+
+    Args:
+        sums: Sums of :func:`sums_of_logits` over any number of batches.
+        count: Number of samples, a scalar.
+    """
+    means = exact_means(sums, count)
+    mean, square, mean_square = means[:3]
+    common = (square - mean.square()).clamp(min=0)
+    differing = (mean_square - means[3:].square().mean()).clamp(min=0)
+    share = common / differing
+    return torch.where((common == 0) & (differing == 0), 0, share).float()

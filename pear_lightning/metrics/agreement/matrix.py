@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from pear_lightning.figures import draw_agreement
 from pear_lightning.functional.agreement import (
@@ -25,11 +24,13 @@ from pear_lightning.functional.validation import (
     check_attributions,
     check_by_name,
     check_choice,
+    check_count,
     check_same_shape,
 )
-from pear_lightning.metrics.agreement.common_share import CommonShare
+from pear_lightning.metrics.agreement.common_share import share_of_sums, sums_of_logits
 from pear_lightning.metrics.agreement.comparable import comparable
 from pear_lightning.metrics.exact_states import ExactStates
+from pear_lightning.metrics.exact_sum import N_LIMBS
 from pear_lightning.metrics.fixed_point import from_fixed_point, to_fixed_point
 
 if TYPE_CHECKING:
@@ -104,10 +105,6 @@ class AgreementMatrix(ExactStates):
     higher_is_better = True
     full_state_update = False
     metric_names: tuple[AgreementName, ...] = AGREEMENT_NAMES
-    agreement_matrix_sum: Tensor
-    agreement_matrix_count: Tensor
-    agreement_matrix_repeat_sum: Tensor
-    agreement_matrix_repeat_count: Tensor
 
     def __init__(
         self,
@@ -128,21 +125,25 @@ class AgreementMatrix(ExactStates):
         self.k = k
         self.ties: Ties = ties
         self.strict = strict
-        self._common_share = None if num_classes is None else CommonShare(num_classes, **kwargs)
-        self._feature_counts: set[int] = set()
+        if num_classes is not None:
+            check_count("num_classes", num_classes, least=2)
+        self.num_classes = num_classes
         self._pairs = torch.combinations(torch.arange(len(names)), 2).t().tolist()
-        sizes = {
-            "sum": (len(self.metric_names), len(self._pairs[0])),
+        of_metrics, of_logits = len(self.metric_names), (num_classes or 0) + 3
+        sums = {
+            "sum": (of_metrics, len(self._pairs[0])),
             "count": (),
-            "repeat_sum": (len(self.metric_names), len(names)),
+            "repeat_sum": (of_metrics, len(names)),
             "repeat_count": (len(names),),
+            "logit_sums": (of_logits, N_LIMBS),
+            "logit_count": (),
         }
-        for state, size in sizes.items():
-            self.add_state(
-                f"agreement_matrix_{state}",
-                torch.zeros(size, dtype=torch.long),
-                dist_reduce_fx="sum",
-            )
+        self._add_states("agreement_matrix", sums)
+        many = torch.iinfo(torch.long).max
+        self._add_states("agreement_matrix", {"fewest": ()}, reduction="min", start=many)
+        self._add_states("agreement_matrix", {"most": ()}, reduction="max")
+        self._feature_range = (many, 0)  # with the share, of the states that were computed last
+        self._share: Tensor | None = None
 
     def update(
         self,
@@ -179,34 +180,50 @@ class AgreementMatrix(ExactStates):
         samples, n = first.ranks.shape[1:]
         left, right = (first.select(side) for side in self._pairs)
         sums = self._sums(left, right)
-        # States are replaced instead of changed in place: Lightning may have reset them in
-        # inference mode. All checks come first, so that a batch that raises changes no state.
+        # all checks come first, so that a batch that raises changes no state
+        repeat_sums = position = logit_sums = None
         if repeated:
             reference = attributions[self.names[0]]
             check_same_shape("attributions", reference, "repeats", next(iter(repeats.values())))
             names = [self.names[index] for index in repeated]
             second = self._rank("repeats", repeats, names, present)
             repeat_sums = self._sums(first.select(repeated), second)
-            position = torch.tensor(repeated, device=sums.device)
-            self.agreement_matrix_repeat_sum = self.agreement_matrix_repeat_sum.index_add(
-                1, position, repeat_sums
+            position = torch.tensor(repeated, device=repeat_sums.device)
+        if self.num_classes is not None and logits is not None:
+            logit_sums = sums_of_logits(logits, self.num_classes)
+            given = len(attributions[self.names[0]])
+            if len(logits) != given:
+                raise ValueError(
+                    f"logits must have one row for each of the {given} samples, got {len(logits)}"
+                )
+        if repeat_sums is not None and position is not None:
+            counts = torch.full_like(position, samples)
+            sum_, count = self._state("repeat_sum"), self._state("repeat_count")
+            self._set("repeat_sum", sum_.index_add(1, position, repeat_sums))
+            self._set("repeat_count", count.index_add(0, position, counts))
+        if logit_sums is not None and logits is not None:
+            self._add("logit_sums", logit_sums)
+            self._add("logit_count", torch.tensor(len(logits)))
+        self._add("sum", sums)
+        self._add("count", torch.tensor(samples))
+        if samples:
+            n_each = (
+                first.present[0].sum(dim=-1) if first.present is not None else sums.new_tensor(n)
             )
-            self.agreement_matrix_repeat_count = self.agreement_matrix_repeat_count.index_add(
-                0, position, torch.full_like(position, samples)
-            )
-        if self._common_share is not None and logits is not None:
-            self._common_share.update(logits)
-        self.agreement_matrix_sum = self.agreement_matrix_sum + sums
-        self.agreement_matrix_count = self.agreement_matrix_count + samples
-        counts = [n] if first.present is None else first.present[0].sum(dim=-1).unique().tolist()
-        self._feature_counts.update(counts if samples else ())
+            n_each = n_each.to(self._state("most").device)
+            self._set("fewest", self._state("fewest").minimum(n_each.min()))
+            self._set("most", self._state("most").maximum(n_each.max()))
 
     def compute(self) -> dict[str, Tensor]:
-        """Return a symmetric ``(E, E)`` float32 matrix for each metric; NaN without samples."""
-        means = from_fixed_point(self.agreement_matrix_sum) / self.agreement_matrix_count
-        repeated = self.agreement_matrix_repeat_count > 0
-        diagonal = from_fixed_point(self.agreement_matrix_repeat_sum)
-        diagonal = diagonal / self.agreement_matrix_repeat_count.clamp(min=1)
+        """Return a symmetric ``(E, E)`` float32 matrix for each metric.
+
+        Without samples, pairs are NaN; without repeats, the diagonal is 1.
+        """
+        self._read()
+        means = from_fixed_point(self._state("sum")) / self._state("count")
+        repeated = self._state("repeat_count") > 0
+        diagonal = from_fixed_point(self._state("repeat_sum"))
+        diagonal = diagonal / self._state("repeat_count").clamp(min=1)
         diagonal = diagonal.masked_fill(~repeated, 1)
         matrices = torch.diag_embed(diagonal)
         left, right = self._pairs
@@ -252,11 +269,12 @@ class AgreementMatrix(ExactStates):
     def chance(self) -> dict[str, float]:
         """Return the agreement of unrelated explanations, for each metric.
 
-        It depends on the number of features, which is known after the first ``update``.
+        It depends on the number of features. In a distributed run all processes must call it,
+        :attr:`feature_counts` and :meth:`common_share`, unless all have called :meth:`compute`
+        since the last ``update``.
 
         Raises:
-            ValueError: before the first ``update``, or if batches had different numbers of
-                features.
+            ValueError: without samples, or if samples have different numbers of features.
 
         Example:
             >>> import torch
@@ -265,35 +283,43 @@ class AgreementMatrix(ExactStates):
             >>> matrix.chance()["feature_agreement"]
             0.625
         """
-        if len(self._feature_counts) != 1:
+        counts = self.feature_counts
+        if not counts:
+            raise ValueError("a chance level needs samples, got none; call update() first")
+        if len(counts) > 1:
             raise ValueError(
-                "batches must have one number of features for a chance level, got "
-                f"{sorted(self._feature_counts)}; call update() first"
+                f"samples must have one number of features for a chance level, got {counts[0]} to "
+                f"{counts[1]}"
             )
-        (n,) = self._feature_counts
+        (n,) = counts
         k = min(self.k, n) if isinstance(self.k, int) else self.k
         return {name: chance_level(name, n, k) for name in self.metric_names}
 
     @property
     def feature_counts(self) -> list[int]:
-        """Numbers of features of the samples; more than one for texts of different lengths."""
-        return sorted(self._feature_counts)
+        """Smallest and largest number of features of a sample; one number if all have the same."""
+        self._read_all()
+        fewest, most = self._feature_range
+        return sorted({fewest, most}) if most else []
 
     def common_share(self) -> Tensor | None:
         """Return the share that all logits have in common; None if no logits were given.
 
-        See :class:`~pear_lightning.metrics.CommonShare`. In a distributed run all processes must
-        call it.
+        See :class:`~pear_lightning.metrics.CommonShare`.
         """
-        share = self._common_share
-        return None if share is None or not share.update_called else share.compute()
+        self._read_all()
+        return self._share
 
-    @override
-    def reset(self) -> None:
-        """Forget all batches."""
-        super().reset()
-        if self._common_share is not None:
-            self._common_share.reset()
+    def _read_all(self) -> None:
+        """Read the states of all processes, unless they are those that were computed last."""
+        if self._computed is None:
+            with self._synced():
+                self._read()
+
+    def _read(self) -> None:
+        self._feature_range = int(self._state("fewest")), int(self._state("most"))
+        with_logits = self._state("logit_count")
+        self._share = share_of_sums(self._state("logit_sums"), with_logits) if with_logits else None
 
     def to_table(self, metric: AgreementName = "pairwise_rank_agreement") -> str:
         """Return the matrix of one metric as aligned text; the class has an example.
@@ -374,4 +400,4 @@ class AgreementMatrix(ExactStates):
             agreement_of_ranked(metric, left, right, strict=self.strict)
             for metric in self.metric_names
         ]
-        return to_fixed_point(torch.stack(values)).sum(dim=-1).to(self.agreement_matrix_sum.device)
+        return to_fixed_point(torch.stack(values)).sum(dim=-1).to(self._state("sum").device)

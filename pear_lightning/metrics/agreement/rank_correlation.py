@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import torch
-
 from pear_lightning.functional.agreement import RankedSaliency
 from pear_lightning.functional.ranks import Ties
 from pear_lightning.metrics.agreement.base import AgreementMetric
@@ -52,11 +50,7 @@ class RankCorrelation(AgreementMetric):
 
     def __init__(self, *, ties: Ties = "average", **kwargs: Any) -> None:
         super().__init__(ties=ties, **kwargs)
-        self.add_state(
-            "rank_correlation_constant_rows",
-            torch.zeros((), dtype=torch.long),
-            dist_reduce_fx="sum",
-        )
+        self._add_states(self.measure, {"constant_rows": ()})
 
     @property
     def constant_rows(self) -> int:

@@ -91,10 +91,6 @@ class FaithfulnessSuite(ExactStates):
     is_differentiable = False
     higher_is_better = None
     full_state_update = False
-    faithfulness_suite_sum: Tensor
-    faithfulness_suite_undefined: Tensor
-    faithfulness_suite_tied: Tensor
-    faithfulness_suite_count: Tensor
 
     def __init__(
         self,
@@ -136,19 +132,13 @@ class FaithfulnessSuite(ExactStates):
         self.metrics = _by_name(metrics, resolve_output(output))
         self.masker = masker
         self.baseline = masker.baseline  # registered: a fitted mean goes into checkpoints
+        others = dict.fromkeys(metric.masker.baseline for metric in self.metrics.values())
+        others.pop(self.baseline, None)
+        self.other_baselines = torch.nn.ModuleList(others)
         self.evaluation = Evaluation(resolve_output(output), samples_per_pass, progress)
         shape = (len(self.metrics), len(self.names or ("",)))
-        for state, size in (
-            ("sum", (*shape, N_LIMBS)),
-            ("undefined", shape),
-            ("tied", shape[1:]),
-            ("count", ()),
-        ):
-            self.add_state(
-                f"faithfulness_suite_{state}",
-                torch.zeros(size, dtype=torch.long),
-                dist_reduce_fx="sum",
-            )
+        sizes = {"sum": (*shape, N_LIMBS), "undefined": shape, "tied": shape[1:], "count": ()}
+        self._add_states("faithfulness_suite", sizes)
 
     @classmethod
     def deepfaith(
@@ -301,7 +291,7 @@ class FaithfulnessSuite(ExactStates):
         Returns:
             ``{metric: mean}``, or ``{explanation/metric: mean}`` if the suite has names.
         """
-        means = exact_means(self.faithfulness_suite_sum, self.faithfulness_suite_count)
+        means = exact_means(self._state("sum"), self._state("count"))
         return self._labelled(as_float32(means))
 
     def undefined_share(self) -> dict[str, Tensor]:
@@ -310,21 +300,21 @@ class FaithfulnessSuite(ExactStates):
         In a distributed run it covers the samples of all processes, and every process must call it.
         """
         with self._synced():
-            undefined = self.faithfulness_suite_undefined.float()
-            return self._labelled(undefined / self.faithfulness_suite_count)
+            undefined = self._state("undefined").float()
+            return self._labelled(undefined / self._state("count"))
 
     def tied_share(self) -> dict[str, Tensor]:
         """Return the share of features with the same saliency as another feature of the sample.
 
-        Among tied features the one with the lower index is removed first. If the share is large,
-        removal curves depend on the order of the features more than on the explanation. In a
-        distributed run every process must call it.
+        Among tied features the one with the lower index counts as the more relevant. If the share
+        is large, removal curves depend on the order of the features more than on the explanation.
+        In a distributed run every process must call it.
 
         Returns:
             ``{explanation: share}``; the explanation is ``""`` if the suite has no names.
         """
         with self._synced():
-            shares = from_fixed_point(self.faithfulness_suite_tied) / self.faithfulness_suite_count
+            shares = from_fixed_point(self._state("tied")) / self._state("count")
         return dict(zip(self.names or ("",), shares.float().unbind(), strict=True))
 
     def to_table(self) -> str:
@@ -408,16 +398,6 @@ class FaithfulnessSuite(ExactStates):
             for metric, row in zip(self.metrics, values, strict=True)
             for name, value in zip(self.names or ("",), row, strict=True)
         }
-
-    def _synced(self) -> Any:
-        return self.sync_context(
-            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
-        )
-
-    def _add(self, name: str, value: Tensor) -> None:
-        # replaced instead of changed in place: Lightning may have reset it in inference mode
-        state: Tensor = getattr(self, f"faithfulness_suite_{name}")
-        setattr(self, f"faithfulness_suite_{name}", state + value.to(state.device))
 
 
 def _chosen(

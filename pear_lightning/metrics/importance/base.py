@@ -28,11 +28,7 @@ class ImportanceMetric(ExactStates, ABC):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # named after the measure: torchmetrics merges metrics of a collection with equal states
-        for state in ("sum", "square_sum", "count"):
-            self.add_state(
-                f"{self.measure}_{state}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
-            )
+        self._add_states(self.measure, {"sum": (), "square_sum": (), "count": ()})
 
     def compute(self) -> Tensor:
         """Return the mean over all runs, a float32 scalar; NaN if there were none."""
@@ -43,9 +39,7 @@ class ImportanceMetric(ExactStates, ABC):
 
         In a distributed run it covers the runs of all processes, and every process must call it.
         """
-        with self.sync_context(
-            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
-        ):
+        with self._synced():
             count = self._state("count")
             mean = from_fixed_point(self._state("sum")) / count
             mean_square = from_fixed_point(self._state("square_sum")) / count
@@ -57,15 +51,6 @@ class ImportanceMetric(ExactStates, ABC):
         self._add("sum", to_fixed_point(values).sum())
         self._add("square_sum", to_fixed_point(values.square()).sum())
         self._add("count", torch.tensor(values.numel()))
-
-    def _state(self, name: str) -> Tensor:
-        state: Tensor = getattr(self, f"{self.measure}_{name}")
-        return state
-
-    def _add(self, name: str, value: Tensor) -> None:
-        # replaced instead of changed in place: Lightning may have reset it in inference mode
-        state = self._state(name)
-        setattr(self, f"{self.measure}_{name}", state + value.to(state.device))
 
 
 class RelevanceMetric(ImportanceMetric):
@@ -125,9 +110,7 @@ class CorrelationMetric(ReferenceMetric):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.add_state(
-            f"{self.measure}_constant_rows", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
-        )
+        self._add_states(self.measure, {"constant_rows": ()})
 
     @property
     def constant_rows(self) -> int:

@@ -76,13 +76,7 @@ class WrongReason(ExactStates):
             raise ValueError(f"threshold must be between 0 and 1, or None, got {threshold}")
         self.threshold = threshold
         # a sum of activations without a threshold, of scores with one
-        self.add_state(
-            "wrong_reason_sum", torch.zeros(N_LIMBS, dtype=torch.long), dist_reduce_fx="sum"
-        )
-        for name in ("count", "undefined"):
-            self.add_state(
-                f"wrong_reason_{name}", torch.zeros((), dtype=torch.long), dist_reduce_fx="sum"
-            )
+        self._add_states("wrong_reason", {"sum": (N_LIMBS,), "count": (), "undefined": ()})
         if threshold is None:
             # bits of float32 numbers, because Lightning casts floating states to the module's dtype
             self.add_state("wrong_reason_bits", [], dist_reduce_fx="cat")
@@ -142,9 +136,7 @@ class WrongReason(ExactStates):
         """
         if self.threshold is not None:
             return torch.tensor(self.threshold, device=self.device)
-        with self.sync_context(
-            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
-        ):
+        with self._synced():
             return self._mean().float()
 
     def undefined_share(self) -> Tensor:
@@ -152,20 +144,9 @@ class WrongReason(ExactStates):
 
         In a distributed run it covers the samples of all processes, and every process must call it.
         """
-        with self.sync_context(
-            dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
-        ):
+        with self._synced():
             return self._state("undefined").float() / self._state("count")
 
     def _mean(self) -> Tensor:
         count = self._state("count") - self._state("undefined")
         return exact_means(self._state("sum"), count)
-
-    def _state(self, name: str) -> Tensor:
-        state: Tensor = getattr(self, f"wrong_reason_{name}")
-        return state
-
-    def _add(self, name: str, value: Tensor) -> None:
-        # replaced instead of changed in place: Lightning may have reset it in inference mode
-        state = self._state(name)
-        setattr(self, f"wrong_reason_{name}", state + value.to(state.device))

@@ -98,7 +98,7 @@ def test_score_adds_nothing() -> None:
     metric = make("deletion", case.masker)
     score(metric, case)
     assert not metric.update_called
-    assert metric.deletion_count == 0
+    assert metric._state("count") == 0
 
 
 def test_state_dict_keeps_a_fitted_baseline() -> None:
@@ -109,6 +109,18 @@ def test_state_dict_keeps_a_fitted_baseline() -> None:
     assert torch.equal(*(score(metric, case) for metric in metrics))
     suites = [FaithfulnessSuite(ColumnMasker(7, baseline="mean")) for _ in range(2)]
     suites[0].masker.fit(torch.arange(7.0).double())
+    suites[1].load_state_dict(suites[0].state_dict())
+    scores = [suite.score(case.model, case.inputs, case.attributions) for suite in suites]
+    assert all(torch.equal(scores[0][name], scores[1][name]) for name in scores[0])
+
+
+def test_state_dict_keeps_fitted_baselines_of_the_metrics_of_a_suite() -> None:
+    case = table()
+    suites = [
+        FaithfulnessSuite.deepfaith(ColumnMasker(7), n_steps=7, insertion_baseline="mean")
+        for _ in range(2)
+    ]
+    suites[0].metrics["insertion"].masker.fit(torch.arange(7.0).double())
     suites[1].load_state_dict(suites[0].state_dict())
     scores = [suite.score(case.model, case.inputs, case.attributions) for suite in suites]
     assert all(torch.equal(scores[0][name], scores[1][name]) for name in scores[0])
@@ -134,7 +146,7 @@ def test_collection_keeps_metrics_apart() -> None:
             found = collection.compute()[f"val_{name}"]
             torch.testing.assert_close(found, torch.cat(scores).mean().float())
         collection.reset()
-        assert collection[chosen[0]].deletion_count == 0
+        assert collection[chosen[0]]._state("count") == 0
 
 
 def test_casts_of_the_module_do_not_touch_the_sums() -> None:

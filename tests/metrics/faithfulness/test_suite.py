@@ -261,7 +261,7 @@ def test_errors() -> None:
     given["other"] = given.pop("e1") * torch.nan
     with pytest.raises(ValueError, match=r"attributions\['other'\] must be finite, got 28 NaN"):
         suite.update(case.model, case.inputs, given)
-    assert suite.faithfulness_suite_count == 0
+    assert suite._state("count") == 0
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method of metric")
