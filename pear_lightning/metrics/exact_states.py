@@ -109,12 +109,12 @@ class ExactStates(Metric, ABC):
 
 def _arguments(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """Return a suffix that names the arguments which are not the default; empty without."""
-    signature = inspect.signature(cls)
+    signature = inspect.signature(cls.__init__)  # type: ignore[misc]
     try:
-        bound = signature.bind(*args, **kwargs).arguments
+        (_, *bound) = signature.bind(None, *args, **kwargs).arguments.items()
     except TypeError:  # which the constructor reports
         return ""
-    given = {n: v for n, v in bound.items() if v is not signature.parameters[n].default}
+    given = {name: each for name, each in bound if each is not signature.parameters[name].default}
     if not given:
         return ""
     described = re.sub(r" at 0x[0-9a-f]+", "", repr(sorted(given.items())))
