@@ -52,7 +52,7 @@ def problem_of(name: str, seed: int, terms: Terms, folder: Path, cache: Path) ->
     for part, split in parts.items():
         inputs, kwargs = model_inputs(model, split.inputs)
         batches[part] = with_predictions(model, Batch(inputs, None, None, kwargs))
-    return Problem(name, seed, terms, model, masker, batches, accuracy)
+    return Problem(name, seed, terms, model, masker, batches, accuracy, tested)
 
 
 def _network(data: Data, terms: Terms) -> nn.Module:

@@ -25,6 +25,7 @@ class Problem:
         masker: The features.
         parts: The samples; their target is the class that the network predicts.
         accuracy: Test accuracy of the network, in percent.
+        test_rows: Numbers of the test samples in the test rows of the data, which seeds share.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Problem:
     masker: Masker
     parts: dict[Part, Batch]
     accuracy: float
+    test_rows: Tensor
 
     @property
     def n_features(self) -> int:

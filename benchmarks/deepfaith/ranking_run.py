@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from benchmarks.deepfaith.contest import Contest
 from benchmarks.deepfaith.methods import compared
@@ -31,7 +32,8 @@ def rank_seed(problem: Problem, cache: Path) -> Run:
     record: Run = {"accuracy": round(problem.accuracy, 2), "training": training, "curves": curves}
     for definition in DEFINITIONS:
         scores, directions, names = contest.scores(joining, definition)
-        torch.save((scores, directions, names), cache / f"ranked-{definition}.pt")
+        saved = (scores, directions, names, problem.test_rows)
+        torch.save(saved, cache / f"ranked-{definition}.pt")
         ranking = ExplainerRanking.from_scores(scores, names, directions)
         record[definition] = as_record(ranking)
     return record
@@ -39,6 +41,9 @@ def rank_seed(problem: Problem, cache: Path) -> Run:
 
 def pool(caches: list[Path]) -> Run:
     """Rank on the samples of all seeds together.
+
+    Scores of a test row that several seeds explain are averaged: the networks differ, but they are
+    not independent samples of rows.
 
     Args:
         caches: Folders of the seeds, each ranked before.
@@ -50,13 +55,23 @@ def pool(caches: list[Path]) -> Run:
     for definition in DEFINITIONS:
         saved: list[Any] = [torch.load(each / f"ranked-{definition}.pt") for each in caches]
         names = [each for each in saved[0][2] if all(each in other[2] for other in saved)]
-        pooled = {
-            metric: torch.cat(
-                [scores[metric][[of.index(each) for each in names]] for scores, _, of in saved],
-                dim=1,
-            )
-            for metric in saved[0][0]
-        }
+        rows = torch.cat([each[3] for each in saved])
+        pooled = {}
+        for metric in saved[0][0]:
+            each = [scores[metric][[of.index(n) for n in names]] for scores, _, of, _ in saved]
+            pooled[metric] = mean_of_rows(torch.cat(each, dim=1), rows)
         ranking = ExplainerRanking.from_scores(pooled, names, saved[0][1])
         record[definition] = as_record(ranking)
     return record
+
+
+def mean_of_rows(scores: Tensor, rows: Tensor) -> Tensor:
+    """Return the mean of the scores of each row, one column for each different row.
+
+    Args:
+        scores: ``(E, N)``.
+        rows: Row of each score, ``(N,)`` long.
+    """
+    distinct, place = rows.unique(return_inverse=True)
+    sums = scores.new_zeros(len(scores), len(distinct)).index_add_(1, place, scores)
+    return sums / place.bincount(minlength=len(distinct))

@@ -8,7 +8,8 @@ explanation), by controls, and by DeepFaith: a network that was trained on other
 explains in one pass. The class that is explained is the predicted one. Mean rank is the mean over
 ten faithfulness metrics of the rank of the mean score, 1 for the best; intervals are 95 %
 percentiles of a bootstrap over the samples; two explainers are tied if the interval of the
-difference of their mean ranks holds 0. `library` are the default definitions of
+difference of their mean ranks holds 0. Scores of a test row that several seeds explain are averaged
+before, so that it counts as one sample. `library` are the default definitions of
 `FaithfulnessSuite`, `deepfaith` those of the paper's released code
 (`FaithfulnessSuite.deepfaith`).\
 """
