@@ -122,6 +122,20 @@ def test_given_sizes_are_kept():
         fit("--model.backbone.in_features=5", class_path)
 
 
+def test_what_must_not_matter_can_be_a_category():
+    table().to_csv("churn.csv", index=False)
+    options = ["--model=RightForTheRightReasons", "--model.backbone=MLP", *QUICK,
+               "--data=TabularDataModule", "--data.data=churn.csv", "--data.target=left",
+               "--data.impute=true", "--data.irrelevant=[job]", "--trainer.max_epochs=1",
+               "--trainer.limit_train_batches=1", "--trainer.logger=false",
+               "--trainer.enable_checkpointing=false"]  # fmt: skip
+    cli = main(["fit", *options])
+    assert cli.model.loss.mask_features.n_features == 4
+    assert cli.trainer.callback_metrics["train_reasons"] > 0
+    cli = main(["fit", *options, "--model.masker=null"])
+    assert cli.model.loss.mask_features is None
+
+
 def test_regression():
     table().assign(left=np.arange(160.0)).to_csv("numbers.csv", index=False)
     with pytest.warns(UserWarning, match="target 'left' should have a mean near 0") as found:

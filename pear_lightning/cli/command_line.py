@@ -86,7 +86,7 @@ class CommandLine(LightningCLI):
                     "out --ckpt_path to use them"
                 )
         drop_checkpoints(config)
-        fill_from_data(config)
+        fill_from_data(config, {each.path for each in self._given})
 
     def instantiate_classes(self) -> None:
         """Build model, data and trainer; errors are those of the classes."""

@@ -1,5 +1,6 @@
 """Arguments of the model that follow from the data, which a configuration need not repeat."""
 
+from collections.abc import Collection
 from importlib import import_module
 from inspect import isclass, signature
 from typing import Any
@@ -18,23 +19,25 @@ _SIZES = {
 """Arguments of the model, and the attributes of the data module that give them."""
 
 
-def fill_from_data(config: Any) -> None:
+def fill_from_data(config: Any, given: Collection[tuple[str, ...]] = ()) -> None:
     """Set arguments of the model that follow from the data, unless they are given.
 
     These are the sizes and the task, and for tables with categories the masker, for which the
     columns of a category are one feature, and the groups of a gate. An argument counts as given if
-    its value differs from its default; for data other than tables, which take longer to read, if it
-    has a value. With a checkpoint, whose configuration has all arguments of the model, the data are
-    not read unless a value is missing.
+    the command line names it, or its value differs from its default; for data other than tables,
+    which take longer to read, if it has a value. With a checkpoint, whose configuration has all
+    arguments of the model, the data are not read unless a value is missing.
 
     Args:
         config: The configuration of a subcommand, which is changed.
+        given: Arguments of the model that the command line names, each by its name and those of the
+            arguments that contain it, outermost first.
     """
-    open_arguments = [name for name in _SIZES if _is_open(config, name)]
+    open_arguments = [name for name in _SIZES if _is_open(config, name, given)]
     wants_groups = []
     if _is_table(config) and not config.get("ckpt_path"):
         names = ("masker", "gate", "gate.init_args.groups")
-        wants_groups = [name for name in names if _is_open(config, name)]
+        wants_groups = [name for name in names if _is_open(config, name, given)]
     if not open_arguments and not wants_groups:
         return
     data = _data_of(config)
@@ -55,8 +58,10 @@ def fill_from_data(config: Any) -> None:
         config[f"model.init_args.{name}"] = of_groups[name]
 
 
-def _is_open(config: Any, name: str) -> bool:
-    """Whether the model has an argument, and its value is missing or the default."""
+def _is_open(config: Any, name: str, given_names: Collection[tuple[str, ...]]) -> bool:
+    """Whether the model has an argument that is not given, by its name or by another value."""
+    if tuple(name.replace(".init_args.", ".").split(".")) in given_names:
+        return False
     target = f"model.init_args.{name}"
     owner, _, leaf = target.rpartition(".init_args.")
     class_path = config.get(f"{owner}.class_path")

@@ -30,14 +30,15 @@ class ExplanationLoss(nn.Module, ABC):
             regression, which other losses do not receive.
         trains_half_weights: Whether gradients of bfloat16 weights are precise enough for the loss.
         default_weight: Default weight of the loss.
-        mask_features: Masker that defines the features of masks ``(B, n)``; ``None`` means masks
-            shaped like the inputs.
+        mask_features: Masker that defines the features of masks ``(B, n)``; ``None`` means that
+            all masks are shaped like the inputs.
 
     Shapes:
         - inputs: ``(B, *S)``
         - target: ``(B,)`` long; for losses that explain the task loss, also values of a regression
-        - mask: ``(B, *S)``, or size 1 in some dimensions, or ``(B, n)`` with ``mask_features``; 1
-          marks a feature, and a row of zeros has no annotation
+        - mask: ``(B, *S)``, or size 1 in some dimensions, or ``(B, n)`` with ``mask_features``,
+          which comes first where the inputs have that shape, too; 1 marks a feature, and a row of
+          zeros has no annotation
     """
 
     needs_mask: ClassVar[bool] = False
@@ -110,7 +111,7 @@ class ExplanationLoss(nn.Module, ABC):
         """
 
     def with_masks_of(self, masker: Masker) -> Self:
-        """Use masks of features, ``(B, n)``, instead of masks shaped like the inputs.
+        """Take masks of features, ``(B, n)``, and not only masks shaped like the inputs.
 
         Args:
             masker: Defines the features: patches, tokens, groups of columns.

@@ -42,15 +42,15 @@ def element_mask(batch: Batch, masker: Masker | None = None) -> Tensor | None:
     """Return a batch's mask as a checked mask of the elements of its inputs.
 
     Args:
-        batch: The batch.
-        masker: Defines the features of a mask ``(B, n)``; ``None`` means a mask shaped like the
-            inputs.
+        batch: The batch. Its mask has any shape that :func:`aligned_mask` takes, or, with a masker,
+            ``(B, n)`` or ``(1, n)``, which marks features, whatever the shape of the inputs is.
+        masker: Defines the features of such a mask; ``None`` means that there is none.
 
     Returns:
         The mask as returned by :func:`aligned_mask`; ``None`` if the batch has no mask.
 
     Raises:
-        ValueError: If the mask does not fit the inputs or the features, or a value is neither 0
+        ValueError: If the mask fits neither the features nor the inputs, or a value is neither 0
             nor 1.
 
     Example:
@@ -66,10 +66,14 @@ def element_mask(batch: Batch, masker: Masker | None = None) -> Tensor | None:
     batch.check_finite()
     bound = masker.bind(batch.inputs, batch.sample_data, validate=False)
     if batch.mask.shape not in ((len(batch), bound.n_features), (1, bound.n_features)):
-        raise ValueError(
-            f"mask must have one column for each of the masker's features, "
-            f"({len(batch)}, {bound.n_features}), got {tuple(batch.mask.shape)}"
-        )
+        aligned = aligned_region(batch.mask, batch.inputs)
+        if aligned is None:
+            raise ValueError(
+                f"mask must have one column for each of the masker's features, "
+                f"({len(batch)}, {bound.n_features}), or the shape of the inputs, "
+                f"{tuple(batch.inputs.shape)}, got {tuple(batch.mask.shape)}"
+            )
+        return zeros_and_ones(aligned, "mask")
     marked = zeros_and_ones(batch.mask, "mask").float()
     return bound.spread(marked.expand(len(batch), -1)) > 0
 

@@ -65,8 +65,9 @@ class RightForTheRightReasons(SupervisedModule):
             task loss.
         loss: R; ``None`` is :class:`~pear_lightning.losses.RightReasonsLoss`, the loss of the
             paper.
-        masker: Masker that defines the features (patches, tokens, columns) if masks are given per
-            feature, ``(B, n)``. ``None`` if masks have the shape of the inputs.
+        masker: Masker that defines the features (patches, tokens, columns) of masks that are given
+            per feature, ``(B, n)``. ``None`` if all masks have the shape of the inputs, which they
+            may have with a masker, too.
         start_epoch: Epochs of training without R; fractions count batches.
         match_magnitude: Whether to measure R in the last quarter of the epochs before
             ``start_epoch``, and to scale it to the task loss of the first step; see

@@ -20,9 +20,10 @@ from pear_lightning.losses import (
     SparsityPrior,
 )
 from pear_lightning.losses.masks import aligned_mask, annotated_rows, as_masked, element_mask
-from pear_lightning.masking import ColumnMasker
+from pear_lightning.masking import ColumnMasker, PatchMasker
 from pear_lightning.nn import MLP
 from pear_lightning.scoring import Batch
+from pear_lightning.training.row_sample import sample_rows
 
 
 class Marked(AttributionLoss):
@@ -258,6 +259,37 @@ def test_one_mask_applies_to_all_samples():
         one = loss.of_model(model, (flat, y, given))[1]
         torch.testing.assert_close(one, loss.of_model(model, (flat, y, given.expand(2, -1)))[1])
         assert one > 0
+
+
+def test_a_loss_with_a_masker_takes_masks_of_the_inputs_too():
+    """Tables encode categories: a data module marks columns, of which a feature has several."""
+    groups, (x, y) = ColumnMasker(5, [[1, 2, 3]]), batch()
+    mask = torch.zeros(8, 5)
+    mask[:2, 2] = 1
+    model = MLP(5, 3)
+    for make in (RightReasonsLoss, R4Loss, Marked):
+        wanted = make().of_model(model, (x, y, mask))[1]
+        loss = make().with_masks_of(groups)
+        torch.testing.assert_close(loss.of_model(model, (x, y, mask))[1], wanted)
+        (drawn,) = sample_rows(Batch(x, y, mask), loss, 1, step=0).batch.marks
+        assert drawn.tolist() == [False, False, True, False, False]
+        assert wanted > 0
+    image = Batch(torch.rand(2, 3, 4, 4), mask=torch.ones(2, 4, 4))
+    assert element_mask(image, PatchMasker(2)).shape == (2, 1, 4, 4)
+    with pytest.raises(ValueError, match=r"\(8, 3\), or .* inputs, \(8, 5\), got \(8, 4\)"):
+        element_mask(Batch(x, y, mask[:, :4]), groups)
+    with pytest.raises(ValueError, match="mask must hold zeros and ones only"):
+        element_mask(Batch(x, y, mask / 2), groups)
+
+
+def test_a_mask_that_fits_features_and_inputs_marks_features():
+    class Reversed(ColumnMasker):
+        def feature_map(self, inputs, sample_data):
+            return super().feature_map(inputs, sample_data).flip(1)
+
+    mask = torch.tensor([[1, 0, 0]])
+    marked = element_mask(Batch(torch.rand(2, 3), mask=mask), Reversed(3))
+    assert marked.int().tolist() == [[0, 0, 1]] * 2
 
 
 @pytest.mark.slow
