@@ -327,21 +327,52 @@ def test_the_task_and_the_splits_are_those_of_the_fit():
         main(["test", *arguments])
 
 
-def test_other_data_than_tables_are_read_by_the_fit_alone(monkeypatch):
+@pytest.fixture
+def digit_loads(monkeypatch):
     loads = []
+    original = DecoyDigits.load_rows
 
     def load_rows(self):
         loads.append(self)
         return original(self)
 
-    original = DecoyDigits.load_rows
     monkeypatch.setattr(DecoyDigits, "load_rows", load_rows)
+    return loads
+
+
+def test_other_data_than_tables_are_read_by_the_fit_alone(digit_loads):
     options = ["--config=right_reasons_decoy_digits.yaml", *QUICK, "--trainer.max_epochs=1",
                "--trainer.limit_train_batches=1"]  # fmt: skip
     main(["fit", *options])
-    assert len(loads) == 1
+    assert len(digit_loads) == 1
     shipped = Path(str(files("pear_lightning.configs") / "right_reasons_decoy_digits.yaml"))
     Path("open.yaml").write_text(shipped.read_text().replace("        in_features: 64\n", ""))
     cli = main(["fit", "--config=open.yaml", *options[1:]])
-    assert len(loads) == 3
+    assert len(digit_loads) == 3
     assert cli.model.backbone.in_features == 64
+
+
+def test_sizes_of_other_data_than_tables_can_be_left_out(digit_loads):
+    options = ["fit", "--model=RightForTheRightReasons", "--model.backbone=MLP", *QUICK,
+               "--data=DecoyDigits", "--trainer.fast_dev_run=true"]  # fmt: skip
+    cli = main(options)
+    backbone = cli.model.backbone
+    assert (backbone.in_features, backbone.out_features, cli.model.num_classes) == (64, 10, 10)
+    assert len(digit_loads) == 2
+    cli = main([*options, "--model.backbone.in_features=64"])
+    assert (cli.model.backbone.out_features, cli.model.num_classes) == (10, 10)
+    assert len(digit_loads) == 3  # the names of the classes are known without the rows
+    with pytest.raises(ValueError, match=r"0\.\.1 \(num_classes=2\)"):
+        main([*options, "--model.num_classes=2"])
+
+
+def test_classes_of_texts_can_be_left_out():
+    texts = pd.DataFrame({"text": ["good film", "bad film", "no film"] * 8})
+    texts["label"] = ["a", "b", "c"] * 8
+    texts.to_csv("texts.csv", index=False)
+    cli = main(["fit", "--model=RightForTheRightReasons",
+                "--model.backbone=TransformerTextClassifier", "--model.backbone.vocab_size=100",
+                *QUICK, "--data=TextClassification", "--data.data=texts.csv",
+                "--trainer.fast_dev_run=true"])  # fmt: skip
+    assert cli.model.num_classes == 3
+    assert cli.model.backbone.head.out_features == 3

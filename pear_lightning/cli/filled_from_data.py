@@ -8,12 +8,14 @@ from typing import Any
 from pear_lightning.cli.held_back_warnings import warnings_with_errors_only
 from pear_lightning.datamodules import TabularDataModule
 from pear_lightning.datamodules.loading_data_module import LoadingDataModule
+from pear_lightning.datamodules.split_data_module import SplitDataModule
 
 _SIZES = {
     "task": "task",
     "num_classes": "num_classes",
     "backbone.init_args.in_features": "num_features",
     "backbone.init_args.out_features": "num_classes",
+    "backbone.init_args.num_classes": "num_classes",
     "gate.init_args.in_features": "num_features",
 }
 """Arguments of the model, and the attributes of the data module that give them."""
@@ -24,9 +26,9 @@ def fill_from_data(config: Any, given: Collection[tuple[str, ...]] = ()) -> None
 
     These are the sizes and the task, and for tables with categories the masker, for which the
     columns of a category are one feature, and the groups of a gate. An argument counts as given if
-    the command line names it, or its value differs from its default; for data other than tables,
-    which take longer to read, if it has a value. With a checkpoint, whose configuration has all
-    arguments of the model, the data are not read unless a value is missing.
+    the command line names it, or its value differs from its default. The data are not read if the
+    number of classes alone is open and the data module knows their names; with a checkpoint, whose
+    configuration has all arguments of the model, they are not read unless a value is missing.
 
     Args:
         config: The configuration of a subcommand, which is changed.
@@ -43,8 +45,14 @@ def fill_from_data(config: Any, given: Collection[tuple[str, ...]] = ()) -> None
     data = _data_of(config)
     if data is None:
         return
-    for name in open_arguments:
-        if (value := getattr(data, _SIZES[name], None)) is not None:
+    sizes = {name: _SIZES[name] for name in open_arguments if _has(data, _SIZES[name])}
+    if wants_groups or not all(_is_known(data, each) for each in sizes.values()):
+        with warnings_with_errors_only():  # the data module of the run gives them again
+            data.prepare_data()
+            data.setup()
+    for name, size in sizes.items():
+        # data modules without names of classes have 0 of them
+        if (value := getattr(data, size)) not in (None, 0):
             config[f"model.init_args.{name}"] = value
     if not getattr(data, "column_groups", None):
         return
@@ -68,7 +76,7 @@ def _is_open(config: Any, name: str, given_names: Collection[tuple[str, ...]]) -
     if class_path is None or leaf not in (parameters := _parameters(class_path)):
         return False
     given = config.get(target)
-    if given is None or config.get("ckpt_path") or not _is_table(config):
+    if given is None or config.get("ckpt_path"):
         return given is None
     return bool(given == parameters[leaf].default)
 
@@ -79,17 +87,24 @@ def _is_table(config: Any) -> bool:
 
 
 def _data_of(config: Any) -> Any:
-    """Return the data module of a configuration, set up; ``None`` if it is of another kind."""
+    """Return the data module of a configuration, without rows; ``None`` for other kinds."""
     class_path = config.get("data.class_path")
     kind = None if class_path is None else _object(class_path)
     if not (isclass(kind) and issubclass(kind, LoadingDataModule)):
         return None
     arguments = config.get("data.init_args")
-    with warnings_with_errors_only():  # the data module of the run gives them again
-        data = kind(**({} if arguments is None else arguments.as_dict()), **_further(config))
-        data.prepare_data()
-        data.setup()
-    return data
+    with warnings_with_errors_only():
+        return kind(**({} if arguments is None else arguments.as_dict()), **_further(config))
+
+
+def _has(data: Any, size: str) -> bool:
+    # hasattr of the data module would read its rows
+    return hasattr(type(data), size) or size in vars(data)
+
+
+def _is_known(data: Any, size: str) -> bool:
+    """Whether a data module knows a size before it has read its rows."""
+    return size == "num_classes" and isinstance(data, SplitDataModule) and bool(data.class_names)
 
 
 def _further(config: Any) -> dict[str, Any]:
