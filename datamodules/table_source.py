@@ -1,6 +1,7 @@
 """Sources of tables: files, data frames, arrays or the Hugging Face hub."""
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,9 @@ def read_file(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If the suffix is not one of these, the file is empty or has another encoding, or
-            several of its columns have the same name.
+        ValueError: If the suffix is not one of these, the file is empty or has another encoding,
+            several of its columns have the same name, or rows have more entries than the header;
+            empty ones at the end of the rows are left out.
 
     Example:
         >>> import tempfile
@@ -70,15 +72,26 @@ def read_file(
         )
     separator = separator or _SEPARATORS[suffix]
     form = {"sep": separator, "encoding": encoding, "decimal": decimal}
-    kwargs = {**form, "skipinitialspace": True, **kwargs}
-    if len(separator) == 1:
+    # otherwise the first entries of rows with too many are an index, and the others are shifted
+    kwargs = {**form, "skipinitialspace": True, "index_col": False, **kwargs}
+    if len(separator.encode()) == 1:
         # by parts of the file, entries of one column would be read as several types
         kwargs.setdefault("low_memory", False)
+    elif separator != r"\s+":
+        kwargs.setdefault("engine", "python")  # which pandas takes, with a warning
     try:
         if "header" not in kwargs and "names" not in kwargs:
             _check_header(path, kwargs)
         types = dict.fromkeys(as_text, str)
-        return pd.read_csv(path, na_values=na_values, dtype=types or None, **kwargs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(path, na_values=na_values, dtype=types or None, **kwargs)
+    except pd.errors.ParserWarning as error:
+        raise ValueError(
+            f"path must be a file whose rows have as many entries as its header, got {str(path)!r} "
+            f"with more; put entries that contain the separator {separator!r} in "
+            "quotation marks, and name all columns"
+        ) from error
     except pd.errors.EmptyDataError as error:
         raise ValueError(
             f"path must be a table with a header and rows, got an empty file, {str(path)!r}"

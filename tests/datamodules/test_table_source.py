@@ -117,6 +117,30 @@ def test_repeated_columns_of_a_file_are_refused(header, tmp_path):
         data.setup()
 
 
+@pytest.mark.parametrize("separator", [",", "; "])
+@pytest.mark.parametrize("ends", [["1", "2"], ["0", "1", "2"], ["1", "", ""]])
+def test_rows_with_more_entries_than_the_header_are_refused(ends, separator, tmp_path):
+    """Pandas takes their first entry as the name of the row, and the next ones as a, b and y."""
+    path = tmp_path / "rows.csv"
+    rows = [[str(number), str(2 * number), "0", end] for number, end in enumerate(ends)]
+    path.write_text("\n".join(map(separator.join, [["a", "b", "y"], *rows])))
+    with pytest.raises(ValueError, match=r"as many entries as its header, got .*rows\.csv'"):
+        read_file(path, separator)
+
+
+def test_separators_at_the_end_of_rows_are_ignored(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("y,a,b\n" + "".join(f"{i % 2},{i},{2 * i},\n" for i in range(8)))
+    table = pd.DataFrame({"a": range(20), "b": range(0, 40, 2), "y": [0, 1] * 10})
+    data = TabularDataModule(table, target="y", scaling="none", predict_data=path)
+    data.setup()
+    expected = [[float(i), float(2 * i)] for i in range(8)]
+    assert data.predict_rows().inputs.tolist() == expected
+    data = TabularDataModule(path, target="y")
+    data.setup()
+    assert (data.feature_names, data.class_names) == (["a", "b"], ["0", "1"])
+
+
 def test_the_encoding_of_a_file(tmp_path):
     path, new = tmp_path / "rows.csv", tmp_path / "new.csv"
     table = pd.DataFrame({"city": ["Köln", "Graz"] * 8, "y": [0, 1] * 8})

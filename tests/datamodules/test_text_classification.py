@@ -58,6 +58,14 @@ class TestSources:
         data = ready(TextClassification, str(tmp_path / "rows.csv"), test_fraction=0.0)
         assert data.rows("train").texts == ["NA", "null", "None"]
 
+    @pytest.mark.parametrize("others", [["bad film,0"], ["dull, bad film,0"]])
+    def test_commas_outside_quotation_marks_are_refused(self, others, tmp_path):
+        """Pandas takes what is before the comma as the name of the row."""
+        path = tmp_path / "rows.csv"
+        path.write_text("\n".join(["text,label", "funny, good film,1", *others]))
+        with pytest.raises(ValueError, match="entries that contain the separator ',' in quotation"):
+            ready(TextClassification, str(path))
+
     def test_quotation_marks_that_belong_to_the_texts(self, tmp_path):
         (tmp_path / "rows.tsv").write_text('text\tlabel\nan " odd one\t0\nand "so\t1\n')
         path = str(tmp_path / "rows.tsv")
