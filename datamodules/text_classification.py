@@ -80,8 +80,8 @@ class TextClassification(SplitDataModule):
     Raises:
         FileNotFoundError: If a file does not exist.
         ImportError: If transformers is not installed.
-        ValueError: If an argument is out of range, a column or a text is missing, a label is not
-            among the classes, or with ``too_long="error"``, if a text is too long.
+        ValueError: If an argument is out of range, a column, a text or a label is missing, a label
+            is not among the classes, or with ``too_long="error"``, if a text is too long.
 
     Example:
         >>> import pandas as pd

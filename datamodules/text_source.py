@@ -41,8 +41,8 @@ def texts_of(
         Texts of each split, and the names of the classes.
 
     Raises:
-        ValueError: If a column or a text is missing, a label is not one of the training table, or
-            the number of names is wrong.
+        ValueError: If a column, a text or a label is missing, a label is not one of the training
+            table, or the number of names is wrong.
 
     Example:
         >>> import pandas as pd
@@ -62,6 +62,13 @@ def texts_of(
             raise ValueError(
                 f"{columns} of the {split} table must hold a text in every row, got {incomplete} "
                 "rows without"
+            )
+        # files of texts are read without missing values, because "NA" is a word
+        empty = table[target].isna() | (table[target].astype(str).str.strip() == "")
+        if unlabelled := int(empty.sum()):
+            raise ValueError(
+                f"{target!r} of the {split} table must hold a label in every row, got {unlabelled} "
+                "rows without; leave these rows out"
             )
     tables = {
         split: table

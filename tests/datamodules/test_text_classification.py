@@ -58,6 +58,16 @@ class TestSources:
         data = ready(TextClassification, str(tmp_path / "rows.csv"), test_fraction=0.0)
         assert data.rows("train").texts == ["NA", "null", "None"]
 
+    @pytest.mark.parametrize("end", ["no label,", "no label, ", "no label"])
+    def test_a_missing_label_is_no_class(self, end, tmp_path):
+        path = tmp_path / "rows.csv"
+        path.write_text("\n".join(["text,label", "good,1", "bad,0", end]))
+        message = "'label' of the train table must hold a label in every row, got 1 rows without"
+        with pytest.raises(ValueError, match=message):
+            ready(TextClassification, str(path))
+        with pytest.raises(ValueError, match=message.replace("train", "test")):
+            ready(TextClassification, TABLE, test_data=str(path))
+
     @pytest.mark.parametrize("others", [["bad film,0"], ["dull, bad film,0"]])
     def test_commas_outside_quotation_marks_are_refused(self, others, tmp_path):
         """Pandas takes what is before the comma as the name of the row."""
@@ -100,6 +110,7 @@ class TestSources:
             ({"data": TABLE, "text": "body"}, ValueError, r"got \['body'\]"),
             ({"data": TABLE, "class_names": ["a"]}, ValueError, r"one name for each of \[0, 1\]"),
             ({"data": TABLE.assign(text=None)}, ValueError, "got 24 rows without"),
+            ({"data": TABLE.assign(label=None)}, ValueError, "a label in every row, got 24 rows"),
             ({"data": TABLE, "max_tokens": 0}, ValueError, "max_tokens must be at least 1"),
             ({"data": TABLE, "too_long": "drop"}, ValueError, "'truncate' or 'error', got 'drop'"),
             ({"data": TABLE, "test_fraction": 1}, ValueError, r"must lie in \[0, 1\), got 1"),
