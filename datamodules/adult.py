@@ -36,7 +36,7 @@ class Adult(TabularDataModule):
     most 1, like a standardised number.
 
     ``education`` and ``education-num`` hold the same information, and ``fnlwgt`` is the number of
-    people that a row represents: leave them out with ``features`` if that matters.
+    people that a row represents: leave them out with ``exclude`` if that matters.
 
     Source: UCI repository (licence not checked). Hub: ``scikit-learn/adult-census-income``, which
     has only the training rows, so test rows are held out from them. It is not verified that columns
@@ -58,6 +58,7 @@ class Adult(TabularDataModule):
         target: Name of the target column.
         class_names: Names of the two classes. None is ``["<=50K", ">50K"]``.
         categories: Names of the categorical columns. None takes the eight of words.
+        exclude: Names of columns to leave out, before one-hot encoding.
         kwargs: Other arguments of :class:`TabularDataModule`, except those that name a source.
 
     Raises:
@@ -96,6 +97,7 @@ class Adult(TabularDataModule):
         target: str = "income",
         class_names: list[str] | None = None,
         categories: list[str] | None = None,
+        exclude: list[str] | None = None,
         **kwargs: Any,
     ) -> None:
         data_dir = None if data_dir is None else str(data_dir)
@@ -104,7 +106,7 @@ class Adult(TabularDataModule):
         if features is not None and (unknown := [name for name in features if name not in COLUMNS]):
             raise ValueError(f"features must be columns of Adult, {COLUMNS}, got {unknown}")
         columns = COLUMNS if features is None else list(features)
-        words = [name for name in columns if name in WORDS]
+        words = [name for name in columns if name in WORDS and name not in (exclude or ())]
         super().__init__(
             revision=revision,
             features=columns,
@@ -112,6 +114,7 @@ class Adult(TabularDataModule):
             target=target,
             class_names=["<=50K", ">50K"] if class_names is None else class_names,
             categories=words if categories is None else categories,
+            exclude=exclude,
             **kwargs,
         )
         self._refuse_source()

@@ -127,17 +127,22 @@ class KnownRelevance(TabularDataModule):
     @property
     def relevance(self) -> Tensor:
         """Whether each feature is relevant for any row, ``(d,)`` bool; false for junk features."""
-        marks = torch.zeros(self.num_features, dtype=torch.bool)
-        marks[self._relevant()] = True
-        return marks
+        drawn = torch.zeros(self.n_drawn, dtype=torch.bool)
+        drawn[self._relevant()] = True
+        return self._of_columns(drawn[None])[0]
 
     @property
     def test_relevance(self) -> Tensor:
         """Whether each feature is relevant for each test row, ``(n_test, d)`` bool."""
         self.rows("test")
         assert self._test_relevance is not None
-        marks = torch.zeros(self.n_test, self.num_features, dtype=torch.bool)
-        marks[:, : self.n_drawn] = self._test_relevance
+        return self._of_columns(self._test_relevance)
+
+    def _of_columns(self, drawn: Tensor) -> Tensor:
+        """Return marks of the columns of ``inputs``, given those of the drawn features."""
+        features = [int(name.removeprefix("x")) - 1 for name in self.encoder.features]
+        marks = torch.zeros(len(drawn), self.num_features, dtype=torch.bool)
+        marks[:, : self.num_features - self.n_junk] = drawn[:, features][:, self.encoder.groups]
         return marks
 
     def _relevant(self) -> list[int]:

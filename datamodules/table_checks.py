@@ -18,13 +18,13 @@ def feature_columns(
     features: Sequence[str] | None,
     exclude: Sequence[str] | None = None,
 ) -> list[str]:
-    """Return the names of the feature columns: ``features``, or all columns except the target.
+    """Return the feature columns: ``features``, or all except the target; without ``exclude``.
 
     Args:
         frame: The table.
         target: Name of the target column.
         features: Names of the feature columns. None takes all columns except the target.
-        exclude: Names of columns to leave out, if ``features`` is None.
+        exclude: Names of columns to leave out, also of ``features``.
 
     Raises:
         ValueError: If a column is missing, repeated, or both feature and target.
@@ -46,7 +46,7 @@ def feature_columns(
     if unknown := [name for name in exclude or [] if name not in available]:
         raise ValueError(f"exclude must name columns of the table, {available}, got {unknown}")
     if features is None:
-        names = [name for name in available if name != target and name not in (exclude or ())]
+        names = [name for name in available if name != target]
     else:
         names = [str(name) for name in features]
         if missing := [name for name in names if name not in available]:
@@ -57,9 +57,11 @@ def feature_columns(
             )
         if len(set(names)) < len(names):
             raise ValueError(f"features must name each column once, got {names}")
+    names = [name for name in names if name not in (exclude or ())]
     if not names:
         raise ValueError(
             f"features must hold a column other than the target {target!r}, got {available}"
+            + (f" without {list(exclude)}" if exclude else "")
         )
     return names
 

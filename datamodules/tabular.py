@@ -76,9 +76,9 @@ class TabularDataModule(RestoredTable):
         decimal: Decimal point of the numbers of text files; ``","`` for those of many countries.
         target: Name of the target column.
         features: Names of the feature columns. None takes all columns except the target.
-        exclude: Names of columns that are no features, such as an identifier, if ``features`` is
-            None. There is a warning of columns that have one value in all training rows, and of
-            those that look like identifiers
+        exclude: Names of columns that are no features, such as an identifier, also if ``features``
+            or the data set names them. There is a warning of columns that have one value in all
+            training rows, and of those that look like identifiers
             (:func:`~pear_lightning.datamodules.uninformative_columns.identifiers`), unless
             ``features`` or ``irrelevant`` names them.
         categories: Names of columns of numbers that are categories, such as codes. Columns of text

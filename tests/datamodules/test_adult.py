@@ -87,6 +87,13 @@ def test_columns_can_be_chosen(folder):
         Adult(folder, features=["income"])
 
 
+def test_columns_can_be_left_out(folder):
+    data = ready(folder, exclude=["fnlwgt", "education"])
+    assert data.group_names == [name for name in COLUMNS if name not in ("fnlwgt", "education")]
+    assert ready(**data.hparams).group_names == data.group_names
+    assert ready(folder, features=["sex", "age"], exclude=["age"]).group_names == ["sex"]
+
+
 def test_rows_with_missing_words_can_be_dropped(folder):
     data = ready(folder, missing="drop")
     assert data.splits == {"train": 3, "test": 2}

@@ -93,6 +93,17 @@ class TestEveryTable:
             kind(**{**options, "num_features": 2})
 
 
+def test_relevance_is_that_of_the_chosen_features():
+    options = {"name": "syn4", "junk_features": 1}
+    every, chosen = (
+        ready(InvaseSynthetic, **options),
+        ready(InvaseSynthetic, exclude=["x2"], **options),
+    )
+    kept = [name != "x2" for name in every.feature_names]
+    assert torch.equal(chosen.relevance, every.relevance[kept])
+    assert torch.equal(chosen.test_relevance, every.test_relevance[:, kept])
+
+
 def test_make_classification_is_split_not_drawn_twice():
     data = ready(SyntheticClassification, num_features=16, scaling="none", seed=3)
     inputs, target = make_classification(

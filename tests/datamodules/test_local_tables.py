@@ -35,6 +35,15 @@ def test_neither_age_nor_serial_number_is_a_feature(data_dir):
     assert not {"RIDAGEYR", "SEQN", "age_group"} & set(data.feature_names)
 
 
+def test_columns_can_be_left_out(tmp_path):
+    names = "Channel,Region,Fresh,Milk,Grocery,Frozen,Detergents_Paper,Delicassen"
+    rows = "".join(f"{1 + i % 2},3,{i},9,7,2,2,{i}\n" for i in range(8))
+    (tmp_path / "Wholesale_customers_data.csv").write_text(f"{names}\n{rows}")
+    data = WholesaleCustomers(str(tmp_path), exclude=["Region", "Delicassen"])
+    data.setup()
+    assert data.feature_names == ["Fresh", "Milk", "Grocery", "Frozen", "Detergents_Paper"]
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"NHANES_age_prediction\.csv or .*nhanes-age"):
         NHANESAge(str(tmp_path)).setup()

@@ -470,6 +470,9 @@ class TestErrors:
             ready(table)
         assert ready(table, exclude=["when"]).num_features == 4
         assert ready(table, features=["a", "b"]).num_features == 2
+        assert ready(table, features=["a", "b"], exclude=["b"]).feature_names == ["a"]
+        with pytest.raises(ValueError, match=r"features must hold a column .* without \['a'\]"):
+            ready(table, features=["a"], exclude=["a"])
         assert ready(make_table().assign(flag=[True, False] * 100)).num_features == 5
 
     def test_target_of_the_wrong_kind(self):
