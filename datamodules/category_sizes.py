@@ -41,8 +41,8 @@ rows, such as 'a' and 'c'); leave them out with exclude=['id'], or raise `max_ca
     dates = [name for name, each in large.items() if are_dates(each)]
     advice = leave_out(list(large), features, excluded)
     for name, each in large.items():
-        if name not in dates and numbers_among(each):
-            others = no_numbers(each)
+        others = no_numbers(each)
+        if name not in dates and others and numbers_among(each):
             shown = f"{others[:_SHOWN]}" + (", ..." if len(others) > _SHOWN else "")
             advice += f", or, if {name!r} holds numbers, name {shown} in `na_values`"
     advice += ", or raise `max_categories`"

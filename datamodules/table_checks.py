@@ -1,7 +1,9 @@
 """Conversion of table columns to arrays, with errors that name the column."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from functools import lru_cache
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from pear_lightning.datamodules.leave_out import leave_out
@@ -72,7 +74,7 @@ def category_columns(
     categories: Sequence[str] | None,
     excluded: Sequence[str] | None = (),
 ) -> list[str]:
-    """Return the names of the feature columns that hold categories: text, and those given.
+    """Return the names of the feature columns that hold categories: no numbers, and those given.
 
     Args:
         frame: The training table.
@@ -94,7 +96,6 @@ def category_columns(
     from pandas.api.types import (
         is_complex_dtype,
         is_datetime64_any_dtype,
-        is_numeric_dtype,
         is_timedelta64_dtype,
     )
 
@@ -115,7 +116,30 @@ def category_columns(
             f"{leave_out(neither, names, excluded)}, or replace them by numbers, such as a year or "
             "the days since a fixed day for dates"
         )
-    return [name for name in names if name in given or not is_numeric_dtype(frame[name])]
+    return [name for name in names if name in given or not holds_numbers(frame[name])]
+
+
+def holds_numbers(column: "Series[Any]") -> bool:
+    """Return whether a column holds numbers; pandas keeps those of over 64 bits as objects.
+
+    Args:
+        column: The column.
+
+    Example:
+        >>> import pandas as pd
+        >>> holds_numbers(pd.Series([10**30, 2.5, None], dtype=object))
+        True
+        >>> holds_numbers(pd.Series([1, "?"], dtype=object))
+        False
+    """
+    from pandas.api.types import is_numeric_dtype, is_object_dtype
+
+    if not is_object_dtype(column):
+        return bool(is_numeric_dtype(column))
+    values = column.dropna()
+    kinds = (Real, Decimal)
+    numbers = all(isinstance(each, kinds) and not isinstance(each, bool) for each in values)
+    return numbers and not values.empty
 
 
 def text_columns(frame: "DataFrame") -> list[str]:
@@ -134,7 +158,7 @@ def text_columns(frame: "DataFrame") -> list[str]:
     return [
         str(name)
         for name, column in frame.items()
-        if is_object_dtype(column) or is_string_dtype(column)
+        if (is_object_dtype(column) or is_string_dtype(column)) and not holds_numbers(column)
     ]
 
 
@@ -305,9 +329,9 @@ def regression_values(target: "Series[Any]") -> "NDArray[Any]":
         array([1., 2.])
     """
     import numpy as np
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+    from pandas.api.types import is_bool_dtype
 
-    if not is_numeric_dtype(target) or is_bool_dtype(target):
+    if not holds_numbers(target) or is_bool_dtype(target):
         raise ValueError(
             f"target {target.name!r} must be numeric for task='regression', got {target.dtype}; "
             "name entries that mean a missing value in `na_values`, or a decimal comma in `decimal`"

@@ -1,5 +1,6 @@
 """Categories, missing values, marks and new rows of a table, and the checkpoint of its encoding."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,22 @@ class TestCategories:
         ]  # fmt: skip
         with pytest.raises(ValueError, match=r"categories must be feature columns, .*got \['cod'"):
             ready(table, categories=["cod"])
+
+    def test_numbers_that_pandas_keeps_as_objects_are_numbers(self, tmp_path):
+        table = make_table().assign(wei=[(i + 1) * 10**21 + 7 for i in range(120)])
+        table["price"] = [Decimal(i) / 4 for i in range(120)]
+        table["mixed"] = pd.Series([1, 2.5, None] * 40, dtype=object)
+        data = ready(table, impute=True, max_categories=10)
+        assert data.encoder.categories == ["job", "city"]
+        new = table[:2].drop(columns="left").assign(wei=[1, 10**21])
+        new.to_csv(tmp_path / "new.csv", index=False)
+        data.predict_data = tmp_path / "new.csv"
+        assert data.predict_rows().inputs.isfinite().all()
+        with pytest.raises(ValueError, match=r"exclude=\['code'\], or raise `max_categories`$"):
+            ready(make_table().assign(code=[1, 2, 3, 4] * 30), categories=["code"],
+                  max_categories=3)  # fmt: skip
+        flags = make_table().assign(member=pd.Series([True, None] * 60, dtype=object))
+        assert "member=True" in ready(flags, impute=True).feature_names
 
     def test_a_category_is_the_same_word_with_and_without_missing_values(self):
         table = make_table().assign(code=[1, 2, 3, 4] * 30)
