@@ -77,7 +77,7 @@ class RestoredTable(NamedColumns):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        """Return the fitted encoding, target, splits and form of files, as plain values.
+        """Return fitted encoding, target, junk features, splits and form of files, as plain values.
 
         The mean of the training rows is the only tensor apart from those of the encoding.
         """
@@ -91,6 +91,7 @@ class RestoredTable(NamedColumns):
             "task": self.task,
             "target": self._fitted.get("target", self.target),
             "encoder": self._encoder.state_dict(),
+            "junk_features": self.junk_features,
             "classes": [_plain(value) for value in self._classes],
             "class_names": self._class_names,
             **self._form,
@@ -112,6 +113,8 @@ class RestoredTable(NamedColumns):
         for name, default in _OF_FILES.items():
             if getattr(self, name) == default:
                 setattr(self, name, state_dict.get(name, default))
+        if self.junk_features is None:
+            self.junk_features = state_dict.get("junk_features")
         self.task = state_dict.get("task", self.task)
         self._fitted = dict(state_dict)
         self._parts, self._datasets = {}, {}

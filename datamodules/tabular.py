@@ -115,7 +115,7 @@ class TabularDataModule(RestoredTable):
         pin_memory: Whether to page-lock batches for the copy to the GPU. Ignored without CUDA.
         junk_features: Number of columns of uniform [0, 1] noise to append to every split, after
             scaling, or ``"double"`` for as many as there are features. A sound explanation gives
-            them no weight.
+            them no weight. None appends none, or as many as in the fit of a checkpoint.
 
     Raises:
         ValueError: If an argument is out of range, a table has no rows, a column is missing or

@@ -317,17 +317,30 @@ class TestTheRunOfACheckpoint:
 
     def test_the_training_mean_needs_no_table(self):
         data = ready(make_table(), junk_features=2)
-        new = TabularDataModule(predict_data=make_table(), junk_features=2)
+        new = TabularDataModule(predict_data=make_table())
         new.load_state_dict(data.state_dict())
         new.setup("predict")
         assert torch.equal(new.training_mean, data.training_mean)
         assert new.state_dict()["n_train"] == 90
 
+    @pytest.mark.parametrize("junk", [2, "double"])
+    def test_new_rows_have_the_junk_features_of_the_fit(self, junk):
+        data = ready(make_table(), junk_features=junk)
+        new = TabularDataModule(predict_data=make_table()[:5])
+        new.setup("predict")
+        new.load_state_dict(data.state_dict())
+        assert new.feature_names == data.feature_names
+        assert new.predict_rows().inputs.shape == (5, data.num_features)
+        for none in (0, 1):  # if it is given
+            new = TabularDataModule(predict_data=make_table(), junk_features=none)
+            new.load_state_dict(data.state_dict())
+            assert new.num_features == 7 + none
+
     def test_older_states_lack_these(self):
         data = ready(make_table(), seed=1)
         state = data.state_dict()
         for name in ("task", "target", "seed", "val_fraction", "test_fraction", "n_train",
-                     "training_mean"):  # fmt: skip
+                     "training_mean", "junk_features"):  # fmt: skip
             del state[name]
         other = TabularDataModule(make_table(), target="left")
         other.load_state_dict(state)
