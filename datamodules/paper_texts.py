@@ -33,7 +33,7 @@ class PaperTexts(TextClassification):
     columns: ClassVar[tuple[str, str]] = ("text", "label")
     """Columns of the texts and of the labels, on the hub and in the result of read_files()."""
     has_quotes: ClassVar[bool] = True
-    """Whether quotation marks in the files enclose values."""
+    """Whether quotation marks in the files enclose values, unless ``quotes`` is false."""
     names: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, data_dir: str | None = None, **kwargs: Any) -> None:
@@ -42,7 +42,7 @@ class PaperTexts(TextClassification):
         self._refuse_source()
         # set here and not by arguments, because the command line passes the defaults of these
         self.text, self.target = self.columns
-        self.quotes = self.has_quotes
+        self.quotes = self.quotes and self.has_quotes
         self.name_classes(self.class_names or self.names)
         self.data_dir = data_dir
 

@@ -331,7 +331,8 @@ class TextClassification(SplitDataModule):
 
     def _refuse_source(self) -> None:
         """Raise for arguments that name a source, in a class with a fixed source."""
-        given = (self.data, self.val_data, self.test_data, self.hub_id)
+        given = [self.data, self.val_data, self.test_data]
+        given += [self.hub_id, self.hub_config, self.data_files]
         if (self.text, self.target) != ("text", "label"):
             raise ValueError(
                 f"text and target must not be given for {type(self).__name__}, which has fixed "

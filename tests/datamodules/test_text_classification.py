@@ -314,6 +314,15 @@ class TestWellKnownSets:
         assert data.rows("test").target.tolist() == [2, 0, 3, 1]
         assert data.class_names == ["World", "Sports", "Business", "Sci/Tech"]
 
+    def test_quotation_marks_of_a_part_of_ag_news(self, tmp_path):
+        for name in ("train_subset.csv", "test.csv"):
+            (tmp_path / name).write_text('label,text\n1,12" guns\n2,"so" it goes\n')
+        data = AGNews(tmp_path, quotes=False)
+        table = data.read(tmp_path / "train_subset.csv")
+        assert table["text"].tolist() == ['12" guns', '"so" it goes']
+        assert AGNews(tmp_path).quotes
+        assert not SST2(tmp_path).quotes  # whatever the command line passes
+
     def test_imdb(self, tmp_path):
         for split in ("train", "test"):
             for name, text in {"neg": "Bad.<br /><br />So bad", "pos": "Good"}.items():
@@ -340,6 +349,8 @@ class TestWellKnownSets:
             ready(cls, tmp_path)
         with pytest.raises(ValueError, match=f"data and hub_id must be None for {cls.__name__}"):
             cls(data="rows.csv")
+        with pytest.raises(ValueError, match=f"data and hub_id must be None for {cls.__name__}"):
+            cls(data_files="rows.csv")
         with pytest.raises(ValueError, match="text and target must not be given for"):
             cls(text="body")
 
