@@ -1,13 +1,32 @@
 """Splits of a data set on the Hugging Face hub, or of local files, by their usual names."""
 
+from collections.abc import Iterable
 from typing import Any
 
-SPLITS = {
+_SPLITS = {
     "train": ("train", "training"),
     "val": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
-"""Usual names of each split."""
+"""Usual names of each split, in lower case."""
+
+
+def splits_among(names: Iterable[str]) -> dict[str, str]:
+    """Return the name of each split among the names, in upper or lower case.
+
+    Args:
+        names: Names of splits or folders.
+
+    Example:
+        >>> splits_among(["Testing", "Training", "notes"])
+        {'train': 'Training', 'test': 'Testing'}
+    """
+    found = {name.lower(): name for name in sorted(names)}  # lower case is last, and preferred
+    named = {
+        split: next((found[name] for name in usual if name in found), None)
+        for split, usual in _SPLITS.items()
+    }
+    return {split: name for split, name in named.items() if name is not None}
 
 
 def load_hub_splits(hub_id: str, config: str | None = None, **kwargs: Any) -> dict[str, Any]:
@@ -39,13 +58,10 @@ def load_hub_splits(hub_id: str, config: str | None = None, **kwargs: Any) -> di
     from datasets import load_dataset
 
     loaded = load_dataset(hub_id, name=config, **kwargs)
-    named = {
-        split: next((loaded[name] for name in names if name in loaded), None)
-        for split, names in SPLITS.items()
-    }
-    if named["train"] is None:
+    named = splits_among(loaded)
+    if "train" not in named:
         raise ValueError(
             f"hub_id must have a split called 'train', got {hub_id!r} with the splits "
             f"{list(loaded)}"
         )
-    return {split: rows for split, rows in named.items() if rows is not None}
+    return {split: loaded[name] for split, name in named.items()}

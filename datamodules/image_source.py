@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pear_lightning.datamodules.hub_splits import SPLITS, load_hub_splits
+from pear_lightning.datamodules.hub_splits import load_hub_splits, splits_among
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 
@@ -33,8 +33,10 @@ def read_image_folder(
     """Find the images of ``root/<split>/<class>/<file>``, or of ``root/<class>/<file>``.
 
     Args:
-        root: The folder. Folders of splits are ``train``, ``val`` (or ``valid``, ``validation``)
-            and ``test``. Images may lie in folders below that of their class.
+        root: The folder. Folders of splits are ``train`` (or ``training``), ``val`` (or ``valid``,
+            ``validation``, ``dev``) and ``test`` (or ``testing``), in upper or lower case. Images
+            may lie in folders below that of their class. Files and folders whose names begin with
+            a dot are skipped, and so is ``__MACOSX``.
         class_names: Names of the folders of the classes, in the order of the labels. ``None`` takes
             those of the training images, sorted.
 
@@ -52,10 +54,11 @@ def read_image_folder(
             f"data_dir must be a folder of images, got {str(root)!r} (working directory: "
             f"{str(Path.cwd())!r})"
         )
-    folders = {split: _first_folder(root, names) for split, names in SPLITS.items()}
-    if folders["train"] is None:
-        folders = {"train": root, "val": None, "test": None}
-    found = {split: _images_in(folder) for split, folder in folders.items() if folder is not None}
+    named = splits_among(each.name for each in root.iterdir() if each.is_dir())
+    folders = {split: root / name for split, name in named.items()}
+    if "train" not in folders:
+        folders = {"train": root}
+    found = {split: _images_in(folder) for split, folder in folders.items()}
     names = sorted({name for name, _ in found["train"]})
     if not names:
         raise FileNotFoundError(
@@ -132,14 +135,16 @@ def read_image_hub(
     return splits, names
 
 
-def _first_folder(root: Path, names: Sequence[str]) -> Path | None:
-    return next((root / name for name in names if (root / name).is_dir()), None)
-
-
 def _images_in(folder: Path) -> list[tuple[str, str]]:
     """Return class and path of each image, in the order of the paths."""
-    return [
-        (path.relative_to(folder).parts[0], str(path))
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in _SUFFIXES and len(path.relative_to(folder).parts) > 1
-    ]
+    images = []
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.suffix.lower() in _SUFFIXES and len(parts) > 1 and not any(map(_is_hidden, parts)):
+            images.append((parts[0], str(path)))
+    return images
+
+
+def _is_hidden(name: str) -> bool:
+    """Return whether a system or an editor made a file or folder, such as thumbnails."""
+    return name.startswith(".") or name == "__MACOSX"

@@ -69,6 +69,34 @@ class TestFolders:
         assert inputs.dtype == torch.float32
         assert inputs.abs().max() <= 1
 
+    @pytest.mark.parametrize("names", [("Training", "Testing"), ("TRAIN", "Test")])
+    def test_folders_of_splits_in_upper_case_are_no_classes(self, folder, names):
+        for split, name in zip(("train", "test"), names, strict=True):
+            (folder / split).rename(folder / name)
+        data = ready(ImageClassification, folder, image_size=8)
+        assert data.splits == {"train": 12, "val": 4, "test": 6}
+        assert data.class_names == ["cat", "dog"]
+
+    def test_hidden_folders_and_files_are_skipped(self, folder):
+        hidden = (
+            ".ipynb_checkpoints/0-checkpoint.png",
+            "__MACOSX/cat/0.png",
+            "cat/._0.png",
+            "dog/.thumbnails/0.png",
+        )
+        for split, name in itertools.product(("train", "test"), hidden):
+            path = folder / split / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            photo().save(path)
+        data = ready(ImageClassification, folder, image_size=8)
+        assert data.splits == {"train": 12, "val": 4, "test": 6}
+        assert data.class_names == ["cat", "dog"]
+
+    def test_a_hidden_folder_above_the_images_is_read(self, folder, tmp_path):
+        (tmp_path / "train").rename(tmp_path / ".cache")
+        data = ready(ImageClassification, tmp_path / ".cache", image_size=8)
+        assert sum(data.splits.values()) == 12
+
     def test_no_folders_of_splits(self, folder):
         arguments = {"image_size": 4, "test_fraction": 0.25, "val_fraction": 0.5}
         data = ready(ImageClassification, folder / "train", **arguments)
