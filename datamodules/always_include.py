@@ -18,9 +18,9 @@ class AlwaysInclude(BatchSampler):
     Under DDP, Lightning gives each rank its share of the ordinary rows. The batches of every rank
     have chosen rows in front, and each rank uses them in a different order.
 
-    The order of the chosen rows is determined by the global seed and the epoch. The epoch is that
-    of the sampler, if the sampler has the method ``set_epoch``, which Lightning calls, so that a
-    run that is resumed continues with the same order. Without it, the attribute ``epoch`` counts
+    The order of the chosen rows is determined by a seed and the epoch. Both are those of the
+    sampler, if it has attributes ``seed`` and ``epoch``, so that a run that is resumed continues
+    with the same order. Otherwise, the seed is the global one, and the attribute ``epoch`` counts
     the passes over the batches.
 
     Args:
@@ -65,9 +65,11 @@ class AlwaysInclude(BatchSampler):
     def __iter__(self) -> Iterator[list[int]]:
         # Lightning sets the epoch of the sampler, which is not 0 at the start of a resumed run
         epoch = getattr(self.sampler, "epoch", self.epoch)
+        given = getattr(self.sampler, "seed", None)
+        seed = self.seed if given is None else given
         self.epoch = epoch + 1  # now, because the last batch need not exhaust the generator
         rank = getattr(self.sampler, "rank", 0)
-        generator = torch.Generator().manual_seed((1_000_003 * self.seed + epoch) % 2**63)
+        generator = torch.Generator().manual_seed((1_000_003 * seed + epoch) % 2**63)
         waiting: list[int] = []
         for _ in range(rank + 1):  # a different order for each rank
             waiting = self._shuffled(generator)

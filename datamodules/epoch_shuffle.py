@@ -11,10 +11,13 @@ from typing_extensions import override
 class EpochShuffle(RandomSampler):
     """Visit all rows in an order determined by the global seed and the epoch.
 
-    A run that resumes in epoch 3 visits the rows in the same order as an uninterrupted run does in
-    epoch 3, regardless of random numbers drawn before. Lightning calls :meth:`set_epoch`, and
-    replaces the sampler by a shuffling ``DistributedSampler`` under DDP. Without calls of
-    :meth:`set_epoch`, each pass over the data is the next epoch.
+    A run that resumes in epoch 3 with the same seed visits the rows in the same order as an
+    uninterrupted run does in epoch 3, regardless of random numbers drawn before. If no seed is set,
+    each process has another one;
+    :class:`~pear_lightning.datamodules.resumable_loader.ResumableLoader` therefore restores
+    ``seed`` in a run that resumes within an epoch. Lightning calls :meth:`set_epoch`, and replaces
+    the sampler by a shuffling ``DistributedSampler`` under DDP. Without calls of :meth:`set_epoch`,
+    each pass over the data is the next epoch.
 
     Args:
         rows: The data set.

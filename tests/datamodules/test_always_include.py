@@ -6,6 +6,7 @@ from lightning.pytorch import Callback
 from torch.utils.data import DataLoader, SequentialSampler
 
 from pear_lightning.datamodules import AlwaysInclude, IrisCancer
+from pear_lightning.datamodules.resumable_loader import ResumableLoader
 from pear_lightning.modules import RightForTheRightReasons
 from pear_lightning.nn import MLP
 from tests.ddp import run_distributed
@@ -45,6 +46,27 @@ def test_epochs_differ_and_can_be_repeated():
     assert first != second
     batches.epoch = 0
     assert list(batches) == first
+
+
+def test_a_seed_of_the_sampler_replaces_the_global_one():
+    """The seed of a ``DistributedSampler`` is that of all ranks, also if none was set."""
+    orders = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        sampler = torch.utils.data.DistributedSampler(range(40), num_replicas=2, rank=1)
+        orders.append(list(AlwaysInclude(sampler, 4, False, list(range(100, 130)), 2)))
+    assert orders[0] == orders[1]
+
+
+def test_a_loader_restores_the_seed_without_a_sampler_that_has_one():
+    def loader(seed):
+        torch.manual_seed(seed)
+        batches = AlwaysInclude(SequentialSampler(range(40)), 4, False, list(range(30)), 2)
+        return ResumableLoader(torch.arange(40), batch_sampler=batches)
+
+    whole, again = loader(0), loader(1)
+    again.load_state_dict(whole.state_dict())
+    torch.testing.assert_close(list(again), list(whole))
 
 
 class Fronts(Callback):
