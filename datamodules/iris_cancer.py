@@ -33,8 +33,9 @@ class IrisCancer(AnnotatedDataModule):
     Args:
         test_iris: ``"zeroed"``: columns 0 to 3 of the test rows are set to 0; ``"kept"``: they are
             not changed.
-        scaling: Scaling of the features, with the statistics of the training rows; ``"none"`` as in
-            the paper. Columns are set to 0 after scaling.
+        scaling: Scaling of the features, with the statistics of the training rows that are left
+            after validation rows are held out; ``"none"`` as in the paper. Columns are set to 0
+            after scaling.
         seed: Seed of the split.
         kwargs: Other arguments of
             :class:`~pear_lightning.datamodules.annotated.AnnotatedDataModule`.
@@ -82,15 +83,30 @@ class IrisCancer(AnnotatedDataModule):
         target = torch.arange(100) // 50
         order = np.random.RandomState(self.seed).permutation(100)
         train, test = order[:_N_TRAIN], order[_N_TRAIN:]
-        scaler = make_scaler(self.scaling, _N_TRAIN, seed=self.seed)
-        if scaler is not None:
-            inputs = scaler.fit(inputs[train]).transform(inputs)
-        if self.test_iris == "zeroed":
-            inputs[test, :N_IRIS] = 0
         mask = torch.zeros(100, inputs.shape[1], dtype=torch.bool)
         mask[:, :N_IRIS] = True
-        values = torch.from_numpy(inputs).float()
+        values = torch.from_numpy(inputs)
         return {
             split: AnnotatedDataset(values[rows], target[rows], mask[rows])
             for split, rows in {"train": train, "test": test}.items()
         }
+
+    @override
+    def finish_rows(self, rows: dict[str, Any]) -> dict[str, Any]:
+        """Return the scaled rows; the scaler is fitted to the rows that are left to train.
+
+        Args:
+            rows: Rows of each split in float64.
+        """
+        train = rows["train"].inputs.numpy()
+        scaler = make_scaler(self.scaling, len(train), seed=self.seed)
+        if scaler is not None:
+            scaler.fit(train)
+        finished = {}
+        for split, each in rows.items():
+            values = each.inputs.numpy()
+            inputs = torch.tensor(values if scaler is None else scaler.transform(values)).float()
+            if split == "test" and self.test_iris == "zeroed":
+                inputs[:, :N_IRIS] = 0
+            finished[split] = AnnotatedDataset(inputs, each.target, each.mask)
+        return finished

@@ -13,7 +13,7 @@ TextBatch = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class UntokenizedTexts:
-    """Texts with labels, of which some can be held out before a tokenizer is trained.
+    """Texts with labels, of which some can be held out before anything is fitted to them.
 
     Attributes:
         texts: The texts.

@@ -10,6 +10,7 @@ from typing_extensions import override
 from pear_lightning.datamodules.annotated import AnnotatedDataModule
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
 from pear_lightning.datamodules.table_source import read_file
+from pear_lightning.datamodules.text_dataset import UntokenizedTexts
 
 _GROUPS = ("alt.atheism", "soc.religion.christian")
 Texts = tuple[list[str], list[int]]
@@ -20,7 +21,8 @@ class TwentyNewsgroups(AnnotatedDataModule):
 
     1,079 training and 717 later test messages. Headers are kept, so the name of a frequent author
     reveals the class. The features are TF-IDF weights of the 5,000 most frequent words of the
-    training messages, case-sensitive, without stemming or removal of words.
+    training messages, without those held out for validation; case-sensitive, without stemming or
+    removal of words.
 
     Shapes:
         - ``inputs``: ``(B, max_features)`` float32, rows with norm 1
@@ -94,14 +96,25 @@ class TwentyNewsgroups(AnnotatedDataModule):
             self._fetch("train")  # fills the cache for the other processes
 
     @override
-    def load_rows(self) -> dict[str, AnnotatedDataset]:
+    def load_rows(self) -> dict[str, Any]:
+        read = self._fetch if self.data_dir is None else self._read
+        found = {split: read(split) for split in ("train", "test")}
+        return {
+            split: UntokenizedTexts(texts, torch.tensor(labels))
+            for split, (texts, labels) in found.items()
+        }
+
+    @override
+    def finish_rows(self, rows: dict[str, Any]) -> dict[str, Any]:
+        """Return the weights of the words of the messages that are left to train.
+
+        Args:
+            rows: Messages of each split.
+        """
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        read = self._fetch if self.data_dir is None else self._read
-        (train, train_labels), (test, test_labels) = read("train"), read("test")
         vectorizer = TfidfVectorizer(lowercase=False, max_features=self.max_features)
-        weights = {"train": vectorizer.fit_transform(train), "test": vectorizer.transform(test)}
-        labels = {"train": train_labels, "test": test_labels}
+        vectorizer.fit(rows["train"].texts)
         self._words = [str(word) for word in vectorizer.get_feature_names_out()]
         if unknown := [word for word in self.irrelevant_words if word not in self._words]:
             raise ValueError(
@@ -109,12 +122,11 @@ class TwentyNewsgroups(AnnotatedDataModule):
                 f"training messages, got {unknown}"
             )
         marked = torch.tensor([word in self.irrelevant_words for word in self._words])
-        rows = {}
-        for split, matrix in weights.items():
-            inputs = torch.from_numpy(matrix.toarray()).float()
-            mask = marked.expand_as(inputs)
-            rows[split] = AnnotatedDataset(inputs, torch.tensor(labels[split]), mask)
-        return rows
+        finished = {}
+        for split, each in rows.items():
+            inputs = torch.from_numpy(vectorizer.transform(each.texts).toarray()).float()
+            finished[split] = AnnotatedDataset(inputs, each.target, marked.expand_as(inputs))
+        return finished
 
     def _fetch(self, part: str) -> Texts:
         from sklearn.datasets import fetch_20newsgroups

@@ -22,6 +22,7 @@ from pear_lightning.datamodules import (
 from pear_lightning.datamodules.annotated import AnnotatedDataModule
 from pear_lightning.datamodules.annotated_dataset import AnnotatedDataset
 from pear_lightning.datamodules.idx_file import read_idx
+from pear_lightning.datamodules.scaling import make_scaler
 from tests.reference import annotated_data as reference
 
 
@@ -155,6 +156,16 @@ def test_iris_cancer_scales_with_training_statistics_only_if_asked():
     zeroed = ready(IrisCancer, scaling="standard").rows("test").inputs
     assert not zeroed[:, :4].any()  # set to 0 afterwards, which is the mean here
     assert torch.equal(zeroed[:, 4:], scaled.rows("test").inputs[:, 4:])
+
+
+@pytest.mark.parametrize("scaling", ["standard", "minmax", "quantile"])
+def test_iris_cancer_scales_without_the_validation_rows(scaling):
+    data = ready(IrisCancer, "kept", scaling=scaling, val_fraction=0.4)
+    raw = ready(IrisCancer, "kept", val_fraction=0.4)
+    scaler = make_scaler(scaling, len(raw.rows("train"))).fit(raw.rows("train").inputs.double())
+    for split in data.splits:
+        expected = torch.tensor(scaler.transform(raw.rows(split).inputs.double())).float()
+        torch.testing.assert_close(data.rows(split).inputs, expected, rtol=1e-4, atol=1e-4)
 
 
 # --- decoy digits
@@ -350,6 +361,20 @@ def test_messages_become_weights(messages):
     assert data.rows("train").mask.tolist() == [[True, False, False]] * 3
     with pytest.raises(ValueError, match=r"irrelevant_words must be among the 3 .* \['Satan'\]"):
         TwentyNewsgroups(messages, 3, ["Satan"]).setup()
+
+
+def test_messages_held_out_for_validation_have_no_part_in_the_weights(tmp_path):
+    for part in ("train", "test"):
+        texts = "".join(f"{i % 2},all {'both' if i > 3 else ''} word{i}\n" for i in range(10))
+        (tmp_path / f"atheism-christian-{part}.csv").write_text("label,text\n" + texts)
+    data = ready(TwentyNewsgroups, tmp_path, val_fraction=0.4)
+    assert data.splits == {"train": 6, "val": 4, "test": 10}
+    assert len(data.words) == 8
+    train = data.rows("train").inputs
+    used = (train > 0).sum(dim=0)
+    assert (used > 0).all()
+    own, common = train[0, used == 1].max(), train[0, used == 6]
+    assert float(own / common) == pytest.approx(np.log(7 / 2) + 1)  # both idf of six messages
 
 
 def test_messages_from_the_archive(tmp_path):
