@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pear_lightning.figures.axes import figure_of
 from pear_lightning.figures.plot_extra import plot_extra
-from pear_lightning.figures.style import COLORMAP, text_colour
+from pear_lightning.figures.style import AS_IT_IS, COLORMAP, text_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,9 +64,9 @@ def draw_agreement(
                 color=text_colour((value - lowest) / (1 - lowest) < _DARK_BELOW),
                 weight="bold" if row == column else "normal",
             )
-    ax.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(size), names)
-    ax.set_title(title, fontsize="medium")
+    ax.set_xticks(range(size), names, rotation=45, ha="right", rotation_mode="anchor", **AS_IT_IS)
+    ax.set_yticks(range(size), names, **AS_IT_IS)
+    ax.set_title(title, fontsize="medium", **AS_IT_IS)
     figure = figure_of(ax)
     figure.colorbar(image, ax=ax, shrink=0.8)
     return figure, ax

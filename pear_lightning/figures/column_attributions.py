@@ -7,7 +7,7 @@ from torch import Tensor
 
 from pear_lightning.figures.attribution_scale import Scale, scaled
 from pear_lightning.figures.plot_extra import plot_extra
-from pear_lightning.figures.style import BLUE, GREY, RED
+from pear_lightning.figures.style import AS_IT_IS, BLUE, GREY, RED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,15 +94,17 @@ def draw_column_attributions(
                 lengths[column, row, features].tolist(),
                 numbers[column][row, features].tolist(),
             )
-            ax.set_yticks(range(bars), ticks[row] if column == 0 else [], fontsize="small")
+            shown_ticks = ticks[row] if column == 0 else []
+            ax.set_yticks(range(bars), shown_ticks, fontsize="small", **AS_IT_IS)
             if row == 0:
-                ax.set_title(name.replace("_", " "), fontsize="small", pad=20)
+                ax.set_title(name.replace("_", " "), fontsize="small", pad=20, **AS_IT_IS)
         first, _, rest = labels[row].partition("\n")
         above = (bottom + _BAR * bars + 0.08) / figure_height
-        figure.text((left - 0.08) / figure_width, above, first, ha="right", weight="bold")
+        more = rest.replace("\n", ", ")
         figure.text(
-            left / figure_width, above, rest.replace("\n", ", "), color=GREY, fontsize="small"
+            (left - 0.08) / figure_width, above, first, ha="right", weight="bold", **AS_IT_IS
         )
+        figure.text(left / figure_width, above, more, color=GREY, fontsize="small", **AS_IT_IS)
     return figure
 
 

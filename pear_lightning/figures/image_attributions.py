@@ -9,7 +9,7 @@ from torch import Tensor
 from pear_lightning.figures.attribution_scale import Scale, scaled
 from pear_lightning.figures.displayed_images import displayed
 from pear_lightning.figures.plot_extra import plot_extra
-from pear_lightning.figures.style import BLUE, GREY, RED, diverging_colormap
+from pear_lightning.figures.style import AS_IT_IS, BLUE, GREY, RED, diverging_colormap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -100,7 +100,8 @@ def draw_image_attributions(
     ax.set_ylim(rows * (aspect + _GAP), 0)
     for column, name in enumerate(["input", *attributions]):
         left = column * (1 + _GAP)
-        ax.text(left + 0.5, -0.06, name.replace("_", " "), ha="center", fontsize="small")
+        title = name.replace("_", " ")
+        ax.text(left + 0.5, -0.06, title, ha="center", fontsize="small", **AS_IT_IS)
         for row in range(rows):
             top = row * (aspect + _GAP)
             place = (left, left + 1, top + aspect, top)
@@ -177,7 +178,7 @@ def _text_width(labels: Sequence[str]) -> float:
 def _write_label(ax: "Axes", label: str, x: float, y: float) -> None:
     """Write a label left of x; its first line is bold and the others grey."""
     first, _, rest = label.partition("\n")
-    style: dict[str, Any] = {"ha": "right", "fontsize": "small"}
+    style: dict[str, Any] = {"ha": "right", "fontsize": "small", **AS_IT_IS}
     ax.text(x, y, first, va="bottom" if rest else "center", weight="bold", **style)
     if rest:
         ax.text(x, y, rest, va="top", color=GREY, **style)

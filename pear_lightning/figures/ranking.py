@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pear_lightning.figures.axes import figure_of
 from pear_lightning.figures.plot_extra import plot_extra
-from pear_lightning.figures.style import BLUE, GREY, REVERSED_COLORMAP, text_colour
+from pear_lightning.figures.style import AS_IT_IS, BLUE, GREY, REVERSED_COLORMAP, text_colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,11 +59,11 @@ def draw_ranking(
     colours = [GREY if name in controls else BLUE for name in names]
     _draw_means(left, mean_rank.tolist(), interval.tolist(), colours)
     left.set_xlabel(f"mean rank over {len(metric_labels)} metrics, 1 is best\n({interval_label})")
-    left.set_yticks(range(len(names)), names)
+    left.set_yticks(range(len(names)), names, **AS_IT_IS)
     for label, colour in zip(left.get_yticklabels(), colours, strict=True):
         label.set_color("black" if colour == BLUE else GREY)
     _draw_ranks(right, ranks.T)
-    right.set_xticks(range(len(metric_labels)), metric_labels)
+    right.set_xticks(range(len(metric_labels)), metric_labels, **AS_IT_IS)
     return figure_of(left), [left, right]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from pear_lightning.figures.plot_extra import plot_extra
-from pear_lightning.figures.style import COLORMAP, PALE_GREY
+from pear_lightning.figures.style import AS_IT_IS, COLORMAP, PALE_GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def draw_scores(
         lines.plot(epochs, history[:, feature], color=colour)
         bars.barh(place, history[-1, feature].item(), color=colour)
     lines.set(xlabel="epoch", ylabel="score", title="scores over training")
-    bars.set_yticks(range(len(named)), [names[feature] for feature in named])
+    bars.set_yticks(range(len(named)), [names[feature] for feature in named], **AS_IT_IS)
     bars.invert_yaxis()
     shown = f"{len(named)} largest of {history.shape[1]}" if others else "all features"
     bars.set(xlabel="score", title=f"after epoch {epochs[-1]} ({shown})")

@@ -1,6 +1,6 @@
-"""The colours of all figures."""
+"""The colours of all figures, and how they write names."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from matplotlib.colors import Colormap
@@ -22,6 +22,11 @@ COLORMAP = "viridis"
 
 REVERSED_COLORMAP = "viridis_r"
 """Values from low (light) to high (dark), where low is better."""
+
+
+AS_IT_IS: dict[str, Any] = {"parse_math": False}
+"""Arguments of all texts that are names or labels of the user, whose dollar signs are no formulas.
+"""
 
 
 def diverging_colormap() -> "Colormap":

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from pear_lightning.figures.attribution_scale import Scale
 from pear_lightning.figures.plot_extra import plot_extra
-from pear_lightning.figures.style import GREY, diverging_colormap, text_colour
+from pear_lightning.figures.style import AS_IT_IS, GREY, diverging_colormap, text_colour
 from pear_lightning.figures.tokens import DARK_ABOVE, Token, strengths_of_tokens
 
 if TYPE_CHECKING:
@@ -73,12 +73,13 @@ def draw_token_attributions(
     for number, (label, block) in enumerate(zip(labels, blocks, strict=True)):
         first, _, rest = label.partition("\n")
         y += 0.6 * _LINE
-        ax.text(0.1, y, first, weight="bold", va="center", fontsize=_SIZE)
+        style: dict[str, Any] = {"va": "center", "fontsize": _SIZE, **AS_IT_IS}
+        ax.text(0.1, y, first, weight="bold", **style)
         if rest:
-            ax.text(left, y, rest.replace("\n", ", "), va="center", color=GREY, fontsize=_SIZE)
+            ax.text(left, y, rest.replace("\n", ", "), color=GREY, **style)
         y += 0.7 * _LINE
         for name, of_explainer in zip(names, strengths, strict=True):
-            ax.text(0.1, y + _LINE / 2, name, va="center", color=GREY, fontsize=_SIZE - 1)
+            ax.text(0.1, y + _LINE / 2, name, color=GREY, **{**style, "fontsize": _SIZE - 1})
             values = iter(of_explainer[number].tolist())
             for line in block:
                 for x, token, token_width in line:
@@ -88,10 +89,8 @@ def draw_token_attributions(
                         y + _LINE / 2,
                         token,
                         ha="center",
-                        va="center",
-                        fontsize=_SIZE,
                         color=text_colour(on_dark=abs(value) > DARK_ABOVE),
-                        parse_math=False,
+                        **style,
                     )
                     x0, x1, y0, y1 = left + x, left + x + token_width, y + 0.01, y + _LINE - 0.01
                     boxes.append([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
