@@ -124,7 +124,7 @@ class AgreementTable(Callback):
                     console.print(
                         table_of_agreements(agreements, other_agreements, groups, name, matrix)
                     )
-                    console.print(caption(stage, groups, pl_module, matrix), highlight=False)
+                    console.print(Text(caption(stage, groups, pl_module, matrix)))
         if note is not None:
             console.print(Text(note), soft_wrap=True)  # a path is not wrapped
 
@@ -136,7 +136,8 @@ class AgreementTable(Callback):
         for number in range(1, len(matrix.names) + 1):
             table.add_column(str(number), justify="right")
         for number, (name, row) in enumerate(zip(matrix.names, values, strict=True), start=1):
-            table.add_row(f"{number} {name.replace('_', ' ')}", *(f"{value:.3f}" for value in row))
+            shown = Text(f"{number} {name.replace('_', ' ')}")  # square brackets are no markup
+            table.add_row(shown, *(f"{value:.3f}" for value in row))
         Console().print(table)
 
 
@@ -166,7 +167,7 @@ def _results(
         cells = [f"{value:.4f}"]
         if plain:
             cells.append(f"{plain[metric]:.4f}" if metric in plain else "")
-        table.add_row(metric.replace("_", " "), *cells)
+        table.add_row(Text(metric.replace("_", " ")), *cells)
     return table
 
 

@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from torch import Tensor
 from typing_extensions import override
 
@@ -215,7 +216,8 @@ class ScoresLogger(Callback):
             table.add_column("effective", justify="right")
         for rank, feature in enumerate(order, start=1):
             bar = "█" * max(0, round(12 * last[feature] / largest))
-            row = [str(rank), self.names[feature], f"{last[feature]:.4f}", bar]
+            name = Text(self.names[feature])  # square brackets are no markup
+            row = [str(rank), name, f"{last[feature]:.4f}", bar]
             if effective is not None:
                 row.append(f"{effective[feature]:.4f}")
             table.add_row(*row)

@@ -59,6 +59,15 @@ def test_it_names_pairs_k_features_and_chance(capsys: pytest.CaptureFixture[str]
     assert "untrained pairs: gradient with product, gradient with average" in printed
 
 
+def test_square_brackets_in_names_are_no_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    explainers = {"gradient [/2]": Gradient(), "slope [cm]": InputXGradient()}
+    run(PEAR(MLP(6), explainers=explainers, test_explainers=explainers), "test")
+    printed = capsys.readouterr().out
+    assert "gradient [/2] with slope [cm]" in printed
+    assert "1 gradient [/2] " in printed
+    assert "2 slope [cm] " in printed
+
+
 def test_the_same_network_without_pear(capsys: pytest.CaptureFixture[str]) -> None:
     module, plain = pear(0.5), pear(0.0)
     untrained = copy.deepcopy(module)

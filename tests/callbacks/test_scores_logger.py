@@ -107,6 +107,16 @@ def test_table(capsys):
     assert f"{model.scores[best]:.4f}" in printed
 
 
+def test_square_brackets_in_names_are_no_markup(capsys):
+    names = ["height [cm]", "rate [/min]", *(f"[red]{n}" for n in range(28))]
+    scores = ScoresLogger(feature_names=names, top=30)
+    quiet_trainer(max_epochs=1, callbacks=[scores]).fit(
+        ScoresActivationModule(MLP(30)), BreastCancer()
+    )
+    printed = capsys.readouterr().out
+    assert all(f" {name} " in printed for name in names)
+
+
 def test_figure(tmp_path):
     pytest.importorskip("matplotlib")
     scores = ScoresLogger(figure=str(tmp_path / "scores.png"), table=False, top=4)
