@@ -36,7 +36,9 @@ class ImageClassification(SplitDataModule):
     Args:
         data_dir: Folder with ``train/<class>/<file>``, and ``val`` and ``test`` likewise, or with
             ``<class>/<file>``; ``Training`` and ``Testing`` are splits, too. Hidden files and
-            folders are skipped. None with ``hub_id``.
+            folders are skipped. If the only split besides ``train`` is ``val``, this is for
+            testing, and ``val_fraction`` holds training images out for validation; so it is on the
+            hub. None with ``hub_id``.
         hub_id: A data set on the Hugging Face hub, or anything else that ``datasets.load_dataset``
             takes (a local folder, ``"imagefolder"`` or ``"parquet"`` with ``data_files``).
         hub_config: Name of the configuration of the data set.

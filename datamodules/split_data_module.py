@@ -28,9 +28,10 @@ class SplitDataModule(LoadingDataModule):
     Subclasses implement :meth:`load_rows`, which returns the splits ``"train"``, and ``"val"`` and
     ``"test"`` if the data set has them. This class completes them: with ``val_fraction``,
     validation samples are held out from the training samples, unless the data set has its own.
-    Without test samples, the validation samples of the data set become the test samples;
-    without either, :attr:`test_fraction` of the training samples are held out. Then
-    :meth:`finish_rows` may change them. ``predict`` uses the test samples, in order.
+    Without test samples, the validation samples of the data set become the test samples, unless the
+    user gave them for validation (:attr:`val_is_given`); otherwise, :attr:`test_fraction` of the
+    training samples are held out. Then :meth:`finish_rows` may change them. ``predict`` uses the
+    test samples, in order.
 
     Args:
         val_fraction: Share of the training samples held out for validation, 0 to below 1.
@@ -55,6 +56,9 @@ class SplitDataModule(LoadingDataModule):
 
     test_fraction: float = 0.0
     """Share of the training samples held out for testing if there are no others, 0 to below 1."""
+
+    val_is_given: bool = False
+    """Whether the user gave the validation samples, which then do not become test samples."""
 
     def __init__(
         self,
@@ -98,7 +102,7 @@ class SplitDataModule(LoadingDataModule):
     def _load(self) -> dict[str, Any]:
         """Return the samples of all splits; called once."""
         loaded = self.load_rows()
-        if "test" not in loaded and "val" in loaded:
+        if "test" not in loaded and "val" in loaded and not self.val_is_given:
             loaded["test"] = loaded.pop("val")
         if "test" not in loaded and self.test_fraction:
             loaded["train"], loaded["test"] = self._held_out(loaded["train"], "test")

@@ -49,10 +49,12 @@ class TextClassification(SplitDataModule):
     Args:
         data: The training texts: a path (``.csv``, ``.tsv``, either compressed, or ``.parquet``) or
             a ``pandas.DataFrame``. None with ``hub_id``.
-        val_data: The validation texts, in the same form, or None.
+        val_data: The validation texts, in the same form, or None. Without ``test_data``,
+            ``test_fraction`` of the training texts are for testing.
         test_data: The test texts, in the same form, or None.
         hub_id: A data set on the Hugging Face hub, or anything else that ``datasets.load_dataset``
-            takes (a local folder, ``"csv"`` with ``data_files``).
+            takes (a local folder, ``"csv"`` with ``data_files``). If its only split besides
+            ``train`` is ``validation``, this is for testing.
         hub_config: Name of the configuration of the data set.
         data_files: Files of the data set to read.
         revision: Branch, tag or commit of the data set.
@@ -70,8 +72,8 @@ class TextClassification(SplitDataModule):
         max_tokens: Largest number of tokens of a text, special tokens included.
         too_long: ``"truncate"`` cuts the end of longer texts off, and says how many there are;
             ``"error"`` raises.
-        test_fraction: Share of the training texts held out for testing if there are neither test
-            nor validation texts, 0 to below 1.
+        test_fraction: Share of the training texts held out for testing if there are no others, 0
+            to below 1.
         kwargs: Other arguments of
             :class:`~pear_lightning.datamodules.split_data_module.SplitDataModule`:
             ``val_fraction``, ``seed``, ``shuffle``, ``batch_size``, ``eval_batch_size``,
@@ -158,6 +160,7 @@ class TextClassification(SplitDataModule):
         self.max_tokens = max_tokens
         self.too_long = too_long
         self.test_fraction = test_fraction
+        self.val_is_given = val_data is not None
         self.truncated: dict[str, int] = {}
         """Number of texts of each split that were cut off."""
         self._given = tokenizer

@@ -45,13 +45,27 @@ class TestSources:
         else:
             TABLE.to_csv(path, sep="\t" if suffix == ".tsv" else ",", index=False)
         data = ready(TextClassification, str(path), val_data=path, class_names=["bad", "good"])
-        assert data.splits == {"train": 24, "test": 24}  # validation texts test, if no others do
+        assert data.splits == {"train": 18, "val": 24, "test": 6}
         assert data.class_names == ["bad", "good"]
-        batch = next(iter(data.test_dataloader()))
+        batch = next(iter(data.val_dataloader()))
         assert set(batch) == {"input_ids", "attention_mask", "labels"}
         assert {each.dtype for each in batch.values()} == {torch.long}
         assert decoded(data, batch)[0] == "a good film"
         assert batch["labels"].tolist() == TABLE["label"].tolist()
+
+    def test_given_validation_texts_are_not_for_testing(self):
+        data = ready(TextClassification, TABLE, val_data=TABLE.head(6), val_fraction=0.5)
+        assert data.splits == {"train": 18, "val": 6, "test": 6}
+        assert data.rows("val").texts == TABLE["text"].head(6).tolist()
+        without = ready(TextClassification, TABLE, val_data=TABLE.head(6), test_fraction=0.0)
+        assert without.splits == {"train": 24, "val": 6}
+
+    def test_the_only_other_split_of_the_hub_is_for_testing(self, tmp_path):
+        TABLE.to_csv(tmp_path / "rows.csv", index=False)
+        files = {split: str(tmp_path / "rows.csv") for split in ("train", "validation")}
+        data = ready(TextClassification, hub_id="csv", data_files=files, val_fraction=0.25,
+                     cache_dir=str(tmp_path / "cache"))  # fmt: skip
+        assert data.splits == {"train": 18, "val": 6, "test": 24}
 
     def test_words_that_look_like_missing_values(self, tmp_path):
         (tmp_path / "rows.csv").write_text("text,label\nNA,0\nnull,1\nNone,0\n")
