@@ -35,8 +35,8 @@ class PredictionWriter(BasePredictionWriter):
     from the logits, the positions as ``"indices"``, and ``"class_names"`` and ``"feature_names"``
     if known. Read it with :func:`torch.load`.
 
-    Batches of texts have different lengths; the explanations of shorter ones are padded with zeros
-    at the end.
+    Batches of texts have different lengths; the explanations of shorter ones are padded with zeros,
+    in front if the ``tokenizer`` of the data module pads on the left, and otherwise at the end.
 
     Args:
         output_dir: Folder for the files; it is created if it does not exist.
@@ -104,7 +104,7 @@ class PredictionWriter(BasePredictionWriter):
         loader: str,
     ) -> None:
         """Write the predictions of one dataloader; ``loader`` is part of the name of the file."""
-        contents = _concatenate(predictions)
+        contents = _concatenate(predictions, _padding_side(trainer))
         if not isinstance(contents, dict):
             contents = {"prediction": contents}
         rows = [row for batch in batch_indices for row in batch or ()]
@@ -127,24 +127,30 @@ class PredictionWriter(BasePredictionWriter):
             table.to_parquet(path, index=False)
 
 
-def _concatenate(batches: Sequence[Any]) -> Any:
+def _padding_side(trainer: Trainer) -> str:
+    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+    side: str = getattr(getattr(datamodule, "tokenizer", None), "padding_side", "right")
+    return side
+
+
+def _concatenate(batches: Sequence[Any], side: str) -> Any:
     """Concatenate tensors, or mappings of tensors, along their first dimension.
 
-    Batches of texts have different lengths: shorter ones are padded with zeros at the end, as
-    texts are within a batch.
+    Batches of texts have different lengths: shorter ones are padded with zeros on one side, the
+    side on which texts are padded within a batch.
     """
     first = batches[0]
     if isinstance(first, Tensor):
-        return torch.cat(_of_equal_sizes([batch.cpu() for batch in batches]))
+        return torch.cat(_of_equal_sizes([batch.cpu() for batch in batches], side))
     if isinstance(first, Mapping):
-        return {name: _concatenate([batch[name] for batch in batches]) for name in first}
+        return {name: _concatenate([batch[name] for batch in batches], side) for name in first}
     raise ValueError(
         "predict_step must return a tensor or a mapping of tensors for PredictionWriter, "
         f"got {type(first).__name__}"
     )
 
 
-def _of_equal_sizes(batches: list[Tensor]) -> list[Tensor]:
+def _of_equal_sizes(batches: list[Tensor], side: str) -> list[Tensor]:
     shapes = {tuple(batch.shape[1:]) for batch in batches}
     if len(shapes) == 1 or len({len(shape) for shape in shapes}) > 1:
         return batches
@@ -152,8 +158,8 @@ def _of_equal_sizes(batches: list[Tensor]) -> list[Tensor]:
     padded = []
     for batch in batches:
         missing = [size - have for size, have in zip(sizes, batch.shape[1:], strict=True)]
-        widths = [width for each in reversed(missing) for width in (0, each)]
-        padded.append(pad(batch, widths))
+        ends = [(each, 0) if side == "left" else (0, each) for each in reversed(missing)]
+        padded.append(pad(batch, [width for pair in ends for width in pair]))
     return padded
 
 

@@ -6,7 +6,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import PredictionWriter
-from pear_lightning.datamodules import Friedman, TabularDataModule
+from pear_lightning.datamodules import Friedman, TabularDataModule, TextClassification
+from pear_lightning.datamodules.text_tokenizer import train_tokenizer
 from pear_lightning.explainers import Gradient, InputXGradient
 from pear_lightning.modules import PEAR, FindAnotherExplanation, ScoresActivationModule
 from pear_lightning.nn import MLP
@@ -155,6 +156,25 @@ def test_texts_of_different_lengths_are_padded_with_zeros(tmp_path):
     wanted = rows.clone()
     wanted[:3, 2] = 0
     torch.testing.assert_close(saved, wanted)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_texts_are_padded_on_the_side_of_the_tokenizer(tmp_path, side):
+    pytest.importorskip("transformers")
+    texts = ["a", "a b c d", "a b", "b"]  # two batches of different lengths
+    table = pd.DataFrame({"text": texts, "label": [0, 1, 0, 1]})
+    tokenizer = train_tokenizer(texts, 40)
+    tokenizer.padding_side = side
+    source = TextClassification(table, test_data=table, tokenizer=tokenizer, batch_size=2)
+
+    class Ids(ScoresActivationModule):
+        def predict_step(self, batch, batch_idx):
+            return {"attributions": {"ids": batch["input_ids"]}}
+
+    predicted(Ids(MLP(3)), source, tmp_path)
+    saved = torch.load(tmp_path / "predictions.pt")["attributions"]["ids"]
+    together = source.rows("test").__getitems__([0, 1, 2, 3])["input_ids"]
+    torch.testing.assert_close(saved, together)
 
 
 @pytest.mark.parametrize("format", READERS)
