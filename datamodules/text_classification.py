@@ -69,7 +69,8 @@ class TextClassification(SplitDataModule):
             of transformers. None trains a WordPiece tokenizer on the training texts.
         vocab_size: Largest number of tokens of a trained tokenizer, special tokens included.
         lowercase: Whether a trained tokenizer converts texts to lower case.
-        max_tokens: Largest number of tokens of a text, special tokens included.
+        max_tokens: Largest number of tokens of a text, special tokens included; more than the
+            tokenizer adds to every text.
         too_long: ``"truncate"`` cuts the end of longer texts off, and says how many there are;
             ``"error"`` raises.
         test_fraction: Share of the training texts held out for testing if there are no others, 0
@@ -254,10 +255,12 @@ class TextClassification(SplitDataModule):
 
     def _tokenized(self, split: str, texts: list[str], target: torch.Tensor) -> TextDataset:
         tokenizer = self._tokenizer
+        if self.max_tokens <= (added := tokenizer.num_special_tokens_to_add()):
+            raise ValueError(
+                f"max_tokens must be above {added}, the number of special tokens that the "
+                f"tokenizer adds to a text, got {self.max_tokens}"
+            )
         ids = tokenizer(texts, verbose=False)["input_ids"]
-        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-        empty = [row for row, each in enumerate(ids) if special.issuperset(each)]
-        _check_tokens(split, texts, empty)
         too_long = [number for number, each in enumerate(ids) if len(each) > self.max_tokens]
         self.truncated[split] = len(too_long)
         if too_long:
@@ -278,6 +281,9 @@ class TextClassification(SplitDataModule):
             )["input_ids"]
             for number, each in zip(too_long, cut, strict=True):
                 ids[number] = each
+        special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+        empty = [row for row, each in enumerate(ids) if special.issuperset(each)]
+        _check_tokens(split, texts, empty)  # of what is left after the cut
         return TextDataset(texts, ids, target, self.pad_token_id, tokenizer.padding_side)
 
     @property

@@ -204,6 +204,19 @@ class TestTokens:
         with pytest.raises(ValueError, match=r"got 1 of 3 train texts without, the first at row 1"):
             ready(TextClassification, table)
 
+    @pytest.mark.parametrize("too_long", ["truncate", "error"])
+    @pytest.mark.parametrize("max_tokens", [1, 2])
+    def test_room_for_special_tokens_alone_is_too_little(self, max_tokens, too_long):
+        message = f"max_tokens must be above 2, the number of special .*, got {max_tokens}"
+        with pytest.raises(ValueError, match=message):
+            ready(TextClassification, TABLE, max_tokens=max_tokens, too_long=too_long)
+        assert ready(TextClassification, TABLE, max_tokens=3).rows("test").lengths.unique() == 3
+
+    def test_a_text_of_which_the_cut_leaves_no_word_is_named(self):
+        table = pd.DataFrame({"text": ["good", "[SEP] [SEP] good", "bad"], "label": [0, 1, 0]})
+        with pytest.raises(ValueError, match=r"got 1 of 3 train texts without, the first at row 1"):
+            ready(TextClassification, table, test_data=table, max_tokens=4)
+
     def test_training_a_tokenizer_does_not_depend_on_the_process(self):
         import subprocess
 
