@@ -58,7 +58,8 @@ class ImageClassification(SplitDataModule):
         interpolation: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``. None is that of the model, or
             ``"bilinear"``.
         crop_fraction: Share of height and width that is left after cropping. None is that of the
-            model if the image size is that of the model, too, or 1.
+            model if the image size is that of the model, too, or 1. Below 1 only if the image size
+            is given or that of a model.
         flip: Whether to mirror training images at random.
         padding: Largest random shift of training images in pixels of the inputs.
         test_fraction: Share of the training images held out for testing if there are neither test

@@ -29,7 +29,8 @@ class ImageTransform:
         std: Standard deviation of each channel.
         interpolation: ``"nearest"``, ``"bilinear"`` or ``"bicubic"``; the latter two average over
             the pixels when they make an image smaller.
-        crop_fraction: Share of height and width that is left after cropping, above 0 to 1.
+        crop_fraction: Share of height and width that is left after cropping, above 0 to 1; below 1
+            only with ``size``.
         keep_ratio: Whether to keep the ratio of height and width when resizing; otherwise, the
             image is squashed.
 
@@ -75,6 +76,11 @@ class ImageTransform:
             )
         if not 0 < self.crop_fraction <= 1:
             raise ValueError(f"crop_fraction must lie in (0, 1], got {self.crop_fraction}")
+        if self.size is None and self.crop_fraction < 1:
+            raise ValueError(
+                f"crop_fraction must be 1 without image_size, got {self.crop_fraction}; give the "
+                "height and width that the images have after cropping as image_size"
+            )
 
     @classmethod
     def of_model(

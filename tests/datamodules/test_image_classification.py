@@ -150,6 +150,7 @@ class TestFolders:
             ({"std": 0.0}, "std must be above 0"),
             ({"interpolation": "area"}, "interpolation must be one of .*, got 'area'"),
             ({"crop_fraction": 0.0}, r"crop_fraction must lie in \(0, 1\], got 0.0"),
+            ({"crop_fraction": 0.5}, "crop_fraction must be 1 without image_size, got 0.5; give"),
             ({"padding": -1}, "padding must be at least 0 pixels, got -1"),
             ({"test_fraction": 1.0}, r"test_fraction must lie in \[0, 1\), got 1.0"),
             ({"val_fraction": -0.1}, r"val_fraction must lie in \[0, 1\), got -0.1"),
@@ -468,6 +469,8 @@ class TestWithTimm:
             "x", model_name="resnet18", image_size=32, channels=1
         ).transform
         assert (transform.size, transform.channels, transform.crop_fraction) == ((32, 32), 1, 1.0)
+        cropped = ImageClassification("x", model_name="resnet18", crop_fraction=0.5).transform
+        assert (cropped.size, cropped.crop_fraction) == ((224, 224), 0.5)
         assert transform.mean == pytest.approx(((0.485 + 0.456 + 0.406) / 3,))
 
     def test_a_real_classifier(self, tmp_path):
