@@ -318,7 +318,8 @@ class PEAR(SupervisedModule):
             dataloader_idx: Index of the data loader.
         """
         batch = self.batch_of(batch)
-        logits, saliency, present = self._explain(self.explained(batch), self.validation_explainers)
+        explained = self._embedded(self.explained(batch), self.validation_explainers)
+        logits, saliency, present = self._explain(explained, self.validation_explainers)
         self.log_task("val", batch, logits, dataloader_idx)
         matrix = self.of_loader("val_agreement", dataloader_idx)
         matrix.update(saliency, logits=logits, present=self._present(saliency, present))
@@ -363,6 +364,7 @@ class PEAR(SupervisedModule):
             return
         explained = self.explained(batch.rows(slice(left)))
         self._rows_explained[dataloader_idx] = done + len(explained)
+        explained = self._embedded(explained, self.test_explainers)
         logits, saliency, present = self._explain(explained, self.test_explainers)
         stochastic: dict[str, Any] = {
             name: each for name, each in self.test_explainers.items() if each.stochastic
@@ -429,19 +431,20 @@ class PEAR(SupervisedModule):
         batch = self.batch_of(batch, labelled=False)
         prediction = self.prediction(logits := self.run_backbone(batch))
         explained = self.explained(batch.explaining(prediction))
+        explained = self._embedded(explained, self.validation_explainers)
         _, attributions, _ = self._explain(explained, self.validation_explainers)
         return {"logits": logits, "prediction": prediction, "attributions": attributions}
+
+    def _embedded(self, batch: Batch, explainers: nn.ModuleDict) -> Batch:
+        """Return embeddings if any explainer needs them: all explain one batch, as in training."""
+        given: Iterable[Any] = explainers.values()
+        needed = any(each.needs_floating_inputs for each in given)
+        return embedded(batch, self.backbone) if needed else batch
 
     def _explain(
         self, batch: Batch, explainers: Mapping[str, Explainer] | nn.ModuleDict
     ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
-        """Return logits; attributions by name, pooled if there is a masker; present features.
-
-        If an explainer needs embeddings, all explain them, as in the trained pair.
-        """
-        given: Iterable[Any] = explainers.values()
-        if any(each.needs_floating_inputs for each in given):
-            batch = embedded(batch, self.backbone)
+        """Return logits; attributions by name, pooled if there is a masker; present features."""
         logits, attributions = explain_batch(
             self.backbone,
             batch,

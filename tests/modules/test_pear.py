@@ -522,6 +522,21 @@ def test_texts_trained_by_removing_tokens_are_tested_by_gradients():
     assert 0 < tested["test_untrained_pairwise_rank_agreement"] < 1
 
 
+def test_a_repeated_explanation_is_of_the_same_inputs():
+    """Of embeddings, if another explainer needs them; all subsets then agree with themselves."""
+    torch.manual_seed(0)
+    masker = TokenMasker(4, pad_token_id=0)
+    shap = KernelShap(64, masker=masker)
+    model = PEAR(
+        TransformerTextClassifier(20, 2, max_tokens=6), explainers=fresh_pair(),
+        test_explainers={"product": InputXGradient(), "shap": shap}, masker=masker,
+    )  # fmt: skip
+    batch = {"input_ids": torch.randint(5, 20, (8, 6)), "labels": torch.arange(8) % 2}
+    quiet_trainer().test(model, DataLoader([batch], batch_size=None), verbose=False)
+    for values in model.test_agreement.compute().values():
+        assert values[1, 1] == pytest.approx(1, abs=1e-6)
+
+
 def fresh_pair():
     return {"gradient": Gradient(), "product": InputXGradient()}
 
