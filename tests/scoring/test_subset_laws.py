@@ -138,6 +138,21 @@ def test_prefixes_are_those_of_the_order(least_first):
         law.draw(3, counts, numbers(2))
 
 
+def test_prefixes_of_a_short_order_are_enumerated_beside_a_long_one():
+    ranks = torch.arange(9).expand(3, 9)
+    counts, seeded = torch.tensor([4, 9, 1]), numbers(3)
+    keep, weights = PrefixLaw().subsets(6, counts, seeded, ranks)
+    assert keep.shape == (6, 3, 9)
+    for row, n in [(0, 4), (2, 1)]:
+        alone = PrefixLaw().subsets(6, counts[row : row + 1], seeded, ranks[:1, :n])
+        used = weights[:, row] > 0
+        assert torch.equal(keep[used, row, :n], alone.keep[:, 0])
+        assert torch.equal(weights[used, row], alone.weights[:, 0])
+    drawn = PrefixLaw().draw(6, counts, seeded, ranks)
+    assert torch.equal(keep[:, 1], drawn[:, 1])
+    assert weights[:, 1].tolist() == pytest.approx([1 / 6] * 6)
+
+
 def test_prefixes_of_long_orders_have_uniform_sizes():
     ranks = torch.arange(5)[None]
     keep = PrefixLaw().draw(20_000, torch.tensor([5]), numbers(), ranks)

@@ -40,7 +40,7 @@ class PrefixLaw(SubsetLaw):
     def subsets(
         self, n_subsets: int, counts: Tensor, uniform: Uniform, ranks: Tensor | None = None
     ) -> Subsets:
-        """Return all prefixes if there are at most ``n_subsets``, or draw prefixes.
+        """Return all prefixes of a sample with at most ``n_subsets``, or draw prefixes.
 
         Args:
             n_subsets: Largest number of subsets K.
@@ -48,16 +48,15 @@ class PrefixLaw(SubsetLaw):
             uniform: Source of random numbers.
             ranks: See :meth:`SubsetLaw.draw`.
         """
-        largest = int(counts.max())
-        if largest - 1 > n_subsets:
-            keep = self.draw(n_subsets, counts, uniform, ranks)
-        else:
-            removed = torch.arange(1, max(largest, 2), device=counts.device)[:, None]
-            keep = self._prefixes(removed.minimum(counts), counts, ranks)
-        weights = self.probabilities(keep.cpu(), counts.cpu())
-        if largest - 1 <= n_subsets:  # a sample with fewer features repeats its last prefixes
-            last = (counts.cpu() - 1).clamp(min=1)
-            weights = weights * (torch.arange(1, len(keep) + 1)[:, None] <= last)
+        lengths = (counts - 1).clamp(min=1)
+        enumerable = lengths <= n_subsets
+        rows = min(int(lengths.max()), n_subsets)
+        removed = torch.arange(1, rows + 1, device=counts.device)[:, None]
+        # a sample with fewer prefixes repeats its last one
+        keep = self._prefixes(removed.minimum(lengths), counts, ranks)
+        if not bool(enumerable.all()):
+            keep = keep.where(enumerable[:, None], self.draw(rows, counts, uniform, ranks))
+        weights = ((removed <= lengths) | ~enumerable).cpu().double()
         return Subsets(keep, placed(weights / weights.sum(dim=0), keep))
 
     def _prefixes(self, removed: Tensor, counts: Tensor, ranks: Tensor | None) -> Tensor:
