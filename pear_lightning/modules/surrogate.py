@@ -124,7 +124,15 @@ class Surrogate(TargetModelModule):
         """
         bound = self.masker.bind(batch.inputs, batch.sample_data)
         drawn = drawn_subsets(self.backbone, batch, bound, self.law, self.n_subsets, seed=seed)
-        logits = masked_logits(self.backbone, batch, bound, drawn.keep, frozen=False, seed=seed)
+        logits = masked_logits(
+            self.backbone,
+            batch,
+            bound,
+            drawn.keep,
+            frozen=False,
+            seed=seed,
+            numbers=drawn.numbers,
+        )
         found = self.divergence(batch, logits)
         return (drawn.weights.to(found.dtype) * found).sum(dim=0).mean()
 

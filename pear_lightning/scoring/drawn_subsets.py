@@ -32,8 +32,8 @@ def drawn_subsets(
         seed: Seed of the subsets.
 
     Returns:
-        ``keep`` ``(K, B, n)``, true for features that a sample does not have, and ``weights``
-        ``(K, B)``.
+        ``keep`` ``(K, B, n)``, true for features that a sample does not have, ``weights``
+        ``(K, B)`` and ``numbers`` ``(K,)``.
 
     Example:
         >>> import torch
@@ -47,6 +47,6 @@ def drawn_subsets(
     """
     game = Game(Scorer(forward, batch.explaining(None), sum_logit), bound)
     numbers = seeded_numbers(derived_seeds(bound.seeds, "law 0", seed))
-    keep, weights = law.subsets(n_subsets, game.counts, numbers)
-    features = game.features(keep.expand(-1, len(batch), -1)) | ~bound.present
-    return Subsets(features, weights.expand(-1, len(batch)))
+    drawn = law.subsets(n_subsets, game.counts, numbers)
+    features = game.features(drawn.keep.expand(-1, len(batch), -1)) | ~bound.present
+    return Subsets(features, drawn.weights.expand(-1, len(batch)), drawn.numbers)

@@ -6,6 +6,7 @@ from contextlib import contextmanager, nullcontext
 import torch
 from torch import Tensor
 
+from pear_lightning.functional.hashed_random import derived_seeds
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
@@ -22,6 +23,7 @@ def masked_logits(
     *,
     frozen: bool,
     seed: int = 0,
+    numbers: Tensor | None = None,
 ) -> Tensor:
     r"""Return logits of copies with features removed, with the graph to the model or to the mask.
 
@@ -36,6 +38,8 @@ def masked_logits(
         frozen: Whether the model is a given one: in eval mode, in its own precision, and without
             gradients of its weights. Otherwise it is run as it is.
         seed: Each copy has its own draw of a random baseline; another seed gives other draws.
+        numbers: Number of each copy, ``(K,)`` long, which determines its draw with the seed;
+            ``None`` for 0 .. K - 1.
 
     Returns:
         ``(K, B, C)``.
@@ -54,7 +58,9 @@ def masked_logits(
         >>> bool((share.grad == model.weight).all()), model.weight.grad
         (True, None)
     """
-    draws = torch.arange(len(keep), device=keep.device) + seed * len(keep)
+    if numbers is None:
+        numbers = torch.arange(len(keep), device=keep.device)
+    draws = derived_seeds(numbers, "copies", seed)
     hard = keep.dtype == torch.bool
     copies = bound.removed(keep, draws) if hard else _mixed(bound, keep, draws)
     copies = copies.expand(len(keep), *bound.inputs.shape)

@@ -184,8 +184,8 @@ def remove_subsets(
     The model is evaluated in its own precision, outside of autocast.
 
     Subsets are drawn for each sample from its values and the seed, so a sample has the same subsets
-    in every batch and process; a sample with few features has all subsets (see
-    :meth:`SubsetLaw.subsets`).
+    and the same draws of a random baseline in every batch and process; a sample with few features
+    has all subsets (see :meth:`SubsetLaw.subsets`).
 
     Args:
         forward: The model; maps inputs ``(N, *S)`` to logits ``(N, C)``. It need not be
@@ -226,8 +226,14 @@ def remove_subsets(
             for number, (law, n_subsets) in enumerate(laws)
         ]
         keep = torch.cat([each.keep.expand(-1, len(batch), -1) for each in parts])
-        # another seed also takes other draws of a random baseline
-        copies = replace(game.copy_set(keep), draws=lambda points: points + seed * len(keep))
+        # another law or seed also takes other draws of a random baseline
+        draws = torch.cat(
+            [
+                derived_seeds(each.numbers, f"law {number}", seed)
+                for number, each in enumerate(parts)
+            ]
+        )
+        copies = replace(game.copy_set(keep), draws=lambda points: draws[points])
         ((logits,),) = evaluate_copies(
             scorer,
             [copies],

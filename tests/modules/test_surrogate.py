@@ -9,7 +9,7 @@ from pear_lightning.explainers import KernelShap, explain
 from pear_lightning.masking import ColumnMasker, PatchMasker, TokenMasker
 from pear_lightning.modules import Surrogate
 from pear_lightning.nn import MLP, MaskedAttention, TransformerTextClassifier
-from pear_lightning.scoring import Batch, BernoulliLaw
+from pear_lightning.scoring import Batch, BernoulliLaw, ShapleyLaw
 from pear_lightning.scoring.drawn_subsets import drawn_subsets
 from tests.modules.helpers import quiet_trainer
 from tests.reference import learned_explainers as reference
@@ -119,6 +119,21 @@ def test_texts_with_padding():
     ids = torch.tensor([[5, 6, 7, 8], [9, 10, 0, 0]])
     batch = {"input_ids": ids, "attention_mask": (ids != 0).long()}
     quiet_trainer(max_epochs=1).fit(model, DataLoader([batch], batch_size=None))
+
+
+@pytest.mark.parametrize("law", [None, ShapleyLaw()])
+def test_a_text_has_the_same_loss_beside_a_longer_one(law):
+    """Also with a random baseline."""
+    torch.manual_seed(0)
+    model = Surrogate(
+        TransformerTextClassifier(20, 2, max_tokens=9), TransformerTextClassifier(20, 2),
+        TokenMasker(baseline="gaussian"), law, n_subsets=8,
+    ).eval()  # fmt: skip
+    mask = torch.tensor([[1, 1, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]])
+    inputs = torch.randn(2, 6, model.backbone.embedding.embedding_dim)
+    batch = Batch(inputs, forward_kwargs={"attention_mask": mask})
+    alone = [model.loss(batch.rows(slice(b, b + 1)), 3) for b in range(2)]
+    torch.testing.assert_close(model.loss(batch, 3), torch.stack(alone).mean())
 
 
 def test_one_output_is_regressed():

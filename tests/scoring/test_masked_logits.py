@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from pear_lightning.functional.hashed_random import derived_seeds
 from pear_lightning.masking import ColumnMasker, PatchMasker, TokenMasker
 from pear_lightning.scoring import Batch
 from pear_lightning.scoring.masked_logits import masked_logits
@@ -105,7 +106,13 @@ def test_copies_have_their_own_draws_of_a_random_baseline():
     hard = torch.zeros(3, 2, 6, dtype=torch.bool)
     for keep in (hard, hard.float()):
         first = masked_logits(inputs_of, batch, bound, keep, frozen=True)
-        torch.testing.assert_close(first, bound.removed(hard, torch.arange(3)))
+        draws = derived_seeds(torch.arange(3), "copies")
+        torch.testing.assert_close(first, bound.removed(hard, draws))
         other = masked_logits(inputs_of, batch, bound, keep, frozen=True, seed=1)
-        torch.testing.assert_close(other, bound.removed(hard, torch.arange(3, 6)))
-        assert (first != other).all()
+        draws = derived_seeds(torch.arange(3), "copies", 1)
+        torch.testing.assert_close(other, bound.removed(hard, draws))
+        assert len(torch.cat([first, other]).unique()) == 2 * first.numel()
+        some = masked_logits(
+            inputs_of, batch, bound, keep[1:], frozen=True, numbers=torch.tensor([1, 2])
+        )
+        torch.testing.assert_close(some, first[1:])

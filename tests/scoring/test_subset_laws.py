@@ -73,7 +73,7 @@ def test_drawn_subsets_follow_the_law(law):
 
 @every_law
 def test_few_features_are_enumerated_with_exact_probabilities(law):
-    keep, weights = law.subsets(2**N, torch.tensor([N]), numbers())
+    keep, weights, _ = law.subsets(2**N, torch.tensor([N]), numbers())
     sets = as_sets(keep[:, 0])
     assert len(set(sets)) == len(sets)
     wanted = [LAWS[law](len(subset)) for subset in sets]
@@ -85,7 +85,7 @@ def test_few_features_are_enumerated_with_exact_probabilities(law):
 @every_law
 def test_samples_with_different_numbers_of_features(law):
     counts = torch.tensor([3, 9])
-    keep, weights = law.subsets(20, counts, numbers(2, 9))
+    keep, weights, _ = law.subsets(20, counts, numbers(2, 9))
     assert not keep[:, 0, 3:].any()
     torch.testing.assert_close(weights.sum(dim=0), torch.ones(2).double())
     # the sample with few features has its own probabilities, as if it were alone
@@ -108,6 +108,21 @@ def test_a_sample_has_the_same_subsets_in_any_batch(law):
         assert (together[:, 0] != together[:, 1]).any()
 
 
+@pytest.mark.parametrize("law", [*LAWS, ShapleyLaw(full_weight=0.25)], ids=repr)
+def test_a_subset_has_its_number_in_every_batch(law):
+    counts = torch.tensor([3, 9])
+    found = []
+    for drawn in (
+        law.subsets(20, counts, numbers(2, 9)),
+        law.subsets(20, counts[:1], numbers(1, 9)),
+    ):
+        used = drawn.weights[:, 0] > 0
+        assert len(drawn.numbers) == len(drawn.numbers.unique()) == len(drawn.keep)
+        sets = as_sets(drawn.keep[used, 0, :3])
+        found.append(dict(zip(drawn.numbers[used].tolist(), sets, strict=True)))
+    assert found[0] == found[1]
+
+
 def test_pairs_are_complements():
     keep = ShapleyLaw().draw(20, torch.tensor([6, 6]), numbers(2, 6))
     assert torch.equal(keep[0::2], ~keep[1::2])  # so that the first draws are pairs too
@@ -115,7 +130,7 @@ def test_pairs_are_complements():
 
 
 def test_full_removal_has_its_weight():
-    keep, weights = ShapleyLaw(full_weight=0.25).subsets(16, torch.tensor([N]), numbers())
+    keep, weights, _ = ShapleyLaw(full_weight=0.25).subsets(16, torch.tensor([N]), numbers())
     assert not keep[-1].any()
     assert weights[-1].item() == pytest.approx(0.25)
     assert weights.sum().item() == pytest.approx(1)
@@ -126,7 +141,7 @@ def test_full_removal_has_its_weight():
 def test_prefixes_are_those_of_the_order(least_first):
     ranks = torch.tensor([[2, 0, 3, 1], [0, 1, 2, 3]])
     law, counts = PrefixLaw(least_first), torch.tensor([4, 2])
-    keep, weights = law.subsets(10, counts, numbers(2), ranks)
+    keep, weights, _ = law.subsets(10, counts, numbers(2), ranks)
     expected = [{2}, {2, 0}, {2, 0, 3}] if least_first else [{1}, {1, 3}, {1, 3, 0}]
     assert as_sets(keep[:, 0]) == expected
     assert weights[:, 0].tolist() == pytest.approx([1 / 3] * 3)
@@ -141,7 +156,7 @@ def test_prefixes_are_those_of_the_order(least_first):
 def test_prefixes_of_a_short_order_are_enumerated_beside_a_long_one():
     ranks = torch.arange(9).expand(3, 9)
     counts, seeded = torch.tensor([4, 9, 1]), numbers(3)
-    keep, weights = PrefixLaw().subsets(6, counts, seeded, ranks)
+    keep, weights, _ = PrefixLaw().subsets(6, counts, seeded, ranks)
     assert keep.shape == (6, 3, 9)
     for row, n in [(0, 4), (2, 1)]:
         alone = PrefixLaw().subsets(6, counts[row : row + 1], seeded, ranks[:1, :n])

@@ -16,17 +16,20 @@ from pear_lightning.functional.hashed_random import hashed_numbers
 
 
 class Subsets(NamedTuple):
-    """Subsets of the features of each sample, and their weights.
+    """Subsets of the features of each sample, their weights, and their numbers.
 
     Attributes:
         keep: Features left in place, ``(K, B, m)`` bool, or ``(K, 1, m)`` if shared; false for
             features that a sample does not have.
         weights: Weight of each subset, ``(K, B)`` or ``(K, 1)`` float64; those of a sample sum to
             1. Drawn subsets have equal weights, enumerated subsets their probabilities.
+        numbers: Number of each subset, ``(K,)`` long. A sample has a subset under the same number
+            in every batch, so a draw of a random baseline by this number is the same.
     """
 
     keep: Tensor
     weights: Tensor
+    numbers: Tensor
 
 
 class SubsetLaw(ABC):
@@ -44,7 +47,7 @@ class SubsetLaw(ABC):
         >>> from pear_lightning.functional.hashed_random import sample_seeds
         >>> from pear_lightning.scoring import FixedSizeLaw
         >>> numbers = seeded_numbers(sample_seeds(torch.rand(2, 10)))
-        >>> keep, weights = FixedSizeLaw(3).subsets(50, torch.tensor([10, 10]), numbers)
+        >>> keep, _, _ = FixedSizeLaw(3).subsets(50, torch.tensor([10, 10]), numbers)
         >>> keep.shape, (~keep).sum(dim=-1).unique().tolist()
         (torch.Size([50, 2, 10]), [3])
     """
@@ -100,13 +103,15 @@ class SubsetLaw(ABC):
         keep, valid = enumerated_or_drawn(
             counts, budget, enumerable, lambda number: self.draw(number, counts, uniform, ranks)
         )
+        numbers = torch.arange(len(keep), device=keep.device)
         weights = torch.ones(keep.shape[0], max(keep.shape[1], len(counts)), dtype=torch.float64)
         if bool(enumerable.any()):  # on the CPU: there are few, and some devices have no float64
             known = self.probabilities(keep.cpu(), counts.cpu()) * valid.cpu()
             weights = known.where(enumerable.cpu(), 1.0)
             used = (weights > 0).any(dim=1)
-            keep, weights = keep[used.to(keep.device)], weights[used]
-        return Subsets(keep, placed(weights / weights.sum(dim=0), keep))
+            weights = weights[used]
+            keep, numbers = keep[used.to(keep.device)], numbers[used.to(keep.device)]
+        return Subsets(keep, placed(weights / weights.sum(dim=0), keep), numbers)
 
 
 def seeded_numbers(seeds: Tensor, points: Tensor | None = None) -> Uniform:

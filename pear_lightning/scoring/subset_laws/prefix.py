@@ -51,13 +51,14 @@ class PrefixLaw(SubsetLaw):
         lengths = (counts - 1).clamp(min=1)
         enumerable = lengths <= n_subsets
         rows = min(int(lengths.max()), n_subsets)
-        removed = torch.arange(1, rows + 1, device=counts.device)[:, None]
+        numbers = torch.arange(rows, device=counts.device)
+        removed = 1 + numbers[:, None]
         # a sample with fewer prefixes repeats its last one
         keep = self._prefixes(removed.minimum(lengths), counts, ranks)
         if not bool(enumerable.all()):
             keep = keep.where(enumerable[:, None], self.draw(rows, counts, uniform, ranks))
         weights = ((removed <= lengths) | ~enumerable).cpu().double()
-        return Subsets(keep, placed(weights / weights.sum(dim=0), keep))
+        return Subsets(keep, placed(weights / weights.sum(dim=0), keep), numbers)
 
     def _prefixes(self, removed: Tensor, counts: Tensor, ranks: Tensor | None) -> Tensor:
         if ranks is None:

@@ -78,10 +78,12 @@ class ShapleyLaw(SubsetLaw):
             uniform: Source of random numbers.
             ranks: Not used.
         """
-        keep, weights = super().subsets(n_subsets, counts, uniform)
+        drawn = super().subsets(n_subsets, counts, uniform)
         if not self.full_weight:
-            return Subsets(keep, weights)
+            return drawn
+        keep, weights, numbers = drawn
         weights = torch.cat(
             [(1 - self.full_weight) * weights, torch.full_like(weights[:1], self.full_weight)]
         )
-        return Subsets(torch.cat([keep, torch.zeros_like(keep[:1])]), weights)
+        numbers = torch.cat([numbers, numbers.new_tensor([n_subsets])])
+        return Subsets(torch.cat([keep, torch.zeros_like(keep[:1])]), weights, numbers)

@@ -41,4 +41,5 @@ class SingleRemovalLaw(SubsetLaw):
         present = present_players(counts)
         others = ~torch.eye(present.shape[1], dtype=torch.bool, device=counts.device)[:, None]
         weights = present.T.cpu().double() / counts.cpu()
-        return Subsets(others & present, placed(weights, present))
+        numbers = torch.arange(present.shape[1], device=counts.device)
+        return Subsets(others & present, placed(weights, present), numbers)
