@@ -111,6 +111,51 @@ def test_channels_before_the_tokens_of_a_convolution():
     torch.testing.assert_close(values, body(inputs.mT).detach().mT)
 
 
+class Convolution(nn.Conv1d):
+    """A convolution along the columns of rows, or the tokens of embeddings."""
+
+    def forward(self, inputs):
+        return super().forward(inputs[:, None] if inputs.ndim == 2 else inputs.mT)
+
+
+@pytest.mark.parametrize("channels", [4, 5, 16])
+@pytest.mark.parametrize("wrap", [lambda body: body, nn.Sequential, Function])
+def test_channels_of_a_convolution_may_be_as_many_as_the_columns_or_more(channels, wrap):
+    rows, body = torch.randn(3, 5), Convolution(1, channels, 1)
+    values = found(headed(wrap(body)), ColumnMasker(5), rows)
+    torch.testing.assert_close(values, body(rows).detach().mT)
+    images = nn.Sequential(nn.Conv2d(1, 4, 1), nn.ReLU())  # as many channels as rows and columns
+    pixels = torch.randn(2, 1, 4, 4)
+    values = found(headed(images), PatchMasker(1), pixels)
+    torch.testing.assert_close(values, images(pixels).detach().flatten(2).mT)
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_tokens_of_a_layer_may_have_as_many_components_as_there_are_columns(extra):
+    rows = torch.randn(3, 5)
+    body = nn.Sequential(Function(lambda x: torch.ones(3, 5 + extra, 1) * x[:, None, :2]))
+    body.append(nn.Linear(2, 5))
+    values = found(headed(body), ColumnMasker(5), rows)
+    torch.testing.assert_close(values, body(rows).detach()[:, extra:])
+    pixels = torch.randn(2, 4, 4, 4)
+    layer = nn.LayerNorm(4)  # channels last
+    values = found(headed(layer), PatchMasker(1), pixels)
+    torch.testing.assert_close(values, layer(pixels).detach().flatten(1, 2))
+
+
+def test_tokens_that_cannot_be_told_from_channels_are_an_error():
+    rows = torch.randn(3, 5)
+    unknown = headed(lambda x: torch.randn(3, 5, 5))
+    both = headed(nn.Sequential(nn.Linear(5, 25), Function(lambda x: x.view(3, 5, 5))))
+    both.body.append(nn.Conv1d(5, 5, 1))
+    for model in (unknown, both):
+        with pytest.raises(ValueError, match="layer 'body' must have a type that tells"):
+            found(model, ColumnMasker(5), rows)
+    halved = headed(Convolution(1, 16, 1, stride=2))  # three places for five columns
+    with pytest.raises(ValueError, match="layer 'body' must return vectors"):
+        found(halved, ColumnMasker(5), rows)
+
+
 def test_what_does_not_fit_is_an_error():
     rows = torch.randn(3, 5)
     with pytest.raises(ValueError, match="layer 'body' must return vectors"):
