@@ -117,7 +117,9 @@ class ExpectedGradients(GradientExplainer):
                 f"background must hold rows of shape {tuple(wanted)}, or with size 1 in dimensions "
                 f"that are broadcast, got {tuple(own)}"
             )
-        uniform = random_draws("uniform", self.n_samples, inputs, (2,), self.seed).float()
+        # half precision has too few distinct values to draw each of many rows
+        like = inputs.new_empty(len(inputs), dtype=torch.promote_types(inputs.dtype, torch.float32))
+        uniform = random_draws("uniform", self.n_samples, like, (2,), self.seed)
         row = (uniform[..., 0] * len(self.background)).long().clamp_(max=len(self.background) - 1)
         position = uniform[..., 1].to(inputs).reshape(*row.shape, *(1,) * (inputs.ndim - 1))
         baseline = self.background.to(inputs)[row]

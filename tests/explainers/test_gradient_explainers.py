@@ -61,6 +61,19 @@ def test_expected_gradients_sum_to_the_difference_from_the_mean_output():
     torch.testing.assert_close(attributions.sum(1), difference, rtol=0.05, atol=0.05)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+@pytest.mark.parametrize("seed", [None, 0])
+def test_every_row_of_the_background_is_drawn_in_any_precision(dtype, seed):
+    torch.manual_seed(0)
+    background = torch.eye(1000)  # at inputs of 0, the weights are the negative rows
+    explainer = ExpectedGradients(8000, background, seed=seed)
+    query = explainer.query(torch.zeros(1, 1000, dtype=dtype))
+    assert query.points.dtype == dtype
+    drawn = (query.weights[:, 0] != 0).sum(dim=0)
+    assert (drawn > 0).float().mean() > 0.99
+    assert drawn.max() < 30  # 8 on average
+
+
 @pytest.mark.parametrize(
     "build", [SmoothGrad, lambda **k: ExpectedGradients(4, torch.rand(3, 6), **k)]
 )
