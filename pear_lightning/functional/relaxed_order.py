@@ -88,7 +88,8 @@ def relaxed_prefixes(
     log_matrix = -distances if gumbel is None else gumbel - distances
     matrix = sinkhorn(log_matrix / temperature)
     first = torch.arange(scores.shape[1], device=scores.device) < sizes[..., None]
-    share = torch.einsum("bij,kbj->kbi", matrix, first.to(matrix.dtype))
+    with torch.autocast(scores.device.type, enabled=False):
+        share = torch.einsum("bij,kbj->kbi", matrix, first.to(matrix.dtype))
     return share.clamp(0, 1).masked_fill(~present, 0)
 
 

@@ -157,15 +157,14 @@ class LearnedOrder(AmortizedModule):
             uniform = hashed_uniform(seeds, rows, scores.shape[1]).transpose(0, 1)
             # noise of the size of the temperature: orders of clearly different scores stay
             gumbel = -self.temperature * (-uniform.to(scores.dtype).log()).log()
-        with torch.autocast(scores.device.type, enabled=False):
-            first = relaxed_prefixes(
-                scores,
-                sizes,
-                present,
-                relaxation=self.relaxation,
-                temperature=self.temperature,
-                gumbel=gumbel,
-            )
+        first = relaxed_prefixes(
+            scores,
+            sizes,
+            present,
+            relaxation=self.relaxation,
+            temperature=self.temperature,
+            gumbel=gumbel,
+        )
         parts = self._parts(batch, explained, first, seed)
         if not parts["loss"].requires_grad:
             raise ValueError(

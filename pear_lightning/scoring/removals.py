@@ -107,13 +107,15 @@ class Removals:
     def removed_sums(self, saliency: Tensor) -> Tensor:
         """Return the summed saliency of the removed features, ``(B, K)`` or ``(B, K, C)``.
 
+        The sums have the dtype of the saliency, also under autocast.
+
         Args:
             saliency: ``(B, n)``, or ``(B, n, C)`` for all classes.
         """
         removed = (~self.keep).to(saliency.dtype)
-        if saliency.ndim == 2:
-            return torch.einsum("bkn,bn->bk", removed, saliency)
-        return torch.einsum("bkn,bnc->bkc", removed, saliency)
+        formula = "bkn,bn->bk" if saliency.ndim == 2 else "bkn,bnc->bkc"
+        with torch.autocast(saliency.device.type, enabled=False):
+            return torch.einsum(formula, removed, saliency)
 
     def scores(self, output: OutputFunction, target: Tensor | None) -> tuple[Tensor, Tensor]:
         """Return an explained scalar of the copies and of the samples.

@@ -57,6 +57,17 @@ def test_a_small_temperature_gives_the_hard_order(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_shares_are_the_same_under_autocast(kind):
+    scores, sizes = torch.randn(4, 7), torch.tensor([[1, 2, 3, 6]])
+    present = torch.ones(4, 7, dtype=torch.bool)
+    expected = relaxed_prefixes(scores, sizes, present, relaxation=kind)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = relaxed_prefixes(scores, sizes, present, relaxation=kind)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_shares_have_gradients_and_do_not_depend_on_the_scale_or_on_absent_features(kind):
     scores = torch.randn(3, 6, dtype=torch.float64, requires_grad=True)
     sizes, present = torch.tensor([[2, 1, 3]]), torch.ones(3, 6, dtype=torch.bool)

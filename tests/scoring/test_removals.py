@@ -100,3 +100,24 @@ def test_laws_and_seeds_have_different_draws_of_a_random_baseline():
     values = torch.cat(draws, dim=1)
     assert values.shape == (3, 9, 4)
     assert len(values.unique()) == values.numel()
+
+
+@pytest.mark.parametrize("shape", [(3, 40), (3, 40, 2)])
+def test_removed_sums_have_the_precision_of_the_saliency_under_autocast(shape):
+    inputs, saliency = torch.rand(3, 40), torch.rand(shape) + 3
+    bound = ColumnMasker(40).bind(inputs)
+    removals = remove_subsets(nn.Linear(40, 2), Batch(inputs), bound, [(UniformSizeLaw(), 16)])
+    expected = removals.removed_sums(saliency)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = removals.removed_sums(saliency)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected)
+
+
+def test_a_confidence_is_the_same_under_autocast():
+    model, inputs = nn.Linear(40, 2), torch.rand(20, 40)
+    bound, batch = ColumnMasker(40).bind(inputs), Batch(inputs, torch.zeros(20).long())
+    confidence = ExplanationConfidence(law=FixedSizeLaw(0.25), output="centered_logit")
+    saliency = inputs * (model.weight[0] - model.weight[1]).detach() + 3
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert confidence(model, batch, bound, saliency).min() > 0.9999
