@@ -62,7 +62,7 @@ class UniformNoise(Baseline):
         """
         check_floating("inputs", inputs)
         seeds = derived_seeds(seeds, "uniform noise", self.seed)
-        unit = hashed_uniform(seeds, draws, inputs[0].numel())
+        unit = hashed_uniform(seeds, draws, inputs.shape[1:].numel())
         values = self.low + (self.high - self.low) * unit
         return placed(values.to(inputs.dtype), inputs, where)
 
@@ -109,7 +109,7 @@ class GaussianNoise(Baseline):
         """
         check_floating("inputs", inputs)
         seeds = derived_seeds(seeds, "gaussian noise", self.seed)
-        normal = hashed_normal(seeds, draws, inputs[0].numel())
+        normal = hashed_normal(seeds, draws, inputs.shape[1:].numel())
         values = self.mean + self.std * normal
         return placed(values.to(inputs.dtype), inputs, where)
 

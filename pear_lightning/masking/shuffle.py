@@ -59,4 +59,4 @@ class Shuffle(Baseline):
 
 def _grouped(values: Tensor) -> Tensor:
     """Return values ``(B, *S)`` as ``(B, positions, values of a position)``."""
-    return values.flatten(2).mT if values.ndim == 4 else values.reshape(*values.shape[:2], -1)
+    return values.flatten(2).mT if values.ndim == 4 else values.unsqueeze(-1).flatten(2)

@@ -72,7 +72,7 @@ def side_inputs(names: Sequence[str], scorer: Scorer, bound: BoundMasker) -> Ten
                 values = _removals(scorer, bound)
             else:
                 values = hidden_features(_layer_of(name), scorer, bound)
-            values = values.view(*bound.present.shape, -1)
+            values = values.unsqueeze(2) if values.ndim == 2 else values
             largest = values.abs().amax(dim=(1, 2), keepdim=True)
             found.append(values / largest.masked_fill(largest == 0, 1))
     return torch.cat(found, dim=-1)

@@ -1,4 +1,5 @@
 import math
+from itertools import product
 
 import pytest
 import torch
@@ -51,6 +52,20 @@ def test_a_baseline_is_itself():
 def test_an_unknown_name_is_told_what_there_is():
     with pytest.raises(ValueError, match=r"'zeros', 'mean', 'blur', .*number.*, got 'median'"):
         resolve_baseline("median")
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        *product(["zeros", "own_mean", "uniform", "gaussian", "shuffle"], [(3,), (4, 5)]),
+        *product(["own_mean", "blur", "uniform", "gaussian", "shuffle"], [(2, 6, 6)]),
+    ],
+)
+def test_an_empty_batch_has_no_values(name, shape):
+    inputs = torch.zeros(0, *shape)
+    for where in (None, torch.ones(shape, dtype=torch.bool)):
+        found = values(resolve_baseline(name), inputs, where=where)
+        assert found.expand(len(DRAWS), *inputs.shape).shape == (3, 0, *shape)
 
 
 class TestFixed:

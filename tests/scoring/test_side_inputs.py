@@ -40,3 +40,10 @@ def test_a_pass_holds_no_more_copies_than_fit_into_it(monkeypatch, rows, copies)
     side_inputs(["removals"], scorer, ColumnMasker(7).bind(inputs))
     assert max(model.rows) == 3 * copies
     assert sum(model.rows) == 3 * 8
+
+
+def test_an_empty_batch_has_no_values():
+    model, inputs = nn.Sequential(nn.Linear(5, 7), nn.Linear(7, 1)), torch.rand(0, 5)
+    scorer = Scorer(model, Batch(inputs), resolve_output("logit"))
+    names = ["gradient", "removals", "hidden:0"]
+    assert side_inputs(names, scorer, ColumnMasker(5).bind(inputs)).shape == (0, 5, 1 + 1 + 7)
