@@ -1,13 +1,17 @@
 """Random attributions."""
 
-from math import prod
-
 import torch
 from torch import Tensor
 
 from pear_lightning.explainers.base import Explainer
-from pear_lightning.functional.hashed_random import derived_seeds, hashed_normal, sample_seeds
+from pear_lightning.functional.hashed_random import (
+    derived_seeds,
+    hashed_normal,
+    placed,
+    sample_seeds,
+)
 from pear_lightning.functional.random_draws import random_draws
+from pear_lightning.scoring.fingerprint import tokens_of
 from pear_lightning.scoring.scorer import Scorer
 
 
@@ -21,8 +25,9 @@ class RandomAttributions(Explainer):
     Args:
         seed: Seed of the draws. ``None`` draws for each sample from torch's global generator.
         per_sample: With a seed, whether each sample has draws of its own, computed from its values,
-            which is chance level; otherwise one draw is shared by all samples and calls. Both are
-            independent of the batch.
+            which is chance level and does not depend on the batch, nor on padding (an
+            ``attention_mask``); otherwise one draw is shared by all samples of one shape and all
+            calls.
 
     Shapes:
         - inputs: ``(B, *S)``
@@ -57,14 +62,17 @@ class RandomAttributions(Explainer):
         """Return random numbers in the shape of the inputs, ``(B, *S)``.
 
         Args:
-            scorer: Not used.
+            scorer: Holds the samples; the model is not evaluated.
             inputs: Inputs, ``(B, *S)``.
         """
         like = inputs.to(torch.promote_types(inputs.dtype, torch.float32))
         if self.per_sample and self.seed is not None:
-            seeds = derived_seeds(sample_seeds(inputs), "random attributions", self.seed)
+            where = tokens_of(scorer.batch)
+            seeds = sample_seeds(inputs, where=where)
+            seeds = derived_seeds(seeds, "random attributions", self.seed)
             draw = torch.zeros(1, dtype=torch.long, device=inputs.device)
-            return hashed_normal(seeds, draw, prod(inputs.shape[1:]))[0].view(inputs.shape).to(like)
+            values = hashed_normal(seeds, draw, inputs.shape[1:].numel())
+            return placed(values, inputs, where)[0].to(like)
         return (
             random_draws("normal", 1, like, inputs.shape[1:], self.seed)[0]
             .expand(inputs.shape)

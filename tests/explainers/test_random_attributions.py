@@ -62,4 +62,22 @@ def test_with_a_seed_for_each_sample_draws_differ_and_do_not_depend_on_the_batch
     assert (attributions_of(RandomAttributions(seed=1, per_sample=True), inputs) != found).any()
     assert not explainer.stochastic
     ids = torch.arange(6).view(2, 3)
-    assert explainer.forward(None, ids).shape == (2, 3)
+    assert explain(lambda ids: ids.double(), ids, 1, [explainer])[1][0].shape == (2, 3)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("shape", [(), (4,)])
+def test_draws_of_a_text_do_not_depend_on_padding(side, shape):
+    explainer = RandomAttributions(seed=0, per_sample=True)
+    text, nothing = torch.randn(1, 3, *shape), torch.zeros(1, 2, *shape)
+    parts = [nothing, text] if side == "left" else [text, nothing]
+    mask = torch.tensor([[0, 0, 1, 1, 1] if side == "left" else [1, 1, 1, 0, 0]])
+
+    def forward(inputs, attention_mask=None):
+        return inputs.flatten(1)
+
+    def draws(inputs, **data):
+        return explain(forward, inputs, 0, [explainer], forward_kwargs=data)[1][0]
+
+    padded = draws(torch.cat(parts, dim=1), attention_mask=mask)
+    assert torch.equal(padded[mask.bool()], draws(text)[0])
