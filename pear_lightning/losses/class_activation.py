@@ -5,6 +5,8 @@ from collections.abc import Callable
 from torch import Tensor, where
 from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
+from pear_lightning.functional.regions import zeros_and_ones
+
 _POOLS: dict[int, Callable[..., Tensor]] = {
     1: F.adaptive_avg_pool1d,
     2: F.adaptive_avg_pool2d,
@@ -37,12 +39,13 @@ def mask_at(mask: Tensor, maps: Tensor) -> Tensor:
     """Return the marked share of each position of a map, from 0 to 1, ``(B, 1, *L)``.
 
     Args:
-        mask: Mask of the inputs, ``(B, C, *S)``, size 1 in broadcast dimensions; or ``(B, *S)``; B
-            may be 1. A position is marked if one of its channels is.
+        mask: Mask of the inputs, bool or zeros and ones, ``(B, C, *S)``, size 1 in broadcast
+            dimensions; or ``(B, *S)``; B may be 1. A position is marked if one of its channels is.
         maps: ``(B, 1, *L)``.
 
     Raises:
-        ValueError: If the mask does not have as many dimensions as the map.
+        ValueError: If the mask does not have as many dimensions as the map, or a value is neither
+            0 nor 1.
 
     Example:
         >>> import torch
@@ -60,6 +63,6 @@ def mask_at(mask: Tensor, maps: Tensor) -> Tensor:
             f"mask must have the positions of inputs (B, C, *S) with {maps.ndim - 2} dimensions S, "
             f"like the maps {tuple(maps.shape)} of the layer, got {tuple(given)}"
         )
-    marked = mask.to(maps.dtype).amax(dim=1, keepdim=True)
+    marked = zeros_and_ones(mask, "mask").to(maps.dtype).amax(dim=1, keepdim=True)
     shares: Tensor = _POOLS[maps.ndim - 2](marked, maps.shape[2:])
     return shares.expand(len(maps), *shares.shape[1:])

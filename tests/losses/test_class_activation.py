@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from pear_lightning.losses import RRRGLoss, SimplifiedHINTLoss
+from pear_lightning.losses import HINTLoss, RRRGLoss, SimplifiedHINTLoss
 from pear_lightning.losses.class_activation import between_zero_and_one, mask_at
 from tests.losses import model_losses
 from tests.reference import class_activation as reference
@@ -92,6 +92,13 @@ def test_a_mask_is_seen_at_the_positions_of_a_layer():
     assert torch.equal(finer, torch.eye(2).repeat_interleave(2, 0).repeat_interleave(2, 1))
     with pytest.raises(ValueError, match=r"positions of inputs .* got \(2, 4\)"):
         mask_at(torch.zeros(2, 4), maps)
+
+
+@pytest.mark.parametrize("loss", [RRRGLoss("1"), SimplifiedHINTLoss("1"), HINTLoss()])
+def test_a_mask_of_maps_holds_zeros_and_ones(loss):
+    maps, mask = torch.rand(2, 1, 3, 3), torch.full((2, 6, 6), 0.5)
+    with pytest.raises(ValueError, match=r"mask must hold zeros and ones only, got 0\.5"):
+        loss(maps, mask=mask)
 
 
 def test_settings():
