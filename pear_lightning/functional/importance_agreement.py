@@ -220,7 +220,8 @@ def importance_stability(
         k: see :func:`pairwise_stability`.
 
     Returns:
-        Scalar; 0 for constant scores, or k/d for ``"top_k_overlap"``.
+        Scalar; 0 for constant scores, k/d for ``"top_k_overlap"``, or k/(2d - k) for
+        ``"jaccard_at_k"``.
 
     Raises:
         TypeError: if ``scores`` is not floating.

@@ -4,7 +4,9 @@ Each function takes attributions ``(B, *S)`` and a region (bool, or zeros and on
 features of each sample. The region has the shape of the attributions, with size 1 in dimensions
 that share one value, or ``(B, H, W)`` for images ``(B, C, H, W)``; attributions are first summed
 over these dimensions, such as channels. The value of a sample is undefined if its region is empty
-(the sample is not annotated) or if all its attributions are equal.
+(the sample is not annotated), or if its attributions point nowhere: all are 0 for a share of the
+absolute attribution, none is positive for a share of the positive attribution, all are equal for
+the pointing game and relevance rank accuracy.
 """
 
 import torch

@@ -146,6 +146,8 @@ def test_constant_scores_find_what_chance_finds() -> None:
         assert importance_stability(scores, name, k=4) == value
         assert importance_stability(torch.stack([scores[0], other[0]]), name, k=4) == value
     assert top_k_overlap(scores, other, 4).tolist() == pytest.approx([0.4, 0.4])
+    for name, value in [("top_k_overlap", 4 / 10), ("jaccard_at_k", 4 / (20 - 4))]:
+        assert importance_stability(scores, name, k=4) == pytest.approx(value)
 
 
 def test_kendall_of_two_features() -> None:

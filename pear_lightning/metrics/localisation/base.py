@@ -12,9 +12,10 @@ from pear_lightning.metrics.sample_mean import SampleMean
 class LocalisationMetric(SampleMean, ABC):
     """Mean over samples of where the attributions lie; see its subclasses.
 
-    Samples whose value is undefined (nothing is marked, or the attributions are all equal) are
-    excluded from the mean: counted as 0, empty explanations would look good because they avoid the
-    mask. Report the mean together with their share, :meth:`undefined_share`.
+    Samples whose value is undefined (nothing is marked, or the attributions point nowhere, which
+    each subclass defines) are excluded from the mean: counted as 0, empty explanations would look
+    good because they avoid the mask. Report the mean together with their share,
+    :meth:`undefined_share`.
 
     Args:
         **kwargs: options of :class:`torchmetrics.Metric`.
