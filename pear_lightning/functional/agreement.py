@@ -498,7 +498,7 @@ def chance_corrected(agreement: Tensor, chance: float | Tensor) -> Tensor:
     r"""Rescale agreement so that chance is 0 and full agreement 1: :math:`(m − c)/(1 − c)`.
 
     Args:
-        agreement: any shape.
+        agreement: any shape, also without any value.
         chance: from :func:`chance_level`, below 1; a tensor if it differs between samples.
 
     Raises:
@@ -508,7 +508,10 @@ def chance_corrected(agreement: Tensor, chance: float | Tensor) -> Tensor:
         >>> chance_corrected(torch.tensor([0.5, 0.75, 1.0]), 0.5)
         tensor([0.0000, 0.5000, 1.0000])
     """
-    largest = chance if isinstance(chance, float) else float(torch.as_tensor(chance).amax())
+    levels = torch.as_tensor(chance)
+    if not levels.numel():
+        return agreement
+    largest = float(levels.amax())
     if not largest < 1:
         raise ValueError(
             f"chance must be below 1, got {largest}; with k = n feature agreement is always 1, so "

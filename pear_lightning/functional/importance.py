@@ -91,7 +91,7 @@ def precision_at_k(scores: Tensor, relevance: Tensor, k: int | float | None = No
                 "relevance must mark the same number of features in each row if k is None, got "
                 f"{counts.tolist()}; give k"
             )
-        k = int(counts)
+        k = int(counts) if len(counts) else 1  # without rows, any k gives no values
     share = top_k_share(scores, k)
     return (share * relevant).sum(dim=-1) / resolve_k(k, scores.shape[-1])
 

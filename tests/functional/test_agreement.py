@@ -141,6 +141,12 @@ def test_random_explanations_score_at_chance(name: str, n: int, k: int) -> None:
     assert abs(values.mean() - chance_level(name, n, k)) < 5 * error
 
 
+def test_chance_correction_without_values() -> None:
+    nothing = torch.zeros(0)
+    assert chance_corrected(nothing, nothing).shape == (0,)
+    assert chance_corrected(nothing, 0.5).shape == (0,)
+
+
 def test_chance_correction() -> None:
     corrected = chance_corrected(torch.tensor([0.625, 1.0, 0.0]), 0.625)
     torch.testing.assert_close(corrected, torch.tensor([0.0, 1.0, -5 / 3]))

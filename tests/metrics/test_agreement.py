@@ -123,6 +123,18 @@ def test_constant_rows_are_counted() -> None:
     assert metric.constant_rows == 1
 
 
+@pytest.mark.parametrize("cls", [c for c in CLASSES if c is not RankCorrelation])
+def test_a_batch_of_texts_of_one_word_can_be_corrected_for_chance(
+    cls: type[AgreementMetric],
+) -> None:
+    """They have no ranking, and with padding fewer words than k."""
+    metric, expected = (make(cls, chance_corrected=True) for _ in range(2))
+    metric.update(*torch.randn(2, 4, 2), torch.tensor([[True, False]]).expand(4, 2))
+    for each in (metric, expected):
+        each.update(*batches()[1], torch.ones(5, 8).bool())
+    assert metric.compute() == expected.compute()
+
+
 @pytest.mark.filterwarnings("ignore:The ``compute`` method of metric")
 def test_without_samples() -> None:
     metric = metrics.PairwiseRankAgreement()

@@ -156,6 +156,10 @@ def test_without_runs() -> None:
     assert metric.sd().isnan()
     metric.update(torch.rand(0, 8), RELEVANCE)
     assert metric.compute().isnan()
+    for relevance in (RELEVANCE, RELEVANCE.expand(0, 8)):
+        precision = PrecisionAtK()
+        precision.update(torch.rand(0, 8), relevance)
+        assert precision.compute().isnan()
 
 
 def test_direction_is_declared() -> None:
