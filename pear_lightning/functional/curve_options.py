@@ -34,7 +34,8 @@ class CurveOptions(AreaOptions, total=False):
             explained class is predicted and 0 elsewhere; ``"ratio"``, the output relative to that
             of the unperturbed sample. Default: ``"score"``.
         freeze: whether the curve keeps the value of the first point at which the explained class is
-            not predicted. Default: ``False``.
+            not predicted; the curve of a model with one output, which predicts no class, has none.
+            Default: ``False``.
 
     Example:
         >>> import torch

@@ -1,5 +1,6 @@
 """Base class of the metrics that read a removal curve."""
 
+import warnings
 from abc import ABC
 from typing import Any, ClassVar
 
@@ -32,7 +33,8 @@ class CurveMetric(FaithfulnessMetric, ABC):
             :class:`~pear_lightning.functional.curve_options.CurveOptions`.
         normalize: Whether to divide the area by the width of the curve.
         value: Height of the curve.
-        freeze: Whether the curve keeps its value after a change of the predicted class.
+        freeze: Whether the curve keeps its value after a change of the predicted class. A model
+            with one output predicts no class: its curves are not frozen, and a warning says so.
         **kwargs: See :class:`FaithfulnessMetric`.
     """
 
@@ -58,6 +60,7 @@ class CurveMetric(FaithfulnessMetric, ABC):
         self.normalize = normalize
         self.value: CurveValue = value
         self.freeze = freeze
+        self._warns_of_one_output = freeze
 
     @property
     def probes(self) -> tuple[Probe, ...]:
@@ -75,6 +78,14 @@ class CurveMetric(FaithfulnessMetric, ABC):
             raise ValueError(
                 "value must be 'score' or 'ratio' for a model with one class, got 'accuracy'; give "
                 "a model with at least 2 classes"
+            )
+        if self._warns_of_one_output and readings.n_classes < 2:
+            self._warns_of_one_output = False  # warn once
+            warnings.warn(
+                f"{type(self).__name__} got freeze=True and a model with one output, which has no "
+                "predicted class that could change: its curve is not frozen, and the value is that "
+                "of freeze=False",
+                stacklevel=2,
             )
         curve = readings.curve(self.probe)
         scores, hits = curve.scores, curve.hits

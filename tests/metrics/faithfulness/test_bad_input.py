@@ -11,6 +11,7 @@ from pear_lightning.metrics.faithfulness import (
     Deletion,
     FaithfulnessCorrelation,
     FaithfulnessEstimate,
+    FaithfulnessSuite,
     Infidelity,
     Insertion,
     MonotonicityCorrelation,
@@ -89,6 +90,27 @@ def test_model_of_one_output() -> None:
     accuracy = Deletion(MASKER, output="logit", value="accuracy")
     with pytest.raises(ValueError, match="at least 2 classes"):
         accuracy.score(model, inputs, s)
+
+
+@pytest.mark.parametrize("cls", [PositivePerturbation, NegativePerturbation, Deletion])
+def test_a_curve_of_one_output_is_not_frozen(cls: Any) -> None:
+    inputs, s = torch.rand(2, 7), torch.rand(2, 7)
+    model = mlp(7, n_classes=1, dtype=torch.float32)
+    frozen = cls(MASKER, output="logit", freeze=True)
+    with pytest.warns(UserWarning, match="got freeze=True and a model with one output"):
+        values = frozen.score(model, inputs, s)
+    assert torch.equal(values, cls(MASKER, output="logit").score(model, inputs, s))
+    frozen.update(model, inputs, s)  # warns once
+    cls(MASKER, freeze=True).update(mlp(7, dtype=torch.float32), inputs, s)
+
+
+def test_the_suite_of_deepfaith_takes_a_model_of_one_output() -> None:
+    inputs, s = torch.rand(2, 7), torch.rand(2, 7)
+    suite = FaithfulnessSuite.deepfaith(MASKER, n_steps=7, n_subsets=5, output="logit")
+    with pytest.warns(UserWarning, match="Perturbation got freeze=True"):
+        suite.update(mlp(7, n_classes=1, dtype=torch.float32), inputs, s)
+    values = suite.compute()
+    assert values["positive_perturbation"] == values["deletion"]
 
 
 @pytest.mark.parametrize("cls", CURVES)
