@@ -11,7 +11,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
-from pear_lightning.training.cosine_decay import CosineDecay
+from pear_lightning.training.cosine_decay import CosineDecay, epochs_of
 from pear_lightning.training.encoding import Encoding
 
 
@@ -83,6 +83,22 @@ class ExplainedModule(LightningModule, ABC):
         """Note how the data module encodes its rows."""
         self._encoding.note(self.trainer)
 
+    @property
+    def scheduled_epochs(self) -> int:
+        """Number of epochs of a scheduler; those of the trainer."""
+        return epochs_of(self.trainer)  # type: ignore[arg-type]
+
+    def on_train_start(self) -> None:
+        """Set the length of a :class:`~pear_lightning.training.CosineDecay` that has none.
+
+        The data are loaded by now. To load them earlier would lose the place in an epoch that a
+        resumed fit restores.
+        """
+        for config in self.trainer.lr_scheduler_configs:
+            scheduler = config.scheduler
+            if isinstance(scheduler, CosineDecay) and scheduler.n_epochs is None:
+                scheduler.n_epochs = self.scheduled_epochs
+
     def on_validation_start(self) -> None:
         """Warn if the data module encodes its rows differently from that of the fit."""
         self._encoding.check(self.trainer)
@@ -152,23 +168,11 @@ class ExplainedModule(LightningModule, ABC):
         """Build the optimiser; subclasses override it to give parameters different rates."""
         return self._optimizer(self.parameters())
 
-    def make_scheduler(self, build: LRSchedulerCallable, optimizer: torch.optim.Optimizer) -> Any:
-        """Build a scheduler, which may depend on the number of epochs of the trainer.
-
-        Args:
-            build: Callable from the optimiser to the scheduler.
-            optimizer: The optimiser.
-        """
-        scheduler = build(optimizer)
-        if isinstance(scheduler, CosineDecay) and self.attached_trainer is not None:
-            scheduler.fill_in(self.attached_trainer)
-        return scheduler
-
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Build the optimiser and, if given, its scheduler."""
         optimizer = self.make_optimizer()
         if self._lr_scheduler is None:
             return optimizer
-        scheduler: Any = self.make_scheduler(self._lr_scheduler, optimizer)
+        scheduler: Any = self._lr_scheduler(optimizer)
         config = {"scheduler": scheduler, "monitor": self.monitored}
         return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]

@@ -126,6 +126,7 @@ class DeepLasso(ScoredModule):
 
     def on_train_start(self) -> None:
         """Warn if gradient accumulation changes the penalty."""
+        super().on_train_start()
         self.objective.on_train_start(self.trainer)
 
     def training_loss(self, batch: Any) -> dict[str, Tensor]:

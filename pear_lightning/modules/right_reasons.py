@@ -194,6 +194,7 @@ class RightForTheRightReasons(SupervisedModule):
 
     def on_train_start(self) -> None:
         """Start to record whether R acts, and warn if gradient accumulation changes it."""
+        super().on_train_start()
         self.objective.on_train_start(self.trainer)
 
     def on_train_epoch_end(self) -> None:

@@ -16,7 +16,8 @@ class CosineDecay(LambdaLR):
 
     in epoch t of T. With T = ``n_epochs`` this is ``CosineAnnealingLR(optimizer, T_max=T)``. The
     modules of this package set T to the number of epochs of their trainer if it is not given, so
-    that a configuration does not repeat ``max_epochs``.
+    that a configuration does not repeat ``max_epochs``. If ``max_steps`` ends the fit earlier, T is
+    the number of epochs that these steps take, the last of which may be a part of one.
 
     Args:
         optimizer: The optimiser.
@@ -24,7 +25,7 @@ class CosineDecay(LambdaLR):
 
     Raises:
         ValueError: If ``n_epochs`` is below 1; in a fit, if it is ``None`` and the trainer has no
-            limit.
+            limit, or only ``max_steps`` with a data set of unknown length.
 
     Example:
         >>> import torch
@@ -43,18 +44,6 @@ class CosineDecay(LambdaLR):
             raise ValueError(f"n_epochs must be at least 1 or None, got {n_epochs}")
         self.n_epochs = n_epochs
         super().__init__(optimizer, self._factor)
-
-    def fill_in(self, trainer: Trainer) -> None:
-        """Set T to the number of epochs of a trainer, unless it was given.
-
-        Args:
-            trainer: The trainer.
-
-        Raises:
-            ValueError: If the trainer has no limit.
-        """
-        if self.n_epochs is None:
-            self.n_epochs = _epochs_of(trainer)
 
     def _factor(self, epoch: int) -> float:
         if not epoch:
@@ -82,13 +71,30 @@ class CosineDecay(LambdaLR):
         super().load_state_dict({**state_dict, "lr_lambdas": [None] * len(self.lr_lambdas)})
 
 
-def _epochs_of(trainer: Trainer) -> int:
+def epochs_of(trainer: Trainer) -> int:
+    """Return the number of epochs of a fit, of which the last may be a part of one.
+
+    Args:
+        trainer: A trainer that has loaded its training data, as in ``on_train_start``.
+
+    Raises:
+        ValueError: If the trainer has no limit, or only ``max_steps`` with a data set of unknown
+            length.
+    """
+    limits = []
     if trainer.max_epochs is not None and trainer.max_epochs > 0:
-        return int(trainer.max_epochs)
+        limits.append(int(trainer.max_epochs))
+    if trainer.max_steps > 0 and math.isfinite(trainer.num_training_batches):
+        # the last batch of an epoch is a step, however few batches it accumulates
+        steps = math.ceil(trainer.num_training_batches / trainer.accumulate_grad_batches)
+        limits.append(math.ceil(trainer.max_steps / max(steps, 1)))
+    if limits:
+        return min(limits)
     if trainer.max_steps > 0:
-        steps: Any = trainer.estimated_stepping_batches
-        batches = float(trainer.num_training_batches) / trainer.accumulate_grad_batches
-        return max(1, math.ceil(float(steps) / max(batches, 1)))
+        raise ValueError(
+            "n_epochs must be given for CosineDecay if the trainer has only max_steps and the "
+            "number of batches of an epoch is unknown, got None; or give the trainer max_epochs"
+        )
     raise ValueError(
         f"max_epochs must be a number for CosineDecay, got {trainer.max_epochs}; limit the trainer "
         "or give n_epochs"

@@ -302,6 +302,11 @@ class FindAnotherExplanation(SupervisedModule):
             forbidden |= self.explanation(model, batch)
         return forbidden
 
+    @property
+    def scheduled_epochs(self) -> int:
+        """Number of epochs of a scheduler; those of one model."""
+        return self.sequence.epochs_per_model
+
     def make_optimizer(self) -> torch.optim.Optimizer:
         """Build the optimiser of the model in training."""
         return self._optimizer(self.backbone.parameters())
@@ -440,7 +445,7 @@ class FindAnotherExplanation(SupervisedModule):
         optimizer = self.make_optimizer()
         schedulers: Any = self.lr_schedulers()
         if self._lr_scheduler is not None:
-            scheduler = self.make_scheduler(self._lr_scheduler, optimizer)
+            scheduler: Any = self._lr_scheduler(optimizer)
             schedulers.load_state_dict(scheduler.state_dict())
         running: Any = self.optimizers(use_pl_optimizer=False)
         running.load_state_dict(optimizer.state_dict())
