@@ -147,7 +147,8 @@ class DeepLassoLoss(AttributionLoss):
         values = batch.labels.flatten()
 
         def squared_error(outputs: Tensor, _: Tensor) -> Tensor:
-            return (outputs[:, 0] - values.to(outputs.dtype)).square()
+            found = at_least_float32(outputs[:, 0])  # not the values in the precision of the model
+            return (found - values.to(found.dtype)).square()
 
         logits, (gradients,) = explain_batch(
             forward, batch.explaining(None), [Gradient()], output=squared_error

@@ -10,7 +10,7 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 from torchmetrics.regression import MeanAbsoluteError, MeanSquaredError
 
-from pear_lightning.functional.validation import check_count, is_traced
+from pear_lightning.functional.validation import at_least_float32, check_count, is_traced
 from pear_lightning.modules.base import ExplainedModule, adamw
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded
@@ -197,7 +197,8 @@ class SupervisedModule(ExplainedModule):
                 )
             # integers of other sizes, as NumPy has them, are classes, too
             return F.cross_entropy(logits, target if target.is_floating_point() else target.long())
-        return F.mse_loss(self._single_output(logits), target.to(logits.dtype).flatten())
+        outputs = self._single_output(logits)
+        return F.mse_loss(outputs, target.to(outputs.dtype).flatten())
 
     def terms(self, objective: Objective, batch: Batch) -> Terms:
         """Return the terms of an objective for a batch, with the loss of the task.
@@ -341,12 +342,16 @@ class SupervisedModule(ExplainedModule):
         return logits.argmax(dim=1) if self.task == "classification" else logits.flatten()
 
     def _single_output(self, outputs: Tensor) -> Tensor:
+        """Return the outputs of a regression, ``(B,)``, float32 or better.
+
+        A target in the precision of the model would be another target: 1001.5 is 1000 in bfloat16.
+        """
         if outputs.ndim == 2 and outputs.shape[1] != 1:
             raise ValueError(
                 "backbone must have one output, (B, 1) or (B,), for task='regression', got "
                 f"{tuple(outputs.shape)}"
             )
-        return outputs.flatten()
+        return at_least_float32(outputs).flatten()
 
     def _check_target(self, batch: Batch) -> None:
         """Raise for labels that are not classes; a GPU error would not name them."""

@@ -55,6 +55,46 @@ def test_loss_of_a_regression(squeeze):
     assert parts["task_loss"].item() == pytest.approx(F.mse_loss(model(x).flatten(), y).item())
 
 
+def flat_regression():
+    """About 1000 for any row, which bfloat16 represents exactly."""
+    body = nn.Linear(6, 1)
+    nn.init.constant_(body.weight, 1e-3)
+    nn.init.constant_(body.bias, 1000.0)
+    return DeepLasso(body, 0.3, task="regression")
+
+
+@pytest.mark.parametrize(("dtype", "value"), [(torch.bfloat16, 1001.5), (torch.float16, 200_000.0)])
+def test_values_of_a_regression_keep_their_precision_under_autocast(dtype, value):
+    """In the precision of the outputs, 1001.5 is 1000 and 200000 is infinite."""
+    model, x, y = flat_regression(), torch.randn(8, 6), torch.full((8,), value)
+    with torch.autocast("cpu", dtype):
+        outputs = model(x)
+        found = model.task_loss(outputs, y)
+    assert outputs.dtype == dtype
+    assert found.item() == pytest.approx(F.mse_loss(outputs.float().flatten(), y).item())
+
+
+def test_the_penalty_of_a_regression_keeps_the_precision_of_the_values_under_autocast():
+    model, x, y = flat_regression(), torch.randn(8, 6), torch.full((8,), 1001.5)
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = model(x).float().flatten()
+        penalty = model.training_loss((x, y))["penalty"]
+    gradients = 2 * (outputs - y)[:, None] * model.backbone.weight / len(x)
+    wanted = reference.deep_lasso(gradients.detach())
+    assert penalty.item() == pytest.approx(wanted, rel=0.01)  # the weight is rounded
+
+
+def test_metrics_of_a_regression_keep_the_precision_of_the_values():
+    model = flat_regression()
+    nn.init.zeros_(model.backbone.weight)
+    data = DataLoader(TensorDataset(torch.randn(64, 6), 1001 + torch.rand(64)), batch_size=16)
+    whole, mixed = (
+        quiet_trainer(precision=precision).validate(model, data, verbose=False)[0]
+        for precision in ("32-true", "bf16-mixed")
+    )
+    assert mixed == pytest.approx(whole)
+
+
 def test_the_penalty_changes_the_gradients_of_the_weights():
     gradients = []
     for weight in (0.0, 0.5):
