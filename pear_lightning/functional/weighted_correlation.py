@@ -50,16 +50,16 @@ def weighted_correlation(
     a, b = at_least_float32(a), at_least_float32(b)
     dtype = torch.promote_types(a.dtype, b.dtype)
     weights = torch.ones_like(b) if weights is None else weights
+    a, b, weights = torch.broadcast_tensors(a.to(dtype), b.to(dtype), weights)
     # in float64, a weight can be too small for float32
     weights = (weights / weights.sum(dim=-1, keepdim=True)).to(dtype)
-    left, constant_left = _unit(a.to(dtype), weights, centered)
-    right, constant_right = _unit(b.to(dtype), weights, centered)
+    left, constant_left = _unit(a, weights, centered)
+    right, constant_right = _unit(b, weights, centered)
     return PerSample((left * right).sum(dim=-1), constant_left | constant_right)
 
 
 def _unit(x: Tensor, weights: Tensor, centered: bool) -> tuple[Tensor, Tensor]:
     """Return rows times the roots of the weights, of unit norm, and whether they are constant."""
-    x, weights = torch.broadcast_tensors(x, weights)
     counts = weights > 0
     x = x.where(counts, 0)
     largest = x.detach().abs().amax(dim=-1, keepdim=True)

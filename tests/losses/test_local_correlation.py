@@ -287,6 +287,14 @@ def test_weighted_correlation_counts_entries_as_often_as_their_weights():
     torch.testing.assert_close(tiny, weighted_correlation(a, b, weights).values)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (4, 1), (1, 1), (5,), (1, 5), (4, 5)])
+@pytest.mark.parametrize("centered", [True, False])
+def test_equal_weights_of_any_shape_change_nothing(shape, centered):
+    a, b = torch.randn(2, 4, 5)
+    found = weighted_correlation(a, b, torch.full(shape, 3.0), centered=centered).values
+    torch.testing.assert_close(found, weighted_correlation(a, b, centered=centered).values)
+
+
 @pytest.mark.parametrize("preset", ["paper", "table", "image", "text"])
 def test_no_preset_sees_a_function_common_to_all_logits(preset):
     logits, target = torch.randn(4, 3), torch.tensor([0, 2, 1, 1])
