@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from pear_lightning.functional.validation import at_least_float32, check_count
+from pear_lightning.functional.validation import at_least_float32, check_count, check_finite
 from pear_lightning.functional.weighted_correlation import weighted_correlation
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
@@ -77,7 +77,11 @@ class ExplanationConfidence:
             batch: The samples; the target is the explained class, ``None`` for the predicted one.
             bound: Their features.
             saliency: The explanations, ``(B, n)``.
+
+        Raises:
+            ValueError: If the model or the saliency holds NaN or Inf.
         """
+        check_finite("saliency", saliency)
         laws = [(self.law, self.n_subsets)]
         removals = remove_subsets(forward, batch, bound, laws, seed=self.seed)
         target = batch.classes

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from pear_lightning.functional.per_sample import PerSample
-from pear_lightning.functional.validation import at_least_float32, check_floating
+from pear_lightning.functional.validation import at_least_float32, check_finite, check_floating
 
 _ROUNDING = 32  # machine epsilons, as in masked_correlation
 
@@ -36,6 +36,7 @@ def weighted_correlation(
 
     Raises:
         TypeError: If ``a`` or ``b`` is not floating.
+        ValueError: If an entry of ``a`` or ``b`` that counts is NaN or infinite.
 
     Example:
         >>> a, b = torch.tensor([1.0, 2.0, 9.0]), torch.tensor([3.0, 4.0, 0.0])
@@ -53,15 +54,21 @@ def weighted_correlation(
     a, b, weights = torch.broadcast_tensors(a.to(dtype), b.to(dtype), weights)
     # in float64, a weight can be too small for float32
     weights = (weights / weights.sum(dim=-1, keepdim=True)).to(dtype)
-    left, constant_left = _unit(a, weights, centered)
-    right, constant_right = _unit(b, weights, centered)
+    counts = weights > 0
+    rows = {"a": a.where(counts, 0), "b": b.where(counts, 0)}
+    for name, each in rows.items():
+        check_finite(name, each)  # or it would count as a row without variance
+    left, constant_left = _unit(rows["a"], weights, centered)
+    right, constant_right = _unit(rows["b"], weights, centered)
     return PerSample((left * right).sum(dim=-1), constant_left | constant_right)
 
 
 def _unit(x: Tensor, weights: Tensor, centered: bool) -> tuple[Tensor, Tensor]:
-    """Return rows times the roots of the weights, of unit norm, and whether they are constant."""
+    """Return rows times the roots of the weights, of unit norm, and whether they are constant.
+
+    Entries of weight 0 are 0.
+    """
     counts = weights > 0
-    x = x.where(counts, 0)
     largest = x.detach().abs().amax(dim=-1, keepdim=True)
     if centered:
         # the result does not depend on the shift, so autograd treats it as a constant; values that

@@ -7,7 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from pear_lightning.functional.per_sample import PerSample
-from pear_lightning.functional.validation import at_least_float32, check_count
+from pear_lightning.functional.validation import (
+    at_least_float32,
+    check_count,
+    check_finite,
+    trusted_values,
+)
 from pear_lightning.functional.weighted_correlation import weighted_correlation
 from pear_lightning.losses.correlation_term import PRESETS, CorrelationTerm
 from pear_lightning.masking import Masker
@@ -179,7 +184,7 @@ class LocalCorrelationLoss(nn.Module):
                 classes.
 
         Raises:
-            ValueError: If a shape does not fit.
+            ValueError: If a shape does not fit, or the saliency or an output of f is NaN or Inf.
         """
         return self.per_sample(saliency, removals, target).values.mean()
 
@@ -222,10 +227,12 @@ class LocalCorrelationLoss(nn.Module):
             for term in self.terms:
                 if term.output not in drops:
                     drops[term.output] = removals.drops(resolve_output(term.output), target)
-            return [
-                self._correlation(number, sums, drops[term.output], removals)
-                for number, term in enumerate(self.terms)
-            ]
+                    check_finite(f"drops of {term.output} in removals", drops[term.output])
+            with trusted_values():
+                return [
+                    self._correlation(number, sums, drops[term.output], removals)
+                    for number, term in enumerate(self.terms)
+                ]
 
     def _correlation(
         self, number: int, sums: Tensor, drops: Tensor, removals: Removals
@@ -260,6 +267,7 @@ class LocalCorrelationLoss(nn.Module):
                 f"saliency {tuple(saliency.shape)} and "
                 f"target {None if target is None else tuple(target.shape)}"
             )
+        check_finite("saliency", saliency)
 
     def extra_repr(self) -> str:
         """Return the terms, for ``repr``."""

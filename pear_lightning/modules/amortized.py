@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import AmortizedExplainer
 from pear_lightning.explainers.amortized_explainer import RECIPE, ExplainedClass, of_class
+from pear_lightning.functional.validation import check_finite
 from pear_lightning.masking import Masker
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.modules.base import adamw
@@ -192,7 +193,8 @@ class AmortizedModule(TargetModelModule):
             explained: Its samples with the explained class, from :meth:`explaining`.
 
         Raises:
-            ValueError: If the network does not return scores of every class as it must.
+            ValueError: If the network does not return scores of every class as it must, or returns
+                NaN or Inf.
         """
         forward = self.target_model if self.explainer.uses_model else None
         saliency = self.explainer.saliency(explained, forward=forward, bound=batch.bound)
@@ -201,6 +203,8 @@ class AmortizedModule(TargetModelModule):
                 "network must return scores (B, n, C) with explained='all', and (B, n) otherwise, "
                 f"got {tuple(saliency.shape)} with explained={self.explainer.explained!r}"
             )
+        # a choice of the highest scores would take NaN for a score
+        check_finite("saliency", saliency)
         return saliency
 
     def of_supervision(

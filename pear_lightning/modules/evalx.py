@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from pear_lightning.functional.validation import at_least_float32, check_choice
+from pear_lightning.functional.validation import at_least_float32, check_choice, check_finite
 from pear_lightning.masking import Masker
 from pear_lightning.modules.base import adamw
 from pear_lightning.modules.surrogate import Surrogate
@@ -109,7 +109,11 @@ class EvalX(Surrogate):
 
         Returns:
             ``accuracy`` (0 or 1) and ``log_likelihood``, ``(B,)`` each.
+
+        Raises:
+            ValueError: If the saliency holds NaN or Inf.
         """
+        check_finite("saliency", saliency)
         read = Batch.of(batch)
         bound = self.masker.bind(read.inputs, read.sample_data)
         scores = saliency.masked_fill(~bound.present, -torch.inf)

@@ -6,6 +6,7 @@ from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
 from pear_lightning.explainers.amortized_explainer import ExplainedClass
+from pear_lightning.functional.validation import check_finite
 from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
@@ -106,6 +107,7 @@ class StochasticAmortization(AmortizedModule):
                 "batch must be a mapping with 'supervision' (B, n), got none; use "
                 "SupervisionDataModule, with a val_fraction if there is a validation"
             )
+        check_finite("supervision", batch.supervision)
         needs_class = self.explainer.uses_target or bool(self.explainer.side)
         explained = self.explaining(batch) if needs_class else batch.batch.explaining(None)
         saliency = self.saliency(batch, explained)

@@ -242,6 +242,7 @@ def remove_subsets(
             copies_per_pass=copies_that_fit(batch.inputs, samples_per_pass),
             read=lambda scores, logits: (logits,),
         )
+    check_finite("logits", original)
     check_finite("logits of perturbed inputs", logits)
     features = game.features(keep) | ~bound.present
     weights = torch.cat([each.weights.expand(-1, len(batch)) for each in parts])

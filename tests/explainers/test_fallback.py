@@ -192,6 +192,16 @@ def test_arguments_are_checked(arguments, error, message):
         build(**arguments)
 
 
+def test_scores_that_are_not_finite_have_no_confidence():
+    class Broken(nn.Module):
+        def forward(self, inputs):
+            return inputs * float("nan")
+
+    explainer = AmortizedExplainer(Broken(), MASKER, fallback=shap(), threshold=0.5)
+    with pytest.raises(ValueError, match="saliency must be finite, got 24 NaN"):
+        explainer.confidence(Additive(), rows(4))
+
+
 def test_a_law_that_follows_the_explanation_is_refused():
     with pytest.raises(ValueError, match="law must not follow the order"):
         ExplanationConfidence(law=PrefixLaw())

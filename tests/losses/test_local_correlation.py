@@ -287,6 +287,19 @@ def test_weighted_correlation_counts_entries_as_often_as_their_weights():
     torch.testing.assert_close(tiny, weighted_correlation(a, b, weights).values)
 
 
+def test_weighted_correlation_refuses_values_that_are_not_finite_where_they_count():
+    a, b = torch.randn(2, 4, 5)
+    weights = torch.tensor([1, 3, 0, 2, 1])
+    wanted = weighted_correlation(a, b, weights).values
+    a[0, 2] = float("nan")
+    torch.testing.assert_close(weighted_correlation(a, b, weights).values, wanted)
+    b[1, 1] = float("inf")
+    with pytest.raises(ValueError, match="b must be finite, got 0 NaN and 1 infinite values"):
+        weighted_correlation(a, b, weights)
+    with pytest.raises(ValueError, match="a must be finite, got 1 NaN and 0 infinite values"):
+        weighted_correlation(a, b)
+
+
 @pytest.mark.parametrize("shape", [(), (1,), (4, 1), (1, 1), (5,), (1, 5), (4, 5)])
 @pytest.mark.parametrize("centered", [True, False])
 def test_equal_weights_of_any_shape_change_nothing(shape, centered):
@@ -427,6 +440,23 @@ def test_optimum_of_the_shapley_law_is_the_shapley_value(n):
 def test_bad_arguments(build, error, message):
     with pytest.raises(error, match=message):
         build()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_not_finite_raise(value):
+    """A row of them would count as constant, with the loss 1/2."""
+    model, loss = Mixed(), LocalCorrelationLoss("table")
+    removals = loss.evaluate(model, torch.randn(2, N), ColumnMasker(N))
+    target = torch.tensor([0, 1])
+    saliency = torch.randn(2, N)
+    saliency[1, 2] = value
+    with pytest.raises(ValueError, match="saliency must be finite, got"):
+        loss(saliency, removals, target)
+    broken = removals.as_dict() | {"original": removals.original.clone().fill_(value)}
+    with pytest.raises(ValueError, match="drops of centered_logit in removals must be finite"):
+        loss(torch.randn(2, N), Removals.of(broken), target)
+    with pytest.raises(ValueError, match="logits must be finite"):
+        loss.evaluate(lambda x: model(x) * value, torch.randn(2, N), ColumnMasker(N))
 
 
 def test_bad_shapes_are_named():

@@ -373,6 +373,28 @@ def test_half_precision_trains_the_network_and_evaluates_the_model_in_its_own(na
     assert trainer.callback_metrics["train_loss"].dtype == torch.float32
 
 
+@every_member
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_scores_that_are_not_finite_raise(name, value):
+    """A choice of the highest scores, and a row without variance, would hide them."""
+
+    class Scores(nn.Module):
+        scale = "softmax" if name in SHARES else "unbounded"
+
+        def forward(self, inputs):
+            scores = inputs.abs()
+            scores[0, 0] = value
+            return scores[..., None].expand(-1, -1, 2) if name in ALL_CLASSES else scores
+
+    model = build(name, network=Scores())
+    read = model.batch_of(batch_for(name, rows(8)))
+    for loss in (model.training_loss, model.evaluation_loss):
+        with pytest.raises(ValueError, match="saliency must be finite, got"):
+            loss(read)
+    with pytest.raises(ValueError, match="saliency must be finite, got"):
+        model.predict_step(batch_for(name, rows(8)), 0)
+
+
 def gradients_of_rank(rank, world_size):
     """Gradients of two steps of every member through DistributedDataParallel."""
 

@@ -64,6 +64,17 @@ def test_stochastic_amortization_equals_the_formula():
         model.training_loss(model.batch_of(inputs))
 
 
+def test_labels_and_judged_explanations_that_are_not_finite_raise():
+    inputs, values = torch.randn(4, N), torch.randn(4, N)
+    values[1, 2] = float("nan")
+    model = StochasticAmortization(None, ExplainerMLP(N), ColumnMasker(N))
+    with pytest.raises(ValueError, match="supervision must be finite, got 1 NaN"):
+        model.training_loss(model.batch_of({"inputs": inputs, "supervision": values}))
+    judge = EvalX(None, MLP(N, 3), ColumnMasker(N), labels="true")
+    with pytest.raises(ValueError, match="saliency must be finite, got 1 NaN"):
+        judge.judge((inputs, torch.tensor([0, 1, 2, 0])), values, 2)
+
+
 def test_stochastic_amortization_selects_the_predicted_class_of_all():
     network = ExplainerMLP(N, num_classes=3, per_class=True)
     model = StochasticAmortization(f(), network, ColumnMasker(N), explained="all")
