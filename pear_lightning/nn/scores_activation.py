@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from pear_lightning.functional.validation import at_least_float32, is_traced
 from pear_lightning.nn.feature_gate import FeatureGate
 
 _MIN_UPDATE = 0.01  # of the running mean, which then averages over about 100 batches
+_UNITS = 2**40  # of 1 in the running mean
 
 
 class ScoresActivation(FeatureGate):
@@ -120,14 +122,19 @@ class ScoresActivation(FeatureGate):
         if instance_wise:
             self.of_row = nn.Linear(self.in_features, self.n_features, bias=False)
             nn.init.zeros_(self.of_row.weight)
-            uniform = torch.full((self.n_features,), 1 / self.n_features)
+            # integers, which a cast of the module leaves as they are: in half precision, a step of
+            # the running mean would be rounded away
+            uniform = torch.full((self.n_features,), _UNITS // self.n_features)
             self.register_buffer("mean_weights", uniform)
-            self.register_buffer("batches_seen", torch.zeros(()))
+            self.register_buffer("batches_seen", torch.zeros((), dtype=torch.long))
+            self.register_load_state_dict_pre_hook(_in_units)
 
     @property
     def scores(self) -> Tensor:
         """w, ``(d,)``, detached: positive, with sum 1."""
-        return self._softmax(self.s.detach()) if self.of_row is None else self.mean_weights.clone()
+        if self.of_row is None:
+            return self._softmax(self.s.detach())
+        return self.mean_weights.to(at_least_float32(self.s).dtype) / _UNITS
 
     @property
     def factors(self) -> Tensor:
@@ -158,7 +165,7 @@ class ScoresActivation(FeatureGate):
             of the mean of w(x), without a graph.
         """
         if self.of_row is not None:
-            return -torch.xlogy(self.mean_weights, self.mean_weights).sum()
+            return -torch.xlogy(self.scores, self.scores).sum()
         # computed from logarithms, so that the gradient stays finite if a weight underflows
         logs: Tensor = torch.log_softmax(at_least_float32(self.s) / self.temperature, dim=0)
         return -(logs.exp() * logs).sum()
@@ -181,7 +188,8 @@ class ScoresActivation(FeatureGate):
     def _remember(self, weights: Tensor) -> None:
         self.batches_seen += 1
         share = (1 / self.batches_seen).clamp(min=_MIN_UPDATE)
-        self.mean_weights.lerp_(weights.mean(dim=0).to(self.mean_weights.dtype), share)
+        step = share * (weights.mean(dim=0) - self.scores)
+        self.mean_weights += (step * _UNITS).round().long()
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
@@ -189,3 +197,10 @@ class ScoresActivation(FeatureGate):
             f"{super().extra_repr()}, temperature={self.temperature}, rescale={self.rescale}, "
             f"entropy_weight={self.entropy_weight}"
         )
+
+
+def _in_units(gate: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Read a running mean that was saved as floating-point numbers."""
+    saved = state.get(f"{prefix}mean_weights")
+    if saved is not None and saved.is_floating_point():
+        state[f"{prefix}mean_weights"] = (saved.double() * _UNITS).round().long()

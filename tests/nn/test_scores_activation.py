@@ -212,6 +212,33 @@ def test_instance_wise_score_is_the_mean_over_the_training_batches():
     torch.testing.assert_close(gate.scores, before)  # evaluation changes nothing
 
 
+def test_instance_wise_score_follows_the_training_in_half_precision():
+    """A step of 1 % of the mean would be rounded away in bfloat16."""
+    moved, x = torch.tensor([0.3, 0.1, -0.1, -0.3]), torch.randn(16, 4)
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+        gate = ScoresActivation(4, instance_wise=True, check_scale=False).to(dtype)
+        with torch.no_grad():
+            for _ in range(200):
+                gate(x.to(dtype))
+            gate.s.copy_(moved)
+            for _ in range(1000):
+                gate(x.to(dtype))
+        assert gate.scores.dtype == (dtype if dtype == torch.float64 else torch.float32)
+        torch.testing.assert_close(
+            gate.scores, gate.weights(x.to(dtype))[0].detach(), rtol=0, atol=1e-5
+        )
+        assert gate.batches_seen == 1201
+
+
+def test_a_mean_saved_in_floating_point_is_read():
+    gate = ScoresActivation(4, instance_wise=True)
+    mean = torch.tensor([0.4, 0.3, 0.2, 0.1])
+    state = gate.state_dict() | {"mean_weights": mean, "batches_seen": torch.tensor(7.0)}
+    gate.load_state_dict(state)
+    torch.testing.assert_close(gate.scores, mean)
+    assert gate.batches_seen == 7
+
+
 # --- rules of the house -----------------------------------------------------------------------
 
 
