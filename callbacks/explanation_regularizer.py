@@ -53,7 +53,8 @@ class ExplanationRegularizer(Callback):
             ``(inputs, target, mask)``, or mappings such as those of Hugging Face. Token ids are
             embedded with the network's method ``embed``, if it has one and the loss needs
             gradients.
-        start_epoch: Epochs of training without the explanation loss; fractions count batches.
+        start_epoch: Epochs of training without the explanation loss; fractions count batches,
+            except in the first epoch of data of unknown length.
         match_magnitude: Whether w is the wanted ratio of the explanation loss, measured in the
             last quarter of the epochs before ``start_epoch``, to the task loss of the first step;
             see :class:`~pear_lightning.training.MatchedMagnitude`.

@@ -16,7 +16,7 @@ from pear_lightning.modules.target_model_module import TargetModelModule
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.scorer import as_logits, logits_of
-from pear_lightning.training.progress import share_done
+from pear_lightning.training.progress import counts_within_epoch, share_done
 
 _ROUNDS = ((1.0, 0.40), (0.82, 0.32), (0.64, 0.24), (0.46, 0.16), (0.28, 0.08))
 """Weight w of the sparsity, and the number added to masks before rounding, in each round."""
@@ -32,7 +32,8 @@ class DiET(TargetModelModule):
 
     with the probabilities of all classes. In each step, the masks of the samples are improved for a
     few steps with a fixed :math:`f_θ`, and :math:`f_θ` learns from the rounded masks. Five rounds,
-    equal parts of the training, lower w and round towards smaller masks.
+    equal parts of the training, lower w and round towards smaller masks. With data of unknown
+    length, the training must have ``max_steps``, or at least five epochs.
 
     This is not an amortised explainer, but the comparison with them: there is no explainer network,
     and the explanation of a new sample is an optimisation (:attr:`explainer`,
@@ -211,6 +212,23 @@ class DiET(TargetModelModule):
             raise ValueError(
                 "max_epochs or max_steps must be given for DiET, which divides the training into "
                 f"{len(_ROUNDS)} rounds, got neither; or set the attribute progress in a callback"
+            )
+
+    def on_train_start(self) -> None:
+        """Check that the length of an epoch is known if a round is shorter.
+
+        Raises:
+            ValueError: If it is not.
+        """
+        super().on_train_start()
+        epochs = self.trainer.max_epochs or -1
+        if self.progress is not None or self.trainer.max_steps > 0:
+            return
+        if 0 < epochs < len(_ROUNDS) and not counts_within_epoch(self.trainer):
+            raise ValueError(
+                f"max_epochs must be at least {len(_ROUNDS)} for DiET and data of unknown length, "
+                f"whose first epoch has one round, got {epochs}; or give max_steps, or the length "
+                "of an epoch, Trainer(limit_train_batches=...)"
             )
 
     def on_validation_start(self) -> None:

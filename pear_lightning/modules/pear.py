@@ -85,7 +85,8 @@ class PEAR(SupervisedModule):
             :class:`~pear_lightning.losses.ConsensusLoss`.
         strength: Strength of the soft rank; see :class:`~pear_lightning.losses.ConsensusLoss`.
         rank_backend: ``"torch"`` or ``"torchsort"``.
-        warmup_epochs: The consensus weight rises linearly from 0 over this many epochs.
+        warmup_epochs: The consensus weight rises linearly from 0 over this many epochs; see
+            :class:`~pear_lightning.training.WarmUp` for data of unknown length.
         top_k: k of the top-k agreement metrics: a number of features, or a share of them; ``None``
             for 5, or all features if there are fewer. With a masker, a sample with fewer than k
             features has all of them in its top k.
@@ -251,6 +252,11 @@ class PEAR(SupervisedModule):
         if self.objective.schedule.weight:
             refuse_precision(self.trainer, self.consensus)
         fit_references(self, afresh=self.trainer.ckpt_path is None, inputs_of=self.explained_inputs)
+
+    def on_train_start(self) -> None:
+        """Warn if the weight cannot rise in the first epoch."""
+        super().on_train_start()
+        self.objective.on_train_start(self.trainer)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take reference data only of those evaluation explainers that this module has.

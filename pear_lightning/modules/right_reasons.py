@@ -68,7 +68,8 @@ class RightForTheRightReasons(SupervisedModule):
         masker: Masker that defines the features (patches, tokens, columns) of masks that are given
             per feature, ``(B, n)``. ``None`` if all masks have the shape of the inputs, which they
             may have with a masker, too.
-        start_epoch: Epochs of training without R; fractions count batches.
+        start_epoch: Epochs of training without R; fractions count batches, except in the first
+            epoch of data of unknown length.
         match_magnitude: Whether to measure R in the last quarter of the epochs before
             ``start_epoch``, and to scale it to the task loss of the first step; see
             :class:`~pear_lightning.training.MatchedMagnitude`. The model must have started to learn

@@ -40,6 +40,7 @@ class MatchedMagnitude(LateStart):
     Args:
         weight: w, the cost of the learned explanations at t₀ relative to L₀, at least 0.
         start_epoch: t₀, epochs of training without the loss, above 0; fractions count batches.
+            With data of unknown length, nothing is measured in the first epoch: give 2 or more.
 
     Raises:
         ValueError: If a value is negative or not finite, or ``start_epoch`` is 0.

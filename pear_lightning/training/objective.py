@@ -17,7 +17,7 @@ from pear_lightning.scoring.scorer import Forward, run_model
 from pear_lightning.training.effect_record import EffectRecord
 from pear_lightning.training.matched_magnitude import MatchedMagnitude
 from pear_lightning.training.precision import explanation_precision
-from pear_lightning.training.progress import epochs_so_far, steps_so_far
+from pear_lightning.training.progress import counts_within_epoch, epochs_so_far, steps_so_far
 from pear_lightning.training.row_sample import sample_rows
 from pear_lightning.training.weight_schedule import (
     ConstantWeight,
@@ -317,12 +317,21 @@ class Objective(nn.Module):
     # --- record of the effect of R ------------------------------------------------------------
 
     def on_train_start(self, trainer: Trainer) -> None:
-        """Start to record whether R acts in this fit, and warn if accumulation changes it.
+        """Start to record whether R acts in this fit, and warn of what changes it.
+
+        That is gradient accumulation, and a schedule that cannot be followed in the first epoch.
 
         Args:
             trainer: The trainer.
         """
         self._effect.start()
+        if not counts_within_epoch(trainer) and self.schedule.changes_in_first_epoch:
+            rank_zero_warn(
+                f"{type(self.schedule).__name__} of {type(self.loss).__name__} depends on the "
+                "fraction of the first epoch, whose number of batches is unknown: the fraction "
+                "counts as 0 until its end; give Trainer(limit_train_batches=...), the number of "
+                "batches of an epoch, or start in a later epoch"
+            )
         parts = trainer.accumulate_grad_batches
         if self.loss.couples_rows and parts > 1:
             rank_zero_warn(

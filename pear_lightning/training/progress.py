@@ -8,13 +8,27 @@ from lightning.pytorch import Trainer
 def epochs_so_far(trainer: Trainer) -> float:
     """Return how many epochs a fit has trained, including the fraction of the current one.
 
+    For data of unknown length, the fraction is that of the mean length of the complete epochs; it
+    is 0 in the first epoch.
+
     Args:
         trainer: A trainer that is fitting.
     """
     loop = trainer.fit_loop
     batches = loop.max_batches
-    share = loop.epoch_loop.batch_idx / batches if 0 < batches < math.inf else 0.0
-    return trainer.current_epoch + max(share, 0.0)
+    if math.isinf(batches) and trainer.current_epoch:
+        batches = (loop.total_batch_idx - loop.batch_idx) / trainer.current_epoch
+    share = loop.batch_idx / batches if 0 < batches < math.inf else 0.0
+    return trainer.current_epoch + min(max(share, 0.0), 1.0)
+
+
+def counts_within_epoch(trainer: Trainer) -> bool:
+    """Return whether the fraction of the current epoch is known; not in a first one of a stream.
+
+    Args:
+        trainer: A trainer that is fitting and has loaded its training data.
+    """
+    return math.isfinite(trainer.fit_loop.max_batches) or trainer.current_epoch > 0
 
 
 def steps_so_far(trainer: Trainer) -> int:

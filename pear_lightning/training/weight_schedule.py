@@ -1,5 +1,6 @@
 """Schedules for the weight of an explanation loss."""
 
+import math
 from abc import ABC, abstractmethod
 
 from lightning.pytorch import Trainer
@@ -39,6 +40,18 @@ class WeightSchedule(nn.Module, ABC):
     def depends_on_time(self) -> bool:
         """Whether the weight depends on the epochs of training."""
         return True
+
+    @property
+    def changes_in_first_epoch(self) -> bool:
+        """Whether the end of the first epoch differs from its start, in what it needs or returns.
+
+        Fractions of this epoch are unknown if the length of the data is; see
+        :func:`~pear_lightning.training.progress.epochs_so_far`.
+        """
+        if not self.depends_on_time:
+            return False
+        first, last = 0.0, math.nextafter(1.0, 0.0)
+        return (self(first), self.listens(first)) != (self(last), self.listens(last))
 
     def listens(self, epochs: float) -> bool:
         """Return whether :meth:`observe` needs the explanation loss of a step with weight 0.
@@ -103,7 +116,8 @@ class WarmUp(WeightSchedule):
 
     Args:
         weight: w, at least 0.
-        warmup_epochs: t₀, above 0; fractions count batches.
+        warmup_epochs: t₀, above 0; fractions count batches. With data of unknown length, the
+            weight is 0 in the whole first epoch.
 
     Raises:
         ValueError: If a value is out of range.
@@ -136,7 +150,8 @@ class LateStart(WeightSchedule):
 
     Args:
         weight: w, at least 0.
-        start_epoch: t₀, epochs of training without the loss; fractions count batches.
+        start_epoch: t₀, epochs of training without the loss; fractions count batches. With data
+            of unknown length, a t₀ below 1 is 1.
 
     Raises:
         ValueError: If a value is negative or not finite.

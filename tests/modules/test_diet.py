@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, IterableDataset
 
 from pear_lightning.explainers import OptimizedMask, explain
 from pear_lightning.masking import ColumnMasker, TokenMasker
@@ -121,6 +121,37 @@ def test_rounds_divide_the_training():
     recorded = Recorded(f(), f(), ColumnMasker(N), mask_steps=1)
     quiet_trainer(max_epochs=10).fit(recorded, DataLoader(torch.randn(4, N), batch_size=4))
     assert seen == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"max_epochs": None, "max_steps": 10}, [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]),
+        ({"max_epochs": 1, "limit_train_batches": 5}, [0, 1, 2, 3, 4]),
+        ({"max_epochs": 5}, [each for each in range(5) for _ in range(6)]),
+        ({"max_epochs": 4}, None),
+        ({"max_epochs": 1}, None),
+    ],
+)
+def test_rounds_divide_a_training_of_unknown_length(limits, expected):
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter(torch.randn(24, N))
+
+    seen = []
+
+    class Recorded(DiET):
+        def training_step(self, batch, batch_idx):
+            seen.append(self.round)
+            return super().training_step(batch, batch_idx)
+
+    model, data = Recorded(f(), f(), ColumnMasker(N), 1), DataLoader(Stream(), batch_size=4)
+    if expected is None:
+        with pytest.raises(ValueError, match="max_epochs must be at least 5 for DiET and data of"):
+            quiet_trainer(**limits).fit(model, data)
+    else:
+        quiet_trainer(**limits).fit(model, data)
+        assert seen == expected
 
 
 def test_texts_with_padding():

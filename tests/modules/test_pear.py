@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch import Callback, seed_everything
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from pear_lightning.datamodules import BreastCancer, TabularDataModule
 from pear_lightning.explainers import (
@@ -325,6 +325,16 @@ def test_batch_norm_statistics_move_with_the_task_loss_only():
     hidden = backbone.body[0](x)
     wanted = (1 - 0.9**3) * hidden.mean(0)
     torch.testing.assert_close(backbone.body[1].running_mean, wanted)
+
+
+def test_a_warm_up_within_the_first_epoch_of_a_stream_is_warned_of():
+    class Stream(IterableDataset):
+        def __iter__(self):
+            return iter(table(16))
+
+    model = PEAR(MLP(6), 0.8, explainers=PAIR, warmup_epochs=1)
+    with pytest.warns(UserWarning, match="WarmUp of ConsensusLoss depends on the fraction of the"):
+        quiet_trainer(max_epochs=1).fit(model, DataLoader(Stream(), batch_size=8))
 
 
 def test_warm_up_raises_the_weight_linearly():

@@ -10,15 +10,19 @@ import pytest
 import torch
 from torch import nn
 from torch.torch_version import TorchVersion
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from pear_lightning.explainers import Gradient, IntegratedGradients
-from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
+from pear_lightning.losses import ConsensusLoss, DoubleBackpropagationLoss, RightReasonsLoss
 from pear_lightning.masking import ColumnMasker
+from pear_lightning.modules import RightForTheRightReasons
 from pear_lightning.nn import MLP
 from pear_lightning.scoring.batch import Batch
+from pear_lightning.training.matched_magnitude import MatchedMagnitude
 from pear_lightning.training.objective import Objective
 from pear_lightning.training.progress import epochs_so_far
-from pear_lightning.training.weight_schedule import ConstantWeight
+from pear_lightning.training.weight_schedule import ConstantWeight, LateStart, WarmUp
+from tests.modules.helpers import quiet_trainer
 
 
 def consensus(**arguments):
@@ -207,19 +211,68 @@ def test_compiled_gradients_do_not_follow_later_running_statistics(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("epoch", "batch", "batches", "expected"),
+    ("epoch", "batch", "before", "batches", "expected"),
     [
-        (0, -1, 4, 0.0),  # before the first batch
-        (2, 3, 4, 2.75),
-        (2, 0, 1, 2.0),
-        (1, 5, math.inf, 1.0),  # a stream has no fractions
-        (1, 5, 0, 1.0),
+        (0, -1, 0, 4, 0.0),  # before the first batch
+        (2, 3, 8, 4, 2.75),
+        (2, 0, 2, 1, 2.0),
+        (0, 5, 0, math.inf, 0.0),  # the first epoch of a stream has no fractions
+        (1, 5, 10, math.inf, 1.5),  # others have those of the epochs before
+        (2, 3, 12, math.inf, 2.5),
+        (2, 9, 12, math.inf, 3.0),  # longer than those
+        (1, 5, 0, 0, 1.0),
     ],
 )
-def test_epochs_so_far_count_batches(epoch, batch, batches, expected):
-    loop = SimpleNamespace(max_batches=batches, epoch_loop=SimpleNamespace(batch_idx=batch))
+def test_epochs_so_far_count_batches(epoch, batch, before, batches, expected):
+    loop = SimpleNamespace(max_batches=batches, batch_idx=batch, total_batch_idx=before + batch)
     trainer = SimpleNamespace(fit_loop=loop, current_epoch=epoch)
     assert epochs_so_far(trainer) == expected
+
+
+class Stream(IterableDataset):
+    """A data set of unknown length, 6 batches of 4 rows."""
+
+    def __iter__(self):
+        return iter(TensorDataset(rows(24).inputs, rows(24).target))
+
+
+def weights_in_a_stream(schedule, **limits):
+    """Return the weight of each step of 2 epochs."""
+    seen = []
+
+    class Watched(RightForTheRightReasons):
+        def training_step(self, batch, batch_idx):
+            seen.append(self.weight(self.objective.epochs(self.trainer)))
+            return super().training_step(batch, batch_idx)
+
+    module = Watched(MLP(4), 1.0, DoubleBackpropagationLoss())
+    module.objective.schedule = schedule
+    quiet_trainer(max_epochs=2, **limits).fit(module, DataLoader(Stream(), batch_size=4))
+    return seen
+
+
+def test_a_schedule_in_a_stream_has_fractions_after_the_first_epoch():
+    with pytest.warns(UserWarning, match="WarmUp of DoubleBackpropagationLoss depends on"):
+        seen = weights_in_a_stream(WarmUp(1.0, 2.0))
+    assert seen == pytest.approx([0.0] * 6 + [0.5 + i / 12 for i in range(6)])
+    assert weights_in_a_stream(LateStart(1.0, 1.5)) == [0.0] * 9 + [1.0] * 3  # without a warning
+    known = weights_in_a_stream(WarmUp(1.0, 2.0), limit_train_batches=6)
+    assert known == pytest.approx([i / 12 for i in range(12)])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        (ConstantWeight(1.0), False),
+        (WarmUp(1.0, 3.0), True),
+        (LateStart(1.0, 0.5), True),
+        (LateStart(1.0, 1.0), False),
+        (MatchedMagnitude(1.0, 1.0), True),  # it measures the last quarter
+        (MatchedMagnitude(1.0, 2.0), False),
+    ],
+)
+def test_schedules_say_whether_they_need_the_fraction_of_the_first_epoch(schedule, expected):
+    assert schedule.changes_in_first_epoch is expected
 
 
 def test_a_compiled_loss_says_what_a_logit_leaves_free(monkeypatch):
