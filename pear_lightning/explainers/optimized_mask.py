@@ -104,6 +104,8 @@ class OptimizedMask(Explainer):
     ) -> Tensor:
         """Return masks ``(B, n)``, 0 for features that a sample lacks.
 
+        The model is evaluated in its own precision, outside of autocast.
+
         Args:
             forward: The model; its weights are not changed.
             batch: The samples.
@@ -116,7 +118,8 @@ class OptimizedMask(Explainer):
             ValueError: If the model has no gradient.
         """
         weight = self.sparsity_weight if sparsity_weight is None else sparsity_weight
-        with torch.inference_mode(False), torch.enable_grad():
+        full = torch.autocast(start.device.type, enabled=False)
+        with torch.inference_mode(False), torch.enable_grad(), full:
             batch = batch.explaining(None).outside_inference_mode()
             with torch.no_grad():
                 wanted = probabilities(logits_of(forward, batch))

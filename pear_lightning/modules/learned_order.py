@@ -197,11 +197,12 @@ class LearnedOrder(AmortizedModule):
         self, batch: ExplainerBatch, explained: Batch, first: Tensor, seed: int
     ) -> dict[str, Tensor]:
         read, bound = explained, batch.bound
-        if not read.inputs.is_floating_point():
-            with torch.no_grad():
-                read, bound = embedded_features(self.explainer.masker, read, self.game)
         keep = torch.cat([1 - first, first])
-        logits = masked_logits(self.game, read, bound, keep, frozen=True, seed=seed)
+        with torch.autocast(keep.device.type, enabled=False):
+            if not read.inputs.is_floating_point():
+                with torch.no_grad():
+                    read, bound = embedded_features(self.explainer.masker, read, self.game)
+            logits = masked_logits(self.game, read, bound, keep, frozen=True, seed=seed)
         target = explained.classes
         assert target is not None
         output = resolve_output(self.explainer.output)

@@ -179,10 +179,10 @@ class RealX(AmortizedModule):
         """Return ``log q(y | x_s)``, ``(K, B)``."""
         read, bound = batch.batch, batch.bound
         predictor = self._predictor.forward
-        if not read.inputs.is_floating_point():
-            with torch.no_grad():
-                read, bound = embedded_features(self.explainer.masker, read, predictor)
         with torch.autocast(keep.device.type, enabled=False):
+            if not read.inputs.is_floating_point():
+                with torch.no_grad():
+                    read, bound = embedded_features(self.explainer.masker, read, predictor)
             logits = at_least_float32(
                 masked_logits(predictor, read, bound, keep, frozen=True, seed=seed)
             )

@@ -21,7 +21,8 @@ def loss_increases(removals: Removals, target: Tensor | None, active: Tensor) ->
         active: Features that get a share, ``(B, n)`` bool.
 
     Returns:
-        ``(B, n)``, the sum is 1 for samples with an active feature.
+        ``(B, n)``, the sum is 1 for samples with an active feature; float32 or better, also under
+        autocast.
 
     Raises:
         ValueError: If features are not removed one at a time.
@@ -30,7 +31,7 @@ def loss_increases(removals: Removals, target: Tensor | None, active: Tensor) ->
         Schwab, Karlen, *CXPlain: Causal Explanations for Model Interpretation under Uncertainty*,
         NeurIPS 2019, arXiv 1910.12336.
     """
-    removed = (~removals.keep).to(removals.logits.dtype)
+    removed = ~removals.keep
     largest = int(removed.sum(dim=2).max())
     if largest > 1:
         raise ValueError(
@@ -38,6 +39,7 @@ def loss_increases(removals: Removals, target: Tensor | None, active: Tensor) ->
             f"to {largest} features"
         )
     drops = removals.drops(log_prob, target)
-    rises = torch.einsum("bkn,bk->bn", removed.to(drops), drops)
+    with torch.autocast(drops.device.type, enabled=False):
+        rises = torch.einsum("bkn,bk->bn", removed.to(drops), drops)
     rises = rises.clamp(min=_LEAST).masked_fill(~active, 0)
     return rises / rises.sum(dim=1, keepdim=True).clamp(min=_LEAST)

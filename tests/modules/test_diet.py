@@ -60,6 +60,15 @@ def test_a_mask_is_a_minimum_of_the_formula():
     assert (others > at - 0.02).float().mean() > 0.95
 
 
+def test_masks_do_not_depend_on_autocast():
+    """Both predictions that they compare are those of the model's own precision."""
+    explainer, model, inputs = OptimizedMask(ColumnMasker(N), 20), f().eval(), torch.randn(6, N)
+    _, (wanted,) = explain(model, inputs, 0, [explainer])
+    with torch.autocast("cpu", torch.bfloat16):
+        _, (found,) = explain(model, inputs, 0, [explainer])
+    assert torch.equal(found, wanted)
+
+
 def test_masks_keep_the_features_that_decide():
     explainer = OptimizedMask(ColumnMasker(N), sparsity_weight=0.3)
     inputs = torch.randn(50, N).sign() * (1 + torch.rand(50, N))

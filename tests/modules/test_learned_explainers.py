@@ -374,6 +374,38 @@ def test_half_precision_trains_the_network_and_evaluates_the_model_in_its_own(na
 
 
 @every_member
+def test_the_loss_of_given_scores_does_not_depend_on_autocast(name):
+    """Only the networks that are trained run in half precision."""
+
+    class Scores(nn.Module):
+        scale = "softmax" if name in SHARES else "unbounded"
+
+        def __init__(self):
+            super().__init__()
+            self.factor = nn.Parameter(torch.ones(()))
+
+        def forward(self, inputs):
+            scores = self.factor * inputs.abs()
+            return scores[..., None].expand(-1, -1, 2) if name in ALL_CLASSES else scores
+
+    class WithoutProducts(nn.Module):
+        def forward(self, inputs):
+            return torch.stack([inputs.sum(dim=1), inputs.square().sum(dim=1)], dim=1)
+
+    model = build(name, network=Scores()).eval()
+    if name == "l2x":
+        model.predictor = WithoutProducts()
+    read = model.batch_of(batch_for(name, rows(8)))
+    for loss in (model.training_loss, model.evaluation_loss):
+        wanted = loss(read)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = loss(read)
+        assert {key: each.item() for key, each in found.items()} == {
+            key: each.item() for key, each in wanted.items()
+        }
+
+
+@every_member
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_scores_that_are_not_finite_raise(name, value):
     """A choice of the highest scores, and a row without variance, would hide them."""
