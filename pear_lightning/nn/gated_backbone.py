@@ -6,12 +6,16 @@ from torch import Tensor, nn
 
 from pear_lightning.nn.feature_gate import FeatureGate
 
+_GATED_BY = "_gated_by"
+"""Attribute of a backbone with the ``GatedBackbone`` whose gate is inside, or ``None``."""
+
 
 class GatedBackbone(nn.Module):
     """A backbone with a gate in front of it, or in front of one of its modules.
 
     The backbone's modules and the names of its weights do not change; a gate inside the backbone
-    is a forward hook on the module that it precedes.
+    is a forward hook on the module that it precedes. A backbone has one gate inside: a further
+    ``GatedBackbone`` of the same backbone replaces it, and the earlier one can no longer be called.
 
     Shapes:
         - ``inputs``: ``(B, *S)``, the inputs of the backbone
@@ -25,7 +29,7 @@ class GatedBackbone(nn.Module):
 
     Raises:
         ValueError: If the backbone has no module of that name, or calls it without positional
-            arguments.
+            arguments; when called, if the gate inside the backbone is another one.
 
     Example:
         >>> import torch
@@ -44,9 +48,17 @@ class GatedBackbone(nn.Module):
         if place is not None:
             # a bound method, so that a deep copy of this module calls the copied gate
             named_module(backbone, place).register_forward_pre_hook(self._gate_first)
+        # who gates inside of it; in a tuple, because a module would become a part of the backbone
+        vars(backbone)[_GATED_BY] = (None if place is None else self,)
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
         """Return logits ``(B, C)`` of inputs ``(B, *S)``; the backbone gets further arguments."""
+        if getattr(self.backbone, _GATED_BY)[0] is not (None if self.place is None else self):
+            raise ValueError(
+                "backbone must not be given to a later GatedBackbone that changes the gate inside, "
+                f"got a call of the earlier one, with place={self.place!r}; give each a backbone "
+                "of its own, such as copy.deepcopy(backbone)"
+            )
         if self.place is None:
             inputs = self.gate(inputs)
         logits: Tensor = self.backbone(inputs, **kwargs)
@@ -57,7 +69,9 @@ class GatedBackbone(nn.Module):
         """The backbone's method that embeds token ids; ``None`` if it has none."""
         return getattr(self.backbone, "embed", None)
 
-    def _gate_first(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    def _gate_first(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if getattr(self.backbone, _GATED_BY)[0] is not self:
+            return None  # replaced
         if not args:
             raise ValueError(
                 f"{self.place!r} must be called with a positional argument, which the gate takes, "

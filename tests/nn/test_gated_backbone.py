@@ -51,6 +51,42 @@ def test_a_copy_has_a_gate_of_its_own():
         torch.testing.assert_close(model(x), before)
 
 
+@pytest.mark.parametrize("places", [("layers.2", "layers.2"), ("layers.0", "layers.2")])
+def test_a_later_gate_inside_replaces_the_earlier_one(places):
+    backbone, x = MLP(6, hidden_features=(6, 6)), torch.randn(4, 6)
+    fresh = copy.deepcopy(backbone)
+    first, second = (GatedBackbone(gate_of(6), backbone, place) for place in places)
+    wanted = GatedBackbone(second.gate, fresh, places[1])(x)
+    torch.testing.assert_close(second(x), wanted)
+    torch.testing.assert_close(copy.deepcopy(second)(x), wanted)
+    with pytest.raises(ValueError, match="backbone must not be given to a later GatedBackbone"):
+        first(x)
+    again = GatedBackbone(gate_of(6), copy.deepcopy(backbone), places[0])
+    torch.testing.assert_close(second(x), wanted)
+    wanted = GatedBackbone(again.gate, copy.deepcopy(fresh), places[0])(x)
+    torch.testing.assert_close(again(x), wanted)
+
+
+def test_a_gate_in_front_removes_one_inside_and_not_one_in_front():
+    backbone, x = MLP(6), torch.randn(4, 6)
+    plain = copy.deepcopy(backbone)
+    GatedBackbone(gate_of(6), backbone, "layers.0")
+    models = [GatedBackbone(gate_of(6), backbone) for _ in range(2)]
+    for model in models:
+        torch.testing.assert_close(model(x), plain(x * model.gate.scores))
+    GatedBackbone(gate_of(6), backbone, "layers.0")
+    with pytest.raises(ValueError, match="backbone must not be given to a later GatedBackbone"):
+        models[0](x)
+
+
+def test_gates_can_be_nested():
+    backbone, x = MLP(6), torch.randn(4, 6)
+    inner = GatedBackbone(gate_of(6), copy.deepcopy(backbone), "layers.0")
+    outer = GatedBackbone(gate_of(100), inner, "backbone.layers.2")
+    hidden = backbone.layers[:2](x * inner.gate.scores) * outer.gate.scores
+    torch.testing.assert_close(outer(x), backbone.layers[2:](hidden))
+
+
 def test_explanations_are_of_the_gated_function_and_reach_the_scores():
     for place in (None, "layers.0"):
         model = GatedBackbone(gate_of(6), MLP(6, activation="softplus"), place)
