@@ -1,5 +1,6 @@
 """A classifier of scikit-learn as a model to explain."""
 
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -11,22 +12,24 @@ class SklearnClassifier(nn.Module):
     """A classifier with the interface of scikit-learn, such as XGBoost's, as a model to explain.
 
     It maps rows of a table to the logarithms of the predicted probabilities, which serve as logits.
-    It has no weights and no gradient, so only methods that evaluate the model can explain it. It
-    runs on the CPU.
+    Column c of the logits is class c: a class that the classifier was not fitted to has the
+    smallest probability. It has no weights and no gradient, so only methods that evaluate the model
+    can explain it. It runs on the CPU.
 
     Args:
-        estimator: A classifier with ``predict_proba``, fitted or not; or its import path, such as
-            ``"sklearn.ensemble.HistGradientBoostingClassifier"``.
+        estimator: A classifier with ``predict_proba``, fitted to class indices or not fitted; or
+            its import path, such as ``"sklearn.ensemble.HistGradientBoostingClassifier"``.
         arguments: Arguments of the classifier, if its import path is given.
         smallest: Lower bound of the probabilities, whose logarithm is then finite.
 
     Raises:
         TypeError: If the estimator has no ``predict_proba``.
         RuntimeError: When called, if it is not fitted.
+        ValueError: When called, if it was fitted to labels that are no class indices.
 
     Shapes:
         - inputs: ``(B, n)``
-        - logits: ``(B, C)``, float32
+        - logits: ``(B, C)``, float32, where C - 1 is the largest class it was fitted to
 
     Example:
         >>> model = SklearnClassifier("sklearn.naive_bayes.GaussianNB")
@@ -78,8 +81,23 @@ class SklearnClassifier(nn.Module):
                 f"{type(self.estimator).__name__}; call fit(inputs, target)"
             )
         probabilities = self.estimator.predict_proba(inputs.detach().cpu().numpy())
-        found = torch.as_tensor(probabilities, dtype=torch.float32).clamp(min=self.smallest)
-        return found.log().to(inputs.device)
+        found = torch.as_tensor(probabilities, dtype=torch.float32)
+        classes = self._classes()
+        placed = found.new_zeros(len(found), int(classes.max()) + 1)
+        placed[:, classes] = found
+        return placed.clamp(min=self.smallest).log().to(inputs.device)
+
+    def _classes(self) -> Tensor:
+        """Return the class index of each column of the classifier's probabilities, ``(K,)``."""
+        with suppress(TypeError, ValueError):
+            found = torch.tensor(self.estimator.classes_)
+            classes = found.long()
+            if found.ndim == 1 and bool((classes == found).all()) and int(classes.min()) >= 0:
+                return classes
+        raise ValueError(
+            "estimator must be fitted to class indices 0, 1, ..., got the classes "
+            f"{self.estimator.classes_!s}; fit it to the number of each class"
+        )
 
     def extra_repr(self) -> str:
         """Return the classifier for ``repr``."""

@@ -243,3 +243,30 @@ def test_classifiers_of_sklearn():
         SklearnClassifier(nn.Linear(2, 2))
     with pytest.raises(TypeError, match="arguments must be None"):
         SklearnClassifier(naive.GaussianNB(), {"priors": None})
+
+
+@pytest.mark.parametrize("labels", [[0, 2, 3], [1, 2], [0, 1]])
+def test_each_column_of_a_classifier_of_sklearn_is_the_class_of_that_number(labels):
+    naive = pytest.importorskip("sklearn.naive_bayes")
+    inputs = torch.randn(80, 3)
+    number = (inputs[:, 0] > 0).long() + (inputs[:, 0] > 1).long()
+    target = torch.tensor(labels)[number.clamp(max=len(labels) - 1)]
+    for fitted_to in (target, target.float(), target.to(torch.uint8)):
+        model = SklearnClassifier(naive.GaussianNB()).fit(inputs, fitted_to)
+        found = model(inputs)
+        assert found.shape == (80, max(labels) + 1)
+        expected = torch.tensor(model.estimator.predict(inputs.numpy())).long()
+        assert torch.equal(found.argmax(dim=1), expected)
+        probabilities = torch.tensor(model.estimator.predict_proba(inputs.numpy())).float()
+        torch.testing.assert_close(found[:, labels].exp(), probabilities.clamp(min=1e-6))
+        others = [label for label in range(max(labels)) if label not in labels]
+        assert (found[:, others].exp() < 2e-6).all()
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [-1, 1]])
+def test_classifiers_of_sklearn_are_fitted_to_class_indices(labels):
+    naive = pytest.importorskip("sklearn.naive_bayes")
+    inputs = torch.randn(8, 3)
+    estimator = naive.GaussianNB().fit(inputs.numpy(), [labels[0]] * 4 + [labels[1]] * 4)
+    with pytest.raises(ValueError, match=r"fitted to class indices 0, 1, \.\.\., got the classes"):
+        SklearnClassifier(estimator)(inputs)
