@@ -307,7 +307,9 @@ class AmortizedModule(TargetModelModule):
             if found != stored.get("target_model", found):
                 raise ValueError(
                     "target_model must be the model that was explained, got one with other layers "
-                    "or weights; explain it in another folder, or give the model of that run"
+                    "or weights, or another fit; give the model of that run (a classifier that is "
+                    "fitted in each run: with the same random_state), or explain it in another "
+                    "folder"
                 )
         explained = self.explainer.explained
         if explained != "all" and stored.get("explained", explained) != explained:

@@ -1,11 +1,17 @@
 """A classifier of scikit-learn as a model to explain."""
 
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
+
+from pear_lightning.functional.hashed_random import hashed_uniform
+
+_PROBES = 128  # rows at which two fits are compared
 
 
 class SklearnClassifier(nn.Module):
@@ -14,7 +20,8 @@ class SklearnClassifier(nn.Module):
     It maps rows of a table to the logarithms of the predicted probabilities, which serve as logits.
     Column c of the logits is class c: a class that the classifier was not fitted to has the
     smallest probability. It has no weights and no gradient, so only methods that evaluate the model
-    can explain it. It runs on the CPU.
+    can explain it. It runs on the CPU. Give an estimator that is fitted in each run a
+    ``random_state``, so that stored explanations of an earlier run are of the same model.
 
     Args:
         estimator: A classifier with ``predict_proba``, fitted to class indices or not fitted; or
@@ -80,12 +87,37 @@ class SklearnClassifier(nn.Module):
                 "estimator must be fitted before it is explained, got an unfitted "
                 f"{type(self.estimator).__name__}; call fit(inputs, target)"
             )
+        return self._probabilities(inputs).clamp(min=self.smallest).log().to(inputs.device)
+
+    def fitted_checksum(self) -> int | None:
+        """Return a number that identifies what the classifier has learned, in any process.
+
+        It is computed from probabilities to four decimals at 128 fixed rows of several magnitudes:
+        a pickle of the same classifier differs between processes, and after predictions. Two fits
+        that agree there have the same number.
+
+        Returns:
+            ``None`` if the classifier is not fitted, does not say how many columns it takes, or
+            refuses such rows.
+        """
+        if not self.is_fitted:
+            return None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the rows are far from those of the data
+            try:
+                found = self._probabilities(_probes(int(self.estimator.n_features_in_)))
+            except Exception:  # of any library: categories, for example, may not be negative
+                return None
+        return crc32((1e4 * found.nan_to_num()).round().to(torch.int16).numpy().tobytes())
+
+    def _probabilities(self, inputs: Tensor) -> Tensor:
+        """Return the probability of each class, ``(B, C)``, float32, on the CPU."""
         probabilities = self.estimator.predict_proba(inputs.detach().cpu().numpy())
         found = torch.as_tensor(probabilities, dtype=torch.float32)
         classes = self._classes()
         placed = found.new_zeros(len(found), int(classes.max()) + 1)
         placed[:, classes] = found
-        return placed.clamp(min=self.smallest).log().to(inputs.device)
+        return placed
 
     def _classes(self) -> Tensor:
         """Return the class index of each column of the classifier's probabilities, ``(K,)``."""
@@ -102,3 +134,11 @@ class SklearnClassifier(nn.Module):
     def extra_repr(self) -> str:
         """Return the classifier for ``repr``."""
         return repr(self.estimator)
+
+
+def _probes(n_columns: int) -> Tensor:
+    """Return rows between 0.1 and 100,000 in size, one size for a row or for each value."""
+    values, sizes = hashed_uniform(torch.arange(_PROBES), torch.arange(2), n_columns)
+    half = _PROBES // 2
+    sizes[:half] = sizes[:half, :1]
+    return (2 * values - 1) * 10 ** (6 * sizes - 1)

@@ -75,6 +75,9 @@ def leading_padding(batch: Batch) -> Tensor | None:
 def model_fingerprint(forward: Any) -> int:
     """Return a number that identifies a model: its layers and weights, on any device.
 
+    Of a module that learns something else than weights, the result of its method
+    ``fitted_checksum`` counts, too, as of a :class:`~pear_lightning.nn.SklearnClassifier`.
+
     Args:
         forward: A module or a callable. Of a callable without modules, only the name counts.
 
@@ -95,6 +98,9 @@ def model_fingerprint(forward: Any) -> int:
                 stored = each.detach().cpu().contiguous().flatten()
                 data = stored.view(torch.uint8) if stored.numel() else stored
                 value = crc32(data.numpy().tobytes(), crc32(name.encode(), value))
+        for part in own.modules():
+            if (checksum := getattr(part, "fitted_checksum", None)) is not None:
+                value = crc32(str(checksum()).encode(), value)
     name = getattr(forward, "__qualname__", type(forward).__qualname__)
     return value if owners else crc32(name.encode())
 

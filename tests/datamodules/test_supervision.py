@@ -1,5 +1,6 @@
 """Samples next to their explanations."""
 
+from copy import deepcopy
 from functools import partial
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ def small(masker, names):
     return FaithfulnessSuite(masker, names, n_subsets=10)
 
 
-def model(n=N, f=None):
+def model(n=N, f=None, removals=LOSS):
     torch.manual_seed(1)
     return PriorExplanations(
         MLP(n, hidden_features=(8,)) if f is None else f,
@@ -52,7 +53,7 @@ def model(n=N, f=None):
         suite=small,
         quantile=0.0,  # several survivors
         similarity=1.0,
-        removals=LOSS,
+        removals=removals,
     )
 
 
@@ -180,6 +181,22 @@ def test_another_model_is_not_trained_on_the_evaluations_of_the_first(tmp_path):
         quiet_trainer().fit(DeepFaith(f, ExplainerMLP(N), masker, 0.5, explained="true"), data)
     same = DeepFaith(f.double().float(), ExplainerMLP(N), masker, 0.5, local_correlation=LOSS)
     quiet_trainer(max_epochs=1).fit(same, data)
+
+
+def test_a_classifier_that_was_fitted_anew_is_another_model(tmp_path):
+    naive, labels = pytest.importorskip("sklearn.naive_bayes"), (rows()[:, 0] > 0).long()
+    first, same, other = (
+        SklearnClassifier(naive.GaussianNB()).fit(rows(), each)
+        for each in (labels, labels, 1 - labels)
+    )
+    data = explained(tmp_path, prior=model(f=first), n_samples=20)
+    with pytest.raises(ValueError, match="got one with other layers or weights, or another fit"):
+        quiet_trainer().fit(DeepFaith(other, ExplainerMLP(N), ColumnMasker(N), 0.5), data)
+    trained = DeepFaith(same, ExplainerMLP(N), ColumnMasker(N), 0.5, local_correlation=LOSS)
+    quiet_trainer(max_epochs=1).fit(trained, data)
+    again = model(f=other, removals=deepcopy(LOSS))  # a run that ends leaves it in eval mode
+    with pytest.raises(ValueError, match="other target_model: "):
+        explained(tmp_path, prior=again)
 
 
 def test_supervision_of_the_true_class_is_imitated_as_that(tmp_path):
