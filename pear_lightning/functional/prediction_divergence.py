@@ -5,7 +5,7 @@ from torch import Tensor
 from pear_lightning.functional.validation import at_least_float32
 
 
-def prediction_divergence(wanted: Tensor, logits: Tensor) -> Tensor:
+def prediction_divergence(wanted: Tensor, logits: Tensor, name: str = "network") -> Tensor:
     r"""Return the KL divergence of predicted classes; the squared error for models of one output.
 
     .. math:: KL(f \,\|\, q) = \sum_c f_c (\log f_c - \log q_c)
@@ -13,6 +13,7 @@ def prediction_divergence(wanted: Tensor, logits: Tensor) -> Tensor:
     Args:
         wanted: Logits of the model f, ``(B, C)``.
         logits: Logits of q, ``(..., B, C)``.
+        name: Name of the argument that holds q, for error messages.
 
     Returns:
         ``(..., B)``, float32 or better.
@@ -28,7 +29,7 @@ def prediction_divergence(wanted: Tensor, logits: Tensor) -> Tensor:
     """
     if wanted.shape[-1] != logits.shape[-1]:
         raise ValueError(
-            f"network must have the {wanted.shape[-1]} outputs of the target_model, got "
+            f"{name} must have the {wanted.shape[-1]} outputs of the target_model, got "
             f"{logits.shape[-1]}"
         )
     wanted, logits = at_least_float32(wanted), at_least_float32(logits)

@@ -18,7 +18,7 @@ from pear_lightning.losses.correlation_term import PRESETS, CorrelationTerm
 from pear_lightning.masking import Masker
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.outputs import resolve_output
+from pear_lightning.scoring.outputs import OF_SEVERAL_CLASSES, resolve_output
 from pear_lightning.scoring.removals import Removals, law_code, remove_subsets
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.scoring.subset_laws import SubsetLaw
@@ -184,7 +184,8 @@ class LocalCorrelationLoss(nn.Module):
                 classes.
 
         Raises:
-            ValueError: If a shape does not fit, or the saliency or an output of f is NaN or Inf.
+            ValueError: If a shape does not fit, the saliency or an output of f is NaN or Inf, or a
+                term's scalar needs several classes and f has one output.
         """
         return self.per_sample(saliency, removals, target).values.mean()
 
@@ -260,6 +261,14 @@ class LocalCorrelationLoss(nn.Module):
             raise ValueError(
                 f"saliency must have shape ({rows}, {n}) or ({rows}, {n}, {classes}), got "
                 f"{tuple(saliency.shape)}"
+            )
+        unfit = {str(term.output) for term in self.terms if term.output in OF_SEVERAL_CLASSES}
+        if classes == 1 and unfit:
+            raise ValueError(
+                "terms must have output='logit' or a function of the logits for a model with one "
+                f"output, got {', '.join(map(repr, sorted(unfit)))}; give LocalCorrelationLoss("
+                "[CorrelationTerm(UniformSizeLaw(), output='logit')]), to DeepFaith as "
+                "local_correlation"
             )
         if (target is None) != (saliency.ndim == 3):
             raise ValueError(

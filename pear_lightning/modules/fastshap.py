@@ -17,6 +17,7 @@ from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.removals import Removals, law_code, remove_subsets
 from pear_lightning.scoring.scorer import Forward
 from pear_lightning.scoring.subset_laws import FixedSizeLaw, ShapleyLaw, SubsetLaw
+from pear_lightning.training.target_model import TargetModel
 
 
 class FastSHAP(AmortizedModule):
@@ -130,12 +131,16 @@ class FastSHAP(AmortizedModule):
         self.paired = paired
         self.normalize = normalize
         self.efficiency_weight = efficiency_weight
-        self._surrogate = self.hold(surrogate)
+        self._surrogate = self.hold(surrogate, "surrogate")
 
     @property
     def game(self) -> Forward:
         """The model v whose Shapley values are learned."""
-        return self._surrogate.forward if self._surrogate.is_given else self.target_model
+        return self._game.forward
+
+    @property
+    def _game(self) -> TargetModel:
+        return self._surrogate if self._surrogate.is_given else self._target
 
     @property
     def laws(self) -> list[tuple[SubsetLaw, int]]:

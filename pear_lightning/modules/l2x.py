@@ -153,4 +153,4 @@ class L2X(AmortizedModule):
         if not read.inputs.is_floating_point():
             read, bound = embedded_features(self.explainer.masker, read, self.predictor)
         logits = masked_logits(self.predictor, read, bound, selected[None], frozen=False, seed=seed)
-        return prediction_divergence(wanted, logits).mean()
+        return prediction_divergence(wanted, logits, "predictor").mean()

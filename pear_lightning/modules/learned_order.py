@@ -20,6 +20,7 @@ from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.scorer import Forward
+from pear_lightning.training.target_model import TargetModel
 
 
 class LearnedOrder(AmortizedModule):
@@ -130,12 +131,16 @@ class LearnedOrder(AmortizedModule):
         self.relaxation: Relaxation = relaxation
         self.temperature = temperature
         self.insertion_weight = insertion_weight
-        self._surrogate = self.hold(surrogate)
+        self._surrogate = self.hold(surrogate, "surrogate")
 
     @property
     def game(self) -> Forward:
         """The model whose curves are learned."""
-        return self._surrogate.forward if self._surrogate.is_given else self.target_model
+        return self._game.forward
+
+    @property
+    def _game(self) -> TargetModel:
+        return self._surrogate if self._surrogate.is_given else self._target
 
     def training_loss(self, batch: ExplainerBatch) -> dict[str, Tensor]:
         """Return the difference of the areas with a relaxed order.
@@ -168,8 +173,8 @@ class LearnedOrder(AmortizedModule):
         parts = self._parts(batch, explained, first, seed)
         if not parts["loss"].requires_grad:
             raise ValueError(
-                "target_model must be differentiable, got a model without a graph to its inputs; "
-                "give surrogate=..., a trained Surrogate of it"
+                f"{self._game.name} must be differentiable, got a model without a graph to its "
+                "inputs; give a trained Surrogate as surrogate=..."
             )
         return parts
 

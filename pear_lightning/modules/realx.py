@@ -112,7 +112,7 @@ class RealX(AmortizedModule):
         check_number("temperature", temperature)
         if temperature == 0:
             raise ValueError("temperature must be above 0, got 0")
-        self._predictor = self.hold(predictor)
+        self._predictor = self.hold(predictor, "predictor")
         self.sparsity_weight = sparsity_weight
         self.temperature = temperature
 

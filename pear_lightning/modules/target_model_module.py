@@ -47,15 +47,16 @@ class TargetModelModule(ExplainedModule):
     ) -> None:
         super().__init__(backbone, optimizer=optimizer, lr_scheduler=lr_scheduler)
         self._held: list[TargetModel] = []
-        self._target = self.hold(target_model)
+        self._target = self.hold(target_model, "target_model")
 
-    def hold(self, model: Forward | None) -> TargetModel:
+    def hold(self, model: Forward | None, name: str) -> TargetModel:
         """Hold a model that is evaluated, and neither trained nor saved, on the module's device.
 
         Args:
             model: f, or another model that the method needs; may be ``None``.
+            name: Name of the argument, for error messages.
         """
-        self._held.append(TargetModel(model))
+        self._held.append(TargetModel(model, name))
         return self._held[-1]
 
     @property

@@ -24,6 +24,10 @@ OutputName = Literal[
 ]
 OutputFunction = Callable[[Tensor, Tensor], Tensor]
 """Maps logits ``(N, C)`` and target ``(N,)`` to one scalar per row, ``(N,)``."""
+OF_SEVERAL_CLASSES = frozenset(
+    {"prob", "log_prob", "sum_log_prob", "margin", "max_prob", "max_log_prob"}
+)
+"""Names of scalars that a model with one output does not have."""
 
 
 def centered_logit(logits: Tensor, target: Tensor) -> Tensor:

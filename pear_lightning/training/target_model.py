@@ -1,4 +1,4 @@
-"""The explained model of a learned explainer, which is not trained with it."""
+"""A model that a module evaluates and does not train, such as the explained one."""
 
 from typing import Any
 
@@ -12,13 +12,17 @@ from pear_lightning.scoring.scorer import Forward
 
 
 class TargetModel:
-    """A holder of the explained model that hides it from the module that uses it.
+    """A holder of a given model that hides it from the module that uses it.
 
     A module registers every submodule that is assigned to it; its weights would then be optimised,
     saved in checkpoints and counted as its own. This holder is not a module, so they are not.
 
     Args:
-        forward: The explained model; ``None`` if explanations do not need it.
+        forward: The model; ``None`` if it is not needed.
+        name: Name of the argument that holds the model, for error messages.
+
+    Raises:
+        TypeError: If the model is not callable.
 
     Example:
         >>> holder = TargetModel(torch.nn.Linear(3, 2))
@@ -26,35 +30,36 @@ class TargetModel:
         torch.Size([4, 2])
     """
 
-    def __init__(self, forward: Forward | None) -> None:
+    def __init__(self, forward: Forward | None, name: str = "target_model") -> None:
         if forward is not None and not callable(forward):
             raise TypeError(
-                "target_model must be callable, a function or module that maps inputs to logits, "
-                f"got {type(forward).__name__}"
+                f"{name} must be callable, a function or module that maps inputs to logits, got "
+                f"{type(forward).__name__}"
             )
         self._forward = forward
+        self.name = name
 
     @property
     def forward(self) -> Forward:
-        """The explained model.
+        """The model.
 
         Raises:
             ValueError: If there is none.
         """
         if self._forward is None:
             raise ValueError(
-                "target_model must be given for this step, which evaluates the explained model, "
-                "got None; pass target_model=..."
+                f"{self.name} must be given for this step, which evaluates it, got None; pass "
+                f"{self.name}=..."
             )
         return self._forward
 
     @property
     def is_given(self) -> bool:
-        """Whether there is an explained model."""
+        """Whether there is a model."""
         return self._forward is not None
 
     def prepare(self, trainer: Trainer, device: torch.device) -> None:
-        """Move the explained model to a device; fit it if it is unfitted and not a network.
+        """Move the model to a device; fit it if it is unfitted and not a network.
 
         A :class:`~pear_lightning.nn.SklearnClassifier` that is not fitted is fitted to the training
         split of the data module, the same on every rank.
@@ -71,7 +76,7 @@ class TargetModel:
         datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
         if datamodule is None:
             raise ValueError(
-                "target_model must be fitted, or be given with a datamodule whose training split "
+                f"{self.name} must be fitted, or be given with a datamodule whose training split "
                 f"it is fitted to, got an unfitted {type(model).__name__} and no datamodule"
             )
         # next to explanations a sample can occur several times, or not yet
