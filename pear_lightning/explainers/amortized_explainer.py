@@ -282,7 +282,10 @@ class AmortizedExplainer(Rebuildable, Explainer):
                     "None; use attributions((inputs, classes)), with the classes that the model "
                     "predicts, for example"
                 )
-            arguments["target"] = read.classes
+            n_classes = getattr(self.network, "num_classes", None)
+            arguments["target"] = (
+                read.classes if n_classes is None else read.classes_among(n_classes, "network")
+            )
         if "attention_mask" in self._arguments and "attention_mask" in read.sample_data:
             arguments["attention_mask"] = read.sample_data["attention_mask"]
         if self.side:
@@ -348,7 +351,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
         with eval_mode(self.network) if evaluate else nullcontext():
             saliency = self.saliency(read, forward=forward, bound=bound)
         if saliency.ndim == 3:
-            saliency = of_class(saliency, read.classes)
+            saliency = _of_target(saliency, read)
         return bound.spread(saliency)
 
     @torch.no_grad()
@@ -365,7 +368,7 @@ class AmortizedExplainer(Rebuildable, Explainer):
         with eval_mode(self.network):
             saliency = self.saliency(read, forward=forward, bound=bound)
         if saliency.ndim == 3:
-            saliency = of_class(saliency, read.classes)
+            saliency = _of_target(saliency, read)
         return self._confidence(forward, read, bound, saliency)
 
     def forward(self, scorer: Scorer, inputs: Tensor | None = None) -> Tensor:
@@ -502,3 +505,10 @@ def of_class(saliency: Tensor, target: Tensor | None) -> Tensor:
             "target must name the explained class for saliency of all classes, got None"
         )
     return saliency.gather(2, target[:, None, None].expand(-1, saliency.shape[1], 1))[..., 0]
+
+
+def _of_target(saliency: Tensor, batch: Batch) -> Tensor:
+    """Return the explanation of the target's class, ``(B, n)``, of those of all ``(B, n, C)``."""
+    if batch.target is not None:
+        return of_class(saliency, batch.classes_among(saliency.shape[2], "network"))
+    return of_class(saliency, None)

@@ -84,9 +84,9 @@ class ExplanationConfidence:
         check_finite("saliency", saliency)
         laws = [(self.law, self.n_subsets)]
         removals = remove_subsets(forward, batch, bound, laws, seed=self.seed)
-        target = batch.classes
-        if target is None:
-            target = removals.original.argmax(dim=1)
+        if batch.target is None:
+            batch = batch.explaining_predicted(removals.original)
+        target = batch.classes_among(removals.original.shape[1])
         sums = removals.removed_sums(at_least_float32(saliency))
         drops = removals.drops(self.scalar, target)
         return weighted_correlation(sums, drops, removals.weights).values

@@ -22,7 +22,7 @@ from pear_lightning.scoring.fingerprint import model_fingerprint
 from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.removals import Removals
-from pear_lightning.scoring.scorer import predicted_classes
+from pear_lightning.scoring.scorer import logits_of
 
 _OF_EXPLAINERS = ("supervision", "supervision_target", "removals")
 
@@ -162,6 +162,15 @@ class AmortizedModule(TargetModelModule):
             extra.get("supervision_target"),
         )
 
+    def logits(self, batch: ExplainerBatch) -> Tensor:
+        """Return the logits of f at the samples, ``(B, C)``, without gradients.
+
+        Args:
+            batch: The batch.
+        """
+        with torch.autocast(batch.batch.inputs.device.type, enabled=False):
+            return logits_of(self.target_model, batch.batch)
+
     def explaining(self, batch: ExplainerBatch, logits: Tensor | None = None) -> Batch:
         """Return the samples with the explained class as their target.
 
@@ -180,10 +189,7 @@ class AmortizedModule(TargetModelModule):
             return batch.batch.explaining(batch.batch.labels)
         if explained == "all":
             return batch.batch.explaining(None)
-        if logits is not None:
-            return batch.batch.explaining(logits.argmax(dim=1))
-        with torch.autocast(batch.batch.inputs.device.type, enabled=False):
-            return batch.batch.explaining(predicted_classes(self.target_model, batch.batch))
+        return batch.batch.explaining_predicted(self.logits(batch) if logits is None else logits)
 
     def saliency(self, batch: ExplainerBatch, explained: Batch) -> Tensor:
         """Return the scores of the features, ``(B, n)`` or ``(B, n, C)``, with a graph.
@@ -220,11 +226,8 @@ class AmortizedModule(TargetModelModule):
         if saliency.ndim == 2:
             return saliency
         target = batch.supervision_target
-        if target is None and logits is not None:
-            target = logits.argmax(dim=1)
         if target is None:
-            with torch.autocast(saliency.device.type, enabled=False):
-                target = predicted_classes(self.target_model, batch.batch)
+            target = (self.logits(batch) if logits is None else logits).argmax(dim=1)
         return of_class(saliency, target)
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:

@@ -16,6 +16,7 @@ from pear_lightning.modules.base import adamw
 from pear_lightning.nn import ExplainerEnsemble
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.loss_increases import loss_increases
+from pear_lightning.scoring.outputs import check_several_outputs
 from pear_lightning.scoring.removals import remove_subsets
 from pear_lightning.scoring.subset_laws import SingleRemovalLaw
 
@@ -51,7 +52,7 @@ class CXPlain(AmortizedModule):
     Raises:
         TypeError: If an argument is of the wrong type.
         ValueError: If a name is unknown, or the network names another scale; in training, if scores
-            are negative.
+            are negative, f has one output, or a label is not one of its classes.
 
     Shapes:
         - batch: inputs ``(B, *S)`` and labels ``(B,)``
@@ -146,10 +147,11 @@ class CXPlain(AmortizedModule):
         removals = batch.removals or remove_subsets(
             self.target_model, batch.batch, batch.bound, [(SingleRemovalLaw(), 1)]
         )
+        n_classes = removals.original.shape[1]
+        check_several_outputs("target_model", n_classes)
         explained = self.explaining(batch, removals.original)
-        return explained, loss_increases(
-            removals, explained.classes, self.explainer.active(batch.bound)
-        )
+        target = explained.classes_among(n_classes, "target_model")
+        return explained, loss_increases(removals, target, self.explainer.active(batch.bound))
 
     def _divergence(self, batch: ExplainerBatch, explained: Batch, wanted: Tensor) -> Tensor:
         """Return ``KL(ω ‖ φ)`` of each sample, ``(B,)``."""

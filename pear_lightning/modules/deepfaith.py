@@ -181,7 +181,9 @@ class DeepFaith(AmortizedModule):
         explained, saliency, removals = self._explain(batch, seed, local=local)
         parts: dict[str, Tensor] = {}
         if removals is not None:
-            target = explained.classes if saliency.ndim == 2 else None
+            n_classes = removals.original.shape[1]
+            one = saliency.ndim == 2
+            target = explained.classes_among(n_classes, "target_model") if one else None
             found = self.local_correlation.per_sample(saliency, removals, target)
             parts["local_correlation_loss"] = found.values.mean()
             parts["undefined"] = found.undefined.to(saliency.dtype).mean()

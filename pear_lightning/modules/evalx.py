@@ -7,12 +7,13 @@ import torch
 from lightning.pytorch.cli import LRSchedulerCallable, OptimizerCallable
 from torch import Tensor, nn
 
-from pear_lightning.functional.validation import at_least_float32, check_choice, check_finite
+from pear_lightning.functional.validation import check_choice, check_finite
 from pear_lightning.masking import Masker
 from pear_lightning.modules.base import adamw
 from pear_lightning.modules.surrogate import Surrogate
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
+from pear_lightning.scoring.log_likelihood import log_likelihood
 from pear_lightning.scoring.masked_logits import masked_logits
 from pear_lightning.scoring.subset_laws import BernoulliLaw, SubsetLaw
 
@@ -41,7 +42,8 @@ class EvalX(Surrogate):
 
     Raises:
         TypeError: If an argument is of the wrong type.
-        ValueError: If a number or name is invalid.
+        ValueError: If a number or name is invalid; with ``labels="true"``, if the network has one
+            output, or a label is not one of its classes.
 
     Shapes:
         - batch: inputs ``(B, *S)``, with labels ``(B,)`` for ``labels="true"``
@@ -95,7 +97,7 @@ class EvalX(Surrogate):
         """
         if self.labels == "model":
             return super().divergence(batch, logits)
-        return -_log_likelihood(logits, batch)
+        return -log_likelihood(logits, batch.explaining(batch.labels), "network")
 
     @torch.no_grad()
     def judge(self, batch: Any, saliency: Tensor, size: int) -> dict[str, Tensor]:
@@ -122,12 +124,5 @@ class EvalX(Surrogate):
         with eval_mode(self.backbone):
             logits = masked_logits(self.backbone, read, bound, keep[None], frozen=True)
         right = logits[0].argmax(dim=1) == read.labels
-        return {"accuracy": right.float(), "log_likelihood": _log_likelihood(logits, read)[0]}
-
-
-def _log_likelihood(logits: Tensor, batch: Batch) -> Tensor:
-    """Return ``log q(y | x_S)``, ``(K, B)``."""
-    target = batch.explaining(batch.labels).classes
-    assert target is not None
-    index = target[None, :, None].expand(len(logits), -1, 1)
-    return at_least_float32(logits).log_softmax(dim=2).gather(2, index)[..., 0]
+        found = log_likelihood(logits, read, "network")[0]
+        return {"accuracy": right.float(), "log_likelihood": found}

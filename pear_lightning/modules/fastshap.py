@@ -13,6 +13,7 @@ from pear_lightning.functional.validation import check_count, check_number
 from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
+from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import OutputName, resolve_output
 from pear_lightning.scoring.removals import Removals, law_code, remove_subsets
 from pear_lightning.scoring.scorer import Forward
@@ -172,17 +173,17 @@ class FastSHAP(AmortizedModule):
         explained = self.explaining(batch, known)
         saliency = self.saliency(batch, explained)
         with torch.autocast(saliency.device.type, enabled=False):
-            regression, efficiency = self._terms(batch, saliency, removals, explained.target)
+            regression, efficiency = self._terms(batch, saliency, removals, explained)
         loss = regression + self.efficiency_weight * efficiency
         return {"loss": loss, "regression_loss": regression, "efficiency_loss": efficiency}
 
     def _terms(
-        self, batch: ExplainerBatch, saliency: Tensor, removals: Removals, target: Tensor | None
+        self, batch: ExplainerBatch, saliency: Tensor, removals: Removals, explained: Batch
     ) -> tuple[Tensor, Tensor]:
         bound, classes = batch.bound, saliency.ndim == 3
-        values, whole = removals.scores(
-            resolve_output(self.explainer.output), None if classes else target
-        )
+        n_classes = removals.original.shape[1]
+        target = None if classes else explained.classes_among(n_classes, self._game.name)
+        values, whole = removals.scores(resolve_output(self.explainer.output), target)
         empty, gap = values[:, -1:], (whole - values[:, -1:])[:, 0]
         n = bound.present.sum(dim=1).to(saliency.dtype)
         efficiency = (saliency.sum(dim=1) - gap).square()

@@ -16,7 +16,6 @@ from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.embedding import embedded_features
 from pear_lightning.scoring.masked_logits import masked_logits
-from pear_lightning.scoring.scorer import logits_of
 
 
 class L2X(AmortizedModule):
@@ -117,7 +116,7 @@ class L2X(AmortizedModule):
         Returns:
             ``loss``.
         """
-        seed, wanted = self.step_seed, self._wanted(batch)
+        seed, wanted = self.step_seed, self.logits(batch)
         scores = self._scores(batch, wanted)
         draws = torch.arange(self.n_selected, device=scores.device)
         seeds = derived_seeds(batch.bound.seeds, "gumbel", seed)
@@ -131,15 +130,11 @@ class L2X(AmortizedModule):
         Args:
             batch: The batch.
         """
-        wanted = self._wanted(batch)
+        wanted = self.logits(batch)
         scores = self._scores(batch, wanted)
         chosen = scores.topk(min(self.n_selected, scores.shape[1]), dim=1).indices
         selected = torch.zeros_like(scores).scatter(1, chosen, 1.0)
         return {"loss": self._divergence(batch, wanted, selected, 0)}
-
-    def _wanted(self, batch: ExplainerBatch) -> Tensor:
-        with torch.autocast(batch.batch.inputs.device.type, enabled=False):
-            return logits_of(self.target_model, batch.batch)
 
     def _scores(self, batch: ExplainerBatch, logits: Tensor) -> Tensor:
         explained = self.explaining(batch, logits)

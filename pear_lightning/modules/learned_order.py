@@ -208,8 +208,7 @@ class LearnedOrder(AmortizedModule):
                 with torch.no_grad():
                     read, bound = embedded_features(self.explainer.masker, read, self.game)
             logits = masked_logits(self.game, read, bound, keep, frozen=True, seed=seed)
-        target = explained.classes
-        assert target is not None
+        target = explained.classes_among(logits.shape[2], self._game.name)
         output = resolve_output(self.explainer.output)
         values = output(logits.flatten(0, 1), target.repeat(len(keep))).unflatten(0, keep.shape[:2])
         deletion, insertion = (each.mean() for each in values.split(len(first)))

@@ -11,13 +11,15 @@ from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 from pear_lightning.explainers.amortized_explainer import ExplainedClass
 from pear_lightning.functional.concrete import relaxed_bernoulli
 from pear_lightning.functional.hashed_random import derived_seeds, hashed_uniform
-from pear_lightning.functional.validation import at_least_float32, check_choice, check_number
+from pear_lightning.functional.validation import check_choice, check_number
 from pear_lightning.masking import Masker
 from pear_lightning.modules.amortized import AmortizedModule, ExplainerBatch
 from pear_lightning.modules.base import adamw
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.embedding import embedded_features
+from pear_lightning.scoring.log_likelihood import log_likelihood
 from pear_lightning.scoring.masked_logits import masked_logits
+from pear_lightning.scoring.outputs import check_several_outputs
 
 
 class RealX(AmortizedModule):
@@ -52,7 +54,8 @@ class RealX(AmortizedModule):
     Raises:
         TypeError: If an argument is of the wrong type.
         ValueError: If a number is out of range or a name unknown; in training, if the predictor has
-            no gradient.
+            no gradient, f or the predictor has one output, or y is not one of the predictor's
+            classes.
 
     Shapes:
         - batch: inputs ``(B, *S)``, with labels ``(B,)`` for ``explained="true"``
@@ -127,7 +130,7 @@ class RealX(AmortizedModule):
             ``log_likelihood`` of the class given the selection, and the share of features
             ``selected``.
         """
-        seed, explained = self.step_seed, self.explaining(batch)
+        seed, explained = self.step_seed, self._explaining_class(batch)
         scores, present = self.saliency(batch, explained), batch.bound.present
         seeds = derived_seeds(batch.bound.seeds, "selection", seed)
         draws = torch.arange(2, device=scores.device)
@@ -158,7 +161,7 @@ class RealX(AmortizedModule):
         Args:
             batch: The batch.
         """
-        explained = self.explaining(batch)
+        explained = self._explaining_class(batch)
         scores = self.saliency(batch, explained)
         keep = (scores > 0).to(scores.dtype)[None]
         log_q = self._log_likelihood(batch, explained, keep, 0)[0]
@@ -168,6 +171,14 @@ class RealX(AmortizedModule):
             "log_likelihood": log_q.mean(),
             "selected": selected.mean(),
         }
+
+    def _explaining_class(self, batch: ExplainerBatch) -> Batch:
+        """Return the samples with y as their target."""
+        if self.explainer.explained == "true":
+            return self.explaining(batch)
+        logits = self.logits(batch)
+        check_several_outputs("target_model", logits.shape[1])
+        return self.explaining(batch, logits)
 
     def _selected(self, scores: Tensor, present: Tensor) -> Tensor:
         """Return the mean selection probability of each sample, ``(B,)``."""
@@ -183,10 +194,5 @@ class RealX(AmortizedModule):
             if not read.inputs.is_floating_point():
                 with torch.no_grad():
                     read, bound = embedded_features(self.explainer.masker, read, predictor)
-            logits = at_least_float32(
-                masked_logits(predictor, read, bound, keep, frozen=True, seed=seed)
-            )
-        target = explained.classes
-        assert target is not None
-        index = target[None, :, None].expand(len(keep), -1, 1)
-        return logits.log_softmax(dim=2).gather(2, index)[..., 0]
+            logits = masked_logits(predictor, read, bound, keep, frozen=True, seed=seed)
+            return log_likelihood(logits, explained, "predictor")

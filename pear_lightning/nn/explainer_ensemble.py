@@ -53,6 +53,11 @@ class ExplainerEnsemble(Rebuildable, nn.Module):
         return any(bool(getattr(each, "uses_target", False)) for each in self.networks)
 
     @property
+    def num_classes(self) -> int | None:
+        """Number of classes of the members, if they name it."""
+        return getattr(self.networks[0], "num_classes", None)
+
+    @property
     def takes_ids(self) -> bool:
         """Whether inputs must be token ids."""
         return bool(getattr(self.networks[0], "takes_ids", False))

@@ -197,6 +197,38 @@ class Batch:
             object.__setattr__(self, "_range", (int(low), int(high)))
         return self._range
 
+    def classes_among(self, n_classes: int, model: str = "model") -> Tensor:
+        """Return the class indices ``(B,)``, long, or raise if a model has others.
+
+        Args:
+            n_classes: Number of classes of the model.
+            model: Name of the argument that holds the model.
+
+        Raises:
+            TypeError: If the target does not hold integers.
+            ValueError: If there is no target, or it is out of range.
+
+        Example:
+            >>> Batch(torch.rand(2, 3), torch.tensor([0, 2])).classes_among(2, "predictor")
+            Traceback (most recent call last):
+            ...
+            ValueError: target must lie in 0..1, the predictor's classes, got values from 0 to 2
+        """
+        classes = self.classes
+        if classes is None:
+            raise ValueError(
+                f"target must name one of the {n_classes} outputs for each sample, got None; only "
+                "a model with one output needs no target"
+            )
+        if not torch.compiler.is_compiling() and self.class_range is not None:
+            low, high = self.class_range
+            if low < 0 or high >= n_classes:
+                raise ValueError(
+                    f"target must lie in 0..{n_classes - 1}, the {model}'s classes, got values "
+                    f"from {low} to {high}"
+                )
+        return classes
+
     def check_finite(self) -> Self:
         """Return the batch, or raise if the inputs are not finite; later calls do not check again.
 
@@ -253,6 +285,15 @@ class Batch:
                 output.
         """
         return replace(self, target=target, _range=None)  # type: ignore[arg-type]  # an integer is expanded
+
+    def explaining_predicted(self, logits: Tensor) -> "Batch":
+        """Return the same samples with the class of the largest logit as the explained output.
+
+        Args:
+            logits: Logits of the samples, ``(B, C)``.
+        """
+        # the range is known without reading the classes, which waits for an accelerator
+        return replace(self, target=logits.argmax(dim=1), _range=(0, logits.shape[1] - 1))
 
     def with_inputs(self, inputs: Tensor) -> "Batch":
         """Return the same samples with other inputs, which have not been checked.

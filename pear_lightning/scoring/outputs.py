@@ -234,6 +234,30 @@ def sum_logit(logits: Tensor, target: Tensor) -> Tensor:
     return logits.sum(dim=1)
 
 
+def check_several_outputs(model: str, n_outputs: int) -> None:
+    """Raise for a model with one output, whose softmax is 1 for any inputs.
+
+    Args:
+        model: Name of the argument that holds the model.
+        n_outputs: Number of its outputs.
+
+    Raises:
+        ValueError: If it is 1.
+
+    Example:
+        >>> check_several_outputs("predictor", 1)
+        Traceback (most recent call last):
+        ...
+        ValueError: predictor must have at least 2 outputs, one for each class, got 1; for a logit \
+z of the second of two classes, return (0, z)
+    """
+    if n_outputs < 2:
+        raise ValueError(
+            f"{model} must have at least 2 outputs, one for each class, got {n_outputs}; for a "
+            "logit z of the second of two classes, return (0, z)"
+        )
+
+
 def _check_classes(output: str, logits: Tensor) -> None:
     """Refuse a single output, whose softmax is 1 for any inputs."""
     if logits.shape[1] < 2:

@@ -159,26 +159,27 @@ class Scorer:
         batch = self.batch
         outputs = run_model(self.forward, batch.inputs, batch.forward_kwargs)
         logits = as_logits(outputs, len(batch))
-        explained = batch.explaining(logits.argmax(dim=1))
-        explained = replace(explained, _range=(0, logits.shape[1] - 1))  # without reading them
-        return replace(self, batch=explained), logits
+        return replace(self, batch=batch.explaining_predicted(logits)), logits
 
     def _targets(self, logits: Tensor, n_points: int) -> Tensor:
         """Return the target of each row of logits ``(N, C)``, after checking its range."""
-        n_classes = logits.shape[1]
-        if self.target is None:
-            if n_classes != 1:
-                raise ValueError(
-                    f"target must name one of the {n_classes} outputs for each sample, got None; "
-                    "only a model with one output needs no target"
-                )
-            return torch.zeros(len(logits), dtype=torch.long, device=logits.device)
-        if not torch.compiler.is_compiling() and self.batch.class_range is not None:
-            low, high = self.batch.class_range
-            if low < 0 or high >= n_classes:
-                raise ValueError(_of_classes(n_classes, low, high))
+        if logits.shape[1] == 1:
+            if self.target is None:
+                return torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+            self._check_one_output()
         # several times faster than repeat()
-        return self.target.expand(n_points, -1).flatten()
+        return self.batch.classes_among(logits.shape[1]).expand(n_points, -1).flatten()
+
+    def _check_one_output(self) -> None:
+        """Raise if a target names a class of a model with one output."""
+        found = None if torch.compiler.is_compiling() else self.batch.class_range
+        if found is not None and found != (0, 0):
+            raise ValueError(
+                f"target must be None for a model with one output, got values from {found[0]} to "
+                f"{found[1]}; explain the output itself, with target=None; in a callback, with "
+                "batch_to_inputs=lambda batch: Batch(batch[0], None), and the masks as a third "
+                "argument if there are any (from pear_lightning.scoring import Batch)"
+            )
 
     def repeat_kwargs(self, n_points: int) -> dict[str, Any]:
         """Return the keyword arguments with each tensor's rows repeated ``n_points`` times."""
@@ -188,18 +189,6 @@ class Scorer:
             else value
             for name, value in self.batch.forward_kwargs.items()
         }
-
-
-def _of_classes(n_classes: int, low: int, high: int) -> str:
-    found = f"got values from {low} to {high}"
-    if n_classes > 1:
-        return f"target must lie in 0..{n_classes - 1}, the model's classes, {found}"
-    return (
-        f"target must be None for a model with one output, {found}; explain the output itself, "
-        "with target=None; in a callback, with batch_to_inputs=lambda batch: Batch(batch[0], "
-        "None), and the masks as a third argument if there are any (from pear_lightning.scoring "
-        "import Batch)"
-    )
 
 
 def run_model(forward: Forward, inputs: Tensor, kwargs: Mapping[str, Any]) -> Tensor:

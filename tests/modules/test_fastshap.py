@@ -194,5 +194,9 @@ def test_bad_arguments():
         build(n_subsets=0)
     with pytest.raises(ValueError, match="efficiency_weight must be"):
         build(efficiency_weight=-1.0)
-    with pytest.raises(TypeError, match="must be callable"):
+    with pytest.raises(TypeError, match=r"^surrogate must be callable"):
         build(surrogate=3)
+    surrogate = MLP(N, 2)
+    model = FastSHAP(f(), ExplainerMLP(N), ColumnMasker(N), surrogate, explained="predicted")
+    with pytest.raises(ValueError, match="the surrogate's classes, got values from 0 to 2"):
+        model.training_loss(model.batch_of(torch.randn(4, N)))

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from pear_lightning.explainers import AmortizedExplainer, KernelShap, explain
+from pear_lightning.losses import CorrelationTerm, LocalCorrelationLoss
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.modules import (
     L2X,
@@ -27,6 +28,7 @@ from pear_lightning.nn import (
     ExplainerMLP,
     ExplainerTransformer,
 )
+from pear_lightning.scoring import UniformSizeLaw
 from tests.ddp import run_distributed
 from tests.modules.helpers import WeightsOfSteps, quiet_trainer, weights
 
@@ -74,15 +76,13 @@ MEMBERS = {
         target, network, ColumnMasker(N), optimizer=adam, **kwargs
     ),
     "cxplain": lambda target, network, **kwargs: CXPlain(
-        target, network, ColumnMasker(N), explained="predicted", optimizer=adam, **kwargs
+        target, network, ColumnMasker(N), **{"explained": "predicted", "optimizer": adam} | kwargs
     ),
     "cxplain ensemble": lambda target, network, **kwargs: CXPlain(
         target,
         ExplainerEnsemble([network]),
         ColumnMasker(N),
-        explained="predicted",
-        optimizer=adam,
-        **kwargs,
+        **{"explained": "predicted", "optimizer": adam} | kwargs,
     ),
     "l2x": lambda target, network, **kwargs: L2X(
         target, network, ColumnMasker(N), f(7), n_selected=2, optimizer=adam, **kwargs
@@ -317,6 +317,57 @@ def test_a_model_without_gradients_is_explained(name):
         return
     trainer.fit(model, loader(name))
     assert trainer.callback_metrics["train_loss"].isfinite()
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+@pytest.mark.parametrize("network", [mlp, given_class])
+@pytest.mark.parametrize("name", [name for name in MEMBERS if name != "l2x"])
+def test_labels_that_are_no_classes_are_named(name, network, label):
+    if network is mlp and name in ALL_CLASSES | WITH_SUPERVISION:
+        pytest.skip("the class is not needed")
+    model = build(name, network=network(name), explained="true")
+    inputs = rows(4)
+    batch = {"inputs": inputs, "supervision": inputs, "target": torch.tensor([0, 1, label, 1])}
+    wrong = r"target must lie in 0\.\.1, the (network|target_model|predictor)'s classes, got values"
+    for loss in (model.training_loss, model.evaluation_loss):
+        with pytest.raises(ValueError, match=wrong):
+            loss(model.batch_of(batch))
+    if network is given_class:
+        with pytest.raises(ValueError, match=r"target must lie in 0\.\.1, the network's classes"):
+            model.explainer.attributions((inputs, batch["target"]))
+
+
+ONE_OUTPUT = {
+    "deepfaith": "terms must have output='logit' .*, got 'prob'; give LocalCorrelationLoss",
+    "fastshap": "use output='logit'",
+    "cxplain": "target_model must have at least 2 outputs, one for each class, got 1",
+    "cxplain ensemble": "target_model must have at least 2 outputs, one for each class, got 1",
+    "l2x": "predictor must have the 1 outputs of the target_model, got 2",
+    "learned order": "use output='logit'",
+    "realx": "target_model must have at least 2 outputs, one for each class, got 1",
+}
+FOR_ONE_OUTPUT = {
+    "deepfaith": {
+        "local_correlation": LocalCorrelationLoss(
+            [CorrelationTerm(UniformSizeLaw(), output="logit")]
+        )
+    },
+    "fastshap": {"output": "logit"},
+    "learned order": {"output": "logit"},
+}
+
+
+@pytest.mark.parametrize("name", ONE_OUTPUT)
+def test_a_model_with_one_output_is_refused_with_advice_that_helps(name):
+    target = MLP(N, 1, hidden_features=(16,))
+    network = ExplainerMLP(N, num_classes=1, per_class=True) if name == "fastshap" else None
+    model = build(name, target, network)
+    with pytest.raises(ValueError, match=ONE_OUTPUT[name]):
+        model.training_loss(model.batch_of(rows(8)))
+    if name in FOR_ONE_OUTPUT:
+        model = build(name, target, network, **FOR_ONE_OUTPUT[name])
+        model.training_loss(model.batch_of(rows(8)))["loss"].backward()
+        assert any(p.grad.any() for p in model.explainer.network.parameters())
 
 
 @every_member

@@ -190,6 +190,10 @@ def test_a_model_without_gradients_needs_a_surrogate():
 
     with pytest.raises(ValueError, match="target_model must be differentiable"):
         quiet_trainer().fit(build(steps), DataLoader(torch.randn(16, N), batch_size=8))
+    with pytest.raises(ValueError, match=r"^surrogate must be differentiable"):
+        quiet_trainer().fit(
+            build(f(2), surrogate=steps), DataLoader(torch.randn(16, N), batch_size=8)
+        )
     surrogate = Surrogate(steps, MLP(N, 2), ColumnMasker(N))
     model = build(steps, surrogate=surrogate)
     quiet_trainer(max_epochs=1).fit(model, DataLoader(torch.randn(16, N), batch_size=8))

@@ -414,6 +414,33 @@ def test_evalx_keeps_half_of_the_features_and_learns_from_labels():
         EvalX(None, MLP(N, 3), ColumnMasker(N), labels="predicted")
 
 
+def training_loss(model, batch):
+    return model.training_loss(model.batch_of(batch))
+
+
+def test_a_predictor_of_one_output_is_refused():
+    one, batch = MLP(N, 1), (torch.randn(4, N), torch.zeros(4).long())
+    model = RealX(None, ExplainerMLP(N), ColumnMasker(N), one, explained="true")
+    with pytest.raises(ValueError, match=r"predictor must have at least 2 outputs, .*, got 1"):
+        training_loss(model, batch)
+    q = EvalX(None, one, ColumnMasker(N), labels="true")
+    with pytest.raises(ValueError, match=r"network must have at least 2 outputs, .*, got 1"):
+        q.loss(Batch.of(batch), 0)
+    with pytest.raises(ValueError, match=r"network must have at least 2 outputs, .*, got 1"):
+        q.judge(batch, torch.randn(4, N), 2)
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+def test_evalx_names_labels_that_are_no_classes(label):
+    q = EvalX(None, MLP(N, 3), ColumnMasker(N), labels="true")
+    batch = torch.randn(2, N), torch.tensor([0, label])
+    wrong = r"target must lie in 0\.\.2, the network's classes, got values from"
+    with pytest.raises(ValueError, match=wrong):
+        q.loss(Batch.of(batch), 0)
+    with pytest.raises(ValueError, match=wrong):
+        q.judge(batch, torch.randn(2, N), 2)
+
+
 @pytest.mark.parametrize("name", ["l2x", "realx"])
 def test_texts_are_masked_as_embeddings(name):
     classifier, q = (TransformerTextClassifier(20, 2, max_tokens=6) for _ in range(2))
@@ -477,12 +504,31 @@ def test_shares_of_token_ids_are_refused():
         (lambda: L2X(f(), ExplainerMLP(N), ColumnMasker(N), 3), TypeError, "predictor must be"),
         (lambda: realx(sparsity_weight=-1.0), ValueError, "sparsity_weight must be"),
         (lambda: realx(temperature=0.0), ValueError, "temperature must be above 0"),
-        (lambda: realx(predictor=3), TypeError, "must be callable"),
+        (lambda: realx(predictor=3), TypeError, "^predictor must be callable"),
         (lambda: realx(explained="all"), ValueError, "explained must be one of"),
         (
             lambda: prediction_divergence(torch.zeros(1, 2), torch.zeros(1, 3)),
             ValueError,
             "network must have the 2 outputs",
+        ),
+        (
+            lambda: training_loss(
+                L2X(f(2), ExplainerMLP(N), ColumnMasker(N), MLP(N, 3)), torch.randn(4, N)
+            ),
+            ValueError,
+            "^predictor must have the 2 outputs of the target_model, got 3",
+        ),
+        (
+            lambda: training_loss(
+                RealX(f(), ExplainerMLP(N), ColumnMasker(N), None), torch.randn(4, N)
+            ),
+            ValueError,
+            r"^predictor must be given for this step, .* got None; pass predictor=\.\.\.",
+        ),
+        (
+            lambda: training_loss(realx(predictor=MLP(N, 2)), torch.randn(4, N)),
+            ValueError,
+            r"target must lie in 0\.\.1, the predictor's classes, got values from 0 to 2",
         ),
     ],
 )
