@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pear_lightning.explainers import AmortizedExplainer
 from pear_lightning.explainers.amortized_explainer import RECIPE, ExplainedClass, of_class
-from pear_lightning.functional.validation import check_finite
+from pear_lightning.functional.validation import check_finite, check_tensor
 from pear_lightning.masking import Masker
 from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.modules.base import adamw
@@ -24,6 +24,7 @@ from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.removals import Removals
 from pear_lightning.scoring.scorer import logits_of
 
+_ROUNDING = 0.01  # between logits of two runs; relative to the largest, at least to 1
 _OF_EXPLAINERS = ("supervision", "supervision_target", "removals")
 
 
@@ -59,6 +60,10 @@ class AmortizedModule(TargetModelModule):
     explains (the predicted one without), and ``removals``, a mapping of the tensors of
     :class:`~pear_lightning.scoring.removals.Removals`. Labels are needed only to explain the true
     class.
+
+    Supervision of any class trains a network with scores of all classes and, unless the true class
+    is explained, one whose input is the class; of other networks, it must explain the explained
+    class, which is checked where that is known without another evaluation of f.
 
     Args:
         target_model: The explained model f; maps inputs ``(N, *S)`` to logits ``(N, C)``. ``None``
@@ -149,6 +154,14 @@ class AmortizedModule(TargetModelModule):
             supervision = _widened(supervision, bound, 0.0)
         if isinstance(removals, Mapping) and isinstance(removals.get("keep"), Tensor):
             removals = {**removals, "keep": _widened(removals["keep"], bound, True)}
+        target = extra.get("supervision_target")
+        if target is not None:
+            check_tensor("supervision_target", target)
+            if target.shape != read.inputs.shape[:1] or target.is_floating_point():
+                raise ValueError(
+                    f"supervision_target must be class indices ({len(read)},), got "
+                    f"{tuple(target.shape)} {target.dtype}"
+                )
         wanted = (len(read), bound.n_features)
         if supervision is not None and tuple(supervision.shape) != wanted:
             raise ValueError(
@@ -159,7 +172,7 @@ class AmortizedModule(TargetModelModule):
             bound,
             supervision,
             None if removals is None else Removals.of(removals),
-            extra.get("supervision_target"),
+            target,
         )
 
     def logits(self, batch: ExplainerBatch) -> Tensor:
@@ -173,6 +186,9 @@ class AmortizedModule(TargetModelModule):
 
     def explaining(self, batch: ExplainerBatch, logits: Tensor | None = None) -> Batch:
         """Return the samples with the explained class as their target.
+
+        The class of supervision is explained by a network whose input is the class, unless the true
+        class is to be explained.
 
         Args:
             batch: The batch.
@@ -189,6 +205,8 @@ class AmortizedModule(TargetModelModule):
             return batch.batch.explaining(batch.batch.labels)
         if explained == "all":
             return batch.batch.explaining(None)
+        if batch.supervision_target is not None and self.explainer.uses_target:
+            return batch.batch.explaining(batch.supervision_target)
         return batch.batch.explaining_predicted(self.logits(batch) if logits is None else logits)
 
     def saliency(self, batch: ExplainerBatch, explained: Batch) -> Tensor:
@@ -222,13 +240,39 @@ class AmortizedModule(TargetModelModule):
             batch: The batch.
             saliency: ``(B, n)``, which are returned unchanged, or ``(B, n, C)``.
             logits: Logits of f at the samples, if they are known.
+
+        Raises:
+            ValueError: If ``(B, n)`` are known to be scores of another class.
         """
         if saliency.ndim == 2:
+            self._check_supervised_class(batch, logits)
             return saliency
         target = batch.supervision_target
         if target is None:
             target = (self.logits(batch) if logits is None else logits).argmax(dim=1)
         return of_class(saliency, target)
+
+    def _check_supervised_class(self, batch: ExplainerBatch, logits: Tensor | None) -> None:
+        """Raise if the supervision explains another class than scores ``(B, n)``."""
+        given, explained = batch.supervision_target, self.explainer.explained
+        if given is None:
+            return
+        if explained == "true" and batch.batch.target is not None:
+            fits = given == batch.batch.target
+        elif explained == "predicted" and logits is not None and not self.explainer.uses_target:
+            given = batch.batch.explaining(given).classes_among(logits.shape[1], "target_model")
+            largest = logits.amax(dim=1)
+            rounding = _ROUNDING * logits.abs().amax(dim=1).clamp(min=1)
+            # an earlier run, on another device, may have predicted the other of two equal classes
+            fits = logits.gather(1, given[:, None])[:, 0] >= largest - rounding
+        else:
+            return
+        if not bool(fits.all()):
+            raise ValueError(
+                f"supervision_target must be the explained class, the {explained} one, for scores "
+                f"(B, n), got another for {int((~fits).sum())} of {len(fits)} samples; give "
+                "supervision of that class, or explained='all' and a network with per_class=True"
+            )
 
     def forward(self, inputs: Tensor, **kwargs: Any) -> Tensor:
         """Return attributions ``(B, *S)`` of inputs, in the current mode of the network.

@@ -306,6 +306,67 @@ def test_supervision_explains_the_predicted_class_of_an_explanation_of_all_class
     )
 
 
+@pytest.mark.parametrize("alpha", [0.5, 1.0])
+def test_a_network_that_takes_the_class_learns_the_class_of_the_supervision(alpha):
+    network = ExplainerMLP(N, hidden_features=(8,), num_classes=3)
+    model = build(f(3), network, alpha)
+    inputs, supervision = rows(8), rows(8, 1)
+    other = (f(3).eval()(inputs).argmax(dim=1) + 1) % 3
+    batch = {"inputs": inputs, "supervision": supervision, "supervision_target": other}
+    found = model.training_loss(model.batch_of(batch))
+    saliency = network(inputs, target=other)
+    torch.testing.assert_close(
+        found["pattern_consistency_loss"], model.pattern_consistency(saliency, supervision)
+    )
+    if alpha < 1:
+        removals = model.local_correlation.evaluate(f(3), inputs, ColumnMasker(N))
+        torch.testing.assert_close(
+            found["local_correlation_loss"], model.local_correlation(saliency, removals, other)
+        )
+    else:
+        model._target._forward = None  # the class is known without it
+        torch.testing.assert_close(model.training_loss(model.batch_of(batch)), found)
+
+
+def test_a_network_of_one_class_is_not_fitted_to_explanations_of_another():
+    inputs, supervision = rows(8), rows(8, 1)
+    predicted = f(3).eval()(inputs).argmax(dim=1)
+    other = predicted.clone()
+    other[:2] = (predicted[:2] + 1) % 3
+
+    def loss(given, **kwargs):
+        model = build(f(3), alpha=0.5, **kwargs)
+        batch = {"inputs": inputs, "supervision": supervision, "target": predicted}
+        return model.training_loss(model.batch_of({**batch, "supervision_target": given}))["loss"]
+
+    assert loss(predicted) == loss(None)
+    assert loss(predicted, explained="true") == loss(None, explained="true")
+    for explained in ("predicted", "true"):
+        wrong = f"must be the explained class, the {explained} one, .* for 2 of 8 samples"
+        with pytest.raises(ValueError, match=wrong):
+            loss(other, explained=explained)
+    with pytest.raises(ValueError, match=r"target must lie in 0\.\.2, the target_model's classes"):
+        loss(predicted + 3)
+    with pytest.raises(ValueError, match=r"supervision_target must be class indices \(8,\), got"):
+        loss(predicted[:, None])
+    with pytest.raises(TypeError, match=r"supervision_target must be a torch\.Tensor, got list"):
+        loss(predicted.tolist())
+
+
+def test_classes_that_are_equal_up_to_rounding_may_change_between_runs():
+    def tied(inputs):
+        return torch.stack([inputs[:, 0], inputs[:, 0] + 1e-6, inputs[:, 0] - 1], dim=1)
+
+    model = build(tied, alpha=0.5)
+    batch = {"inputs": rows(8), "supervision": rows(8, 1)}
+    for given in (0, 1):
+        batch["supervision_target"] = torch.full((8,), given)
+        model.training_loss(model.batch_of(batch))
+    batch["supervision_target"] = torch.full((8,), 2)
+    with pytest.raises(ValueError, match="for 8 of 8 samples"):
+        model.training_loss(model.batch_of(batch))
+
+
 def test_subsets_that_follow_the_order_of_the_explanation():
     terms = [CorrelationTerm(PrefixLaw()), CorrelationTerm(BernoulliLaw())]
     model = build(local_correlation=LocalCorrelationLoss(terms))
