@@ -20,6 +20,11 @@ from pear_lightning.training.supervision_report import SupervisionReport
 from pear_lightning.training.supervision_store import SupervisionStore
 
 
+def _of_data(name: str) -> Any:
+    """Return a property that is an attribute of ``data``, or ``None`` if it has none."""
+    return property(lambda module: getattr(module.data, name, None))
+
+
 class SupervisionDataModule(LightningDataModule):
     """The training samples of any data, next to explanations of them.
 
@@ -27,7 +32,7 @@ class SupervisionDataModule(LightningDataModule):
     :class:`~pear_lightning.callbacks.SupervisionWriter` explains the samples that are not explained
     yet; then, ``trainer.fit`` trains :class:`~pear_lightning.modules.DeepFaith` with them. The id
     of a sample is its position in the data set, and a fingerprint of its inputs shows if the data
-    have changed since.
+    have changed since. The encoding, names and tokenizer of a data module are its own.
 
     Args:
         data: A data module, whose training data set is explained, or a map-style data set. Batches
@@ -76,6 +81,12 @@ class SupervisionDataModule(LightningDataModule):
         torch.Size([16, 5])
         >>> folder.cleanup()
     """
+
+    encoding_id = _of_data("encoding_id")
+    class_names = _of_data("class_names")
+    feature_names = _of_data("feature_names")
+    group_names = _of_data("group_names")
+    tokenizer = _of_data("tokenizer")
 
     def __init__(
         self,

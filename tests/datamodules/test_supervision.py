@@ -158,6 +158,22 @@ def test_the_state_is_that_of_the_data(tmp_path):
     assert plain.state_dict() == {}
 
 
+def test_the_encoding_and_the_names_are_those_of_the_data(tmp_path):
+    inner = BreastCancer(val_fraction=0.25)
+    f = MLP(30, hidden_features=(8,))
+    data = explained(tmp_path, inner, model(30, f), n_samples=24, val_fraction=0.0)
+    for name in ("encoding_id", "class_names", "feature_names", "group_names"):
+        assert getattr(data, name) == getattr(inner, name)
+    trained = DeepFaith(f, ExplainerMLP(30), ColumnMasker(30), local_correlation=LOSS)
+    trainer = quiet_trainer(max_epochs=1, limit_val_batches=0)
+    trainer.fit(trained, data)
+    trainer.test(trained, inner, verbose=False)  # without a warning, which is an error
+    with pytest.warns(UserWarning, match="encodes its rows differently from that of the fit"):
+        trainer.test(trained, BreastCancer(val_fraction=0.5), verbose=False)
+    plain = SupervisionDataModule(rows(), str(tmp_path))
+    assert (plain.encoding_id, plain.feature_names) == (None, None)
+
+
 @pytest.mark.parametrize("share", [0.2, 0.0])
 def test_held_out_samples_are_validated_whatever_the_data_hold_out(tmp_path, share):
     inner = BreastCancer(scaling="standard", batch_size=16)  # without validation rows
