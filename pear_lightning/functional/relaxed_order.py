@@ -56,7 +56,8 @@ def relaxed_prefixes(
     Args:
         scores: φ, ``(B, n)``.
         sizes: t, ``(K, B)`` long.
-        present: Features that a sample has, ``(B, n)`` bool; others have share 0.
+        present: Features that have a place in the order, ``(B, n)`` bool; others have share 0. A
+            sample may have none.
         relaxation: ``"sinkhorn"`` or ``"soft_rank"``.
         temperature: τ > 0.
         gumbel: Noise g, ``(B, n, n)``, for ``"sinkhorn"``; ``None`` for none.
@@ -99,10 +100,11 @@ def _standardised(scores: Tensor, present: Tensor, gap: float) -> Tensor:
     The lowest present score and those of absent features differ by the gap.
     """
     weights = present.to(scores.dtype)
-    counts = weights.sum(dim=1, keepdim=True)
+    counts = weights.sum(dim=1, keepdim=True).clamp(min=1)
     centred = scores - (weights * scores).sum(dim=1, keepdim=True) / counts
     variance = (weights * centred.square()).sum(dim=1, keepdim=True) / counts
     flat = variance == 0
     scaled = centred / variance.masked_fill(flat, 1).sqrt()
     lowest = scaled.masked_fill(~present, torch.inf).amin(dim=1, keepdim=True)
+    lowest = lowest.masked_fill(~present.any(dim=1, keepdim=True), 0)
     return torch.where(present, scaled, lowest - gap)

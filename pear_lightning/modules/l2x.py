@@ -39,7 +39,8 @@ class L2X(AmortizedModule):
         n_selected: k, the number of selected features.
         temperature: τ > 0.
         side: See :class:`~pear_lightning.modules.AmortizedModule`.
-        zero_rule: See there; a score of 0 means nothing special here.
+        zero_rule: See there; features that equal the baseline are not selected, and a score of 0
+            means nothing special.
         optimizer: Callable from parameters to an optimiser.
         lr_scheduler: Callable from the optimiser to a scheduler.
 
@@ -139,7 +140,10 @@ class L2X(AmortizedModule):
     def _scores(self, batch: ExplainerBatch, logits: Tensor) -> Tensor:
         explained = self.explaining(batch, logits)
         scores = self.saliency(batch, explained)
-        return scores.masked_fill(~batch.bound.present, -torch.inf)
+        active = self.explainer.active(batch.bound)
+        # where no feature is active, which are selected makes no difference
+        candidates = torch.where(active.any(dim=1, keepdim=True), active, batch.bound.present)
+        return scores.masked_fill(~candidates, -torch.inf)
 
     def _divergence(
         self, batch: ExplainerBatch, wanted: Tensor, selected: Tensor, seed: int

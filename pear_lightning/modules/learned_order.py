@@ -151,7 +151,7 @@ class LearnedOrder(AmortizedModule):
         Returns:
             ``loss``, ``deletion`` (lower is better) and ``insertion`` (higher is better).
         """
-        seed, present = self.step_seed, batch.bound.present
+        seed, active = self.step_seed, self.explainer.active(batch.bound)
         explained = self.explaining(batch)
         scores = self.saliency(batch, explained)
         sizes = self._sizes(batch, seed)
@@ -165,7 +165,7 @@ class LearnedOrder(AmortizedModule):
         first = relaxed_prefixes(
             scores,
             sizes,
-            present,
+            active,
             relaxation=self.relaxation,
             temperature=self.temperature,
             gumbel=gumbel,
@@ -185,16 +185,17 @@ class LearnedOrder(AmortizedModule):
             batch: The batch.
         """
         explained = self.explaining(batch)
-        scores = self.saliency(batch, explained).masked_fill(~batch.bound.present, -torch.inf)
+        active = self.explainer.active(batch.bound)
+        scores = self.saliency(batch, explained).masked_fill(~active, -torch.inf)
         ranks = hard_ranks(scores, ties="ordinal", descending=True)
         first = ranks <= self._sizes(batch, 0)[..., None]
-        return self._parts(batch, explained, (first & batch.bound.present).float(), 0)
+        return self._parts(batch, explained, (first & active).float(), 0)
 
     def _sizes(self, batch: ExplainerBatch, seed: int) -> Tensor:
         """Return the sizes t of each sample, one in each of K equal parts of the curve."""
         draws = torch.arange(self.n_steps, device=batch.bound.inputs.device)
         uniform = hashed_uniform(derived_seeds(batch.bound.seeds, "sizes", seed), draws, 1)[..., 0]
-        counts = batch.bound.present.sum(dim=1)
+        counts = self.explainer.active(batch.bound).sum(dim=1)
         share = (draws[:, None] + uniform) / self.n_steps  # in (0, 1)
         return 1 + (share * (counts - 1)).long().minimum((counts - 2).clamp(min=0))
 

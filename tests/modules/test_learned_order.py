@@ -127,9 +127,46 @@ def test_evaluation_equals_the_formula_with_the_hard_order():
     assert found["loss"].item() == pytest.approx(deletion - insertion, rel=1e-3, abs=1e-6)
 
 
+def test_features_that_equal_the_baseline_have_no_place_in_the_order():
+    model, inputs = build(n_steps=3, zero_rule=True), torch.randn(3, N)
+    inputs[0, [1, 4]] = inputs[1, 2:] = 0
+    read = model.batch_of(inputs)
+    phi, sizes, target = model.explainer.saliency(inputs), model._sizes(read, 0), f().eval()
+    wanted = []
+    for b in range(3):
+        label = target(inputs)[b].argmax()
+        active = inputs[b].nonzero()[:, 0]
+        assert sizes[:, b].max() < len(active)
+
+        def value(kept, b=b, label=label, active=active):
+            point = torch.zeros(N)
+            point[active[list(kept)]] = inputs[b, active[list(kept)]]
+            return target(point[None]).softmax(dim=1)[0, label].item()
+
+        order = phi[b, active].argsort(descending=True).tolist()
+        wanted.append(reference.areas(value, order, sizes[:, b].tolist()))
+    found = model.evaluation_loss(read)
+    deletion, insertion = (sum(each) / 3 for each in zip(*wanted, strict=True))
+    assert found["deletion"].item() == pytest.approx(deletion, rel=1e-4)
+    assert found["insertion"].item() == pytest.approx(insertion, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_sample_that_equals_the_baseline_has_a_finite_gradient(kind):
+    model, inputs = build(zero_rule=True, relaxation=kind), torch.randn(2, N)
+    inputs[0] = 0
+    loss = model.training_loss(model.batch_of(inputs))["loss"]
+    loss.backward()
+    assert loss.isfinite()
+    assert model.evaluation_loss(model.batch_of(inputs))["loss"].isfinite()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_has_the_value_of_the_evaluation_at_a_small_temperature(kind):
-    model, inputs = build(n_steps=3, relaxation=kind, temperature=1e-3), torch.randn(4, N)
+    model = build(n_steps=3, relaxation=kind, temperature=1e-3, zero_rule=True)
+    inputs = torch.randn(4, N)
+    inputs[0, 1:3] = 0
     read = model.batch_of(inputs)
     hard, soft = model.evaluation_loss(read), model.training_loss(read)
     torch.testing.assert_close(soft["loss"], hard["loss"], atol=2e-3, rtol=0)

@@ -297,6 +297,22 @@ def test_l2x_selects_the_relevant_features():
     assert trainer.callback_metrics["val_loss"] < 0.15
 
 
+def test_l2x_does_not_select_features_that_equal_the_baseline():
+    network = nn.Linear(N, N)
+    nn.init.constant_(network.bias, -10)  # lower than the 0 of a feature at the baseline
+    model = L2X(f(), network, ColumnMasker(N), MLP(N, 3), n_selected=2, zero_rule=True)
+    inputs = torch.randn(3, N)
+    inputs[0, 2:] = inputs[2] = 0
+    seen = []
+    model.predictor.register_forward_hook(lambda module, args, found: seen.append(args[0]))
+    loss = model.training_loss(model.batch_of(inputs))["loss"]
+    loss.backward()
+    assert loss.isfinite()
+    assert all(p.grad.isfinite().all() for p in model.parameters())
+    model.evaluation_loss(model.batch_of(inputs))
+    torch.testing.assert_close(seen[1][0], inputs[0])  # both others are selected
+
+
 def test_a_gumbel_draw_follows_the_logits():
     logits = torch.tensor([0.0, 1.0, -1.0, -torch.inf])
     draws = gumbel_softmax(logits, torch.rand(20000, 4), 0.1)
