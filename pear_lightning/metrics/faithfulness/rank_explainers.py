@@ -1,6 +1,6 @@
 """Ranks explainers on a model and its data."""
 
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -118,7 +118,7 @@ def rank_explainers(
             "give FaithfulnessSuite(names=...)"
         )
     device = _device(model)
-    total = len(batches) if isinstance(batches, Sized) else None
+    total = _length(batches)
     parts: list[dict[str, Tensor]] = []
     hidden = not progress or bool(suite.evaluation.progress)
     with (
@@ -170,6 +170,14 @@ def rank_explainers(
         confidence_level=confidence_level,
         seed=seed,
     )
+
+
+def _length(batches: Any) -> int | None:
+    """Return the number of batches; ``None`` if it is not known before they are read."""
+    try:
+        return len(batches)
+    except TypeError:  # also of a DataLoader, if its data set has no length
+        return None
 
 
 def _estimate(evaluations: int, done: int, total: int | None) -> str:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from rich.progress import Progress
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 from pear_lightning.explainers import (
     Gradient,
@@ -132,6 +132,22 @@ def test_a_list_of_explainers_is_named_after_its_classes():
     assert torch.equal(listed.means, named.means)
     with pytest.raises(TypeError, match=r"explainers must be explainers by name, .* got Gradient"):
         rank(network(), [rows()], explainers=Gradient(), suite=ColumnMasker(6))
+
+
+class Stream(IterableDataset):
+    """Samples whose number is not known before they are read."""
+
+    def __iter__(self):
+        return iter(rows(12))
+
+
+@pytest.mark.parametrize("batches", [
+    lambda: DataLoader(Stream(), batch_size=5), lambda: (each for each in rows(12).split(5))
+])  # fmt: skip
+def test_the_number_of_batches_need_not_be_known(batches):
+    found = rank(network(), batches(), suite=suite(), progress=True, n_resamples=10)
+    wanted = rank(network(), rows(12).split(5), suite=suite(), n_resamples=10)
+    torch.testing.assert_close(found.mean_rank, wanted.mean_rank)
 
 
 def test_progress_bars_of_ranking_and_suite_do_not_collide():
