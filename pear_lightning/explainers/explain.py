@@ -112,8 +112,9 @@ def explain(
         TypeError: If the inputs are not floating point and an explainer needs them to be, the
             target is not an integer, an entry of ``explainers`` is not an explainer, or the model
             does not return a tensor.
-        ValueError: If a shape or a value is wrong, the inputs hold NaN or Inf, or there is no
-            explainer.
+        ValueError: If a shape or a value is wrong, the inputs hold NaN or Inf, there is no
+            explainer, or one takes gradients and the model has no graph to its inputs
+            (``torch.no_grad()`` or ``detach()`` in its forward pass).
 
     Example:
         >>> import torch

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 from weakref import WeakSet
 
 import torch
@@ -19,6 +18,7 @@ _REFUSALS = (
     "don't yet support saved tensor hooks",  # non-reentrant checkpointing, save_on_cpu
     "mutate a captured Tensor",  # writes to a buffer in forward
     "must override the setup_context staticmethod",  # old-style Functions, full backward hooks
+    "Cannot access data pointer of Tensor that doesn't have storage",  # conversion to numpy
 )
 _refusing: "WeakSet[nn.Module]" = WeakSet()
 _SMALL = 2**13  # numbers in the query points; measured on CPU: up to here, fixed costs decide
@@ -42,6 +42,7 @@ def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
         Logits ``(K, B, C)`` and gradients ``(K, B, *S)``; gradients in float32 or better.
 
     Raises:
+        ValueError: If the explained scalar has no graph to the points.
         RuntimeError: If gradients are enabled and a layer of the model has no second derivative.
     """
     passes = [_gradients_of_pass(scorer, chunk) for chunk in scorer.chunks(points)]
@@ -89,9 +90,16 @@ def _in_transform() -> bool:
 
 
 def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
+    def evaluate(rows: Tensor) -> tuple[Tensor, Tensor]:
+        scores, logits = scorer.evaluate_rows(rows, len(points))
+        # inside the transform, this says whether there is a graph to the rows, whatever the weights
+        if not scores.requires_grad and len(rows):
+            raise no_graph("the inputs")
+        return scores, logits
+
     # operations inside the transform are dispatched several times, so reshape outside
     scores, pullback, logits = torch.func.vjp(  # type: ignore[misc]  # typed without has_aux
-        partial(scorer.evaluate_rows, n_points=len(points)), points.flatten(0, 1), has_aux=True
+        evaluate, points.flatten(0, 1), has_aux=True
     )
     (gradients,) = pullback(torch.ones_like(scores))
     shape = points.shape[:2]
@@ -107,12 +115,45 @@ def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
             points = points.detach().requires_grad_()
         # per-sample tensors made in inference mode cannot be saved for backward either
         scores, logits = scorer.outside_inference_mode().evaluate(points)
-        (gradients,) = torch.autograd.grad(
-            scores.sum(), points, create_graph=create_graph, materialize_grads=True
-        )
+        gradients = gradient_by_graph(scores, points, "the inputs", create_graph=create_graph)
     if not create_graph:
         logits = logits.detach()
     return logits, at_least_float32(gradients)
+
+
+def gradient_by_graph(scores: Tensor, at: Tensor, name: str, *, create_graph: bool) -> Tensor:
+    """Return the gradient of the sum of scores; a gradient of zeros is one that was computed.
+
+    Args:
+        scores: The explained scalar of some rows.
+        at: The tensor that it is differentiated by, a part of its graph.
+        name: Name of this tensor in the error.
+        create_graph: Whether the gradient can be differentiated.
+
+    Raises:
+        ValueError: If the scores have no graph to the tensor.
+    """
+    gradient: Tensor | None = None
+    if scores.requires_grad:
+        (gradient,) = torch.autograd.grad(
+            scores.sum(), at, create_graph=create_graph, allow_unused=True
+        )
+    if gradient is None and scores.numel():
+        raise no_graph(name)
+    return torch.zeros_like(at, requires_grad=False) if gradient is None else gradient
+
+
+def no_graph(name: str) -> ValueError:
+    """Return the error for an explained scalar that has no gradient, which is not one of zero.
+
+    Args:
+        name: Name of the tensor to which there is no graph.
+    """
+    return ValueError(
+        "forward must be differentiable to be explained by gradients, got outputs without a graph "
+        f"to {name}; remove torch.no_grad() and detach() from the model (requires_grad_(False) "
+        "freezes weights without them), or use explainers that remove features, such as KernelShap"
+    )
 
 
 def refused_by_transforms(error: RuntimeError) -> bool:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from pear_lightning.functional.validation import at_least_float32
 from pear_lightning.scoring.eval_mode import module_of
+from pear_lightning.scoring.gradients import gradient_by_graph
 from pear_lightning.scoring.scorer import Scorer
 from pear_lightning.scoring.second_derivatives import check_second_derivatives
 
@@ -28,7 +29,8 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
     Raises:
         TypeError: If the layer does not return one tensor.
         RuntimeError: If gradients are enabled and a layer after it has no second derivative.
-        ValueError: If the model has no such layer, or does not call it exactly once.
+        ValueError: If the model has no such layer, or does not call it exactly once, or the
+            explained scalar has no graph to its output.
     """
     create_graph = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     held: list[Tensor] = []
@@ -53,8 +55,8 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
                     f"layer {layer!r} must be called once in a forward pass to be explained, got "
                     f"{len(held)} calls"
                 )
-            (gradients,) = torch.autograd.grad(
-                scores.sum(), held, create_graph=create_graph, materialize_grads=True
+            gradients = gradient_by_graph(
+                scores, held[0], f"the output of layer {layer!r}", create_graph=create_graph
             )
     finally:
         handle.remove()

@@ -159,6 +159,14 @@ def test_what_cannot_be_explained_says_why():
         maps(twice, x, y, "0")
     assert not shared._forward_hooks
 
+    def without_graph(inputs):
+        return model[1:](model[0](inputs).detach())
+
+    without_graph.__self__ = model
+    for create_graph in (False, True):
+        with pytest.raises(ValueError, match="without a graph to the output of layer '0'"):
+            explain(without_graph, x, y, [GradCAM("0")], create_graph=create_graph)
+
     class Recurrent(nn.Module):
         def __init__(self):
             super().__init__()

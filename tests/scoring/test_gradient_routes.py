@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pear_lightning.explainers import Gradient, IntegratedGradients, SmoothGrad, explain
-from pear_lightning.losses import ConsensusLoss
+from pear_lightning.explainers import Gradient, IntegratedGradients, Occlusion, SmoothGrad, explain
+from pear_lightning.losses import ConsensusLoss, RightReasonsLoss
 from pear_lightning.nn import MLP, RecurrentClassifier, SmallCNN
 from pear_lightning.scoring import gradients
 
@@ -94,3 +94,63 @@ def test_explanations_can_be_transformed() -> None:
     leaf = inputs.clone().requires_grad_()
     (wanted,) = torch.autograd.grad(size(leaf), leaf)
     torch.testing.assert_close(torch.func.grad(size)(inputs), wanted)
+
+
+class _Encoded(nn.Module):
+    """A head on an encoder, and four ways to freeze the encoder."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.encoder, self.head = how, nn.Linear(4, 8), nn.Linear(8, 3)
+        self.encoder.requires_grad_(how != "weights")
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self.how != "no_grad"):
+            encoded = self.encoder(inputs).tanh()
+        if self.how == "numpy":
+            encoded = torch.from_numpy(encoded.detach().numpy())
+        return self.head(encoded.detach() if self.how == "detach" else encoded)
+
+
+@pytest.mark.filterwarnings("ignore:torch.func.vjp cannot differentiate")  # numpy
+@pytest.mark.parametrize("how", ["no_grad", "detach", "numpy"])
+@pytest.mark.parametrize("small", [0, 2**13])
+def test_a_model_without_a_graph_to_its_inputs_is_refused(
+    how: str, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gradients, "_SMALL", small)
+    model, inputs = _Encoded(how), torch.rand(5, 4)
+    explainers = [Gradient(), IntegratedGradients(3)]
+    for create_graph in (False, True):
+        with pytest.raises(ValueError, match=r"without a graph to the inputs; remove .*no_grad"):
+            explain(model, inputs, 0, explainers, create_graph=create_graph)
+    with torch.inference_mode(), pytest.raises(ValueError, match="without a graph to the inputs"):
+        explain(model, inputs, 0, explainers)
+    batch = (inputs, torch.zeros(5, dtype=torch.long), torch.ones(5, 4))
+    with pytest.raises(ValueError, match="without a graph to the inputs"):
+        RightReasonsLoss().of_model(model, batch)
+    assert explain(model, inputs, 0, [Occlusion()])[1][0].any()
+
+
+@pytest.mark.parametrize("small", [0, 2**13])
+def test_a_model_whose_gradient_is_zero_is_explained(
+    small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gradients, "_SMALL", small)
+    inputs = torch.rand(5, 4)
+    dead = nn.Sequential(nn.Linear(4, 3), nn.ReLU())
+    nn.init.constant_(dead[0].bias, -100)
+
+    def constant(inputs: Tensor) -> Tensor:
+        return 1 + 0 * inputs[:, :3]
+
+    for model in (dead, constant):
+        for create_graph in (False, True):
+            _, (found,) = explain(model, inputs, 0, [Gradient()], create_graph=create_graph)
+            assert not found.any()
+
+
+def test_frozen_weights_need_no_graph_of_their_own() -> None:
+    model, inputs = _Encoded("weights").requires_grad_(False), torch.rand(5, 4)
+    for create_graph in (False, True):
+        assert explain(model, inputs, 0, [Gradient()], create_graph=create_graph)[1][0].any()
