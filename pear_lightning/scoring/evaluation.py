@@ -180,7 +180,7 @@ class Evaluation:
         scorer = Scorer(model, batch, self.output)
         if batch.target is None:
             scorer, logits = scorer.of_predicted()
-            scores, logits = self.output(logits, scorer.batch.labels)[None], logits[None]
+            scores, logits = scorer.scores_of(logits)[None], logits[None]
         else:
             scores, logits = scorer.evaluate(batch.inputs[None])
         look_for_probabilities(model, logits[0])

@@ -304,6 +304,30 @@ def resolve_output(output: OutputName | OutputFunction) -> OutputFunction:
     return _OUTPUTS[output]
 
 
+def explained_scalars(output: OutputFunction, logits: Tensor, target: Tensor) -> Tensor:
+    """Return the explained scalar of each row of logits, after a check of its shape.
+
+    Args:
+        output: The scalar.
+        logits: Logits of a model, ``(N, C)``.
+        target: Class indices, ``(N,)``.
+
+    Returns:
+        ``(N,)``.
+
+    Raises:
+        ValueError: If the output is not one scalar per row.
+    """
+    scalars = output(logits, target)
+    if scalars.shape != logits.shape[:1]:
+        raise ValueError(
+            "output must return one scalar per row of the logits, "
+            f"({len(logits)},), got {tuple(scalars.shape)}; logits.gather(1, target[:, None])[:, 0]"
+            " is that of the target"
+        )
+    return scalars
+
+
 @torch.no_grad()
 def sees_common_shift(output: OutputFunction, logits: Tensor, target: Tensor | None) -> bool:
     """Return whether a function that is added to all logits changes an explained scalar.

@@ -17,7 +17,7 @@ from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.evaluation import copies_that_fit
 from pear_lightning.scoring.fingerprint import described
 from pear_lightning.scoring.game import Game
-from pear_lightning.scoring.outputs import OutputFunction, sum_logit
+from pear_lightning.scoring.outputs import OutputFunction, explained_scalars, sum_logit
 from pear_lightning.scoring.perturbed_copies import evaluate_copies
 from pear_lightning.scoring.scorer import Forward, Scorer
 from pear_lightning.scoring.subset_laws import SubsetLaw, seeded_numbers
@@ -127,15 +127,18 @@ class Removals:
         Returns:
             Scores of the copies ``(B, K)`` and of the samples ``(B, 1)``; with a last dimension C
             for all classes. Float32 or better.
+
+        Raises:
+            ValueError: If the output is not one scalar per row.
         """
         logits = torch.cat([self.original[:, None], self.logits], dim=1)
         rows = at_least_float32(logits.flatten(0, 1))
         if target is not None:
             repeated = target[:, None].expand(-1, logits.shape[1]).flatten()
-            both = output(rows, repeated).unflatten(0, logits.shape[:2])
+            both = explained_scalars(output, rows, repeated).unflatten(0, logits.shape[:2])
         else:
             classes = torch.arange(logits.shape[2], device=logits.device)
-            of_class = [output(rows, each.expand(len(rows))) for each in classes]
+            of_class = [explained_scalars(output, rows, each.expand(len(rows))) for each in classes]
             both = torch.stack(of_class, dim=-1).unflatten(0, logits.shape[:2])
         return both[:, 1:], both[:, :1]
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.modules_behind import modules_behind
-from pear_lightning.scoring.outputs import OutputFunction
+from pear_lightning.scoring.outputs import OutputFunction, explained_scalars
 from pear_lightning.scoring.probability_outputs import look_for_probabilities
 from pear_lightning.scoring.progress import count_evaluations
 
@@ -138,13 +138,7 @@ class Scorer:
             ValueError: If a target is not one of the classes, or the output is not one scalar per
                 row.
         """
-        scores = self.output(logits, self._targets(logits, n_points))
-        if scores.shape[:1] != logits.shape[:1]:
-            raise ValueError(
-                "output must return one scalar per row of the logits, "
-                f"({len(logits)},), got {tuple(scores.shape)}"
-            )
-        return scores
+        return explained_scalars(self.output, logits, self._targets(logits, n_points))
 
     def outside_inference_mode(self) -> "Scorer":
         """Return this scorer with copies of inference tensors, which autograd cannot save."""

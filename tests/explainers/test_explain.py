@@ -341,6 +341,17 @@ def test_output_that_mixes_samples_is_refused():
         explain(mlp(), torch.rand(4, 6), 0, [Gradient()], output=lambda logits, _: logits.sum())
 
 
+@pytest.mark.parametrize("explainer", [Gradient(), KernelShap(8), Occlusion()])
+@pytest.mark.parametrize(
+    "output",
+    [lambda logits, _: logits, lambda logits, target: logits.gather(1, target[:, None])],
+    ids=["all classes", "a column"],
+)
+def test_output_of_several_numbers_is_refused(explainer, output):
+    with pytest.raises(ValueError, match=r"one scalar per row .*\(\d+,\), got \(\d+, "):
+        explain(mlp(), torch.rand(4, 6), 0, [explainer], output=output)
+
+
 def test_explainers_of_the_same_gradients_share_no_memory():
     model, inputs = mlp(), torch.rand(4, 6)
     wanted = explain(model, inputs, 0, [Gradient()])[1][0]

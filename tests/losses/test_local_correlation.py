@@ -479,5 +479,9 @@ def test_bad_shapes_are_named():
         Removals.of({"keep": removals.keep})
     with pytest.raises(ValueError, match="removals must have keep"):
         Removals.of(removals.as_dict() | {"laws": removals.laws[:, :2]})
+    several = loss_of(BernoulliLaw(), output=lambda logits, _: logits.softmax(1))
+    removals = several.evaluate(model, torch.randn(2, N), ColumnMasker(N))
+    with pytest.raises(ValueError, match="output must return one scalar per row of the logits"):
+        several(torch.randn(2, N), removals, target)
     with pytest.raises(ValueError, match="ranks must be given"):
         loss_of(PrefixLaw()).evaluate(model, torch.randn(2, N), ColumnMasker(N))

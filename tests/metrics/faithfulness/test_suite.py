@@ -247,6 +247,9 @@ def test_errors() -> None:
         FaithfulnessSuite(case.masker, metrics={"a": nn.Linear(1, 1)})  # type: ignore[dict-item]
     with pytest.raises(ValueError, match="must have the output of the suite, got output='logit'"):
         FaithfulnessSuite(case.masker, metrics=[Deletion(case.masker, output="logit")])
+    several = FaithfulnessSuite(case.masker, output=lambda logits, target: logits[:, :1])
+    with pytest.raises(ValueError, match="output must return one scalar per row of the logits"):
+        several.update(case.model, case.inputs, given["e0"])
     suite = FaithfulnessSuite(case.masker, ["e0", "other"])
     with pytest.raises(
         ValueError, match=r"attributions must have the names .*, got \['e0', 'e1'\]"
