@@ -113,8 +113,8 @@ def explain(
             target is not an integer, an entry of ``explainers`` is not an explainer, or the model
             does not return a tensor.
         ValueError: If a shape or a value is wrong, the inputs hold NaN or Inf, there is no
-            explainer, or one takes gradients and the model has no graph to its inputs
-            (``torch.no_grad()`` or ``detach()`` in its forward pass).
+            explainer, or one takes gradients of a model whose outputs depend on its inputs without
+            a graph to them (``torch.no_grad()`` or ``detach()`` in its forward pass).
 
     Example:
         >>> import torch

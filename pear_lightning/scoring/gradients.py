@@ -42,7 +42,7 @@ def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
         Logits ``(K, B, C)`` and gradients ``(K, B, *S)``; gradients in float32 or better.
 
     Raises:
-        ValueError: If the explained scalar has no graph to the points.
+        ValueError: If the explained scalar depends on the points without a graph to them.
         RuntimeError: If gradients are enabled and a layer of the model has no second derivative.
     """
     passes = [_gradients_of_pass(scorer, chunk) for chunk in scorer.chunks(points)]
@@ -90,11 +90,13 @@ def _in_transform() -> bool:
 
 
 def _by_vjp(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
+    k = len(points)
+
     def evaluate(rows: Tensor) -> tuple[Tensor, Tensor]:
-        scores, logits = scorer.evaluate_rows(rows, len(points))
+        scores, logits = scorer.evaluate_rows(rows, k)
         # inside the transform, this says whether there is a graph to the rows, whatever the weights
-        if not scores.requires_grad and len(rows):
-            raise no_graph("the inputs")
+        if not scores.requires_grad:
+            _check_ignored(scores, "the inputs", lambda: scorer.evaluate_rows(1 - rows, k)[0])
         return scores, logits
 
     # operations inside the transform are dispatched several times, so reshape outside
@@ -114,46 +116,62 @@ def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
         if not points.requires_grad:
             points = points.detach().requires_grad_()
         # per-sample tensors made in inference mode cannot be saved for backward either
-        scores, logits = scorer.outside_inference_mode().evaluate(points)
-        gradients = gradient_by_graph(scores, points, "the inputs", create_graph=create_graph)
+        scorer = scorer.outside_inference_mode()
+        scores, logits = scorer.evaluate(points)
+        gradients = gradient_by_graph(
+            scores,
+            points,
+            "the inputs",
+            lambda: scorer.evaluate(1 - points)[0],
+            create_graph=create_graph,
+        )
     if not create_graph:
         logits = logits.detach()
     return logits, at_least_float32(gradients)
 
 
-def gradient_by_graph(scores: Tensor, at: Tensor, name: str, *, create_graph: bool) -> Tensor:
-    """Return the gradient of the sum of scores; a gradient of zeros is one that was computed.
+def gradient_by_graph(
+    scores: Tensor, at: Tensor, name: str, elsewhere: Callable[[], Tensor], *, create_graph: bool
+) -> Tensor:
+    """Return the gradient of the sum of scores, 0 only if a small change has no effect.
 
     Args:
         scores: The explained scalar of some rows.
-        at: The tensor that it is differentiated by, a part of its graph.
+        at: The tensor that it is differentiated by.
         name: Name of this tensor in the error.
+        elsewhere: Returns the scores at another value of the tensor.
         create_graph: Whether the gradient can be differentiated.
 
     Raises:
-        ValueError: If the scores have no graph to the tensor.
+        ValueError: If the scores depend on the tensor without a graph to it.
     """
     gradient: Tensor | None = None
     if scores.requires_grad:
         (gradient,) = torch.autograd.grad(
             scores.sum(), at, create_graph=create_graph, allow_unused=True
         )
-    if gradient is None and scores.numel():
-        raise no_graph(name)
-    return torch.zeros_like(at, requires_grad=False) if gradient is None else gradient
+    if gradient is None:
+        _check_ignored(scores, name, elsewhere)
+        return torch.zeros_like(at, requires_grad=False)
+    return gradient
 
 
-def no_graph(name: str) -> ValueError:
-    """Return the error for an explained scalar that has no gradient, which is not one of zero.
+@torch.no_grad()
+def _check_ignored(scores: Tensor, name: str, elsewhere: Callable[[], Tensor]) -> None:
+    """Raise if scores depend on a tensor to which they have no graph; a constant has none either.
 
     Args:
-        name: Name of the tensor to which there is no graph.
+        scores: The explained scalar of some rows.
+        name: Name of the tensor.
+        elsewhere: Returns the scores at another value of the tensor.
     """
-    return ValueError(
-        "forward must be differentiable to be explained by gradients, got outputs without a graph "
-        f"to {name}; remove torch.no_grad() and detach() from the model (requires_grad_(False) "
-        "freezes weights without them), or use explainers that remove features, such as KernelShap"
-    )
+    if not torch.equal(scores, elsewhere()):
+        raise ValueError(
+            "forward must be differentiable to be explained by gradients, got outputs without a "
+            f"graph to {name}; remove torch.no_grad() and detach() from the model "
+            "(requires_grad_(False) freezes weights without them), or use explainers that remove "
+            "features, such as KernelShap"
+        )
 
 
 def refused_by_transforms(error: RuntimeError) -> bool:

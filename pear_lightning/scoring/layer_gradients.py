@@ -30,7 +30,7 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
         TypeError: If the layer does not return one tensor.
         RuntimeError: If gradients are enabled and a layer after it has no second derivative.
         ValueError: If the model has no such layer, or does not call it exactly once, or the
-            explained scalar has no graph to its output.
+            explained scalar depends on its output without a graph to it.
     """
     create_graph = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
     held: list[Tensor] = []
@@ -56,7 +56,11 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
                     f"{len(held)} calls"
                 )
             gradients = gradient_by_graph(
-                scores, held[0], f"the output of layer {layer!r}", create_graph=create_graph
+                scores,
+                held[0],
+                f"the output of layer {layer!r}",
+                lambda: _scores_elsewhere(scorer.outside_inference_mode(), points, layer),
+                create_graph=create_graph,
             )
     finally:
         handle.remove()
@@ -65,6 +69,19 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
         return logits[0].detach(), activation.detach(), gradients.detach()
     check_second_derivatives(scorer, gradients)
     return logits[0], activation, gradients
+
+
+def _scores_elsewhere(scorer: Scorer, inputs: Tensor, layer: str) -> Tensor:
+    """Return the scores ``(1, B)`` with another output of the layer."""
+
+    def change(module: nn.Module, arguments: object, output: Tensor) -> Tensor:
+        return 1 - output
+
+    handle = named_layer(scorer, layer).register_forward_hook(change)
+    try:
+        return scorer.evaluate(inputs[None])[0]
+    finally:
+        handle.remove()
 
 
 def named_layer(scorer: Scorer, layer: str) -> nn.Module:

@@ -167,6 +167,15 @@ def test_what_cannot_be_explained_says_why():
         with pytest.raises(ValueError, match="without a graph to the output of layer '0'"):
             explain(without_graph, x, y, [GradCAM("0")], create_graph=create_graph)
 
+    def aside(inputs):
+        model[4](inputs.new_zeros(1, 4, 8, 8))
+        return inputs.flatten(1)
+
+    aside.__self__ = model
+    for create_graph in (False, True):  # what the output ignores has a gradient
+        _, (found,) = explain(aside, x[:1], y[:1], [GradCAM("4")], create_graph=create_graph)
+        assert not found.any()
+
     class Recurrent(nn.Module):
         def __init__(self):
             super().__init__()

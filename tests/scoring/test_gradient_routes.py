@@ -144,7 +144,10 @@ def test_a_model_whose_gradient_is_zero_is_explained(
     def constant(inputs: Tensor) -> Tensor:
         return 1 + 0 * inputs[:, :3]
 
-    for model in (dead, constant):
+    def without_graph(inputs: Tensor) -> Tensor:
+        return inputs.new_ones(len(inputs), 3)
+
+    for model in (dead, constant, without_graph):
         for create_graph in (False, True):
             _, (found,) = explain(model, inputs, 0, [Gradient()], create_graph=create_graph)
             assert not found.any()
