@@ -12,6 +12,7 @@ from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.kernels import has_recurrent_layers
 from pear_lightning.scoring.scorer import Scorer
 from pear_lightning.scoring.second_derivatives import check_second_derivatives
+from pear_lightning.scoring.uncompiled import uncompiled
 
 # Errors of torch.func.vjp for backbones that torch.autograd.grad can differentiate.
 _REFUSALS = (
@@ -32,7 +33,8 @@ def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     weights. ``torch.func.vjp`` is used because it also works inside ``torch.inference_mode`` and
     ``torch.compile``, and because the backward pass then computes no gradients of the points, which
     nothing uses. ``torch.autograd.grad`` takes its place for backbones that ``torch.func.vjp``
-    refuses, and in training on few numbers, because its fixed cost is lower.
+    refuses, and in training on few numbers, because its fixed cost is lower. Layers compiled by
+    ``torch.compile`` run uncompiled, because compiled code has no second derivative.
 
     Args:
         scorer: The explained scalar.
@@ -55,13 +57,19 @@ def gradients_at(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
 def _gradients_of_pass(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
     if torch.compiler.is_compiling():
         return _by_vjp(scorer, points)
+    # torch.func would run compiled layers uncompiled, too, but their compiler then gives up on them
+    with uncompiled() as is_possible:
+        if torch.is_grad_enabled():
+            by_autograd = is_possible and points.numel() <= _SMALL and not _in_transform()
+        else:
+            # recurrent layers of oneDNN save nothing for backward while gradients are disabled
+            by_autograd = has_recurrent_layers(scorer.forward)
+        return _by_either(scorer, points, by_autograd=by_autograd)
+
+
+def _by_either(scorer: Scorer, points: Tensor, *, by_autograd: bool) -> tuple[Tensor, Tensor]:
     module = module_of(scorer.forward)
-    if module in _refusing or (
-        not torch.is_grad_enabled() and has_recurrent_layers(scorer.forward)
-    ):
-        # recurrent layers of oneDNN save nothing for backward while gradients are disabled
-        return _by_autograd(scorer, points)
-    if torch.is_grad_enabled() and points.numel() <= _SMALL and not _in_transform():
+    if by_autograd or module in _refusing:
         return _by_autograd(scorer, points)
     try:
         return _by_vjp(scorer, points)

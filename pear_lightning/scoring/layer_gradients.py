@@ -8,6 +8,7 @@ from pear_lightning.scoring.eval_mode import module_of
 from pear_lightning.scoring.gradients import gradient_by_graph
 from pear_lightning.scoring.scorer import Scorer
 from pear_lightning.scoring.second_derivatives import check_second_derivatives
+from pear_lightning.scoring.uncompiled import uncompiled
 
 
 def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -46,7 +47,7 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
 
     handle = named_layer(scorer, layer).register_forward_hook(hold)
     try:
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad(), uncompiled():
             # autograd accepts inference tensors only as copies
             points = inputs.clone() if inputs.is_inference() else inputs
             scores, logits = scorer.outside_inference_mode().evaluate(points[None])

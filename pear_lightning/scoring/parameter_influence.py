@@ -11,6 +11,7 @@ from pear_lightning.scoring.gradients import refused_by_transforms
 from pear_lightning.scoring.kernels import differentiable_kernels
 from pear_lightning.scoring.replaced_weights import Called
 from pear_lightning.scoring.scorer import Forward, as_logits
+from pear_lightning.scoring.uncompiled import uncompiled
 
 
 def parameter_influence(forward: Forward, batch: Batch) -> Tensor:
@@ -59,7 +60,7 @@ def parameter_influence(forward: Forward, batch: Batch) -> Tensor:
         derivative: Tensor = torch.func.grad(loss)(torch.zeros_like(points[:1].sum()), points)
         return derivative
 
-    with eval_mode(owner), differentiable_kernels(owner):
+    with eval_mode(owner), differentiable_kernels(owner), uncompiled():
         try:
             influence: Tensor = torch.func.grad(along_ones)(batch.inputs)
         except RuntimeError as error:

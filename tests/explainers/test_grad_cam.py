@@ -111,6 +111,20 @@ def test_inference_mode_no_grad_frozen_weights_and_bfloat16():
     torch.testing.assert_close(maps(model.requires_grad_(False), x, y, "4"), wanted)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which the compiler reads
+def test_compiled_layers_after_it_can_be_trained():
+    torch.compiler.reset()
+    model, (x, y) = network().eval(), images()
+    compiled = nn.Sequential(*model[:5], torch.compile(model[5:], backend="aot_eager"))
+    compiled(x).sum().backward()
+    wanted, found = (
+        torch.autograd.grad(maps(each, x, y, "4").square().sum(), model[8].weight)
+        for each in (model, compiled)
+    )
+    torch.testing.assert_close(found, wanted)
+
+
 def test_sequences_have_maps_too():
     model = nn.Sequential(nn.Conv1d(2, 4, 3), nn.Flatten(), nn.Linear(24, 3))
     x, y = torch.rand(3, 2, 8), torch.randint(3, (3,))

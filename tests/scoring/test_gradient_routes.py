@@ -1,5 +1,7 @@
 """Both ways to differentiate a model at its query points give the same explanations."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -157,3 +159,76 @@ def test_frozen_weights_need_no_graph_of_their_own() -> None:
     model, inputs = _Encoded("weights").requires_grad_(False), torch.rand(5, 4)
     for create_graph in (False, True):
         assert explain(model, inputs, 0, [Gradient()], create_graph=create_graph)[1][0].any()
+
+
+class _WithCompiledPart(nn.Module):
+    """A part of the network is compiled: layers, or a function."""
+
+    def __init__(self, how: str | None) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
+        self.activation = torch.tanh
+        if how == "layer":
+            self.first = torch.compile(self.first, backend="aot_eager")
+        elif how == "function":
+            self.activation = torch.compile(lambda x: x.tanh(), backend="aot_eager")
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.head(self.activation(self.first(inputs)))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which the compiler reads
+@pytest.mark.parametrize("how", ["layer", "function"])
+def test_models_with_compiled_parts_train_on_either_route(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.compiler.reset()
+    plain, model = _WithCompiledPart(None), _WithCompiledPart(how)
+    for own, other in zip(model.parameters(), plain.parameters(), strict=True):
+        own.data.copy_(other.data)
+    inputs = torch.rand(5, 4)
+    model(inputs).sum().backward()  # compiled, as in the task loss
+
+    def trained(network: nn.Module) -> tuple[Tensor, ...]:
+        _, (found,) = explain(network, inputs, 0, [Gradient()], create_graph=True)
+        return torch.autograd.grad(found.square().sum(), list(network.parameters())[:3])
+
+    for small in (2**13, 0):
+        monkeypatch.setattr(gradients, "_SMALL", small)
+        torch.testing.assert_close(trained(model), trained(plain))
+    torch.testing.assert_close(model(inputs), plain(inputs))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
+def test_compiled_parts_stay_compiled() -> None:
+    torch.compiler.reset()
+    passes = []
+
+    def backend(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., object]:
+        def run(*inputs: Tensor) -> object:
+            passes.append(graph)
+            return graph.forward(*inputs)
+
+        return run
+
+    model, inputs = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)), torch.rand(5, 4)
+    model[1] = torch.compile(model[1], backend=backend)
+    with torch.no_grad():
+        for create_graph in (False, True):
+            explain(model, inputs, 0, [Gradient()], create_graph=create_graph)
+            assert not passes
+        model(inputs)
+    assert passes
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # which the compiler reads
+def test_a_compiled_loss_refuses_it_too() -> None:
+    torch.compiler.reset()
+    batch = (torch.rand(5, 4), torch.zeros(5, dtype=torch.long), torch.ones(5, 4))
+    compiled = torch.compile(RightReasonsLoss().of_model, backend="aot_eager")
+    compiled(_Encoded("weights"), batch)
+    with pytest.raises(ValueError, match="without a graph to the inputs"):
+        compiled(_Encoded("detach"), batch)
