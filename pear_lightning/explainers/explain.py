@@ -114,7 +114,8 @@ def explain(
             does not return a tensor.
         ValueError: If a shape or a value is wrong, the inputs hold NaN or Inf, there is no
             explainer, or one takes gradients of a model whose outputs depend on its inputs without
-            a graph to them (``torch.no_grad()`` or ``detach()`` in its forward pass).
+            a graph to them (``torch.no_grad()`` or ``detach()`` in its forward pass); or if a layer
+            of the model normalises with the statistics of the batch even in eval mode.
 
     Example:
         >>> import torch

@@ -1,6 +1,6 @@
 """Layers whose result or state depends on which rows are evaluated together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from torch import nn
@@ -46,6 +46,36 @@ def shares_batch_statistics(forward: Any) -> bool:
     return any(_uses_them(each) for each in found)
 
 
+def has_no_other_statistics(layer: nn.Module) -> bool:
+    """Return whether a layer normalises with the statistics of the batch even in eval mode.
+
+    Args:
+        layer: The layer itself, not one that contains it.
+
+    Example:
+        >>> [has_no_other_statistics(each(3, track_running_stats=False))
+        ...     for each in (nn.BatchNorm1d, nn.InstanceNorm1d)]
+        [True, False]
+    """
+    return isinstance(layer, _OF_BATCHES) and layer.running_mean is None
+
+
+def no_other_statistics(modules: Sequence[nn.Module]) -> ValueError:
+    """Return the error for modules of which a layer has no statistics but those of the batch.
+
+    Args:
+        modules: The outermost modules.
+    """
+    named = [pair for module in modules for pair in module.named_modules()]
+    name, layer = next(pair for pair in named if has_no_other_statistics(pair[1]))
+    return ValueError(
+        "model must compute each sample by itself in eval mode, got "
+        f"{f'layer {name!r}' if name else 'a layer'} ({type(layer).__name__}) without running "
+        "statistics, which normalises with those of the batch; give it track_running_stats=True, "
+        "or use another layer, such as GroupNorm"
+    )
+
+
 def _layers(forward: Any) -> Iterator[nn.Module]:
     for module in modules_behind(forward):
         yield from module.modules()
@@ -54,6 +84,4 @@ def _layers(forward: Any) -> Iterator[nn.Module]:
 def _uses_them(layer: nn.Module) -> bool:
     if not isinstance(layer, WITH_STATISTICS):
         return False
-    if layer.running_mean is None:
-        return isinstance(layer, _OF_BATCHES)
-    return layer.training
+    return has_no_other_statistics(layer) if layer.running_mean is None else layer.training

@@ -8,7 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from pear_lightning.scoring.batch_statistics import WITH_STATISTICS
+from pear_lightning.scoring.batch_statistics import (
+    WITH_STATISTICS,
+    has_no_other_statistics,
+    no_other_statistics,
+)
 from pear_lightning.scoring.modules_behind import modules_behind
 
 
@@ -43,9 +47,15 @@ def eval_mode(forward: Any) -> Iterator[None]:
     Args:
         forward: A module, or any callable; see :func:`modules_behind
             <pear_lightning.scoring.modules_behind.modules_behind>`.
+
+    Raises:
+        ValueError: If a layer uses statistics of the batch in eval mode, too, so that the result of
+            a sample would depend on the others.
     """
     outer = modules_behind(forward)
     modules = list(dict.fromkeys(each for module in outer for each in module.modules()))
+    if any(has_no_other_statistics(each) for each in modules):
+        raise no_other_statistics(outer)
     training = [each for each in modules if each.training]
     # the attribute that set_grad_checkpointing() of timm sets, looked up without __getattr__
     checkpointing: list[Any] = [each for each in modules if vars(each).get("grad_checkpointing")]
