@@ -1,6 +1,6 @@
 """A callback that adds an explanation loss to any LightningModule."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -283,7 +283,9 @@ class ExplanationRegularizer(Callback):
         """
         parts = batch if self.batch_to_inputs is None else self.batch_to_inputs(batch)
         if isinstance(parts, list | tuple) and len(parts) > 2 and not self.loss.needs_mask:
-            parts = (*parts[:2], None, *parts[3:])  # a third element is not for this loss
+            # a third element is not for this loss, unless it is for the model
+            third = parts[2] if isinstance(parts[2], Mapping) else None
+            parts = (*parts[:2], third, *parts[3:])
         try:
             read = Batch.of(None if isinstance(parts, Tensor) else parts)  # needs a target
         except (TypeError, ValueError) as error:

@@ -118,7 +118,12 @@ class Batch:
                 )
             return cls(**_of_mapping(batch))
         is_sequence = isinstance(batch, Sequence) and not isinstance(batch, str)
-        if is_sequence and 1 <= len(batch) <= 5 and all(_is_kwargs(each) for each in batch[3:]):
+        if (
+            is_sequence
+            and 1 <= len(batch) <= 5
+            and not any(isinstance(each, Mapping) for each in batch[1:3])
+            and all(_is_kwargs(each) for each in batch[3:])
+        ):
             if not isinstance(batch[0], Tensor):
                 raise ValueError(
                     f"batch must begin with the inputs, a tensor, got {form_of(batch)}"
@@ -126,8 +131,9 @@ class Batch:
             return cls(**dict(zip(_POSITIONS, batch, strict=False)))
         raise TypeError(
             "batch must be (inputs, target), (inputs, target, mask) or (inputs, target, mask, "
-            "forward_kwargs), where forward_kwargs is a mapping of the model's keyword arguments, "
-            f"or a mapping with 'inputs' or 'input_ids', got {form_of(batch)}"
+            "forward_kwargs), where mask may be None and forward_kwargs is a mapping of the "
+            "model's keyword arguments, or a mapping with 'inputs' or 'input_ids', got "
+            f"{form_of(batch)}"
         )
 
     def __len__(self) -> int:

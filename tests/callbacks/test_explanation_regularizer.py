@@ -291,6 +291,15 @@ def test_batches_it_cannot_parse_are_described():
         fitted(Plain(), regularizer)
 
 
+@pytest.mark.parametrize("loss", [RightReasonsLoss(), ConsensusLoss()])
+def test_keyword_arguments_of_the_model_are_never_dropped(loss):
+    regularizer, kept = ExplanationRegularizer(loss), {"attention_mask": torch.ones(4, 5)}
+    x, y = torch.rand(4, 5), torch.zeros(4, dtype=torch.long)
+    with pytest.raises(TypeError, match=r"mask may be None and forward_kwargs is a mapping"):
+        regularizer.batch_of((x, y, kept), Plain())
+    assert regularizer.batch_of((x, y, None, kept), Plain()).forward_kwargs == kept
+
+
 def test_a_module_without_forward_must_name_its_network():
     with pytest.raises(TypeError, match=r"model must name .* of Embedded .* no forward"):
         fitted(Embedded(), ExplanationRegularizer(RightReasonsLoss()))
