@@ -1,17 +1,18 @@
 """Metrics whose states are exact integers."""
 
 import inspect
-import re
-import zlib
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Literal, Self
+from zlib import crc32
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from typing_extensions import override
+
+from pear_lightning.scoring.fingerprint import described
 
 
 class ExactStates(Metric, ABC):
@@ -117,5 +118,4 @@ def _arguments(cls: type, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> s
     given = {name: each for name, each in bound if each is not signature.parameters[name].default}
     if not given:
         return ""
-    described = re.sub(r" at 0x[0-9a-f]+", "", repr(sorted(given.items())))
-    return f"_{zlib.crc32(described.encode()):08x}"
+    return f"_{crc32(described(sorted(given.items())).encode()):08x}"

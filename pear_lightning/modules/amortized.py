@@ -18,7 +18,7 @@ from pear_lightning.masking.bound_masker import BoundMasker
 from pear_lightning.modules.base import adamw
 from pear_lightning.modules.target_model_module import TargetModelModule
 from pear_lightning.scoring.batch import Batch
-from pear_lightning.scoring.fingerprint import model_fingerprint
+from pear_lightning.scoring.fingerprint import described, model_fingerprint
 from pear_lightning.scoring.modules_behind import modules_behind
 from pear_lightning.scoring.outputs import OutputName
 from pear_lightning.scoring.removals import Removals
@@ -339,7 +339,7 @@ class AmortizedModule(TargetModelModule):
     # --- hooks --------------------------------------------------------------------------------
 
     def on_fit_start(self) -> None:
-        """Check that stored explanations are of the given model and of the same class.
+        """Check that stored explanations are of the same model, features and class.
 
         Raises:
             ValueError: If they are not.
@@ -358,6 +358,11 @@ class AmortizedModule(TargetModelModule):
                     "fitted in each run: with the same random_state), or explain it in another "
                     "folder"
                 )
+        masker = described(self.explainer.masker)
+        if stored.get("masker", masker) != masker:
+            raise ValueError(
+                f"masker must be that of the stored explanations, {stored['masker']}, got {masker}"
+            )
         explained = self.explainer.explained
         if explained != "all" and stored.get("explained", explained) != explained:
             raise ValueError(

@@ -195,6 +195,9 @@ def test_another_model_is_not_trained_on_the_evaluations_of_the_first(tmp_path):
             quiet_trainer().fit(DeepFaith(other, ExplainerMLP(N), masker, 0.5), data)
     with pytest.raises(ValueError, match="the class of the stored explanations, 'predicted'"):
         quiet_trainer().fit(DeepFaith(f, ExplainerMLP(N), masker, 0.5, explained="true"), data)
+    for other in (ColumnMasker(N, baseline=1.0), ColumnMasker(N, groups=[[0, 1]])):
+        with pytest.raises(ValueError, match=r"masker must be that of the stored explanations"):
+            quiet_trainer().fit(DeepFaith(f, ExplainerMLP(N), other, 0.5), data)
     same = DeepFaith(f.double().float(), ExplainerMLP(N), masker, 0.5, local_correlation=LOSS)
     quiet_trainer(max_epochs=1).fit(same, data)
 
