@@ -86,7 +86,7 @@ class ExplainedModule(LightningModule, ABC):
     @property
     def scheduled_epochs(self) -> int:
         """Number of epochs of a scheduler; those of the trainer."""
-        return epochs_of(self.trainer)  # type: ignore[arg-type]
+        return epochs_of(self.trainer)
 
     def on_train_start(self) -> None:
         """Set the length of a :class:`~pear_lightning.training.CosineDecay` that has none.

@@ -127,7 +127,7 @@ class ScoresActivation(FeatureGate):
             uniform = torch.full((self.n_features,), _UNITS // self.n_features)
             self.register_buffer("mean_weights", uniform)
             self.register_buffer("batches_seen", torch.zeros((), dtype=torch.long))
-            self.register_load_state_dict_pre_hook(_in_units)
+            self.register_load_state_dict_pre_hook(_in_units)  # type: ignore[no-untyped-call]
 
     @property
     def scores(self) -> Tensor:
