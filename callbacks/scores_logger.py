@@ -217,10 +217,10 @@ class ScoresLogger(Callback):
         for rank, feature in enumerate(order, start=1):
             bar = "█" * max(0, round(12 * last[feature] / largest))
             name = Text(self.names[feature])  # square brackets are no markup
-            row = [str(rank), name, f"{last[feature]:.4f}", bar]
+            values = [f"{last[feature]:.4f}", bar]
             if effective is not None:
-                row.append(f"{effective[feature]:.4f}")
-            table.add_row(*row)
+                values.append(f"{effective[feature]:.4f}")
+            table.add_row(str(rank), name, *values)
         return table
 
 
