@@ -30,7 +30,7 @@ def lasso(gram: Tensor, moment: Tensor, alpha: float, *, tolerance: float = 1e-1
         tolerance: How far a derivative may exceed α, as a fraction of the largest ``|c|``.
 
     Returns:
-        Coefficients ``(B, n)``, float64.
+        Coefficients ``(B, n)``, float64, without a graph.
 
     Example:
         >>> import torch
@@ -42,7 +42,7 @@ def lasso(gram: Tensor, moment: Tensor, alpha: float, *, tolerance: float = 1e-1
         Lee, Battle, Raina, Ng, *Efficient sparse coding algorithms*, NeurIPS 2006, algorithm 1.
     """
     n_features = moment.shape[1]
-    gram = gram.expand(len(moment), -1, -1)
+    gram, moment = gram.detach().expand(len(moment), -1, -1), moment.detach()
     limit = alpha + tolerance * moment.abs().amax(dim=1)
     coefficients, signs = torch.zeros_like(moment), torch.zeros_like(moment)
     settled = torch.ones_like(limit, dtype=torch.bool)  # at the optimum for these signs

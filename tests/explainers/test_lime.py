@@ -194,6 +194,9 @@ def test_randomness_comes_from_torch_unless_seeded():
     assert not Lime().differentiable
     assert Lime(penalty="ridge").differentiable
     assert Lime(alpha=0).differentiable
+    for explainer in (Lime(40), Lime(40, penalty="ridge"), Lime(40, alpha=0)):
+        found = attributions_of(explainer, model, inputs, create_graph=True)
+        assert found.requires_grad == explainer.differentiable
 
 
 def test_inference_mode_and_gradients_outside():
