@@ -209,7 +209,7 @@ def _explain_by_copies(
     }
     if not plans:
         if logits is None:
-            logits = scorer.evaluate(scorer.batch.inputs[None])[1][0]
+            logits = scorer.logits_of_samples()
         return logits, attributions
     copies = [plan.copies for plan in plans.values()]
     if logits is None:

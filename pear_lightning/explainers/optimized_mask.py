@@ -121,6 +121,7 @@ class OptimizedMask(Explainer):
         full = torch.autocast(start.device.type, enabled=False)
         with torch.inference_mode(False), torch.enable_grad(), full:
             batch = batch.explaining(None).outside_inference_mode()
+            batch = batch.with_inputs(batch.inputs.detach())  # not into the graph of the caller
             with torch.no_grad():
                 wanted = probabilities(logits_of(forward, batch))
                 batch, bound = embedded_features(self.masker, batch, forward)

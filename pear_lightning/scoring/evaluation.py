@@ -180,11 +180,11 @@ class Evaluation:
         scorer = Scorer(model, batch, self.output)
         if batch.target is None:
             scorer, logits = scorer.of_predicted()
-            scores, logits = scorer.scores_of(logits)[None], logits[None]
         else:
-            scores, logits = scorer.evaluate(batch.inputs[None])
-        look_for_probabilities(model, logits[0])
-        return scorer, _outcome(scorer, scores, logits, hits), logits.shape[2]
+            logits = scorer.logits_of_samples()
+        scores = scorer.scores_of(logits)
+        look_for_probabilities(model, logits)
+        return scorer, _outcome(scorer, scores[None], logits[None], hits), logits.shape[1]
 
 
 def _outcome(scorer: Scorer, scores: Tensor, logits: Tensor, hits: bool) -> tuple[Tensor, ...]:

@@ -125,7 +125,8 @@ def _by_autograd(scorer: Scorer, points: Tensor) -> tuple[Tensor, Tensor]:
             points = points.detach().requires_grad_()
         # per-sample tensors made in inference mode cannot be saved for backward either
         scorer = scorer.outside_inference_mode()
-        scores, logits = scorer.evaluate(points)
+        # where a model writes to its inputs, torch refuses only leaves
+        scores, logits = scorer.evaluate(points if points.is_leaf else points.clone())
         gradients = gradient_by_graph(
             scores,
             points,

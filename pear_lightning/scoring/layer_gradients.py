@@ -48,9 +48,9 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
     handle = named_layer(scorer, layer).register_forward_hook(hold)
     try:
         with torch.inference_mode(False), torch.enable_grad(), uncompiled():
-            # autograd accepts inference tensors only as copies
-            points = inputs.clone() if inputs.is_inference() else inputs
-            scores, logits = scorer.outside_inference_mode().evaluate(points[None])
+            # autograd accepts inference tensors only as copies, and the model may write to them
+            scorer = scorer.outside_inference_mode()
+            scores, logits = scorer.evaluate(inputs.clone()[None])
             if len(held) != 1:
                 raise ValueError(
                     f"layer {layer!r} must be called once in a forward pass to be explained, got "
@@ -60,7 +60,7 @@ def layer_gradients_at(scorer: Scorer, inputs: Tensor, layer: str) -> tuple[Tens
                 scores,
                 held[0],
                 f"the output of layer {layer!r}",
-                lambda: _scores_elsewhere(scorer.outside_inference_mode(), points, layer),
+                lambda: _scores_elsewhere(scorer, inputs.clone(), layer),
                 create_graph=create_graph,
             )
     finally:

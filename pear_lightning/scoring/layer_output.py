@@ -36,7 +36,7 @@ def layer_output_at(scorer: Scorer, inputs: Tensor, layer: str) -> Tensor:
 
     handle = named_layer(scorer, layer).register_forward_hook(hold)
     try:
-        scorer.evaluate(inputs[None])
+        scorer.evaluate(inputs.clone()[None])  # the model may write to its inputs, too
     finally:
         handle.remove()
     if len(held) != 1:

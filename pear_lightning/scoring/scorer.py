@@ -10,7 +10,7 @@ from torch import Tensor
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.eval_mode import eval_mode
 from pear_lightning.scoring.modules_behind import modules_behind
-from pear_lightning.scoring.outputs import OutputFunction, explained_scalars
+from pear_lightning.scoring.outputs import OutputFunction, explained_scalars, sum_logit
 from pear_lightning.scoring.probability_outputs import look_for_probabilities
 from pear_lightning.scoring.progress import count_evaluations
 
@@ -19,6 +19,8 @@ Forward = Callable[..., Tensor]
 
 # errors of torch about inputs and weights of different dtypes
 _ABOUT_DTYPES = ("must have the same dtype", "should be the same", "expected scalar type")
+# error of torch where a model writes to inputs that gradients are taken of
+_WRITES_TO_A_LEAF = "leaf Variable that requires grad is being used in an in-place operation"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +126,10 @@ class Scorer:
         outputs = run_model(self.forward, rows, self.repeat_kwargs(n_points))
         return as_logits(outputs, len(rows))
 
+    def logits_of_samples(self) -> Tensor:
+        """Run the model on a copy of the samples, to which it may write, and return logits."""
+        return self.logits_of_rows(self.batch.inputs.clone(), 1)
+
     def scores_of(self, logits: Tensor, n_points: int = 1) -> Tensor:
         """Return the explained scalar of logits.
 
@@ -151,8 +157,7 @@ class Scorer:
             Scorer whose target is the class of the largest logit, and logits ``(B, C)``.
         """
         batch = self.batch
-        outputs = run_model(self.forward, batch.inputs, batch.forward_kwargs)
-        logits = as_logits(outputs, len(batch))
+        logits = self.logits_of_samples()
         return replace(self, batch=batch.explaining_predicted(logits)), logits
 
     def _targets(self, logits: Tensor, n_points: int) -> Tensor:
@@ -203,8 +208,11 @@ def run_model(forward: Forward, inputs: Tensor, kwargs: Mapping[str, Any]) -> Te
         try:
             outputs = forward(inputs, **kwargs)
         except RuntimeError as error:
-            _raise_for_dtype(forward, inputs, error)
-            raise
+            if _WRITES_TO_A_LEAF in str(error) and inputs.requires_grad:
+                outputs = forward(inputs.clone(), **kwargs)  # the model writes to its inputs
+            else:
+                _raise_for_dtype(forward, inputs, error)
+                raise
         except (AttributeError, LookupError, TypeError) as error:
             error.add_note(
                 f"The model was called with inputs {tuple(inputs.shape)}"
@@ -287,7 +295,7 @@ def logits_of(forward: Forward, batch: Batch) -> Tensor:
     """
     check_model(forward)
     with eval_mode(forward):
-        logits = as_logits(run_model(forward, batch.inputs, batch.forward_kwargs), len(batch))
+        logits = Scorer(forward, batch.explaining(None), sum_logit).logits_of_samples()
     look_for_probabilities(forward, logits)
     return logits
 

@@ -47,10 +47,11 @@ def same_in_both_modes(module: nn.Module, batch: Batch) -> bool:
     draws = RandomStates(module, inputs.device)
     try:
         with torch.no_grad():
-            in_training = run_model(module.train(), inputs, kwargs)
+            # copies, because a model may write to its inputs
+            in_training = run_model(module.train(), inputs.clone(), kwargs)
             if draws.changed() or not _equal(buffers, dict(module.named_buffers())):
                 return False
-            return torch.equal(in_training, module.eval()(inputs, **kwargs))
+            return torch.equal(in_training, module.eval()(inputs.clone(), **kwargs))
     finally:
         draws.restore()
         with torch.no_grad():

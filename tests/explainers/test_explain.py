@@ -9,18 +9,24 @@ from torch import nn
 
 from pear_lightning.explainers import (
     ExpectedGradients,
+    GradCAM,
     Gradient,
     InputXGradient,
     IntegratedGradients,
     KernelShap,
     Lime,
     Occlusion,
+    OptimizedMask,
     RandomAttributions,
+    ScoreCAM,
     SmoothGrad,
     explain,
 )
-from pear_lightning.masking import ColumnMasker
+from pear_lightning.masking import ColumnMasker, PatchMasker
+from pear_lightning.metrics import Deletion
+from pear_lightning.scoring import Batch, gradients
 from pear_lightning.scoring.outputs import resolve_output
+from pear_lightning.training.mode_independence import same_in_both_modes
 from tests.explainers.models import (
     Checkpointed,
     ConvNet,
@@ -265,6 +271,55 @@ def test_the_callers_tensors_are_left_alone():
     assert not inputs.requires_grad
     assert inputs.grad is None
     torch.testing.assert_close(inputs, copy)
+
+
+class WritesToItsInputs(nn.Module):
+    """Standardises images in place, as a first layer ``nn.ReLU(inplace=True)`` would write."""
+
+    def __init__(self, inplace):
+        super().__init__()
+        self.inplace = inplace
+        self.body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Softplus(), nn.Flatten(), nn.Linear(8, 3))
+
+    def forward(self, inputs):
+        return self.body(inputs.sub_(0.5).div_(0.2) if self.inplace else (inputs - 0.5) / 0.2)
+
+
+@pytest.mark.parametrize("small", [0, 2**13])
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("carries_a_graph", [False, True])
+def test_models_that_write_to_their_inputs_leave_them_alone(
+    small, mode, carries_a_graph, monkeypatch
+):
+    monkeypatch.setattr(gradients, "_SMALL", small)
+    model, plain = WritesToItsInputs(True), WritesToItsInputs(False)
+    plain.load_state_dict(model.state_dict())
+    inputs = torch.rand(4, 1, 4, 4)
+    inputs = 1 * inputs.requires_grad_() if carries_a_graph else inputs
+    copy = inputs.detach().clone()
+    masker = PatchMasker(2)
+    for explainer in (
+        Gradient(), IntegratedGradients(3), GradCAM("body.0"), ScoreCAM("body.0"),
+        KernelShap(masker=masker), RandomAttributions(seed=0), OptimizedMask(masker, 2),
+    ):  # fmt: skip
+        for create_graph in (False, True):
+            with mode():
+                found, wanted = (
+                    explain(each, inputs, 1, [explainer], create_graph=create_graph)
+                    for each in (model, plain)
+                )
+            torch.testing.assert_close(found, wanted)
+            assert torch.equal(inputs, copy)
+    with mode():
+        scores = [
+            Deletion(masker)(each, inputs, inputs, target=target)
+            for target in (None, torch.ones(4, dtype=torch.long))
+            for each in (model, plain)
+        ]
+        assert same_in_both_modes(model, Batch(inputs.detach()))
+    assert scores[0] == scores[1]
+    assert scores[2] == scores[3]
+    assert torch.equal(inputs, copy)
 
 
 def test_attributions_are_differentiable_in_inputs_that_require_grad():
