@@ -4,8 +4,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812 (torch's own convention)
 
+from benchmarks.pear_tradeoff.ensemble import cross_entropy_of_members, member_logits
 from pear_lightning.modules import PEAR
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.training.objective import Objective, Terms
@@ -16,7 +16,7 @@ class DistilledPEAR(PEAR):
 
     The task loss is the mean of three cross-entropies: with the labels, with the teacher's
     probabilities on the rows of the batch, and with those on new rows, which take each feature from
-    one of two rows of the batch.
+    one of two rows of the batch. Each member of an ensemble learns by itself.
 
     Args:
         teacher: A fitted classifier with ``predict_proba``.
@@ -41,10 +41,10 @@ class DistilledPEAR(PEAR):
         labels = torch.from_numpy(self.teacher[0].predict_proba(taught.numpy()))
 
         def of_teacher(_: Tensor) -> Tensor:
-            logits = self.backbone(taught)
-            loss = F.cross_entropy(logits[: len(rows)], batch.labels)
+            logits = member_logits(self.backbone, taught)
+            loss = cross_entropy_of_members(logits[: len(rows)], batch.labels)
             for part, of_part in zip(logits.chunk(2), labels.chunk(2), strict=True):
-                loss = loss + F.cross_entropy(part, of_part)
+                loss = loss + cross_entropy_of_members(part, of_part)
             return loss / 3
 
         terms: Terms = objective(

@@ -68,6 +68,30 @@ class MLPEnsemble(nn.Module):
         return self.members(inputs).mean(dim=1)
 
 
+def member_logits(backbone: nn.Module, rows: Tensor) -> Tensor:
+    """Return the logits of each member of an ensemble, ``(B, M, C)``; of one of another network.
+
+    Args:
+        backbone: The network.
+        rows: Rows, ``(B, n)``.
+    """
+    if isinstance(backbone, MLPEnsemble):
+        return backbone.members(rows)
+    logits: Tensor = backbone(rows)[:, None]
+    return logits
+
+
+def cross_entropy_of_members(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the mean of the members' cross-entropies.
+
+    Args:
+        logits: ``(B, M, C)``.
+        target: Labels ``(B,)`` or probabilities ``(B, C)``.
+    """
+    repeated = target[:, None].expand(*logits.shape[:2], *target.shape[1:])
+    return F.cross_entropy(logits.flatten(0, 1), repeated.flatten(0, 1))
+
+
 class EnsemblePEAR(PEAR):
     """PEAR on an :class:`MLPEnsemble`, each of whose members learns the task by itself."""
 
@@ -78,16 +102,14 @@ class EnsemblePEAR(PEAR):
             objective: The objective.
             batch: The batch, with labels.
         """
-        backbone = self.backbone
-        assert isinstance(backbone, MLPEnsemble)
 
         def of_members(_: Tensor) -> Tensor:
-            logits = backbone.members(batch.inputs)
-            target = batch.labels[:, None].expand(logits.shape[:2])
-            return F.cross_entropy(logits.flatten(0, 1), target.flatten())
+            return cross_entropy_of_members(
+                member_logits(self.backbone, batch.inputs), batch.labels
+            )
 
         terms: Terms = objective(
-            backbone,
+            self.backbone,
             self.explained(batch),
             of_members,
             shares_logits=lambda: True,  # they are not used

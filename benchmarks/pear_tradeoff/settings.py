@@ -125,17 +125,12 @@ def _near_trees() -> dict[str, Setting]:
         weight_decay=0.1,
         data_sets=("california", "electricity"),
     )
+    ensemble = replace(encoded, model="ensemble", dropout=0.1, rows=0.125, every=4)
     networks = {
         "encoded": encoded,
-        "ensemble": replace(
-            encoded,
-            model="ensemble",
-            baseline="ensemble, plain",
-            dropout=0.1,
-            rows=0.125,
-            every=4,
-        ),
+        "ensemble": replace(ensemble, baseline="ensemble, plain"),
         "distilled": replace(encoded, baseline="distilled, plain", teacher=True),
+        "distilled ensemble": replace(ensemble, baseline="distilled ensemble, plain", teacher=True),
     }
     both = (*GRADIENTS, "LIME(b)")
     settings = {
@@ -145,7 +140,7 @@ def _near_trees() -> dict[str, Setting]:
     }
     for name, network in networks.items():
         settings[f"{name}, plain"] = replace(network, weight=0.0)
-        for weight in (0.25, 0.5, 0.75):
+        for weight in (0.25, 0.35, 0.5):
             settings[f"{name}, both λ={weight:g}"] = replace(
                 network, explainers=both, weight=weight
             )
