@@ -108,6 +108,7 @@ def test_the_extra_for_everything_needs_no_compiler() -> None:
     assert names == set(extras) - {"all", "dev", "torchsort"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -272,6 +272,7 @@ def validate_on_rank(rank, world_size, rows):
     return {name: value.item() for name, value in trainer.callback_metrics.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 @pytest.mark.filterwarnings("ignore:Using `DistributedSampler` with the dataloaders")
 def test_two_processes_log_the_agreement_of_all_rows():

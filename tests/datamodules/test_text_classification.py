@@ -217,6 +217,7 @@ class TestTokens:
         with pytest.raises(ValueError, match=r"got 1 of 3 train texts without, the first at row 1"):
             ready(TextClassification, table, test_data=table, max_tokens=4)
 
+    @pytest.mark.slow
     def test_training_a_tokenizer_does_not_depend_on_the_process(self):
         import subprocess
 

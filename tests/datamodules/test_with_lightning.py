@@ -187,6 +187,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_each_process_sees_its_own_rows(tmp_path):
     import json

@@ -342,6 +342,7 @@ def test_bf16_autocast_gives_float32_attributions():
         torch.testing.assert_close(actual, wanted, rtol=0.1, atol=0.02)
 
 
+@pytest.mark.slow
 def test_compiles_in_one_graph():
     model, inputs, target = mlp(), torch.rand(4, 6), torch.tensor([0, 1, 2, 1])
     explainers = [Gradient(), IntegratedGradients(3, inputs.mean(0))]

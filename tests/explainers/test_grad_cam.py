@@ -145,6 +145,7 @@ def gradients_of_rank(rank, world_size):
     return [parameter.grad for parameter in model.parameters()]
 
 
+@pytest.mark.slow
 @pytest.mark.ddp
 def test_two_ranks_have_the_gradients_of_one():
     torch.manual_seed(1)

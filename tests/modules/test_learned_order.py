@@ -183,7 +183,8 @@ def test_sizes_are_uniform_and_spread_over_the_curve():
     assert (every == torch.arange(1, N)[:, None]).all()
 
 
-@pytest.mark.parametrize("kind", [KINDS[0], pytest.param(KINDS[1], marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_network_finds_the_order_of_a_linear_model(kind):
     weights = torch.tensor([1.0, -2.0, 0.5, 0.0, 3.0, -1.0])
 

@@ -371,6 +371,7 @@ def test_baselines_come_from_the_training_data():
     assert not torch.allclose(value, x.mean(0))
 
 
+@pytest.mark.slow
 def test_bf16_trains_to_the_same_agreement():
     results = {}
     for precision in ("32-true", "bf16-mixed"):

@@ -1,8 +1,11 @@
+import pytest
+
 from benchmarks.faithfulness_speed.problem import Problem
 from benchmarks.faithfulness_speed.suite import compare_suite
 from benchmarks.shared.timing import clock
 
 
+@pytest.mark.slow
 def test_a_suite_of_14_explanations_takes_a_fifth_of_the_evaluations(
     problems: dict[str, Problem],
 ) -> None:

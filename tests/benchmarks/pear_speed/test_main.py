@@ -13,6 +13,7 @@ def test_smoke(tmp_path: Path) -> None:
     assert all(part in report for part in ("rows=1/8, every=4", "matrix products", "soft ranking"))
 
 
+@pytest.mark.slow
 def test_finished_parts_are_not_measured_again(tmp_path: Path) -> None:
     options = ["--quick", "--output", str(tmp_path), "--only"]
     main([*options, "zeros"])
