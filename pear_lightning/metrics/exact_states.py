@@ -98,7 +98,7 @@ class ExactStates(Metric, ABC):
 
     def _synced(self) -> AbstractContextManager[None]:
         """Return a context in which the states are those of all processes, which must enter it."""
-        return self.sync_context(  # type: ignore[no-any-return]
+        return self.sync_context(
             dist_sync_fn=self.dist_sync_fn, distributed_available=self.distributed_available_fn
         )
 

@@ -141,4 +141,5 @@ def _probes(n_columns: int) -> Tensor:
     values, sizes = hashed_uniform(torch.arange(_PROBES), torch.arange(2), n_columns)
     half = _PROBES // 2
     sizes[:half] = sizes[:half, :1]
-    return (2 * values - 1) * torch.pow(10, 6 * sizes - 1)
+    rows: Tensor = (2 * values - 1) * torch.pow(10, 6 * sizes - 1)
+    return rows
