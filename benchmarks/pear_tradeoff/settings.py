@@ -140,7 +140,7 @@ def _near_trees() -> dict[str, Setting]:
     }
     for name, network in networks.items():
         settings[f"{name}, plain"] = replace(network, weight=0.0)
-        for weight in (0.25, 0.35, 0.5):
+        for weight in (0.25, 0.3, 0.35, 0.5):
             settings[f"{name}, both λ={weight:g}"] = replace(
                 network, explainers=both, weight=weight
             )
