@@ -113,7 +113,7 @@ def explain_samples(
     if logits.shape[1] == 1:
         batch = batch.explaining(None)
     elif target == "predicted" or labels is None or labels.is_floating_point():
-        batch = batch.explaining(logits.argmax(dim=1))
+        batch = batch.explaining_predicted(logits)
     else:
         batch = batch.explaining(labels.flatten())
     _, attributions = explain_batch(
