@@ -23,13 +23,15 @@ class PredictionWriter(BasePredictionWriter):
     processes, each writes a file ``predictions-rank<r>.<format>``. With several dataloaders, each
     has files of its own, ``predictions-dataloader<i>.<format>``.
 
-    A table (``"csv"``, ``"parquet"``) has the columns ``row`` (position in the data set, from 0, to
-    join an identifier that is no feature), ``prediction`` (the name of the class, or the value),
-    ``probability[<class>]``, and one column for each other result of the module's ``predict_step``
-    and each feature, such as ``integrated_gradients[age]``. Logits that are the predictions, as for
-    a regression, have no column of their own. Names of features and classes are those of the data
-    module, if it has them; a category is one feature if the module pools attributions with a
-    masker.
+    A table (``"csv"``, ``"parquet"``) has the columns ``row`` (position in the data set, from 0),
+    those that the data module excludes from the features, such as an identifier
+    (:attr:`~pear_lightning.datamodules.TabularDataModule.excluded_columns`; a name that the other
+    columns have is written as ``excluded[<name>]``), ``prediction`` (the name of the class, or the
+    value), ``probability[<class>]``, and one column for each other result of the module's
+    ``predict_step`` and each feature, such as ``integrated_gradients[age]``. Logits that are the
+    predictions, as for a regression, have no column of their own. Names of features and classes are
+    those of the data module, if it has them; a category is one feature if the module pools
+    attributions with a masker.
 
     ``"pt"`` holds the tensors of ``predict_step`` as they are, ``"probabilities"`` if they follow
     from the logits, the positions as ``"indices"``, and ``"class_names"`` and ``"feature_names"``
@@ -120,7 +122,10 @@ class PredictionWriter(BasePredictionWriter):
             return
         import pandas as pd
 
-        table = pd.DataFrame(_columns(contents, names))
+        columns = _columns(contents, names)
+        if rows and not loader:
+            columns = _with_excluded(columns, trainer, rows)
+        table = pd.DataFrame(columns)
         if self.format == "csv":
             table.to_csv(path, index=False)
         else:
@@ -201,6 +206,19 @@ def _columns(contents: Mapping[str, Any], names: Mapping[str, list[str]]) -> dic
         for part, tensor in parts.items():
             columns |= _spread(part, tensor, [names["feature_names"], names["group_names"]])
     return columns
+
+
+def _with_excluded(
+    columns: Mapping[str, Any], trainer: Trainer, rows: Sequence[int]
+) -> dict[str, Any]:
+    """Return the columns with those that are no features of the data, after the positions."""
+    datamodule: Any = trainer.datamodule  # type: ignore[attr-defined]
+    excluded = getattr(datamodule, "excluded_columns", None)
+    if excluded is None:
+        return dict(columns)
+    names = {name: f"excluded[{name}]" if name in columns else name for name in excluded}
+    values = {names[name]: excluded[name].to_numpy()[list(rows)] for name in excluded}
+    return {"row": columns["row"], **values, **columns}
 
 
 def _are_equal(prediction: Any, logits: Any) -> bool:

@@ -27,6 +27,7 @@ class RestoredTable(NamedColumns):
 
     task: Literal["classification", "regression"]
     target: str
+    exclude: list[str] | None
     test_fraction: float
     separator: str | None
     na_values: list[str] | None
@@ -52,12 +53,14 @@ class RestoredTable(NamedColumns):
         """Return the columns of text, by the encoding, or else by the training table.
 
         A file whose entries in such a column look like numbers or truth values holds text, too.
+        Excluded columns are text, so that identifiers such as ``007`` stay as they are.
         """
+        excluded = self.exclude or []
         if self._encoder is not None:
-            names = list(self._encoder.categories)
+            names = [*self._encoder.categories, *excluded]
             is_text = self._classes and all(isinstance(each, str) for each in self._classes)
             return [*names, self.target] if is_text else names
-        return [] if train is None else text_columns(train)
+        return [*excluded, *([] if train is None else text_columns(train))]
 
     # --- checkpoints ------------------------------------------------------------------------
 
@@ -92,6 +95,7 @@ class RestoredTable(NamedColumns):
             "target": self._fitted.get("target", self.target),
             "encoder": self._encoder.state_dict(),
             "junk_features": self.junk_features,
+            "exclude": self.exclude,
             "classes": [_plain(value) for value in self._classes],
             "class_names": self._class_names,
             **self._form,
@@ -115,6 +119,8 @@ class RestoredTable(NamedColumns):
                 setattr(self, name, state_dict.get(name, default))
         if self.junk_features is None:
             self.junk_features = state_dict.get("junk_features")
+        if self.exclude is None:
+            self.exclude = state_dict.get("exclude")
         self.task = state_dict.get("task", self.task)
         self._fitted = dict(state_dict)
         self._parts, self._datasets = {}, {}

@@ -24,11 +24,13 @@ class Part(NamedTuple):
             returns them.
         target: Class indices or values ``(N,)``.
         marks: Features that must not matter, ``(N, features)`` bool; ``None`` without annotations.
+        excluded: Columns that are no features, such as an identifier.
     """
 
     table: "DataFrame"
     target: "NDArray[Any]"
     marks: "NDArray[Any] | None"
+    excluded: "DataFrame"
 
     def take(self, rows: "NDArray[Any]") -> "Part":
         """Return some of the rows.
@@ -37,7 +39,10 @@ class Part(NamedTuple):
             rows: Their indices.
         """
         marks = None if self.marks is None else self.marks[rows]
-        return Part(self.table.iloc[rows].reset_index(drop=True), self.target[rows], marks)
+        table, excluded = (
+            each.iloc[rows].reset_index(drop=True) for each in (self.table, self.excluded)
+        )
+        return Part(table, self.target[rows], marks, excluded)
 
 
 def cleaned_part(
@@ -49,6 +54,7 @@ def cleaned_part(
     classes: list[Any] | None,
     marks: "NDArray[Any] | None",
     irrelevant: list[str] | None,
+    exclude: list[str] | None,
 ) -> Part:
     """Return the cleaned rows of a table with their targets and marks.
 
@@ -60,6 +66,7 @@ def cleaned_part(
         classes: Values of the target; None for a target of numbers.
         marks: Features that must not matter, ``(N, features)`` bool; None without annotations.
         irrelevant: Features that must not matter in any row.
+        exclude: Names of columns that are no features, if the table has them.
 
     Raises:
         ValueError: If a column is missing, has values that do not fit, or is unknown.
@@ -83,7 +90,24 @@ def cleaned_part(
             )
         marks = marks_of(None, encoder.features, len(table)) if marks is None else marks
         marks[:, [encoder.features.index(name) for name in irrelevant]] = True
-    return Part(cleaned.reset_index(drop=True), values, marks)
+    return Part(cleaned.reset_index(drop=True), values, marks, columns_of(table, exclude))
+
+
+def columns_of(table: "DataFrame", names: list[str] | None) -> "DataFrame":
+    """Return the named columns of a table, as far as it has them.
+
+    Args:
+        table: The rows.
+        names: Names of columns.
+
+    Example:
+        >>> import pandas as pd
+        >>> table = pd.DataFrame({"id": ["a", "b"], "age": [31, 64]})
+        >>> list(columns_of(table, ["id", "signup"]))
+        ['id']
+    """
+    chosen = [name for name in table.columns if name in (names or ())]
+    return table[chosen].reset_index(drop=True)
 
 
 def hold_out(
@@ -103,7 +127,8 @@ def hold_out(
 
     Example:
         >>> import numpy as np, pandas as pd
-        >>> part = Part(pd.DataFrame({"a": range(8)}), np.array([0, 1] * 4), None)
+        >>> table = pd.DataFrame({"a": range(8)})
+        >>> part = Part(table, np.array([0, 1] * 4), None, columns_of(table, None))
         >>> rest, test = hold_out(part, "test", 0.25, seed=0, stratify=True)
         >>> len(rest.target), sorted(test.target.tolist())
         (6, [0, 1])

@@ -22,7 +22,7 @@ from pear_lightning.datamodules.table_checks import (
 from pear_lightning.datamodules.table_dataset import TableDataset
 from pear_lightning.datamodules.table_encoder import TableEncoder
 from pear_lightning.datamodules.table_marks import marks_of
-from pear_lightning.datamodules.table_part import Part, cleaned_part, hold_out
+from pear_lightning.datamodules.table_part import Part, cleaned_part, columns_of, hold_out
 from pear_lightning.datamodules.table_source import as_rows, read_hub
 from pear_lightning.datamodules.table_state import check_target, warn_of_other_splits
 from pear_lightning.datamodules.table_words import warn_of_decimal_commas
@@ -77,8 +77,9 @@ class TabularDataModule(RestoredTable):
         target: Name of the target column.
         features: Names of the feature columns. None takes all columns except the target.
         exclude: Names of columns that are no features, such as an identifier, also if ``features``
-            or the data set names them. There is a warning of columns that have one value in all
-            training rows, and of those that look like identifiers
+            or the data set names them; :attr:`excluded_columns` has those of predicted rows. There
+            is a warning of columns that have one value in all training rows, and of those that look
+            like identifiers
             (:func:`~pear_lightning.datamodules.uninformative_columns.identifiers`), unless
             ``features`` or ``irrelevant`` names them.
         categories: Names of columns of numbers that are categories, such as codes. Columns of text
@@ -254,6 +255,7 @@ class TabularDataModule(RestoredTable):
         self._is_set_up = False
         self._parts: dict[str, Part] = {}
         self._datasets: dict[str, TableDataset | AnnotatedDataset] = {}
+        self._excluded_columns: DataFrame | None = None
         self._encoder: TableEncoder | None = None
         self._classes: list[Any] = []
         self._class_names: list[str] = []
@@ -396,6 +398,7 @@ class TabularDataModule(RestoredTable):
             classes=None if self.task == "regression" else self._classes,
             marks=marks,
             irrelevant=self.irrelevant,
+            exclude=self.exclude,
         )
 
     @property
@@ -439,6 +442,8 @@ class TabularDataModule(RestoredTable):
                 raise ValueError(f"split must be one of {list(self._parts)}, got {split!r}")
             if split == "test" and self._has_own_test_rows:
                 warn_of_new_rows(part.table, self.encoder, "the test table")
+            if split == "test" and self.predict_data is None:
+                self._excluded_columns = part.excluded
             self._datasets[split] = self._encode(split, part)
         return self._datasets[split]
 
@@ -470,10 +475,10 @@ class TabularDataModule(RestoredTable):
             raise ValueError("predict_data must be given to predict new rows, got None")
         encoder = self.encoder
         names = encoder.features
-        table = as_rows(self.predict_data, as_text=encoder.categories, **self._form).rename(
-            columns=str
-        )
+        as_text = [*encoder.categories, *(self.exclude or [])]
+        table = as_rows(self.predict_data, as_text=as_text, **self._form).rename(columns=str)
         check_rows(table, "predict_data")
+        self._excluded_columns = columns_of(table, self.exclude)
         table = clean_columns(
             table, names, encoder.categories, impute=encoder.impute, part="predict_data"
         )
@@ -491,6 +496,14 @@ class TabularDataModule(RestoredTable):
         if self.predict_data is None:
             return self.test_dataloader()
         return self._loader(self.predict_rows(), self.eval_batch_size or self.batch_size)
+
+    @property
+    def excluded_columns(self) -> "DataFrame | None":
+        """Columns that ``exclude`` names, of the rows that ``predict`` visits, in their order.
+
+        Text, if the rows are read from a text file. None before these rows have been read.
+        """
+        return self._excluded_columns
 
     @property
     def class_names(self) -> list[str]:

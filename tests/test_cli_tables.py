@@ -54,7 +54,8 @@ def fit(*more: str, epochs: int = 2, rows: pd.DataFrame | None = None):
 def test_new_rows_are_predicted_in_another_folder(tmp_path, monkeypatch, capsys):
     entries = table().astype({"age": object})
     entries.loc[[2, 5], "age"] = "?"
-    cli = fit("--data.na_values=['?']", rows=entries)
+    entries["member_id"] = [f"{each:03}" for each in range(len(entries))]
+    cli = fit("--data.na_values=['?']", "--data.exclude=[member_id]", rows=entries)
     assert "pairwise rank agreement" in capsys.readouterr().out
     model, data = cli.model, cli.datamodule
     assert (model.num_classes, model.backbone.out_features) == (3, 3)
@@ -68,15 +69,18 @@ def test_new_rows_are_predicted_in_another_folder(tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(other)
     new = table()[["income", "age", "job", "member"]][:9]
     new.loc[3, "age"] = np.nan
+    new["member_id"] = [f"0{each}" for each in range(9)]
     new.to_csv("new.csv", index=False, na_rep="?")  # the checkpoint knows what it means
     checkpoint = tmp_path / checkpoint
     main(["predict", "--config=pear_csv.yaml", f"--ckpt_path={checkpoint}", *QUICK,
           "--data.predict_data=new.csv"])  # fmt: skip
-    written = pd.read_csv("predictions/predictions.csv")
+    written = pd.read_csv("predictions/predictions.csv", dtype={"member_id": str})
     names = ["maybe", "no", "yes"]
-    assert list(written.columns[:5]) == ["row", "prediction", *(f"probability[{n}]" for n in names)]
+    probabilities = [f"probability[{name}]" for name in names]
+    assert list(written.columns[:6]) == ["row", "member_id", "prediction", *probabilities]
+    assert written["member_id"].tolist() == new["member_id"].tolist()
     features = ["age", "job", "income", "member"]
-    assert list(written.columns[5:9]) == [f"input_x_gradient[{name}]" for name in features]
+    assert list(written.columns[6:10]) == [f"input_x_gradient[{name}]" for name in features]
 
     model = PEAR.load_from_checkpoint(checkpoint).eval()
     data.predict_data = new

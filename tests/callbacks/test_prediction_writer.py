@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from torch.utils.data import DataLoader, TensorDataset
 
 from pear_lightning.callbacks import PredictionWriter
@@ -65,6 +66,61 @@ def test_columns_of_a_category_have_names_without_a_masker(tmp_path):
         "gradient[job=clerk]",
         "gradient[job=cook]",
     ]
+
+
+class TestExcludedColumns:
+    EXCLUDE = ("id", "row")
+
+    def files(self, folder, n):
+        table = pd.DataFrame({"id": [f"{i:03}" for i in range(n)], "age": range(n), "row": 1.5})
+        table.to_csv(folder / "new.csv", index=False)
+        table["left"] = ["no", "yes"] * (n // 2)
+        table.to_csv(folder / "old.csv", index=False)
+        return folder / "old.csv", folder / "new.csv"
+
+    def check(self, written, identifiers, ages, source):
+        """The identifiers are those of the rows that have these explanations."""
+        assert list(written.columns) == ["row", "id", "excluded[row]", "inputs"]
+        assert written["id"].tolist() == identifiers
+        assert written["excluded[row]"].tolist() == ["1.5"] * len(written)
+        expected = source.encoder.transform(pd.DataFrame({"age": ages}))
+        assert written["inputs"].tolist() == pytest.approx(expected[:, 0].tolist())
+
+    def test_of_new_rows_from_a_checkpoint(self, tmp_path):
+        old, new = self.files(tmp_path, 12)
+        source = TabularDataModule(old, target="left", exclude=[*self.EXCLUDE], batch_size=4)
+        trainer = quiet_trainer(max_epochs=1)
+        trainer.fit(pear(source), source)
+        trainer.save_checkpoint(tmp_path / "fit.ckpt")
+        again = TabularDataModule.load_from_checkpoint(
+            tmp_path / "fit.ckpt", predict_data=new, exclude=None, batch_size=5
+        )
+        predicted(Echo(), again, tmp_path, "csv")
+        written = pd.read_csv(tmp_path / "predictions.csv", dtype={"id": str, "excluded[row]": str})
+        self.check(written, [f"{i:03}" for i in range(12)], range(12), source)
+
+    def test_of_test_rows(self, tmp_path):
+        old, _ = self.files(tmp_path, 24)
+        source = TabularDataModule(old, target="left", exclude=[*self.EXCLUDE], batch_size=4)
+        predicted(Echo(), source, tmp_path, "parquet")
+        written = pd.read_parquet(tmp_path / "predictions.parquet")
+        ages = [int(each) for each in written["id"]]
+        assert len(set(ages)) == 6
+        self.check(written, [f"{i:03}" for i in ages], ages, source)
+
+    def test_data_without_them_and_names_that_the_rows_lack(self, tmp_path):
+        old, new = self.files(tmp_path, 12)
+        source = TabularDataModule(old, target="left", features=["age"], predict_data=new)
+        predicted(Echo(), source, tmp_path, "csv")
+        columns = list(pd.read_csv(tmp_path / "predictions.csv").columns)
+        assert columns == ["row", "inputs"]
+
+
+class Echo(LightningModule):
+    """Predicts the first feature."""
+
+    def predict_step(self, batch, batch_idx):
+        return {"inputs": (batch if isinstance(batch, torch.Tensor) else batch[0])[:, 0]}
 
 
 def test_tensors_have_names(tmp_path):
