@@ -31,6 +31,8 @@ def jobs(arguments: argparse.Namespace, path: Path) -> Iterator[Job]:
         setting = SETTINGS[name]
         if setting.data_sets and data_set not in setting.data_sets:
             continue
+        if seed >= setting.seeds:
+            continue
         deterministic = not setting.is_network
         if (data_set, name, seed) in done or (deterministic and seed != 0 and not setting.held_out):
             continue

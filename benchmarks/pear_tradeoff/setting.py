@@ -14,6 +14,7 @@ class Setting:
             ``"linear"``, ``"logistic_regression"`` or ``"xgboost"``.
         baseline: Name of the setting that differs in λ = 0 only.
         data_sets: Data sets it is trained on; empty for all.
+        seeds: Number of seeds at most; one for what is only tried.
         held_out: Share of the training rows that are held out to choose among settings.
         weight: λ, the share of the consensus loss.
         spearman: μ, the share of its Spearman term.
@@ -42,6 +43,7 @@ class Setting:
     model: Literal["mlp", "encoded", "ensemble", "linear", "logistic_regression", "xgboost"] = "mlp"
     baseline: str = "paper λ=0"
     data_sets: tuple[str, ...] = ()
+    seeds: int = 5
     held_out: float = 0.0
     weight: float = 0.5
     spearman: float = 0.75
