@@ -95,8 +95,11 @@ def candidates(kind: Kind) -> dict[str, Method]:
     Args:
         kind: What the samples are.
     """
-    return {"preset": ours(kind)} | {
-        name: ours(kind, terms=terms) for name, terms in _mixtures(kind).items()
+    preset = ours(kind)
+    return {"preset": preset} | {
+        name: ours(kind, terms=terms)
+        for name, terms in _mixtures(kind).items()
+        if set(terms) != set(preset.terms)
     }
 
 
@@ -126,18 +129,18 @@ def _mixtures(kind: Kind) -> dict[str, Terms]:
         "Bernoulli": (_bernoulli(1),),
         "Bernoulli + .15 few + .15 single": (_bernoulli(1), _few(0.1, 0.15), _single(0.15)),
         "Bernoulli + .5 few + .5 single": (_bernoulli(1), _few(0.1, 0.5), _single(0.5)),
-        "Bernoulli, both + .15 few + .15 single": (
-            _bernoulli(1),
-            _bernoulli(1, "centered_logit"),
-            _few(0.1, 0.15),
-            _single(0.15),
-        ),
         "uniform + .15 single": (_uniform(1), _single(0.15)),
         "uniform, both + .5 few + .3 single": (
             _uniform(1),
             _uniform(1, "centered_logit"),
             _few(0.1, 0.5),
             _single(0.3),
+        ),
+        "uniform, both + .5 few + single": (
+            _uniform(1),
+            _uniform(1, "centered_logit"),
+            _few(0.1, 0.5),
+            _single(1),
         ),
     }
 
