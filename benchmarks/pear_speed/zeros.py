@@ -115,7 +115,7 @@ def loss_without_zeros(
     """
     batch, weight = Batch(inputs, target), module.consensus_weight
     rows = module.objective.rows
-    sample = None if rows is None else sample_rows(batch, module.consensus, rows)
+    sample = None if rows is None else sample_rows(batch, module.consensus, rows, step=0, rank=0)
     scale, part = (1.0, batch) if sample is None else (sample.scale, sample.batch)
     _, consensus = module.consensus.of_model(explained, part)
     task_loss = F.cross_entropy(module.backbone(inputs), target)

@@ -23,7 +23,7 @@ class RowSample(NamedTuple):
 
 
 def sample_rows(
-    batch: Batch, loss: ExplanationLoss, rows: int | float, *, step: int = 0, rank: int = 0
+    batch: Batch, loss: ExplanationLoss, rows: int | float, *, step: int, rank: int
 ) -> RowSample | None:
     """Draw rows of a batch; the same for the same step and rank.
 

@@ -76,6 +76,17 @@ def test_rows_without_annotations_are_not_explained_where_they_are_many():
     assert all(p.grad.any() for p in list(model.parameters())[:-1])
 
 
+@pytest.mark.parametrize("annotated", [4, 5])
+def test_more_than_half_of_the_rows_are_explained_with_all_others(annotated):
+    """The pass that explains them returns the logits of the batch."""
+    model, (x, y) = Counting(), batch()
+    mask = torch.zeros(8, 5)
+    mask[:annotated, 1] = 1
+    logits, _ = Marked().of_model(model, (x, y, mask))
+    assert model.rows == (8 if annotated > 4 else annotated)
+    assert (logits is None) == (annotated <= 4)
+
+
 @pytest.mark.parametrize("mask", [None, torch.zeros(8, 5)])
 def test_without_annotations_the_model_is_left_alone(mask):
     model, (x, y) = Counting(), batch()
@@ -271,7 +282,7 @@ def test_a_loss_with_a_masker_takes_masks_of_the_inputs_too():
         wanted = make().of_model(model, (x, y, mask))[1]
         loss = make().with_masks_of(groups)
         torch.testing.assert_close(loss.of_model(model, (x, y, mask))[1], wanted)
-        (drawn,) = sample_rows(Batch(x, y, mask), loss, 1, step=0).batch.marks
+        (drawn,) = sample_rows(Batch(x, y, mask), loss, 1, step=0, rank=0).batch.marks
         assert drawn.tolist() == [False, False, True, False, False]
         assert wanted > 0
     image = Batch(torch.rand(2, 3, 4, 4), mask=torch.ones(2, 4, 4))

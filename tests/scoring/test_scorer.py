@@ -1,4 +1,4 @@
-"""The scorer under torch.compile."""
+"""How the scorer calls a model, also under torch.compile."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from torch import nn
 
 from pear_lightning.scoring.batch import Batch
 from pear_lightning.scoring.outputs import logit
-from pear_lightning.scoring.scorer import Scorer
+from pear_lightning.scoring.scorer import Scorer, run_model
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit")  # torch's compiler calls what torch deprecated
@@ -18,3 +18,13 @@ def test_a_compiler_can_build_one_by_itself() -> None:
     batch = Batch(torch.ones(2, 3), torch.zeros(2, dtype=torch.long))
     torch.compile(Scorer.__init__, backend="eager")(scorer, network, batch, logit, None)
     assert scorer.forward is network
+
+
+@pytest.mark.parametrize(
+    "forward", [lambda batch: batch.pixels, lambda batch: batch[7], lambda batch: len(batch["x"])]
+)
+def test_errors_of_models_that_take_a_batch_say_what_they_were_given(forward) -> None:
+    with pytest.raises((AttributeError, IndexError, TypeError)) as raised:
+        run_model(forward, torch.ones(2, 3), {"mask": torch.ones(2)})
+    (note,) = raised.value.__notes__
+    assert note.startswith("The model was called with inputs (2, 3) and mask. If its forward takes")

@@ -14,6 +14,9 @@ from pear_lightning.training.row_sample import sample_rows
 from tests.modules.helpers import loader, quiet_trainer, weights
 
 
+FIRST = {"step": 0, "rank": 0}
+
+
 def annotated_batch():
     mask = torch.zeros(12, 3)
     mask[:5, 1] = 1
@@ -23,7 +26,7 @@ def annotated_batch():
 def estimates(batch, loss, rows, steps=400):
     network = MLP(3, hidden_features=(4,))
     for step in range(steps):
-        sample = sample_rows(batch, loss, rows, step=step)
+        sample = sample_rows(batch, loss, rows, step=step, rank=0)
         yield sample.scale * loss.of_model(network, sample.batch)[1].item()
 
 
@@ -44,19 +47,19 @@ def test_estimates_are_unbiased(reduction, rows):
 
 def test_only_annotated_rows_are_drawn_and_the_share_is_of_them():
     batch = annotated_batch()
-    sample = sample_rows(batch, RightReasonsLoss(), 0.4)
+    sample = sample_rows(batch, RightReasonsLoss(), 0.4, **FIRST)
     assert sample.batch.mask.sum(dim=1).tolist() == [1, 1]
-    assert len(sample_rows(batch, ConsensusLoss(), 0.25).batch) == 3
-    assert len(sample_rows(batch, RightReasonsLoss(), 0.01).batch) == 1
-    assert sample_rows(batch, RightReasonsLoss(), 5) is None
-    assert sample_rows(batch, RightReasonsLoss(), 1.0) is None
+    assert len(sample_rows(batch, ConsensusLoss(), 0.25, **FIRST).batch) == 3
+    assert len(sample_rows(batch, RightReasonsLoss(), 0.01, **FIRST).batch) == 1
+    assert sample_rows(batch, RightReasonsLoss(), 5, **FIRST) is None
+    assert sample_rows(batch, RightReasonsLoss(), 1.0, **FIRST) is None
 
 
 def test_draws_depend_on_step_and_rank_alone():
     batch = Batch(torch.rand(64, 3), torch.randint(2, (64,)))
 
-    def drawn(**where):
-        return sample_rows(batch, ConsensusLoss(), 8, **where).batch.inputs
+    def drawn(step, rank=0):
+        return sample_rows(batch, ConsensusLoss(), 8, step=step, rank=rank).batch.inputs
 
     torch.manual_seed(1)
     first = drawn(step=3)
