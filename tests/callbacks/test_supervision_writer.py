@@ -1,7 +1,10 @@
 """What is written of prior explanations, and what happens if it cannot be."""
 
+import errno
+import os
 import resource
 import signal
+import stat
 
 import pytest
 import torch
@@ -136,6 +139,33 @@ def test_a_full_disk_raises_and_loses_nothing(tmp_path):
     assert SupervisionStore(tmp_path).read()["id"][:] == list(range(22))
 
 
+@pytest.mark.parametrize(
+    ("number", "reason"), [(errno.ENOSPC, "its disk is full;"), (errno.EACCES, "Permission denied")]
+)
+def test_the_reason_is_named_and_nothing_unfinished_remains(tmp_path, monkeypatch, number, reason):
+    def fails(store, rows, about, path):
+        path.write_bytes(b"half")
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(SupervisionStore, "_write_table", fails)
+    with pytest.raises(OSError, match=f"a shard of 8 samples, got .*{reason}") as raised:
+        predict(tmp_path)
+    assert raised.value.errno == number
+    assert not list(tmp_path.glob("unfinished-*"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not open folders")
+def test_names_of_shards_are_flushed_to_the_disk(tmp_path, monkeypatch):
+    flushed = []
+
+    def fsync(file):
+        flushed.append(stat.S_ISDIR(os.fstat(file).st_mode))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    predict(tmp_path, data=DataLoader(rows(16), batch_size=4))
+    assert flushed.count(True) == 2
+
+
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
 def test_a_damaged_shard_is_named_and_the_others_remain(tmp_path, damage):
     predict(tmp_path)
@@ -206,7 +236,7 @@ def test_an_id_in_two_shards_is_refused(tmp_path):
     predict(tmp_path)
     path = SupervisionStore(tmp_path).shards()[0]
     path.with_name(path.name.replace("000000-0", "000000-1")).write_bytes(path.read_bytes())
-    with pytest.raises(ValueError, match="each sample once, got 8 samples twice in .*, such as 0;"):
+    with pytest.raises(ValueError, match=r"each sample once, got 8 samples twice in .* as 0;"):
         SupervisionStore(tmp_path).read()
 
 

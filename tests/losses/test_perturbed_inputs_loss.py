@@ -79,6 +79,7 @@ def test_counterexamples_are_uniform_and_whole_if_asked():
     assert drawn.min() >= -1
     assert drawn.max() <= 3
     assert drawn.mean().item() == pytest.approx(1, abs=0.1)
+    assert len(drawn.unique()) > 3000
     whole = CounterexamplesLoss(0, 255, integers=True).perturb(None, batch, torch.float32)[:, 0]
     assert torch.equal(whole, whole.round())
     assert len(whole.unique()) == 256

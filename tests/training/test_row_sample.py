@@ -13,7 +13,6 @@ from pear_lightning.training.objective import Objective
 from pear_lightning.training.row_sample import sample_rows
 from tests.modules.helpers import loader, quiet_trainer, weights
 
-
 FIRST = {"step": 0, "rank": 0}
 
 

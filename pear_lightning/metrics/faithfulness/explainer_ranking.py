@@ -263,7 +263,7 @@ def _percentiles(drawn: Tensor, confidence_level: float) -> tuple[Tensor, Tensor
     """Return both ends of the interval of each column, from draws in the first dimension."""
     ordered = drawn.sort(dim=0).values
     last = len(drawn) - 1
-    cut = int((1 - confidence_level) / 2 * len(drawn))
+    cut = int((1 - confidence_level) / 2 * len(drawn) + 1e-9)  # (1 - 0.9) / 2 * 100 is below 5
     return ordered[min(cut, last)], ordered[max(last - cut, 0)]
 
 

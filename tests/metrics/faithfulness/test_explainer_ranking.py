@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pear_lightning.masking import ColumnMasker
 from pear_lightning.metrics import FaithfulnessSuite
-from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking
+from pear_lightning.metrics.faithfulness.explainer_ranking import ExplainerRanking, _percentiles
 from tests.reference.mean_rank import bootstrap, mean_ranks
 
 NAMES = ["gradient", "lime", "shap", "random"]
@@ -53,6 +53,12 @@ def test_intervals_are_those_of_a_bootstrap_written_out():
     # mean ranks over three metrics are multiples of a third
     np.testing.assert_allclose(ranking.interval.numpy(), ends, atol=0.34)
     assert abs(ranking.interval.numpy() - ends).mean() < 0.1
+
+
+@pytest.mark.parametrize(("level", "ends"), [(0.9, (5, 94)), (0.99, (0, 99)), (0.5, (25, 74))])
+def test_as_many_draws_lie_below_an_interval_as_above(level, ends):
+    drawn = torch.randperm(100).double()[:, None]
+    assert [each.item() for each in _percentiles(drawn, level)] == list(ends)
 
 
 def test_more_samples_make_narrower_intervals_and_fewer_ties():

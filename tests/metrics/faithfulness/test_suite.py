@@ -291,3 +291,18 @@ def test_metrics_by_name_are_those_of_the_ten() -> None:
         FaithfulnessSuite(ColumnMasker(6), metrics=["deletion", "accuracy"])
     with pytest.raises(TypeError, match=r"metrics must be a sequence, .*; give \['deletion'\]"):
         FaithfulnessSuite(ColumnMasker(6), metrics="deletion")
+
+
+def test_metrics_alone_have_the_defaults_of_the_suite() -> None:
+    suite = FaithfulnessSuite(ColumnMasker(5))
+    assert set(suite.metrics) == TEN
+    for metric in suite.metrics.values():
+        alone = type(metric)(ColumnMasker(5))
+        assert alone.probe == metric.probe
+        plain = [
+            name for name, value in vars(metric).items() if isinstance(value, int | float | str)
+        ]
+        public = [name for name in plain if not name.startswith("_")]
+        assert {name: getattr(alone, name) for name in public} == {
+            name: getattr(metric, name) for name in public
+        }
