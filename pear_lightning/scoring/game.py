@@ -9,7 +9,7 @@ from torch import Tensor
 from pear_lightning.functional.hashed_random import ranks
 from pear_lightning.functional.validation import check_finite
 from pear_lightning.masking.bound_masker import BoundMasker
-from pear_lightning.scoring.perturbed_copies import CopySet, evaluate_copies
+from pear_lightning.scoring.perturbed_copies import CopySet
 from pear_lightning.scoring.scorer import Scorer
 
 
@@ -46,39 +46,19 @@ class Game:
         """Largest number of players of a sample, m."""
         return int(self.counts.max())
 
-    def copy_set(self, keep: Tensor, *, fresh_draws: bool = True) -> CopySet:
+    def copy_set(self, keep: Tensor) -> CopySet:
         """Return copies of the inputs with the players outside each coalition removed.
+
+        Each coalition has its own draw of a random baseline.
 
         Args:
             keep: Coalitions, ``(K, B, m)`` or ``(K, 1, m)``.
-            fresh_draws: Whether each coalition uses its own draw of a random baseline, instead of
-                ``bound.draw`` for all.
         """
         return CopySet(
             self.bound,
             len(keep),
             lambda points: self.features(keep if len(points) == len(keep) else keep[points]),
-            lambda points: points if fresh_draws else None,
         )
-
-    def play(self, keep: Tensor, *, fresh_draws: bool = True) -> Tensor:
-        """Return the scores of coalitions, with ``scorer.points_per_pass`` coalitions per pass.
-
-        Args:
-            keep: Coalitions, ``(K, B, m)`` or ``(K, 1, m)``.
-            fresh_draws: See :meth:`copy_set`.
-
-        Returns:
-            Scores, ``(K, B)``, float64.
-
-        Raises:
-            ValueError: If the model returns NaN or Inf.
-        """
-        copies = self.copy_set(keep, fresh_draws=fresh_draws)
-        ((scores,),) = evaluate_copies(
-            self.scorer, [copies], copies_per_pass=self.scorer.points_per_pass
-        )
-        return checked_scores(scores)
 
     def attributions(self, values: Tensor) -> Tensor:
         """Return attributions of the inputs that pool to the values of the players.
