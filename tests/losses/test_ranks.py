@@ -13,6 +13,7 @@ from pear_lightning.losses import (
     SparsityPrior,
     XGradientPrior,
 )
+from pear_lightning.losses.mean_over_ranks import mean_over_ranks
 from pear_lightning.modules import RightForTheRightReasons
 from pear_lightning.nn import MLP
 from tests.ddp import run_distributed
@@ -73,3 +74,21 @@ def penalty_of_chunks(rank: int, world_size: int) -> float:
 def test_deep_lasso_does_not_depend_on_the_number_of_devices() -> None:
     alone = penalty_of_chunks(0, 1)
     assert run_distributed(penalty_of_chunks) == pytest.approx([alone, alone], rel=1e-5)
+
+
+def test_means_over_two_ranks_and_the_gradient_of_this_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "all_reduce", lambda total: total.add_(4.0))
+    value = torch.tensor([2.0, 8.0], requires_grad=True)
+    mean = mean_over_ranks(value, 2)
+    assert mean.tolist() == [3.0, 6.0]
+    assert torch.autograd.grad(mean.sum(), value)[0].tolist() == [1.0, 1.0]
+
+
+def test_ones_of_the_other_rank_count_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "all_reduce", lambda sums: sums.add_(torch.tensor([6.0, 3.0])))
+    model, loss = MLP(5), RightReasonsLoss(reduction="mask")
+    batch = torch.randn(4, 5), torch.randint(2, (4,)), torch.eye(4, 5)
+    local = loss.of_model(model, batch)[1]
+    monkeypatch.setattr(RightReasonsLoss, "ranks", 2)
+    of_both = loss.of_model(model, batch)[1]
+    torch.testing.assert_close(of_both, (4 * local + 6) / (4 + 3))

@@ -5,7 +5,13 @@ from typing import get_args
 import pytest
 import torch
 
-from pear_lightning.scoring.outputs import OF_SEVERAL_CLASSES, OutputName, resolve_output
+from pear_lightning.scoring.outputs import (
+    OF_SEVERAL_CLASSES,
+    OutputName,
+    logit,
+    resolve_output,
+    sees_common_shift,
+)
 
 
 @pytest.mark.parametrize("name", get_args(OutputName))
@@ -16,3 +22,17 @@ def test_scalars_of_several_classes_are_refused_by_a_model_with_one_output(name)
             resolve_output(name)(logits, target)
     else:
         assert torch.equal(resolve_output(name)(logits, target), logits[:, 0])
+
+
+def test_a_common_shift_is_looked_for_in_the_scalar_of_the_given_class():
+    logits, second = torch.randn(4, 3), torch.ones(4).long()
+
+    def of_the_second_alone(logits, target):
+        return logits[:, 1] * (target == 1)
+
+    assert sees_common_shift(of_the_second_alone, logits, second)
+    assert not sees_common_shift(of_the_second_alone, logits, torch.zeros(4).long())
+    assert not sees_common_shift(of_the_second_alone, logits, None)  # the first class
+    assert sees_common_shift(logit, logits, None)
+    assert not sees_common_shift(logit, logits[:, :1], None)
+    assert not sees_common_shift(logit, logits[:0], None)

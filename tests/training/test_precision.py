@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from pear_lightning.explainers import Gradient, InputXGradient, KernelShap, Occl
 from pear_lightning.losses import ConsensusLoss, DeepLassoLoss, RightReasonsLoss
 from pear_lightning.modules import PEAR, DeepLasso, RightForTheRightReasons
 from pear_lightning.nn import MLP
+from pear_lightning.training.precision import explanation_precision
 from tests.modules.helpers import loader, quiet_trainer, sgd, weights
 from tests.test_batch_forms import Foreign
 
@@ -71,3 +73,21 @@ def test_float16_without_a_scaler_is_refused_because_of_underflow() -> None:
         quiet_trainer(precision="16-true").fit(module, loader())
     with pytest.raises(ValueError, match=r"got '16-true'; .* keeps from underflow"):
         fitted(Foreign(), RightReasonsLoss(), precision="16-true")
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+@pytest.mark.parametrize("explainers", [SLOPES, REMOVALS], ids=["slopes", "removals"])
+def test_only_second_derivatives_in_float16_leave_the_precision_of_the_trainer(
+    precision: str, explainers: Any
+) -> None:
+    loss = ConsensusLoss().explain_with(explainers)
+    strategy = SimpleNamespace(root_device=torch.device("cpu"))
+    trainer: Any = SimpleNamespace(precision=precision, strategy=strategy)
+    layer, x = torch.nn.Linear(3, 2), torch.rand(4, 3)
+    with torch.autocast("cpu", torch.bfloat16):
+        with explanation_precision(trainer, loss):
+            found = layer(x).dtype
+        with explanation_precision(None, loss):
+            assert layer(x).dtype == torch.bfloat16
+    leaves = precision == "16-mixed" and explainers is SLOPES
+    assert found == (torch.float32 if leaves else torch.bfloat16)

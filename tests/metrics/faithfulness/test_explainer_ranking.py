@@ -59,6 +59,7 @@ def test_intervals_are_those_of_a_bootstrap_written_out():
 def test_as_many_draws_lie_below_an_interval_as_above(level, ends):
     drawn = torch.randperm(100).double()[:, None]
     assert [each.item() for each in _percentiles(drawn, level)] == list(ends)
+    assert [each.item() for each in _percentiles(drawn[:1], level)] == [drawn[0].item()] * 2
 
 
 def test_more_samples_make_narrower_intervals_and_fewer_ties():
