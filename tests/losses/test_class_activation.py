@@ -90,8 +90,11 @@ def test_a_mask_is_seen_at_the_positions_of_a_layer():
         )
     finer = mask_at(torch.eye(2)[None], torch.rand(1, 1, 4, 4))[0, 0]
     assert torch.equal(finer, torch.eye(2).repeat_interleave(2, 0).repeat_interleave(2, 1))
-    with pytest.raises(ValueError, match=r"positions .* with 2 dimensions S, .* got \(2, 4\)"):
-        mask_at(torch.zeros(2, 4), maps)
+    for n_dimensions in (1, 2, 3):
+        shaped = torch.rand(2, 1, *(2,) * n_dimensions)
+        message = rf"positions .* with {n_dimensions} dimensions S, .* got \(4,\)"
+        with pytest.raises(ValueError, match=message):
+            mask_at(torch.zeros(4), shaped)
 
 
 @pytest.mark.parametrize("loss", [RRRGLoss("1"), SimplifiedHINTLoss("1"), HINTLoss()])

@@ -86,6 +86,19 @@ def test_the_state_of_each_rank_is_that_of_all():
     assert run_distributed(sums_of_rank) == [[3.0, 8.0, 2.0, 1.5]] * 2
 
 
+def test_the_other_rank_counts():
+    others = {"mean": torch.tensor(2.0), "sum": torch.tensor([2.0, 4.0, 1.0])}
+
+    class Strategy:
+        def reduce(self, tensor, reduce_op):
+            return (tensor + others[reduce_op]) / (2 if reduce_op == "mean" else 1)
+
+    trainer = type("Trainer", (), {"strategy": Strategy()})()
+    weight = MatchedMagnitude(1.0, start_epoch=2)
+    weight.observe(1.5, torch.tensor(1.0), torch.tensor(4.0), trainer)
+    assert weight.get_extra_state().tolist() == [3.0, 8.0, 2.0, 1.5]
+
+
 def test_it_waits_for_an_annotated_row():
     weight, trainer = MatchedMagnitude(1.0, start_epoch=1), quiet_trainer()
     weight.observe(0.0, torch.tensor(9.0), None, trainer)
