@@ -317,3 +317,14 @@ def test_an_epoch_without_annotations_is_warned_of_if_no_rank_had_any(acts_elsew
     messages = [str(each.message) for each in caught]
     assert len(messages) == (not acts_elsewhere)
     assert all("this training up to the end of epoch 4: no row" in each for each in messages)
+
+
+def test_epochs_are_counted_for_schedules_that_depend_on_them_only():
+    model = RightForTheRightReasons(MLP(4, hidden_features=(5,)))
+    trainer = quiet_trainer(max_epochs=3)
+    x, y = torch.rand(8, 4), torch.arange(8) % 2
+    trainer.fit(model, DataLoader(TensorDataset(x, y, torch.eye(8, 4)), batch_size=4))
+    warm_up = Objective(RightReasonsLoss(), WarmUp(0.5, 2))
+    assert warm_up.epochs(None) == 0
+    assert warm_up.epochs(trainer) == epochs_so_far(trainer) >= 3
+    assert Objective(RightReasonsLoss(), 0.5).epochs(trainer) == 0
