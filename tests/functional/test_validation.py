@@ -6,6 +6,7 @@ from pear_lightning.functional.validation import (
     check_attributions,
     check_finite,
     check_same_shape,
+    check_share_or_count,
     check_tensor,
     is_traced,
 )
@@ -62,3 +63,14 @@ def test_what_is_no_tensor_is_named(value: object) -> None:
         attribution_share(x, value)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"attributions must be a torch\.Tensor"):
         attribution_share(value, x)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rows", [None, 1, 7, 0.001, 0.5, 1.0])
+def test_shares_and_counts(rows: float | None) -> None:
+    check_share_or_count("rows", rows)
+
+
+@pytest.mark.parametrize("rows", [0.0, -0.5, 1.001, float("nan")])
+def test_shares_out_of_range(rows: float) -> None:
+    with pytest.raises(ValueError, match=r"rows must lie in \(0, 1\] as a share, got"):
+        check_share_or_count("rows", rows)

@@ -28,3 +28,14 @@ def test_errors_of_models_that_take_a_batch_say_what_they_were_given(forward) ->
         run_model(forward, torch.ones(2, 3), {"mask": torch.ones(2)})
     (note,) = raised.value.__notes__
     assert note.startswith("The model was called with inputs (2, 3) and mask. If its forward takes")
+
+
+def test_logits_of_samples_are_those_of_the_model_with_its_keywords() -> None:
+    def forward(inputs: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        return inputs.mul_(scale)  # which the samples must survive
+
+    inputs, scale = torch.ones(2, 3), torch.tensor([[2.0], [5.0]])
+    batch = Batch(inputs, torch.zeros(2, dtype=torch.long), forward_kwargs={"scale": scale})
+    logits = Scorer(forward, batch, logit).logits_of_samples()
+    assert torch.equal(logits, scale.expand(2, 3))
+    assert bool((inputs == 1).all())

@@ -328,3 +328,15 @@ def test_epochs_are_counted_for_schedules_that_depend_on_them_only():
     assert warm_up.epochs(None) == 0
     assert warm_up.epochs(trainer) == epochs_so_far(trainer) >= 3
     assert Objective(RightReasonsLoss(), 0.5).epochs(trainer) == 0
+
+
+@pytest.mark.parametrize(("shared", "passes"), [(True, 1), (False, 2)])
+def test_the_task_loss_takes_the_logits_of_the_explanation_where_both_modes_are_one(shared, passes):
+    network, batch = MLP(4, hidden_features=(5,)), rows()
+    batch = Batch(batch.inputs, batch.labels, torch.eye(4).repeat(2, 1))
+    seen = []
+    network.register_forward_hook(lambda *_: seen.append(1))
+    loss = RightReasonsLoss(output="log_prob")
+    terms = terms_of(Objective(loss, 0.5), network, batch, shares_logits=lambda: shared)
+    assert len(seen) == passes
+    assert terms.loss.requires_grad

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from pear_lightning.explainers import ExpectedGradients, IntegratedGradients
 from pear_lightning.losses import ConsensusLoss, ExpectedGradientsPrior
 from pear_lightning.modules import PEAR, RightForTheRightReasons
 from pear_lightning.nn import MLP
-from pear_lightning.training.reference_data import reference_data_of
+from pear_lightning.training.reference_data import _batches_per_epoch, reference_data_of
 from tests.modules.helpers import loader, quiet_trainer, table
 from tests.test_batch_forms import Foreign
 
@@ -144,3 +145,17 @@ def test_rows_are_read_only_for_explainers_that_use_them() -> None:
     assert not integrated.uses_training_rows
     with pytest.raises(ValueError, match="there is no table"):
         reference_data_of(MeanAlone(), [integrated, ExpectedGradients()])
+
+
+@pytest.mark.parametrize(
+    ("batches", "max_steps", "at_most"),
+    [(7, 1, 7), (float("inf"), 1, 2), (float("inf"), 3, 6), (float("inf"), -1, None)],
+)
+def test_batches_of_an_epoch_are_those_of_the_data_or_else_of_the_steps(
+    batches: float, max_steps: int, at_most: int | None
+) -> None:
+    fit_loop = SimpleNamespace(max_batches=batches)
+    trainer: Any = SimpleNamespace(
+        fit_loop=fit_loop, max_steps=max_steps, accumulate_grad_batches=2
+    )
+    assert _batches_per_epoch(trainer) == at_most

@@ -78,6 +78,11 @@ def test_equal_explanations_share_ranks_and_are_tied():
     assert torch.equal(ranking.interval[0], ranking.interval[4])
     assert "copy" in ranking.tied_with("gradient")
     assert "gradient" in ranking.tied_with("copy")
+    values = {"deletion": torch.tensor([[0.1, 0.3], [0.1, 0.3], [0.8, 0.9], [0.1, 0.3]])}
+    ranking = ExplainerRanking.from_scores(values, [*"abcd"], {"deletion": False})
+    rows = [line.split("  ") for line in ranking.to_table().splitlines()[1:5]]
+    found = {row[0]: [each.strip() for each in row if each.strip()][3] for row in rows}
+    assert found == {"a": "2-3", "b": "1, 3", "d": "1-2", "c": "4"}  # c: its rank by deletion
 
 
 def test_a_metric_that_tells_nothing_apart_moves_nobody():
