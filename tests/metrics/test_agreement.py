@@ -10,6 +10,8 @@ from pear_lightning import metrics
 from pear_lightning.functional.agreement import TOP_K_NAMES, chance_corrected, chance_level
 from pear_lightning.metrics import AgreementMatrix, RankCorrelation
 from pear_lightning.metrics.agreement.base import AgreementMetric
+from pear_lightning.modules import PEAR
+from pear_lightning.nn import MLP
 from tests.ddp import run_distributed
 from tests.functional.test_agreement import measure
 
@@ -196,3 +198,8 @@ def test_two_processes_equal_one() -> None:
                     assert all(torch.equal(found[name][m], expected[m]) for m in expected)
                 else:
                     assert found[name] == expected, name
+
+
+def test_the_five_largest_features_are_compared_by_default() -> None:
+    model = PEAR(MLP(8))
+    assert model.val_agreement.k == model.test_agreement.k == 5

@@ -467,11 +467,6 @@ def test_bad_arguments_are_named(arguments, message):
         small(**arguments)
 
 
-def test_five_features_are_the_top_by_default():
-    model = PEAR(MLP(8), top_k=None)
-    assert model.val_agreement.k == model.test_agreement.k == 5
-
-
 def test_lists_of_explainers_are_named_after_their_classes():
     model = small(
         explainers=[Gradient(), KernelShap(8), KernelShap(16)],

@@ -1,6 +1,7 @@
 """Reference data from training data of every kind."""
 
 import itertools
+import math
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -148,14 +149,14 @@ def test_rows_are_read_only_for_explainers_that_use_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("batches", "max_steps", "at_most"),
-    [(7, 1, 7), (float("inf"), 1, 2), (float("inf"), 3, 6), (float("inf"), -1, None)],
+    ("batches", "max_steps", "accumulated", "at_most"),
+    [(7, 1, 2, 7), (math.inf, 1, 1, 1), (math.inf, 3, 2, 6), (math.inf, -1, 2, None)],
 )
 def test_batches_of_an_epoch_are_those_of_the_data_or_else_of_the_steps(
-    batches: float, max_steps: int, at_most: int | None
+    batches: float, max_steps: int, accumulated: int, at_most: int | None
 ) -> None:
     fit_loop = SimpleNamespace(max_batches=batches)
     trainer: Any = SimpleNamespace(
-        fit_loop=fit_loop, max_steps=max_steps, accumulate_grad_batches=2
+        fit_loop=fit_loop, max_steps=max_steps, accumulate_grad_batches=accumulated
     )
     assert _batches_per_epoch(trainer) == at_most
