@@ -255,7 +255,7 @@ class TabularDataModule(RestoredTable):
         self._is_set_up = False
         self._parts: dict[str, Part] = {}
         self._datasets: dict[str, TableDataset | AnnotatedDataset] = {}
-        self._excluded_columns: DataFrame | None = None
+        self._left_out: dict[str, DataFrame] = {}  # of each split, and of predict_data
         self._encoder: TableEncoder | None = None
         self._classes: list[Any] = []
         self._class_names: list[str] = []
@@ -442,8 +442,7 @@ class TabularDataModule(RestoredTable):
                 raise ValueError(f"split must be one of {list(self._parts)}, got {split!r}")
             if split == "test" and self._has_own_test_rows:
                 warn_of_new_rows(part.table, self.encoder, "the test table")
-            if split == "test" and self.predict_data is None:
-                self._excluded_columns = part.excluded
+            self._left_out[split] = part.excluded
             self._datasets[split] = self._encode(split, part)
         return self._datasets[split]
 
@@ -475,10 +474,10 @@ class TabularDataModule(RestoredTable):
             raise ValueError("predict_data must be given to predict new rows, got None")
         encoder = self.encoder
         names = encoder.features
-        as_text = [*encoder.categories, *(self.exclude or [])]
-        table = as_rows(self.predict_data, as_text=as_text, **self._form).rename(columns=str)
+        table = as_rows(self.predict_data, as_text=self._text_columns(), **self._form)
+        table = table.rename(columns=str)
         check_rows(table, "predict_data")
-        self._excluded_columns = columns_of(table, self.exclude)
+        self._left_out["predict"] = columns_of(table, self.exclude)
         table = clean_columns(
             table, names, encoder.categories, impute=encoder.impute, part="predict_data"
         )
@@ -503,7 +502,7 @@ class TabularDataModule(RestoredTable):
 
         Text, if the rows are read from a text file. None before these rows have been read.
         """
-        return self._excluded_columns
+        return self._left_out.get("test" if self.predict_data is None else "predict")
 
     @property
     def class_names(self) -> list[str]:

@@ -108,6 +108,22 @@ class TestExcludedColumns:
         assert len(set(ages)) == 6
         self.check(written, [f"{i:03}" for i in ages], ages, source)
 
+    def test_new_rows_and_test_rows_in_turns(self, tmp_path):
+        old, new = self.files(tmp_path, 24)
+        source = TabularDataModule(
+            old, target="left", exclude=[*self.EXCLUDE], predict_data=new, batch_size=4
+        )
+        source.setup()
+        source.rows("test")  # read before they are predicted
+        found = []
+        for data in (new, None, new):
+            source.predict_data = data
+            predicted(Echo(), source, tmp_path, "parquet")
+            written = pd.read_parquet(tmp_path / "predictions.parquet")
+            self.check(written, list(written["id"]), [int(each) for each in written["id"]], source)
+            found.append(len(written))
+        assert found == [24, 6, 24]
+
     def test_data_without_them_and_names_that_the_rows_lack(self, tmp_path):
         old, new = self.files(tmp_path, 12)
         source = TabularDataModule(old, target="left", features=["age"], predict_data=new)
